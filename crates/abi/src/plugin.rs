@@ -1,0 +1,81 @@
+//! What a plugin offers: the exported symbol, its exports, its section.
+
+use std::ffi::{c_char, c_void};
+
+use crate::Function;
+
+/// [`Export::symbol`] of a function.
+pub const FUNC: u32 = 1;
+/// [`Export::symbol`] of a variable.
+pub const VAR: u32 = 2;
+
+/// How the section `.twinplug` starts.
+pub const MAGIC: [u8; 8] = *b"twinplug";
+
+/// One export.
+#[repr(C)]
+pub struct Export {
+    /// The name, terminated.
+    pub name: *const c_char,
+    /// The type, terminated, as the header describes.
+    pub kind: *const c_char,
+    /// [`FUNC`] or [`VAR`].
+    pub symbol: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Handed to the entries as `call.data`.
+    pub data: *mut c_void,
+    /// The function.
+    pub call: Option<Function>,
+    /// Writes the variable's value to the result.
+    pub get: Option<Function>,
+    /// Takes the variable's value as its one argument.
+    pub set: Option<Function>,
+}
+
+// SAFETY: an export is never written after it was made; what its pointers lead
+// to is static text and, for `data`, only touched by the plugin's own entries,
+// which the ABI requires to be callable from any thread.
+unsafe impl Sync for Export {}
+
+/// What the exported symbol `twinplug_plugin` is.
+#[repr(C)]
+pub struct Plugin {
+    /// `size_of::<Plugin>()` of the plugin.
+    pub size: u32,
+    /// The plugin's ABI, major.
+    pub abi_major: u16,
+    /// The plugin's ABI, minor.
+    pub abi_minor: u16,
+    /// The start of the section `.twinplug`.
+    pub section: *const c_void,
+    /// The name, terminated.
+    pub name: *const c_char,
+    /// The version, terminated.
+    pub version: *const c_char,
+    /// The exports.
+    pub exports: *const Export,
+    /// How many.
+    pub export_count: u32,
+    /// `size_of::<Export>()` of the plugin.
+    pub export_size: u32,
+    /// Runs once, after loading.
+    pub init: Option<Function>,
+}
+
+// SAFETY: a static, constant table; see `Export`.
+unsafe impl Sync for Plugin {}
+
+/// How the section `.twinplug` starts; `length` bytes of JSON follow.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SectionHead {
+    /// [`MAGIC`].
+    pub magic: [u8; 8],
+    /// The plugin's ABI, major.
+    pub abi_major: u16,
+    /// The plugin's ABI, minor.
+    pub abi_minor: u16,
+    /// Of the JSON, in bytes.
+    pub length: u32,
+}

@@ -1,0 +1,36 @@
+//! The macros of Twinplug: `#[data]` for types that cross the border and
+//! `#[plugin]` for native plugins. Use them through `twinplug`, `twinplug_sdk` or
+//! `twinplug_value`; each re-exports `#[data]` with its own path in it.
+//!
+//! Each macro parses, validates, then expands to what a user could write by hand.
+
+mod attributes;
+mod data;
+mod plugin;
+
+use proc_macro::TokenStream;
+use syn::parse_quote;
+
+/// `#[data]` of the host library.
+#[proc_macro_attribute]
+pub fn data_for_host(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    data::expand(attribute, item, &parse_quote!(::twinplug::__private))
+}
+
+/// `#[data]` of the SDK.
+#[proc_macro_attribute]
+pub fn data_for_sdk(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    data::expand(attribute, item, &parse_quote!(::twinplug_sdk::__private))
+}
+
+/// `#[data]` for crates of types that host and plugins share.
+#[proc_macro_attribute]
+pub fn data_for_value(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    data::expand(attribute, item, &parse_quote!(::twinplug_value))
+}
+
+/// Makes a module a native plugin.
+#[proc_macro_attribute]
+pub fn plugin(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    plugin::expand(attribute, item)
+}

@@ -1,0 +1,61 @@
+//! Arenas of the host: the one that a call brings, and ones of our own.
+
+use std::ptr::NonNull;
+
+use twinplug_abi as abi;
+use twinplug_value::raw::Allocate;
+
+use crate::{Error, HostRef, Result};
+
+/// The arena of the call that runs. It cannot leave the call: it borrows it.
+pub(crate) struct CallArena<'c> {
+    pub(crate) call: &'c abi::Call,
+}
+
+// SAFETY: the host's `alloc` returns null or bytes of the arena that it hands to
+// nobody else, aligned as asked, valid until the call ends; the arena is used by
+// the calling thread alone, as `CallArena` is not `Send` (a raw pointer in it).
+unsafe impl Allocate for CallArena<'_> {
+    fn allocate(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
+        // SAFETY: the call's services and arena are valid while the call runs.
+        let place = unsafe { ((*self.call.host).alloc)(self.call.arena, size, align) };
+        NonNull::new(place.cast())
+    }
+}
+
+/// An arena of our own, for a service called outside or beside a call.
+pub(crate) struct Scratch {
+    host: HostRef,
+    arena: NonNull<abi::Arena>,
+}
+
+impl Scratch {
+    pub(crate) fn new(host: HostRef) -> Result<Scratch> {
+        // SAFETY: the services are valid as long as this image is mapped.
+        let arena = unsafe { (host.services().arena_new)() };
+        match NonNull::new(arena) {
+            Some(arena) => Ok(Scratch { host, arena }),
+            None => Err(Error { status: abi::NO_MEMORY, text: "out of memory".into() }),
+        }
+    }
+
+    pub(crate) fn raw(&self) -> *mut abi::Arena {
+        self.arena.as_ptr()
+    }
+}
+
+// SAFETY: as for `CallArena`; the arena is ours until it is dropped.
+unsafe impl Allocate for Scratch {
+    fn allocate(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
+        // SAFETY: the arena is ours, made by `arena_new` and not freed yet.
+        let place = unsafe { (self.host.services().alloc)(self.raw(), size, align) };
+        NonNull::new(place.cast())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // SAFETY: made by `arena_new`, freed once, and nothing borrows from it any more.
+        unsafe { (self.host.services().arena_free)(self.raw()) }
+    }
+}

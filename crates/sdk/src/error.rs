@@ -1,0 +1,44 @@
+//! What a plugin's functions and the host's services report.
+
+use std::fmt;
+
+use twinplug_abi::{self as abi, Status};
+use twinplug_value::ConvertError;
+
+/// A failure, with its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    pub(crate) status: Status,
+    pub(crate) text: String,
+}
+
+/// What a plugin's functions return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure of the plugin's own; the host shows its text.
+    #[must_use]
+    pub fn new(text: impl fmt::Display) -> Self {
+        Error { status: abi::ERROR, text: text.to_string() }
+    }
+
+    /// Whether the channel was closed: no more messages come.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.status == abi::CLOSED
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<ConvertError> for Error {
+    fn from(error: ConvertError) -> Self {
+        Error { status: abi::TYPE, text: error.to_string() }
+    }
+}

@@ -1,0 +1,206 @@
+//! [`HostRef`]: what a plugin may ask of its host.
+
+use std::ffi::{CString, c_char};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+
+use twinplug_abi::{self as abi, Status};
+use twinplug_value::raw::{RawSink, RawSource};
+use twinplug_value::{Args, Callable, Data, Params, from_source, to_sink};
+
+use crate::arena::Scratch;
+use crate::{Error, Result, export};
+
+/// The host that loaded this plugin. Valid on every thread, as long as the
+/// plugin's image is mapped: also after the plugin was unloaded or the host is
+/// gone, when everything answers an error that says so.
+#[derive(Clone, Copy, Debug)]
+pub struct HostRef {
+    services: NonNull<abi::Host>,
+    context: NonNull<abi::Context>,
+}
+
+// SAFETY: the ABI promises services and context for as long as the image is
+// mapped, which is as long as this code can run, callable from any thread.
+unsafe impl Send for HostRef {}
+// SAFETY: as above.
+unsafe impl Sync for HostRef {}
+
+/// This image's host: an image is loaded by one host, once.
+static CURRENT: OnceLock<HostRef> = OnceLock::new();
+
+/// The host, once it has called init.
+pub(crate) fn current() -> Option<HostRef> {
+    CURRENT.get().copied()
+}
+
+impl HostRef {
+    /// The host of a call; `None` if the call has null pointers.
+    pub(crate) fn of(call: &abi::Call) -> Option<HostRef> {
+        Some(HostRef {
+            services: NonNull::new(call.host.cast_mut())?,
+            context: NonNull::new(call.context)?,
+        })
+    }
+
+    pub(crate) fn set_current(self) {
+        // A second init of one image does not happen; the first host stays.
+        let _ = CURRENT.set(self);
+    }
+
+    pub(crate) fn services(&self) -> &abi::Host {
+        // SAFETY: valid and immutable as long as this image is mapped.
+        unsafe { self.services.as_ref() }
+    }
+
+    /// Adds a function to the plugin's exports. Only in `#[init]`.
+    ///
+    /// # Errors
+    /// The name is taken, or init is over.
+    pub fn register<P: Params, F: Callable<P>>(&self, name: &str, function: F) -> Result<()> {
+        let ty = terminated(&F::signature().to_string())?;
+        let name = terminated(name)?;
+        let export =
+            export::closure(function).described(name.as_bytes_with_nul(), ty.as_bytes_with_nul());
+        self.ask(|context, arena, result| {
+            // SAFETY: the export lives until the service returns, which copies name
+            // and type; `data` is leaked, so that it lives as long as the image.
+            unsafe { (self.services().register_export)(context, &export, arena, result) }
+        })
+    }
+
+    /// Calls a function of the host: `host.call::<f64>("scale", (2.0, 3.0))`.
+    ///
+    /// # Errors
+    /// The host has no such function, the arguments are of other types, or the
+    /// function failed.
+    pub fn call<R: Data>(&self, name: &str, args: impl Args) -> Result<R> {
+        let memory = Scratch::new(*self)?;
+        let mut sink = RawSink::new(&memory);
+        args.write(&mut sink)?;
+        let values = sink.values();
+        let count = u32::try_from(values.len()).unwrap_or(u32::MAX);
+        self.ask(|context, arena, result| {
+            // SAFETY: name and arguments are borrowed until the service returns.
+            unsafe {
+                (self.services().call)(
+                    context,
+                    name.as_ptr().cast(),
+                    name.len(),
+                    values.as_ptr(),
+                    count,
+                    arena,
+                    result,
+                )
+            }
+        })
+    }
+
+    /// Attaches to a channel of the host.
+    ///
+    /// # Errors
+    /// The host has no such channel, or it carries a type that cannot be
+    /// converted.
+    pub fn channel<T: Data>(&self, name: &str) -> Result<Channel<T>> {
+        let ty = T::SCHEMA.to_string();
+        let mut channel = std::ptr::null_mut();
+        self.ask::<()>(|context, arena, result| {
+            // SAFETY: name and type are borrowed until the service returns.
+            unsafe {
+                (self.services().channel_open)(
+                    context,
+                    name.as_ptr().cast(),
+                    name.len(),
+                    ty.as_ptr().cast(),
+                    ty.len(),
+                    arena,
+                    result,
+                    &mut channel,
+                )
+            }
+        })?;
+        let raw = NonNull::new(channel).ok_or_else(|| Error::new("the host gave no channel"))?;
+        Ok(Channel { host: *self, raw, message: PhantomData })
+    }
+
+    pub(crate) fn print(self, text: &str) {
+        let data = text.as_ptr().cast::<c_char>();
+        // SAFETY: the text is borrowed until the service returns. An answer other
+        // than OK means that the host is gone, and nobody is left to print to.
+        let _ = unsafe { (self.services().print)(self.context.as_ptr(), data, text.len()) };
+    }
+
+    /// Asks a service and reads its answer.
+    fn ask<R: Data>(
+        self,
+        service: impl FnOnce(*mut abi::Context, *mut abi::Arena, *mut abi::Value) -> Status,
+    ) -> Result<R> {
+        let memory = Scratch::new(self)?;
+        let mut result = abi::Value::NULL;
+        let status = service(self.context.as_ptr(), memory.raw(), &mut result);
+        // SAFETY: what the service wrote lies in `memory`, which outlives the reading.
+        let mut source = unsafe { RawSource::new(result) };
+        if status == abi::OK {
+            Ok(from_source(&mut source)?)
+        } else {
+            let text = from_source(&mut source).unwrap_or_else(|_| format!("status {status}"));
+            Err(Error { status, text })
+        }
+    }
+}
+
+fn terminated(text: &str) -> Result<CString> {
+    CString::new(text).map_err(|_| Error::new(format!("{text:?} holds a NUL")))
+}
+
+/// A plugin's end of a channel of the host; given back when dropped.
+#[derive(Debug)]
+pub struct Channel<T> {
+    host: HostRef,
+    raw: NonNull<abi::Channel>,
+    message: PhantomData<fn(T) -> T>,
+}
+
+// SAFETY: the ABI lets every service of a channel be called from any thread.
+unsafe impl<T> Send for Channel<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for Channel<T> {}
+
+impl<T: Data> Channel<T> {
+    /// Sends a message; waits until there is room, with capacity 0 until a
+    /// receiver has taken it.
+    ///
+    /// # Errors
+    /// The channel was closed, or waiting is not possible here.
+    pub fn send(&self, message: &T) -> Result<()> {
+        let memory = Scratch::new(self.host)?;
+        let mut sink = RawSink::new(&memory);
+        to_sink(message, &mut sink)?;
+        let message = sink.last();
+        self.host.ask(|_, arena, result| {
+            // SAFETY: the channel is ours until dropped; the message lies in `memory`.
+            unsafe {
+                (self.host.services().channel_send)(self.raw.as_ptr(), &message, arena, result)
+            }
+        })
+    }
+
+    /// Waits for a message.
+    ///
+    /// # Errors
+    /// The channel was closed and is empty, or waiting is not possible here.
+    pub fn recv(&self) -> Result<T> {
+        self.host.ask(|_, arena, result| {
+            // SAFETY: the channel is ours until dropped.
+            unsafe { (self.host.services().channel_recv)(self.raw.as_ptr(), arena, result) }
+        })
+    }
+}
+
+impl<T> Drop for Channel<T> {
+    fn drop(&mut self) {
+        // SAFETY: ours since `channel_open`, given back once.
+        unsafe { (self.host.services().channel_release)(self.raw.as_ptr()) }
+    }
+}

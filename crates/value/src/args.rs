@@ -1,0 +1,108 @@
+//! The arguments of a call: what a caller writes, what a function reads.
+
+use serde::Serialize;
+
+use crate::{ConvertError, Data, Sink, Source, TreeSource, Type, Value, from_source, to_sink};
+
+/// What may stand as one argument of a call: any [`Data`], and `&str`.
+pub trait Argument: Serialize {
+    /// The argument's type.
+    const SCHEMA: &'static Type;
+}
+
+impl<T: Data> Argument for T {
+    const SCHEMA: &'static Type = T::SCHEMA;
+}
+
+impl Argument for &str {
+    const SCHEMA: &'static Type = &Type::Str;
+}
+
+/// The arguments that a caller passes: a tuple of up to 8, `()` for none.
+pub trait Args {
+    /// Their types.
+    const TYPES: &'static [&'static Type];
+
+    /// Writes them, one after the other.
+    ///
+    /// # Errors
+    /// As [`to_sink`]; the message names the argument.
+    fn write(&self, sink: &mut dyn Sink) -> Result<(), ConvertError>;
+
+    /// They as values.
+    ///
+    /// # Errors
+    /// As [`to_sink`]; the message names the argument.
+    fn to_values(&self) -> Result<Vec<Value>, ConvertError>;
+}
+
+/// The parameters that a function takes: a tuple of up to 8, `()` for none.
+pub trait Params: Sized {
+    /// Their types.
+    const TYPES: &'static [&'static Type];
+
+    /// Reads them from a list; those that it does not have are null.
+    ///
+    /// # Errors
+    /// As [`from_source`]; the message names the argument.
+    fn read(source: &mut dyn Source) -> Result<Self, ConvertError>;
+}
+
+fn write<T: Argument>(value: &T, index: usize, sink: &mut dyn Sink) -> Result<(), ConvertError> {
+    to_sink(value, sink).map_err(|error| numbered(error, index))
+}
+
+fn read<T: Data>(source: &mut dyn Source, index: usize) -> Result<T, ConvertError> {
+    let read = match source.next()? {
+        true => from_source(source),
+        false => from_source(&mut TreeSource::new(&Value::Null)),
+    };
+    read.map_err(|error| numbered(error, index))
+}
+
+fn numbered(error: ConvertError, index: usize) -> ConvertError {
+    error.of(format!("argument {}", index + 1))
+}
+
+macro_rules! tuples {
+    ($($($item:ident $index:tt)*;)*) => {$(
+        impl<$($item: Argument),*> Args for ($($item,)*) {
+            const TYPES: &'static [&'static Type] = &[$($item::SCHEMA),*];
+
+            #[allow(unused_variables, reason = "no arguments, nothing to write")]
+            fn write(&self, sink: &mut dyn Sink) -> Result<(), ConvertError> {
+                $(write(&self.$index, $index, sink)?;)*
+                Ok(())
+            }
+
+            fn to_values(&self) -> Result<Vec<Value>, ConvertError> {
+                Ok(vec![$(Value::of(&self.$index).map_err(|error| numbered(error, $index))?),*])
+            }
+        }
+
+        impl<$($item: Data),*> Params for ($($item,)*) {
+            const TYPES: &'static [&'static Type] = &[$($item::SCHEMA),*];
+
+            #[allow(clippy::unused_unit, reason = "no parameters, nothing to read")]
+            fn read(source: &mut dyn Source) -> Result<Self, ConvertError> {
+                if source.enter_list()?.is_none() {
+                    return Err(ConvertError::expected(&"arguments", source.kind()));
+                }
+                let read = (|| Ok(($(read::<$item>(source, $index)?,)*)))();
+                source.leave();
+                read
+            }
+        }
+    )*};
+}
+tuples! {
+    ;
+    A 0;
+    A 0 B 1;
+    A 0 B 1 C 2;
+    A 0 B 1 C 2 D 3;
+    A 0 B 1 C 2 D 3 E 4;
+    A 0 B 1 C 2 D 3 E 4 F 5;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7;
+}

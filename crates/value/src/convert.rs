@@ -1,0 +1,42 @@
+//! The one conversion between Rust types and whatever memory a plugin keeps its
+//! values in: serde on one side, [`Sink`] and [`Source`] on the other.
+//!
+//! No tree is built in between; [`Tree`] is just one more sink.
+
+mod deserializer;
+mod error;
+mod number;
+mod serializer;
+mod sink;
+mod source;
+mod tree;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use error::ConvertError;
+pub(crate) use number::{exact, whole};
+pub use sink::Sink;
+pub use source::{Key, Kind, Source};
+pub use tree::{Tree, TreeSource};
+
+/// Values that are deeper than this are refused, in either direction: it bounds
+/// the stack, and ends what contains itself.
+pub(crate) const MAX_DEPTH: usize = 128;
+
+/// Writes a Rust value to a sink.
+///
+/// # Errors
+/// A number out of range, a map key that is neither text nor integer, too deep,
+/// or what the sink or the type's own `Serialize` reports.
+pub fn to_sink<T: Serialize + ?Sized>(value: &T, sink: &mut dyn Sink) -> Result<(), ConvertError> {
+    value.serialize(serializer::Serializer::new(sink))
+}
+
+/// Reads a Rust value from a source.
+///
+/// # Errors
+/// The source's value is of another type; the message names the field.
+pub fn from_source<T: DeserializeOwned>(source: &mut dyn Source) -> Result<T, ConvertError> {
+    T::deserialize(deserializer::Deserializer::new(source))
+}

@@ -1,0 +1,420 @@
+//! serde's serializer over a [`Sink`].
+//!
+//! Structs and maps become maps, sequences and tuples lists, `None` null (in a
+//! struct: an absent key), a unit variant its name, other variants a map of one
+//! entry.
+
+use serde::ser::{self, Serialize};
+
+use super::{ConvertError, Key, MAX_DEPTH, Sink};
+
+type Done = Result<(), ConvertError>;
+
+pub(super) struct Serializer<'s> {
+    sink: &'s mut dyn Sink,
+    depth: usize,
+    /// The struct field that the value belongs to; written before the value, so
+    /// that `None` can leave it out.
+    field: Option<&'static str>,
+}
+
+impl<'s> Serializer<'s> {
+    pub(super) fn new(sink: &'s mut dyn Sink) -> Self {
+        Serializer { sink, depth: 0, field: None }
+    }
+
+    /// The sink, standing where the value goes.
+    fn place(self) -> Result<&'s mut dyn Sink, ConvertError> {
+        if let Some(name) = self.field {
+            self.sink.key(Key::Str(name))?;
+        }
+        Ok(self.sink)
+    }
+
+    fn list(self, length: usize) -> Result<Container<'s>, ConvertError> {
+        let depth = deeper(self.depth)?;
+        let sink = self.place()?;
+        sink.begin_list(length)?;
+        Ok(Container { sink, depth, index: 0, variant: false })
+    }
+
+    fn map(self, length: usize) -> Result<Container<'s>, ConvertError> {
+        let depth = deeper(self.depth)?;
+        let sink = self.place()?;
+        sink.begin_map(length)?;
+        Ok(Container { sink, depth, index: 0, variant: false })
+    }
+
+    /// Opens the map of one entry that a variant with content is.
+    fn variant(self, name: &'static str) -> Result<Serializer<'s>, ConvertError> {
+        let depth = deeper(self.depth)?;
+        let sink = self.place()?;
+        sink.begin_map(1)?;
+        sink.key(Key::Str(name))?;
+        Ok(Serializer { sink, depth, field: None })
+    }
+}
+
+fn deeper(depth: usize) -> Result<usize, ConvertError> {
+    if depth == MAX_DEPTH { Err(ConvertError::too_deep()) } else { Ok(depth + 1) }
+}
+
+impl<'s> ser::Serializer for Serializer<'s> {
+    type Ok = ();
+    type Error = ConvertError;
+    type SerializeSeq = Container<'s>;
+    type SerializeTuple = Container<'s>;
+    type SerializeTupleStruct = Container<'s>;
+    type SerializeTupleVariant = Container<'s>;
+    type SerializeMap = Container<'s>;
+    type SerializeStruct = Container<'s>;
+    type SerializeStructVariant = Container<'s>;
+
+    fn serialize_bool(self, value: bool) -> Done {
+        self.place()?.bool(value)
+    }
+
+    fn serialize_i8(self, value: i8) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i16(self, value: i16) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i32(self, value: i32) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i64(self, value: i64) -> Done {
+        self.place()?.int(value)
+    }
+
+    fn serialize_i128(self, value: i128) -> Done {
+        self.serialize_i64(in_range(value)?)
+    }
+
+    fn serialize_u8(self, value: u8) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_u16(self, value: u16) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_u64(self, value: u64) -> Done {
+        self.serialize_i64(in_range(value)?)
+    }
+
+    fn serialize_u128(self, value: u128) -> Done {
+        self.serialize_i64(in_range(value)?)
+    }
+
+    fn serialize_f32(self, value: f32) -> Done {
+        self.serialize_f64(value.into())
+    }
+
+    fn serialize_f64(self, value: f64) -> Done {
+        self.place()?.float(value)
+    }
+
+    fn serialize_char(self, value: char) -> Done {
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_str(self, value: &str) -> Done {
+        self.place()?.str(value)
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Done {
+        self.place()?.bytes(value)
+    }
+
+    fn serialize_none(self) -> Done {
+        if self.field.is_some() { Ok(()) } else { self.sink.null() }
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Done {
+        self.place()?.null()
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Done {
+        self.serialize_unit()
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Done {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Done {
+        let Serializer { sink, depth, .. } = self.variant(variant)?;
+        let inner = Serializer { sink: &mut *sink, depth, field: None };
+        value.serialize(inner).map_err(|error| error.at_field(variant))?;
+        sink.end_map()
+    }
+
+    fn serialize_seq(self, length: Option<usize>) -> Result<Container<'s>, ConvertError> {
+        self.list(length.unwrap_or(0))
+    }
+
+    fn serialize_tuple(self, length: usize) -> Result<Container<'s>, ConvertError> {
+        self.list(length)
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        length: usize,
+    ) -> Result<Container<'s>, ConvertError> {
+        self.list(length)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        length: usize,
+    ) -> Result<Container<'s>, ConvertError> {
+        let list = self.variant(variant)?.list(length)?;
+        Ok(Container { variant: true, ..list })
+    }
+
+    fn serialize_map(self, length: Option<usize>) -> Result<Container<'s>, ConvertError> {
+        self.map(length.unwrap_or(0))
+    }
+
+    fn serialize_struct(
+        self,
+        _: &'static str,
+        length: usize,
+    ) -> Result<Container<'s>, ConvertError> {
+        self.map(length)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        length: usize,
+    ) -> Result<Container<'s>, ConvertError> {
+        let map = self.variant(variant)?.map(length)?;
+        Ok(Container { variant: true, ..map })
+    }
+}
+
+fn in_range<T: Copy + std::fmt::Display + TryInto<i64>>(value: T) -> Result<i64, ConvertError> {
+    value.try_into().map_err(|_| ConvertError::new(format!("{value} is out of range for int")))
+}
+
+/// A list or a map that is being written.
+pub(super) struct Container<'s> {
+    sink: &'s mut dyn Sink,
+    depth: usize,
+    index: usize,
+    /// Whether the map of one entry around it ends with it.
+    variant: bool,
+}
+
+impl Container<'_> {
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+        let index = self.index;
+        self.index += 1;
+        let inner = Serializer { sink: &mut *self.sink, depth: self.depth, field: None };
+        value.serialize(inner).map_err(|error| error.at_index(index))
+    }
+
+    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
+        let inner = Serializer { sink: &mut *self.sink, depth: self.depth, field: Some(name) };
+        value.serialize(inner).map_err(|error| error.at_field(name))
+    }
+
+    fn end_list(self) -> Done {
+        self.sink.end_list()?;
+        if self.variant { self.sink.end_map() } else { Ok(()) }
+    }
+
+    fn end_map(self) -> Done {
+        self.sink.end_map()?;
+        if self.variant { self.sink.end_map() } else { Ok(()) }
+    }
+}
+
+macro_rules! list {
+    ($($part:ident: $write:ident),*) => {$(
+        impl ser::$part for Container<'_> {
+            type Ok = ();
+            type Error = ConvertError;
+            fn $write<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+                self.item(value)
+            }
+            fn end(self) -> Done {
+                self.end_list()
+            }
+        }
+    )*};
+}
+list!(SerializeSeq: serialize_element, SerializeTuple: serialize_element,
+    SerializeTupleStruct: serialize_field, SerializeTupleVariant: serialize_field);
+
+macro_rules! fields {
+    ($($part:ident),*) => {$(
+        impl ser::$part for Container<'_> {
+            type Ok = ();
+            type Error = ConvertError;
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Done {
+                self.field(name, value)
+            }
+            fn end(self) -> Done {
+                self.end_map()
+            }
+        }
+    )*};
+}
+fields!(SerializeStruct, SerializeStructVariant);
+
+impl ser::SerializeMap for Container<'_> {
+    type Ok = ();
+    type Error = ConvertError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
+        key.serialize(KeySerializer(&mut *self.sink))
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+        value.serialize(Serializer { sink: &mut *self.sink, depth: self.depth, field: None })
+    }
+
+    fn end(self) -> Done {
+        self.end_map()
+    }
+}
+
+/// Writes a map's key: text, an integer, or what stands for one.
+struct KeySerializer<'s>(&'s mut dyn Sink);
+
+fn no_key() -> ConvertError {
+    ConvertError::new("a map's key must be text or an integer")
+}
+
+macro_rules! no_key {
+    ($($method:ident($($arg:ty),*) -> $result:ty;)*) => {$(
+        fn $method(self, $(_: $arg),*) -> Result<$result, ConvertError> {
+            Err(no_key())
+        }
+    )*};
+}
+
+impl ser::Serializer for KeySerializer<'_> {
+    type Ok = ();
+    type Error = ConvertError;
+    type SerializeSeq = ser::Impossible<(), ConvertError>;
+    type SerializeTuple = ser::Impossible<(), ConvertError>;
+    type SerializeTupleStruct = ser::Impossible<(), ConvertError>;
+    type SerializeTupleVariant = ser::Impossible<(), ConvertError>;
+    type SerializeMap = ser::Impossible<(), ConvertError>;
+    type SerializeStruct = ser::Impossible<(), ConvertError>;
+    type SerializeStructVariant = ser::Impossible<(), ConvertError>;
+
+    fn serialize_i8(self, value: i8) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i16(self, value: i16) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i32(self, value: i32) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i64(self, value: i64) -> Done {
+        self.0.key(Key::Int(value))
+    }
+
+    fn serialize_u8(self, value: u8) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_u16(self, value: u16) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Done {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_u64(self, value: u64) -> Done {
+        self.serialize_i64(in_range(value)?)
+    }
+
+    fn serialize_char(self, value: char) -> Done {
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_str(self, value: &str) -> Done {
+        self.0.key(Key::Str(value))
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Done {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
+        value.serialize(self)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Done {
+        Err(no_key())
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Done {
+        Err(no_key())
+    }
+
+    no_key! {
+        serialize_bool(bool) -> ();
+        serialize_f32(f32) -> ();
+        serialize_f64(f64) -> ();
+        serialize_bytes(&[u8]) -> ();
+        serialize_none() -> ();
+        serialize_unit() -> ();
+        serialize_unit_struct(&'static str) -> ();
+        serialize_seq(Option<usize>) -> Self::SerializeSeq;
+        serialize_tuple(usize) -> Self::SerializeTuple;
+        serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
+        serialize_map(Option<usize>) -> Self::SerializeMap;
+        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
+    }
+}

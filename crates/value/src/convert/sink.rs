@@ -1,0 +1,34 @@
+//! Where converted values are written to.
+
+use super::{ConvertError, Key};
+
+/// Takes one value as a series of events; a kind of plugin implements it over
+/// its own memory.
+///
+/// Each value is one scalar event, or `begin_list`, its items, `end_list`, or
+/// `begin_map`, for each entry `key` and its value, `end_map`. The lengths are
+/// hints; 0 where none is known.
+pub trait Sink {
+    /// Null.
+    fn null(&mut self) -> Result<(), ConvertError>;
+    /// A boolean.
+    fn bool(&mut self, value: bool) -> Result<(), ConvertError>;
+    /// A whole number.
+    fn int(&mut self, value: i64) -> Result<(), ConvertError>;
+    /// A number.
+    fn float(&mut self, value: f64) -> Result<(), ConvertError>;
+    /// Text.
+    fn str(&mut self, value: &str) -> Result<(), ConvertError>;
+    /// Bytes.
+    fn bytes(&mut self, value: &[u8]) -> Result<(), ConvertError>;
+    /// A list starts.
+    fn begin_list(&mut self, length: usize) -> Result<(), ConvertError>;
+    /// The list ends.
+    fn end_list(&mut self) -> Result<(), ConvertError>;
+    /// A map starts.
+    fn begin_map(&mut self, length: usize) -> Result<(), ConvertError>;
+    /// The key of the value that follows.
+    fn key(&mut self, key: Key<'_>) -> Result<(), ConvertError>;
+    /// The map ends.
+    fn end_map(&mut self) -> Result<(), ConvertError>;
+}

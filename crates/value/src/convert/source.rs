@@ -1,0 +1,85 @@
+//! Where converted values are read from.
+
+use std::fmt;
+
+use super::ConvertError;
+
+/// A cursor over one value; a kind of plugin implements it over its own memory.
+///
+/// It stands on a value at first. Entering a container puts it before the first
+/// child, `next` onto each child in turn, `leave` back onto the container.
+pub trait Source {
+    /// What the current value is.
+    fn kind(&self) -> Kind;
+    /// The current value, of [`Kind::Bool`].
+    fn bool(&self) -> bool;
+    /// The current value, of [`Kind::Int`].
+    fn int(&self) -> i64;
+    /// The current value, of [`Kind::Float`].
+    fn float(&self) -> f64;
+    /// The current value, of [`Kind::Str`].
+    fn str(&self) -> &str;
+    /// The current value, of [`Kind::Bytes`] or [`Kind::Str`].
+    fn bytes(&self) -> &[u8];
+    /// Enters the current value as a list; its length, or `None` (and stays)
+    /// where it is none.
+    fn enter_list(&mut self) -> Result<Option<usize>, ConvertError>;
+    /// Enters the current value as a map; its length, or `None` (and stays)
+    /// where it is none.
+    fn enter_map(&mut self) -> Result<Option<usize>, ConvertError>;
+    /// Goes to the next child; false after the last.
+    fn next(&mut self) -> Result<bool, ConvertError>;
+    /// The key of the current child of a map.
+    fn key(&self) -> Key<'_>;
+    /// Goes back to the container that was entered last.
+    fn leave(&mut self);
+}
+
+/// The key of a map's entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// An integer.
+    Int(i64),
+    /// Text.
+    Str(&'a str),
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Nothing.
+    Null,
+    /// A boolean.
+    Bool,
+    /// A whole number.
+    Int,
+    /// A number.
+    Float,
+    /// Text.
+    Str,
+    /// Bytes.
+    Bytes,
+    /// Values in order.
+    List,
+    /// Values by key.
+    Map,
+    /// What cannot cross, by the name that its owner gives it.
+    Other(&'static str),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Null => "null",
+            Kind::Bool => "bool",
+            Kind::Int => "int",
+            Kind::Float => "float",
+            Kind::Str => "string",
+            Kind::Bytes => "bytes",
+            Kind::List => "list",
+            Kind::Map => "map",
+            Kind::Other(name) => name,
+        })
+    }
+}

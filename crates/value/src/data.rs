@@ -1,0 +1,87 @@
+//! [`Data`]: the Rust types that cross the border.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hash};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Bytes, Shared, Type, Value};
+
+/// A Rust type that crosses the border: serde moves it, [`Data::SCHEMA`]
+/// describes it. `#[data]` on a struct or enum implements all three.
+///
+/// ```
+/// use twinplug_value::{data, Data};
+///
+/// #[data]
+/// struct Point { x: f64, label: Option<String> }
+///
+/// assert_eq!(Point::SCHEMA.to_string(), "Point { x: float, label: string? }");
+/// ```
+pub trait Data: Serialize + DeserializeOwned {
+    /// The type, as descriptors and errors write it.
+    const SCHEMA: &'static Type;
+}
+
+macro_rules! data {
+    ($($type:ty => $schema:ident),* $(,)?) => {$(
+        impl Data for $type {
+            const SCHEMA: &'static Type = &Type::$schema;
+        }
+    )*};
+}
+data! {
+    () => Null, bool => Bool, char => Str, String => Str, Bytes => Bytes, Value => Any,
+    i8 => Int, i16 => Int, i32 => Int, i64 => Int, u8 => Int, u16 => Int, u32 => Int, u64 => Int,
+    isize => Int, usize => Int, f32 => Float, f64 => Float,
+}
+
+impl<T: Data> Data for Option<T> {
+    const SCHEMA: &'static Type = &Type::Optional(Shared::Static(T::SCHEMA));
+}
+
+impl<T: Data> Data for Box<T> {
+    const SCHEMA: &'static Type = T::SCHEMA;
+}
+
+impl<T: Data> Data for Vec<T> {
+    const SCHEMA: &'static Type = &Type::List(Shared::Static(T::SCHEMA));
+}
+
+impl<K: Data + Eq + Hash, V: Data, S: BuildHasher + Default> Data for HashMap<K, V, S> {
+    const SCHEMA: &'static Type = &Type::Map(Shared::Static(V::SCHEMA));
+}
+
+impl<K: Data + Ord, V: Data> Data for BTreeMap<K, V> {
+    const SCHEMA: &'static Type = &Type::Map(Shared::Static(V::SCHEMA));
+}
+
+macro_rules! arrays {
+    ($($length:literal)*) => {$(
+        impl<T: Data> Data for [T; $length] {
+            const SCHEMA: &'static Type = &Type::List(Shared::Static(T::SCHEMA));
+        }
+    )*};
+}
+// serde implements its traits for just these lengths.
+arrays!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
+
+macro_rules! tuples {
+    ($($($item:ident)+;)*) => {$(
+        impl<$($item: Data),+> Data for ($($item,)+) {
+            const SCHEMA: &'static Type =
+                &Type::Tuple(Shared::Static(&[$(Shared::Static($item::SCHEMA)),+]));
+        }
+    )*};
+}
+tuples! {
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+}

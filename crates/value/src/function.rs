@@ -1,0 +1,82 @@
+//! What may be called from the other side: closures, and what they return.
+
+use std::fmt::Display;
+
+use crate::{Data, Param, Params, Shared, Signature};
+
+/// The return type of a function that the other side calls: any [`Data`], or a
+/// `Result` of one, whose error's text goes to the caller.
+pub trait Outcome {
+    /// The value in it.
+    type Value: Data;
+
+    /// The value, or the error's text.
+    ///
+    /// # Errors
+    /// What the function returned as its error.
+    fn outcome(self) -> Result<Self::Value, String>;
+}
+
+impl<T: Data> Outcome for T {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, String> {
+        Ok(self)
+    }
+}
+
+impl<T: Data, E: Display> Outcome for Result<T, E> {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, String> {
+        self.map_err(|error| error.to_string())
+    }
+}
+
+/// A closure of up to 8 parameters that the other side may call, from any thread.
+pub trait Callable<P: Params>: Send + Sync + 'static {
+    /// What it returns.
+    type Outcome: Outcome;
+
+    /// Calls it.
+    fn invoke(&self, params: P) -> Self::Outcome;
+
+    /// Its signature, without the parameters' names.
+    #[must_use]
+    fn signature() -> Signature {
+        let param = |ty| Param { name: Shared::Static(""), ty: Shared::Static(ty) };
+        Signature {
+            params: P::TYPES.iter().copied().map(param).collect::<Vec<_>>().into(),
+            variadic: false,
+            result: Shared::Static(<Self::Outcome as Outcome>::Value::SCHEMA),
+        }
+    }
+}
+
+macro_rules! callables {
+    ($($($item:ident)*;)*) => {$(
+        impl<Function, Returned, $($item: Data),*> Callable<($($item,)*)> for Function
+        where
+            Function: Fn($($item),*) -> Returned + Send + Sync + 'static,
+            Returned: Outcome,
+        {
+            type Outcome = Returned;
+
+            #[allow(non_snake_case, reason = "the parameters bear their types' names")]
+            fn invoke(&self, ($($item,)*): ($($item,)*)) -> Returned {
+                self($($item),*)
+            }
+        }
+    )*};
+}
+callables! {
+    ;
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+}

@@ -1,0 +1,30 @@
+//! Values that cross the border between a host and its plugins: [`Value`], the
+//! types that describe them ([`Type`], [`Signature`]), the trait of Rust types
+//! that cross ([`Data`]), and the conversion between all of them.
+//!
+//! There is one conversion: a serde serializer that writes to a [`Sink`] and a
+//! deserializer that reads from a [`Source`]. A kind of plugin brings the two
+//! for its own memory (the Lua stack, raw ABI values) and nothing else, so that
+//! the rules and the messages are the same for all.
+//!
+//! This crate knows no host, no plugin and no Lua.
+
+mod args;
+mod convert;
+mod data;
+mod function;
+
+pub mod raw;
+mod types;
+mod value;
+
+pub use args::{Args, Argument, Params};
+pub use convert::{ConvertError, Key, Kind, Sink, Source, Tree, TreeSource, from_source, to_sink};
+pub use data::Data;
+pub use function::{Callable, Outcome};
+pub use serde;
+pub use twinplug_macros::data_for_value as data;
+pub use types::{
+    ExportType, Field, Fit, Param, ParseTypeError, Shared, Signature, Struct, Type, TypeRef,
+};
+pub use value::{Bytes, Map, MapKey, Value};

@@ -1,0 +1,147 @@
+//! Values written as raw ABI values.
+
+use std::mem::{align_of, size_of};
+use std::ptr::{self, NonNull};
+
+use twinplug_abi::{self as abi, Pair, Payload};
+
+use crate::{ConvertError, Key, Sink};
+
+/// Where a [`RawSink`] gets its memory.
+///
+/// # Safety
+/// What `allocate` returns is writable for `size` bytes, aligned to `align`, and
+/// used by nobody else until the allocator itself is reset or dropped.
+pub unsafe trait Allocate {
+    /// `size` bytes, aligned to `align` (a power of two, at most 16).
+    fn allocate(&self, size: usize, align: usize) -> Option<NonNull<u8>>;
+}
+
+/// A sink that writes raw values: each value that is complete is pushed to
+/// [`RawSink::values`], and all that they point to lies in the arena.
+pub struct RawSink<'a> {
+    arena: &'a dyn Allocate,
+    /// Values that are done, and the children of containers that are open.
+    values: Vec<abi::Value>,
+    /// For each open container, where its children start.
+    open: Vec<usize>,
+}
+
+impl<'a> RawSink<'a> {
+    /// An empty sink; what it writes lives as long as the arena's content.
+    #[must_use]
+    pub fn new(arena: &'a dyn Allocate) -> Self {
+        RawSink { arena, values: Vec::new(), open: Vec::new() }
+    }
+
+    /// The values that were written.
+    #[must_use]
+    pub fn values(&self) -> &[abi::Value] {
+        &self.values
+    }
+
+    /// The last value that was written; null if there is none.
+    #[must_use]
+    pub fn last(&self) -> abi::Value {
+        self.values.last().copied().unwrap_or(abi::Value::NULL)
+    }
+
+    fn push(&mut self, tag: u32, length: usize, payload: Payload) -> Result<(), ConvertError> {
+        let length = u32::try_from(length)
+            .map_err(|_| ConvertError::new(format!("longer than {}", u32::MAX)))?;
+        self.values.push(abi::Value { tag, length, payload });
+        Ok(())
+    }
+
+    /// Copies items into the arena; null where there are none.
+    fn copy<T: Copy>(&self, items: &[T]) -> Result<*const T, ConvertError> {
+        if items.is_empty() {
+            return Ok(ptr::null());
+        }
+        let place = self
+            .arena
+            .allocate(size_of_val(items), align_of::<T>())
+            .ok_or_else(|| ConvertError::new("out of memory"))?
+            .cast::<T>();
+        // SAFETY: `Allocate` guarantees `size_of_val(items)` writable bytes, aligned
+        // for `T`, which nobody else uses, so they do not overlap `items`.
+        unsafe { ptr::copy_nonoverlapping(items.as_ptr(), place.as_ptr(), items.len()) };
+        Ok(place.as_ptr())
+    }
+
+    fn close(&mut self) -> Result<usize, ConvertError> {
+        self.open.pop().ok_or_else(|| ConvertError::new("an end without a begin"))
+    }
+}
+
+// An open map's children are keys and values in turn, which is what pairs are.
+const _: () = assert!(
+    size_of::<Pair>() == 2 * size_of::<abi::Value>()
+        && align_of::<Pair>() == align_of::<abi::Value>()
+);
+
+impl Sink for RawSink<'_> {
+    fn null(&mut self) -> Result<(), ConvertError> {
+        self.push(abi::TAG_NULL, 0, Payload { integer: 0 })
+    }
+
+    fn bool(&mut self, value: bool) -> Result<(), ConvertError> {
+        // The whole payload is written, so that no byte of it is indeterminate.
+        let mut payload = Payload { integer: 0 };
+        payload.boolean = value.into();
+        self.push(abi::TAG_BOOL, 0, payload)
+    }
+
+    fn int(&mut self, value: i64) -> Result<(), ConvertError> {
+        self.push(abi::TAG_INT, 0, Payload { integer: value })
+    }
+
+    fn float(&mut self, value: f64) -> Result<(), ConvertError> {
+        self.push(abi::TAG_FLOAT, 0, Payload { number: value })
+    }
+
+    fn str(&mut self, value: &str) -> Result<(), ConvertError> {
+        let text = self.copy(value.as_bytes())?;
+        self.push(abi::TAG_STR, value.len(), Payload { text })
+    }
+
+    fn bytes(&mut self, value: &[u8]) -> Result<(), ConvertError> {
+        let bytes = self.copy(value)?;
+        self.push(abi::TAG_BYTES, value.len(), Payload { bytes })
+    }
+
+    fn begin_list(&mut self, _length: usize) -> Result<(), ConvertError> {
+        self.open.push(self.values.len());
+        Ok(())
+    }
+
+    fn end_list(&mut self) -> Result<(), ConvertError> {
+        let start = self.close()?;
+        let items = &self.values[start..];
+        let (list, length) = (self.copy(items)?, items.len());
+        self.values.truncate(start);
+        self.push(abi::TAG_LIST, length, Payload { list })
+    }
+
+    fn begin_map(&mut self, length: usize) -> Result<(), ConvertError> {
+        self.begin_list(length)
+    }
+
+    fn key(&mut self, key: Key<'_>) -> Result<(), ConvertError> {
+        match key {
+            Key::Int(int) => self.int(int),
+            Key::Str(text) => self.str(text),
+        }
+    }
+
+    fn end_map(&mut self) -> Result<(), ConvertError> {
+        let start = self.close()?;
+        let items = &self.values[start..];
+        if items.len() % 2 != 0 {
+            return Err(ConvertError::new("a key without a value"));
+        }
+        let (map, length) = (self.copy(items)?.cast::<Pair>(), items.len() / 2);
+        self.values.truncate(start);
+        self.push(abi::TAG_MAP, length, Payload { map })
+    }
+}

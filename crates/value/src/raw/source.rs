@@ -1,0 +1,200 @@
+//! Raw ABI values read. What a tag promises is checked as far as it can be:
+//! unknown tags, null pointers and text that is no UTF-8 are errors.
+
+use std::marker::PhantomData;
+
+use twinplug_abi as abi;
+
+use crate::{ConvertError, Key, Kind, Source};
+
+/// A source over a raw value.
+pub struct RawSource<'a> {
+    current: abi::Value,
+    entered: Vec<Entered<'a>>,
+    /// What the values point to is borrowed.
+    borrowed: PhantomData<&'a abi::Value>,
+}
+
+struct Entered<'a> {
+    container: abi::Value,
+    children: Children,
+    next: usize,
+    key: Key<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Children {
+    List(*const abi::Value, usize),
+    Map(*const abi::Pair, usize),
+}
+
+impl<'a> RawSource<'a> {
+    /// A cursor on `value`.
+    ///
+    /// # Safety
+    /// For `'a`, the value and all that it points to follow the ABI: pointers
+    /// lead to as many readable items as the lengths say, and nobody writes them.
+    #[must_use]
+    pub unsafe fn new(value: abi::Value) -> Self {
+        RawSource { current: value, entered: Vec::new(), borrowed: PhantomData }
+    }
+
+    /// A cursor on a list of `values`.
+    ///
+    /// # Safety
+    /// As [`RawSource::new`], for each of the values.
+    ///
+    /// # Errors
+    /// More than `u32::MAX` values.
+    pub unsafe fn list(values: &'a [abi::Value]) -> Result<Self, ConvertError> {
+        let length = u32::try_from(values.len())
+            .map_err(|_| ConvertError::new(format!("longer than {}", u32::MAX)))?;
+        let payload = abi::Payload { list: values.as_ptr() };
+        // SAFETY: the slice holds as many values as it says, for `'a`; what they
+        // point to is the caller's promise.
+        Ok(unsafe { Self::new(abi::Value { tag: abi::TAG_LIST, length, payload }) })
+    }
+
+    /// The bytes of a value of tag BYTES or STR; `None` for a null pointer.
+    fn slice(&self, value: &abi::Value) -> Option<&'a [u8]> {
+        let length = value.length as usize;
+        if length == 0 || !matches!(value.tag, abi::TAG_BYTES | abi::TAG_STR) {
+            return Some(&[]);
+        }
+        // SAFETY: of BYTES and STR the payload is a pointer to bytes.
+        let bytes = unsafe { value.payload.bytes };
+        // SAFETY: not null, and by the promise to `new` readable for `length` bytes
+        // for `'a`.
+        (!bytes.is_null()).then(|| unsafe { std::slice::from_raw_parts(bytes, length) })
+    }
+
+    fn text(&self, value: &abi::Value) -> Option<&'a str> {
+        std::str::from_utf8(self.slice(value)?).ok()
+    }
+
+    fn key_of(&self, pair: &abi::Pair) -> Option<Key<'a>> {
+        match pair.key.tag {
+            // SAFETY: of an INT, the payload is an integer.
+            abi::TAG_INT => Some(Key::Int(unsafe { pair.key.payload.integer })),
+            abi::TAG_STR => self.text(&pair.key).map(Key::Str),
+            _ => None,
+        }
+    }
+
+    fn enter(&mut self, children: Children) -> Result<Option<usize>, ConvertError> {
+        let (null, length) = match children {
+            Children::List(items, length) => (items.is_null(), length),
+            Children::Map(pairs, length) => (pairs.is_null(), length),
+        };
+        if null && length > 0 {
+            return Err(ConvertError::new("a container without content"));
+        }
+        self.entered.push(Entered { container: self.current, children, next: 0, key: Key::Int(0) });
+        Ok(Some(length))
+    }
+}
+
+impl Source for RawSource<'_> {
+    fn kind(&self) -> Kind {
+        match self.current.tag {
+            abi::TAG_NULL => Kind::Null,
+            abi::TAG_BOOL => Kind::Bool,
+            abi::TAG_INT => Kind::Int,
+            abi::TAG_FLOAT => Kind::Float,
+            abi::TAG_BYTES if self.slice(&self.current).is_some() => Kind::Bytes,
+            abi::TAG_STR if self.text(&self.current).is_some() => Kind::Str,
+            abi::TAG_STR => Kind::Other("string that is not UTF-8"),
+            abi::TAG_LIST => Kind::List,
+            abi::TAG_MAP => Kind::Map,
+            _ => Kind::Other("value of an unknown tag"),
+        }
+    }
+
+    fn bool(&self) -> bool {
+        // SAFETY: any byte is a `u8`, and the payload is 8 initialised bytes.
+        self.current.tag == abi::TAG_BOOL && unsafe { self.current.payload.boolean } != 0
+    }
+
+    fn int(&self) -> i64 {
+        match self.current.tag {
+            // SAFETY: of an INT, the payload is an integer.
+            abi::TAG_INT => unsafe { self.current.payload.integer },
+            _ => 0,
+        }
+    }
+
+    fn float(&self) -> f64 {
+        match self.current.tag {
+            // SAFETY: of a FLOAT, the payload is a number.
+            abi::TAG_FLOAT => unsafe { self.current.payload.number },
+            _ => 0.0,
+        }
+    }
+
+    fn str(&self) -> &str {
+        self.text(&self.current).unwrap_or_default()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.slice(&self.current).unwrap_or_default()
+    }
+
+    fn enter_list(&mut self) -> Result<Option<usize>, ConvertError> {
+        let abi::Value { tag, length, payload } = self.current;
+        match tag {
+            // SAFETY: of a LIST, the payload is a pointer to values.
+            abi::TAG_LIST => self.enter(Children::List(unsafe { payload.list }, length as usize)),
+            abi::TAG_MAP if length == 0 => self.enter(Children::List(std::ptr::null(), 0)),
+            _ => Ok(None),
+        }
+    }
+
+    fn enter_map(&mut self) -> Result<Option<usize>, ConvertError> {
+        let abi::Value { tag, length, payload } = self.current;
+        match tag {
+            // SAFETY: of a MAP, the payload is a pointer to pairs.
+            abi::TAG_MAP => self.enter(Children::Map(unsafe { payload.map }, length as usize)),
+            abi::TAG_LIST if length == 0 => self.enter(Children::Map(std::ptr::null(), 0)),
+            _ => Ok(None),
+        }
+    }
+
+    fn next(&mut self) -> Result<bool, ConvertError> {
+        let Some(entered) = self.entered.last() else {
+            return Ok(false);
+        };
+        let index = entered.next;
+        let (child, key) = match entered.children {
+            Children::List(items, length) if index < length => {
+                // SAFETY: `index` is below the length, and by the promise to `new` as
+                // many values are readable.
+                (unsafe { *items.add(index) }, Key::Int(0))
+            }
+            Children::Map(pairs, length) if index < length => {
+                // SAFETY: as above, for pairs.
+                let pair = unsafe { *pairs.add(index) };
+                let key = self
+                    .key_of(&pair)
+                    .ok_or_else(|| ConvertError::new("a map's key must be text or an integer"))?;
+                (pair.value, key)
+            }
+            _ => return Ok(false),
+        };
+        self.current = child;
+        if let Some(entered) = self.entered.last_mut() {
+            entered.next += 1;
+            entered.key = key;
+        }
+        Ok(true)
+    }
+
+    fn key(&self) -> Key<'_> {
+        self.entered.last().map_or(Key::Int(0), |entered| entered.key)
+    }
+
+    fn leave(&mut self) {
+        if let Some(entered) = self.entered.pop() {
+            self.current = entered.container;
+        }
+    }
+}

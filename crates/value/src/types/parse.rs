@@ -1,0 +1,257 @@
+//! Types read from text, as native descriptors carry them.
+//!
+//! The grammar is what `text` writes. Text comes from files that nobody has
+//! vouched for, so that depth is bounded and every byte is looked at once.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Field, Param, Shared, Signature, Struct, Type, TypeRef};
+
+/// Deeper types are refused, so that reading one cannot exhaust the stack.
+const MAX_DEPTH: usize = 32;
+
+/// Text that is no type: what was expected, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseTypeError {
+    text: String,
+    at: usize,
+    expected: &'static str,
+}
+
+impl fmt::Display for ParseTypeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, rest) = self.text.split_at(self.at);
+        if rest.is_empty() {
+            write!(f, "`{before}` is no type: expected {} at the end", self.expected)
+        } else {
+            write!(f, "`{}` is no type: expected {} at `{rest}`", self.text, self.expected)
+        }
+    }
+}
+
+impl std::error::Error for ParseTypeError {}
+
+impl FromStr for Type {
+    type Err = ParseTypeError;
+    fn from_str(text: &str) -> Result<Self, ParseTypeError> {
+        let mut parser = Parser { text, at: 0, depth: 0 };
+        let ty = parser.ty()?;
+        parser.end()?;
+        Ok(ty)
+    }
+}
+
+impl FromStr for Signature {
+    type Err = ParseTypeError;
+    fn from_str(text: &str) -> Result<Self, ParseTypeError> {
+        let mut parser = Parser { text, at: 0, depth: 0 };
+        let signature = parser.signature()?;
+        parser.end()?;
+        Ok(signature)
+    }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn signature(&mut self) -> Result<Signature, ParseTypeError> {
+        self.expect("(", "`(`")?;
+        let mut params = Vec::new();
+        let mut variadic = false;
+        while !self.take(")") {
+            if variadic {
+                return Err(self.error("`)`"));
+            }
+            if !params.is_empty() {
+                self.expect(",", "`,` or `)`")?;
+            }
+            if self.take("...") {
+                variadic = true;
+            } else {
+                params.push(self.param()?);
+            }
+        }
+        let result = if self.take("->") { self.ty()? } else { Type::Null };
+        Ok(Signature { params: params.into(), variadic, result: result.into() })
+    }
+
+    fn param(&mut self) -> Result<Param, ParseTypeError> {
+        let start = self.at;
+        if let Some(name) = self.name()
+            && self.take(":")
+        {
+            return Ok(Param { name: name.into(), ty: self.ty()?.into() });
+        }
+        self.at = start;
+        Ok(Param { name: Shared::Static(""), ty: self.ty()?.into() })
+    }
+
+    fn ty(&mut self) -> Result<Type, ParseTypeError> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.error("a type that is less deep"));
+        }
+        self.depth += 1;
+        let mut ty = self.plain()?;
+        while self.take("?") {
+            // `T??` says no more than `T?`, and a chain of them would nest without bound.
+            if !matches!(ty, Type::Optional(_)) {
+                ty = Type::Optional(ty.into());
+            }
+        }
+        self.depth -= 1;
+        Ok(ty)
+    }
+
+    fn plain(&mut self) -> Result<Type, ParseTypeError> {
+        if self.take("(") {
+            let mut items: Vec<TypeRef> = Vec::new();
+            while !self.take(")") {
+                if !items.is_empty() {
+                    self.expect(",", "`,` or `)`")?;
+                }
+                items.push(self.ty()?.into());
+            }
+            return Ok(Type::Tuple(items.into()));
+        }
+        if self.peek("{") {
+            return Ok(Type::Struct(self.fields("")?));
+        }
+        let name = self.name().ok_or_else(|| self.error("a type"))?;
+        Ok(match name {
+            "any" => Type::Any,
+            "null" => Type::Null,
+            "bool" => Type::Bool,
+            "int" => Type::Int,
+            "float" => Type::Float,
+            "number" => Type::Number,
+            "string" => Type::Str,
+            "bytes" => Type::Bytes,
+            "list" => Type::List(self.inner()?),
+            "map" => Type::Map(self.inner()?),
+            name if self.peek("{") => Type::Struct(self.fields(name)?),
+            name => Type::Named(name.into()),
+        })
+    }
+
+    fn inner(&mut self) -> Result<TypeRef, ParseTypeError> {
+        self.expect("<", "`<`")?;
+        let ty = self.ty()?;
+        self.expect(">", "`>`")?;
+        Ok(ty.into())
+    }
+
+    fn fields(&mut self, name: &str) -> Result<Struct, ParseTypeError> {
+        self.expect("{", "`{`")?;
+        let mut fields = Vec::new();
+        while !self.take("}") {
+            if !fields.is_empty() {
+                self.expect(",", "`,` or `}`")?;
+            }
+            let name = self.name().ok_or_else(|| self.error("a field's name"))?;
+            let optional = self.take("?");
+            self.expect(":", "`:`")?;
+            fields.push(Field { name: name.into(), ty: self.ty()?.into(), optional });
+        }
+        Ok(Struct { name: name.into(), fields: fields.into() })
+    }
+
+    fn name(&mut self) -> Option<&'a str> {
+        self.skip();
+        let rest = &self.text[self.at..];
+        let length = rest
+            .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
+            .unwrap_or(rest.len());
+        // `->` after a name is an arrow, not a part of it.
+        let length = rest[..length].find("->").unwrap_or(length);
+        let name = &rest[..length];
+        let starts = name.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        starts.then(|| {
+            self.at += length;
+            name
+        })
+    }
+
+    fn skip(&mut self) {
+        let rest = &self.text[self.at..];
+        self.at += rest.len() - rest.trim_start().len();
+    }
+
+    fn peek(&mut self, token: &str) -> bool {
+        self.skip();
+        self.text[self.at..].starts_with(token)
+    }
+
+    fn take(&mut self, token: &str) -> bool {
+        let found = self.peek(token);
+        if found {
+            self.at += token.len();
+        }
+        found
+    }
+
+    fn expect(&mut self, token: &str, expected: &'static str) -> Result<(), ParseTypeError> {
+        if self.take(token) { Ok(()) } else { Err(self.error(expected)) }
+    }
+
+    fn end(&mut self) -> Result<(), ParseTypeError> {
+        self.skip();
+        if self.at == self.text.len() { Ok(()) } else { Err(self.error("the end")) }
+    }
+
+    fn error(&self, expected: &'static str) -> ParseTypeError {
+        ParseTypeError { text: self.text.to_owned(), at: self.at, expected }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for text in [
+            "int",
+            "list<map<any>>?",
+            "(int, string)",
+            "()",
+            "{ a: int, b?: list<Node> }",
+            "Node { next: Node?, items: list<(bool, bytes)> }",
+            "Empty {}",
+        ] {
+            let ty: Type = text.parse().unwrap();
+            assert_eq!(ty.to_string(), text);
+        }
+        for text in [
+            "()",
+            "() -> string",
+            "(x: int, by: float?) -> (int, string)",
+            "(int, any, ...)",
+            "(...) -> any",
+        ] {
+            let signature: Signature = text.parse().unwrap();
+            assert_eq!(signature.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_type_is_refused_with_the_place() {
+        let check = |text: &str, message: &str| {
+            assert_eq!(text.parse::<Type>().unwrap_err().to_string(), message);
+        };
+        check("", "`` is no type: expected a type at the end");
+        check("list", "`list` is no type: expected `<` at the end");
+        check("list<int", "`list<int` is no type: expected `>` at the end");
+        check("int int", "`int int` is no type: expected the end at `int`");
+        check("A { x int }", "`A { x int }` is no type: expected `:` at `int }`");
+        check("%", "`%` is no type: expected a type at `%`");
+        let deep = "list<".repeat(100_000);
+        assert!(deep.parse::<Type>().is_err());
+        let optional = format!("int{}", "?".repeat(100_000));
+        assert_eq!(optional.parse::<Type>().unwrap().to_string(), "int?");
+    }
+}

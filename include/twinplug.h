@@ -1,0 +1,409 @@
+/* twinplug.h: the C ABI between a Twinplug host and a native plugin, version 1.
+ *
+ * This header is the whole contract; it needs nothing but the C standard
+ * library's <stddef.h>, <stdint.h>, <stdarg.h>, <stdio.h> and <string.h>, and
+ * compiles as C99 and as C++. `crates/abi` holds the same types for Rust, in
+ * the same order: value, arena, call, host, plugin.
+ *
+ * Tags used below
+ *   [any thread]   may be called from any thread, also from several at once
+ *   [in call]      only while a call that the host made is running
+ *   [init]         only while the plugin's init runs
+ * Pointers belong to whoever made them. What is passed to a function is
+ * borrowed until it returns, unless its comment says otherwise. Text is UTF-8,
+ * pointer and length, and not terminated, unless its type is `const char *`
+ * without a length.
+ *
+ * Nothing may unwind through a function of this header, in either direction:
+ * no C++ exception, no Rust panic, no longjmp. Catch it and return a status.
+ */
+#ifndef TWINPLUG_H
+#define TWINPLUG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A host loads plugins of its own major version whose minor version is not
+ * newer than its own. */
+#define TP_ABI_MAJOR 1
+#define TP_ABI_MINOR 0
+
+/* ------------------------------------------------------------------ status */
+
+/* What a function answers. With anything but TP_OK, the result holds the
+ * error's text as TP_STR. */
+typedef int32_t tp_status;
+
+#define TP_OK 0          /* done */
+#define TP_ERROR 1       /* failed; the text says why */
+#define TP_PANIC 2       /* a panic or an exception was caught at the border */
+#define TP_NOT_FOUND 3   /* no function or channel of that name */
+#define TP_TYPE 4        /* a value or a declaration of another type */
+#define TP_CLOSED 5      /* the channel was closed */
+#define TP_RETIRED 6     /* the plugin was retired, or its host is gone */
+#define TP_WRONG_STATE 7 /* not allowed now: see the function's tags */
+#define TP_NO_MEMORY 8   /* the arena could not grow */
+
+/* ------------------------------------------------------------------- value */
+
+#define TP_NULL 0
+#define TP_BOOL 1
+#define TP_INT 2
+#define TP_FLOAT 3
+#define TP_BYTES 4
+#define TP_STR 5
+#define TP_LIST 6
+#define TP_MAP 7
+
+struct tp_pair;
+
+/* Any value that crosses the border: 16 bytes. All bits zero is null. */
+typedef struct tp_value {
+  uint32_t tag;    /* TP_NULL to TP_MAP */
+  uint32_t length; /* of bytes and text in bytes, of a list in values, of a map in pairs */
+  union {
+    uint8_t boolean;             /* TP_BOOL: 0 or 1 */
+    int64_t integer;             /* TP_INT */
+    double number;               /* TP_FLOAT */
+    const uint8_t *bytes;        /* TP_BYTES: `length` bytes */
+    const char *text;            /* TP_STR: `length` bytes of UTF-8, not terminated */
+    const struct tp_value *list; /* TP_LIST: `length` values */
+    const struct tp_pair *map;   /* TP_MAP: `length` pairs */
+  } as;
+} tp_value;
+
+/* One entry of a map. The key is TP_STR or TP_INT; no key stands twice. */
+typedef struct tp_pair {
+  tp_value key;
+  tp_value value;
+} tp_pair;
+
+/* ------------------------------------------------------------------- arena */
+
+/* Memory that results are written to: it grows, and is freed as a whole by
+ * the one who made it. One thread at a time. */
+typedef struct tp_arena tp_arena;
+
+/* -------------------------------------------------------------------- call */
+
+/* The plugin's place at its host. Valid as long as the plugin's image is
+ * mapped, also after the plugin was unloaded or its host is gone: services
+ * then answer TP_RETIRED. */
+typedef struct tp_context tp_context;
+typedef struct tp_host tp_host;
+
+/* One call of the host into the plugin. Made by the host, valid until the
+ * called function returns, on the calling thread alone. */
+typedef struct tp_call {
+  uint32_t size;         /* sizeof(tp_call) of the host */
+  uint32_t count;        /* how many arguments */
+  const tp_value *args;  /* borrowed until the return */
+  tp_value *result;      /* where the result goes, or the error's text; null at first */
+  tp_arena *arena;       /* what the result points to is allocated here, or static */
+  void *data;            /* `data` of the export that is called */
+  const tp_host *host;   /* the services */
+  tp_context *context;   /* whom they serve */
+} tp_call;
+
+/* Every entry of a plugin has this type. [any thread]
+ *
+ * Before it calls, the host has checked the number and the types of the
+ * arguments against the declared type, by the rules of conversion: an
+ * argument declared `float` may come as TP_INT, one declared `int` as a
+ * TP_FLOAT that is whole. tp_to_int and tp_to_float below take both. */
+typedef tp_status (*tp_function)(tp_call *call);
+
+/* -------------------------------------------------------------------- host */
+
+struct tp_export;
+typedef struct tp_channel tp_channel;
+
+/* What the host does for a plugin. Lives as long as the plugin's image.
+ * Functions that answer a tp_status write the result, or the error's text,
+ * to `result`, allocated in `arena`. */
+struct tp_host {
+  uint32_t size; /* sizeof(tp_host) of the host; later minor versions append */
+  uint16_t abi_major;
+  uint16_t abi_minor;
+
+  /* `size` bytes in the arena, aligned to `align` (a power of two, at most 16);
+   * NULL if there is no memory. Valid until the arena is reset or freed.
+   * [any thread] */
+  void *(*alloc)(tp_arena *arena, size_t size, size_t align);
+
+  /* An arena for a thread of the plugin's own; NULL if there is no memory.
+   * Free it with arena_free. [any thread] */
+  tp_arena *(*arena_new)(void);
+  /* Forgets all that was allocated and keeps the memory. Not for the arena of
+   * a call. [any thread] */
+  void (*arena_reset)(tp_arena *arena);
+  /* Not for the arena of a call. [any thread] */
+  void (*arena_free)(tp_arena *arena);
+
+  /* Hands text to whoever takes what plugins print. [any thread] */
+  tp_status (*print)(tp_context *context, const char *text, size_t length);
+
+  /* Adds an export to those of the table. The host copies name and type; what
+   * `data` points to stays the plugin's, for as long as its image is mapped.
+   * [init] */
+  tp_status (*register_export)(tp_context *context, const struct tp_export *export_,
+                               tp_arena *arena, tp_value *result);
+
+  /* Calls a function of the host by name. [any thread] */
+  tp_status (*call)(tp_context *context, const char *name, size_t name_length,
+                    const tp_value *args, uint32_t count, tp_arena *arena, tp_value *result);
+
+  /* Attaches to a channel of the host. `type` (may be NULL: any) is what the
+   * plugin sends and expects; a type that cannot be converted is TP_TYPE. The
+   * channel is the plugin's until channel_release. [any thread] */
+  tp_status (*channel_open)(tp_context *context, const char *name, size_t name_length,
+                            const char *type, size_t type_length, tp_arena *arena,
+                            tp_value *result, tp_channel **channel);
+  /* Waits until there is room, with capacity 0 until a receiver took the
+   * message. The message is copied. [any thread] */
+  tp_status (*channel_send)(tp_channel *channel, const tp_value *message, tp_arena *arena,
+                            tp_value *result);
+  /* Waits for a message; TP_CLOSED at the end. [any thread] */
+  tp_status (*channel_recv)(tp_channel *channel, tp_arena *arena, tp_value *result);
+  /* Gives the plugin's end back. [any thread] */
+  void (*channel_release)(tp_channel *channel);
+};
+
+/* ------------------------------------------------------------------ plugin */
+
+#define TP_FUNC 1
+#define TP_VAR 2
+
+/* One export. Types are written as in `inspect`: null, bool, int, float,
+ * number, string, bytes, any, list<T>, map<T>, T?, (T, U),
+ * Name { field: T, other: T }; a function's is (x: int, by: float) -> T. */
+typedef struct tp_export {
+  const char *name;  /* terminated */
+  const char *type;  /* terminated */
+  uint32_t symbol;   /* TP_FUNC or TP_VAR */
+  uint32_t reserved; /* 0 */
+  void *data;        /* handed to the entries as call->data */
+  tp_function call;  /* TP_FUNC: the function; TP_VAR: NULL */
+  tp_function get;   /* TP_VAR: writes the value to the result; TP_FUNC: NULL */
+  tp_function set;   /* TP_VAR: takes the value as its one argument; TP_FUNC: NULL */
+} tp_export;
+
+/* What the exported symbol `twinplug_plugin` is. The first eight bytes never
+ * change, in no version. All that it points to is static. */
+typedef struct tp_plugin {
+  uint32_t size; /* sizeof(tp_plugin) */
+  uint16_t abi_major;
+  uint16_t abi_minor;
+  const void *section;      /* the start of the section .twinplug; keeps it from being dropped */
+  const char *name;         /* terminated */
+  const char *version;      /* terminated; semver: "1.2.3" */
+  const tp_export *exports; /* may be NULL if there are none */
+  uint32_t export_count;
+  uint32_t export_size; /* sizeof(tp_export) */
+  tp_function init;     /* runs once, after loading; may be NULL */
+} tp_plugin;
+
+/* The section .twinplug starts with this; `length` bytes of JSON follow:
+ * {"name": "...", "version": "...", "exports": [{"name", "symbol", "type"}]},
+ * `exports` optional. Read from the file, before any of its code runs. */
+typedef struct tp_section {
+  char magic[8]; /* "twinplug", not terminated */
+  uint16_t abi_major;
+  uint16_t abi_minor;
+  uint32_t length;
+} tp_section;
+
+#if defined(_WIN32)
+#define TP_EXPORTED __declspec(dllexport)
+#define TP_IN_SECTION __attribute__((section(".twinplg"), used))
+#elif defined(__APPLE__)
+#define TP_EXPORTED __attribute__((visibility("default")))
+#define TP_IN_SECTION __attribute__((section("__DATA,__twinplug"), used))
+#else
+#define TP_EXPORTED __attribute__((visibility("default")))
+#define TP_IN_SECTION __attribute__((section(".twinplug"), used))
+#endif
+
+#ifdef __cplusplus
+#define TP_EXTERN_C extern "C"
+#else
+#define TP_EXTERN_C extern
+#endif
+
+#define TP_JSON_(NAME, VERSION) "{\"name\":\"" NAME "\",\"version\":\"" VERSION "\"}"
+
+/* Once, in one source file: TP_PLUGIN("name", "1.0.0", exports, init)
+ * NAME and VERSION are string literals, EXPORTS an array of tp_export (its
+ * size is taken), INIT a tp_function or NULL. */
+#define TP_PLUGIN(NAME, VERSION, EXPORTS, INIT)                                          \
+  TP_IN_SECTION static const struct {                                                    \
+    tp_section head;                                                                     \
+    char json[sizeof(TP_JSON_(NAME, VERSION))];                                          \
+  } twinplug_section_ = {{{'t', 'w', 'i', 'n', 'p', 'l', 'u', 'g'},                      \
+                          TP_ABI_MAJOR,                                                  \
+                          TP_ABI_MINOR,                                                  \
+                          (uint32_t)(sizeof(TP_JSON_(NAME, VERSION)) - 1)},              \
+                         TP_JSON_(NAME, VERSION)};                                       \
+  TP_EXTERN_C TP_EXPORTED const tp_plugin twinplug_plugin;                               \
+  const tp_plugin twinplug_plugin = {(uint32_t)sizeof(tp_plugin),                        \
+                                     TP_ABI_MAJOR,                                       \
+                                     TP_ABI_MINOR,                                       \
+                                     &twinplug_section_,                                 \
+                                     NAME,                                               \
+                                     VERSION,                                            \
+                                     EXPORTS,                                            \
+                                     (uint32_t)(sizeof(EXPORTS) / sizeof((EXPORTS)[0])), \
+                                     (uint32_t)sizeof(tp_export),                        \
+                                     INIT}
+
+/* ----------------------------------------------------------------- helpers */
+/* Inline, over the above alone; whatever they do, a plugin may do by hand. */
+
+#define TP_EXPORT_FUNC(NAME, TYPE, CALL) {NAME, TYPE, TP_FUNC, 0, NULL, CALL, NULL, NULL}
+#define TP_EXPORT_VAR(NAME, TYPE, DATA, GET, SET) \
+  {NAME, TYPE, TP_VAR, 0, DATA, NULL, GET, SET}
+
+static inline tp_value tp_null(void) {
+  tp_value value;
+  memset(&value, 0, sizeof value);
+  return value;
+}
+
+static inline tp_value tp_bool(int boolean) {
+  tp_value value = tp_null();
+  value.tag = TP_BOOL;
+  value.as.boolean = boolean ? 1 : 0;
+  return value;
+}
+
+static inline tp_value tp_int(int64_t integer) {
+  tp_value value = tp_null();
+  value.tag = TP_INT;
+  value.as.integer = integer;
+  return value;
+}
+
+static inline tp_value tp_float(double number) {
+  tp_value value = tp_null();
+  value.tag = TP_FLOAT;
+  value.as.number = number;
+  return value;
+}
+
+/* Borrows `text`. */
+static inline tp_value tp_text(const char *text, size_t length) {
+  tp_value value = tp_null();
+  value.tag = TP_STR;
+  value.length = (uint32_t)length;
+  value.as.text = text;
+  return value;
+}
+
+/* Borrows `text`, which is terminated. */
+static inline tp_value tp_str(const char *text) { return tp_text(text, strlen(text)); }
+
+/* Borrows `pairs`. */
+static inline tp_value tp_map(const tp_pair *pairs, size_t count) {
+  tp_value value = tp_null();
+  value.tag = TP_MAP;
+  value.length = (uint32_t)count;
+  value.as.map = pairs;
+  return value;
+}
+
+/* The whole number in an int or a float; 0 for anything else. */
+static inline int64_t tp_to_int(const tp_value *value) {
+  if (value->tag == TP_INT) return value->as.integer;
+  if (value->tag == TP_FLOAT && value->as.number >= -9223372036854775808.0 &&
+      value->as.number < 9223372036854775808.0)
+    return (int64_t)value->as.number;
+  return 0;
+}
+
+/* The number in a float or an int; 0 for anything else. */
+static inline double tp_to_float(const tp_value *value) {
+  if (value->tag == TP_FLOAT) return value->as.number;
+  return value->tag == TP_INT ? (double)value->as.integer : 0.0;
+}
+
+/* The value of a text key, or NULL. */
+static inline const tp_value *tp_field(const tp_value *map, const char *key) {
+  size_t length = strlen(key);
+  uint32_t i;
+  if (map->tag != TP_MAP) return NULL;
+  for (i = 0; i < map->length; i++) {
+    const tp_pair *pair = &map->as.map[i];
+    if (pair->key.tag == TP_STR && pair->key.length == length &&
+        memcmp(pair->key.as.text, key, length) == 0)
+      return &pair->value;
+  }
+  return NULL;
+}
+
+/* Copies text into the call's arena; null if there is no memory. */
+static inline tp_value tp_copy_text(tp_call *call, const char *text, size_t length) {
+  char *copy = (char *)call->host->alloc(call->arena, length ? length : 1, 1);
+  if (copy == NULL) return tp_null();
+  memcpy(copy, text, length);
+  return tp_text(copy, length);
+}
+
+/* Formats as vprintf does, into the call's arena. */
+static inline tp_status tp_format(tp_call *call, tp_value *out, const char *format, va_list args) {
+  va_list again;
+  int length;
+  char *text;
+  va_copy(again, args);
+  length = vsnprintf(NULL, 0, format, args);
+  text = length < 0 ? NULL : (char *)call->host->alloc(call->arena, (size_t)length + 1, 1);
+  if (text != NULL) {
+    vsnprintf(text, (size_t)length + 1, format, again);
+    *out = tp_text(text, (size_t)length);
+  }
+  va_end(again);
+  return length < 0 ? TP_ERROR : text == NULL ? TP_NO_MEMORY : TP_OK;
+}
+
+#if defined(__GNUC__)
+#define TP_LIKE_PRINTF(FORMAT, FIRST) __attribute__((format(printf, FORMAT, FIRST)))
+#else
+#define TP_LIKE_PRINTF(FORMAT, FIRST)
+#endif
+
+/* Sets the result to formatted text, as printf does, and returns `status`:
+ * `return tp_answer(call, TP_ERROR, "no door %d", n);` */
+TP_LIKE_PRINTF(3, 4)
+static inline tp_status tp_answer(tp_call *call, tp_status status, const char *format, ...) {
+  va_list args;
+  tp_status formatted;
+  va_start(args, format);
+  formatted = tp_format(call, call->result, format, args);
+  va_end(args);
+  return formatted == TP_OK ? status : formatted;
+}
+
+/* Prints formatted text through the host. */
+TP_LIKE_PRINTF(2, 3)
+static inline tp_status tp_print(tp_call *call, const char *format, ...) {
+  va_list args;
+  tp_value text = tp_null();
+  tp_status formatted;
+  va_start(args, format);
+  formatted = tp_format(call, &text, format, args);
+  va_end(args);
+  if (formatted != TP_OK) return formatted;
+  return call->host->print(call->context, text.as.text, text.length);
+}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* TWINPLUG_H */

@@ -1,0 +1,223 @@
+//! [`Error`]: one opaque error with kinds.
+//!
+//! Context is added where it is known: the symbol by the handle, the path by the
+//! loader, the plugin's name by whoever has it.
+
+use std::fmt::{self, Display};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use twinplug_value::{ConvertError, Value};
+
+/// What this library returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, and where. Cheap to clone.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+/// The kind of an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No file, folder, plugin, function or channel of that name.
+    NotFound,
+    /// A file that is no plugin, or one that may not be loaded.
+    Refused,
+    /// A native plugin of another ABI version.
+    Abi,
+    /// The plugin's own code failed while it was loaded.
+    Load,
+    /// No such symbol, or one of the other sort.
+    Symbol,
+    /// A value or a declaration of another type.
+    Type,
+    /// The plugin's function failed.
+    Call,
+    /// The plugin was unloaded.
+    Stale,
+    /// A channel that is closed, or a wait where waiting is not possible.
+    Channel,
+    /// The system refused to read or write.
+    Io,
+}
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    plugin: Option<String>,
+    symbol: Option<String>,
+    location: Option<(PathBuf, u32)>,
+    traceback: Option<String>,
+    payload: Option<Value>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            plugin: None,
+            symbol: None,
+            location: None,
+            traceback: None,
+            payload: None,
+            source: None,
+        }))
+    }
+
+    /// What kind of error it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The plugin that it is about.
+    #[must_use]
+    pub fn plugin(&self) -> Option<&str> {
+        self.0.plugin.as_deref()
+    }
+
+    /// The symbol that it is about.
+    #[must_use]
+    pub fn symbol(&self) -> Option<&str> {
+        self.0.symbol.as_deref()
+    }
+
+    /// The file and line (from 1) in the plugin's source.
+    #[must_use]
+    pub fn location(&self) -> Option<(&Path, u32)> {
+        self.0.location.as_ref().map(|(path, line)| (path.as_path(), *line))
+    }
+
+    /// The calls that led there, a line each, the innermost first.
+    #[must_use]
+    pub fn traceback(&self) -> Option<&str> {
+        self.0.traceback.as_deref()
+    }
+
+    /// What the plugin threw, where it was more than text: `error{code = 7}`.
+    #[must_use]
+    pub fn payload(&self) -> Option<&Value> {
+        self.0.payload.as_ref()
+    }
+
+    /// The message alone, without the plugin's name.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// Says which plugin it is about, unless a nearer one was named.
+    pub(crate) fn in_plugin(self, name: &str) -> Self {
+        match self.0.plugin {
+            Some(_) => self,
+            None => self.change(|inner| inner.plugin = Some(name.to_owned())),
+        }
+    }
+
+    /// Says which symbol it is about, and in front of the message.
+    pub(crate) fn at_symbol(self, name: &str) -> Self {
+        self.change(|inner| {
+            inner.message = format!("`{name}`: {}", inner.message);
+            inner.symbol = Some(name.to_owned());
+        })
+    }
+
+    /// Says which symbol it is about; the message says so already.
+    pub(crate) fn of_symbol(self, name: &str) -> Self {
+        self.change(|inner| inner.symbol = Some(name.to_owned()))
+    }
+
+    pub(crate) fn context(self, context: impl Display) -> Self {
+        self.change(|inner| inner.message = format!("{context}: {}", inner.message))
+    }
+
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        self.change(|inner| inner.kind = kind)
+    }
+
+    pub(crate) fn with_location(self, path: &Path, line: u32) -> Self {
+        self.change(|inner| inner.location = Some((path.to_owned(), line)))
+    }
+
+    pub(crate) fn with_traceback(self, traceback: impl Into<String>) -> Self {
+        self.change(|inner| inner.traceback = Some(traceback.into()))
+    }
+
+    pub(crate) fn with_payload(self, payload: Value) -> Self {
+        self.change(|inner| inner.payload = Some(payload))
+    }
+
+    pub(crate) fn with_source(
+        self,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        self.change(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    pub(crate) fn io(action: impl Display, path: &Path, error: std::io::Error) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            _ => ErrorKind::Io,
+        };
+        Error::new(kind, format!("cannot {action} `{}`: {error}", path.display()))
+            .with_source(error)
+    }
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(plugin) = &self.0.plugin {
+            write!(f, "plugin `{plugin}`: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+/// As `Display`, with the traceback: what `main` prints and `unwrap` shows.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} ({:?})", self.0.kind)?;
+        if let Some(traceback) = &self.0.traceback {
+            write!(f, "\n{traceback}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<ConvertError> for Error {
+    fn from(error: ConvertError) -> Self {
+        Error::new(ErrorKind::Type, error.to_string()).with_source(error)
+    }
+}
+
+/// `; near: ..` for a name that was not found, or nothing.
+pub(crate) fn near<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
+    let lower = name.to_lowercase();
+    let mut close: Vec<(usize, &str)> = known
+        .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))
+        .filter(|(distance, known)| *distance <= known.len().max(3) / 3)
+        .collect();
+    close.sort();
+    close.truncate(3);
+    match close.is_empty() {
+        true => String::new(),
+        false => {
+            let names: Vec<_> = close.iter().map(|(_, known)| format!("`{known}`")).collect();
+            format!("; near: {}", names.join(", "))
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! [`Host`]: what an embedding program creates; owns everything below.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use twinplug_value::{Callable, Data, Params};
+
+use crate::channel::{AnyChannel, Channel};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lifecycle::{PluginRef, Registry};
+use crate::loading::{self, Inspection};
+use crate::plugin::{BUILT_INS, HostContext, HostFunction, Output};
+
+/// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
+///
+/// Dropping it unloads its plugins and closes its channels.
+pub struct Host {
+    registry: Registry,
+    context: Arc<HostContext>,
+}
+
+/// Says what plugins may ask of a [`Host`], then makes it.
+#[derive(Default)]
+pub struct HostBuilder {
+    functions: BTreeMap<String, HostFunction>,
+    channels: BTreeMap<String, Arc<dyn AnyChannel>>,
+    output: Option<Box<Output>>,
+    /// The first thing that was wrong; `build` reports it.
+    error: Option<Error>,
+}
+
+impl Host {
+    /// A host that offers nothing yet.
+    #[must_use]
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// Loads the plugin at `path`: a script, a shared library, or a folder with
+    /// an `init.lua`. The same path again gives the same plugin.
+    ///
+    /// # Errors
+    /// There is no such file, it is no plugin, its code failed, or a plugin of that
+    /// name and version is loaded already.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<PluginRef> {
+        let located = loading::locate(path.as_ref())?;
+        let loaded = self.registry.load(located, Arc::downgrade(&self.context));
+        match &loaded {
+            Ok(plugin) => tracing::info!(
+                plugin = plugin.name(),
+                version = %plugin.version(),
+                kind = %plugin.kind(),
+                path = %plugin.path().display(),
+                "loaded"
+            ),
+            Err(error) => tracing::warn!(path = %path.as_ref().display(), %error, "not loaded"),
+        }
+        loaded
+    }
+
+    /// Unloads a plugin, once its running calls have ended: what was handed out
+    /// answers that it is stale.
+    ///
+    /// # Errors
+    /// It is not loaded in this host, or this is inside of a call that holds it.
+    pub fn unload(&self, plugin: PluginRef) -> Result<()> {
+        self.registry.unload(&plugin)?;
+        tracing::info!(plugin = plugin.name(), version = %plugin.version(), "unloaded");
+        Ok(())
+    }
+
+    /// The newest version of the plugin of that name.
+    ///
+    /// # Errors
+    /// None is loaded; the message has the names near to it.
+    pub fn plugin(&self, name: &str) -> Result<PluginRef> {
+        self.registry.newest(name)
+    }
+
+    /// All loaded plugins, in load order.
+    #[must_use]
+    pub fn plugins(&self) -> Vec<PluginRef> {
+        self.registry.all()
+    }
+
+    /// The channel of that name.
+    ///
+    /// # Errors
+    /// There is none, or it carries another type.
+    pub fn channel<T: Data + Send + 'static>(&self, name: &str) -> Result<Channel<T>> {
+        let channel = self.context.channel(name)?;
+        channel.as_any().downcast_ref::<Channel<T>>().cloned().ok_or_else(|| {
+            let message = format!(
+                "channel `{name}` carries `{}`, asked for as `{}`",
+                channel.schema(),
+                T::SCHEMA
+            );
+            Error::new(ErrorKind::Type, message)
+        })
+    }
+
+    /// Writes out what native plugins have printed with C's `printf` instead of
+    /// through the host, so that it does not come after what the program prints
+    /// next.
+    pub fn flush_output(&self) {
+        #[cfg(feature = "native")]
+        crate::native::flush();
+    }
+
+    /// What the file at `path` says of itself, checked without running any of its
+    /// code. Needs no host.
+    ///
+    /// # Errors
+    /// There is no such file, or it is no plugin that could be loaded.
+    pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
+        loading::inspect(&loading::locate(path.as_ref())?)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        for channel in self.context.channels.values() {
+            channel.close();
+        }
+        for plugin in self.registry.all() {
+            if let Err(error) = self.registry.unload(&plugin) {
+                tracing::warn!(plugin = plugin.name(), %error, "not unloaded");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("plugins", &self.plugins()).finish_non_exhaustive()
+    }
+}
+
+impl HostBuilder {
+    /// Adds a channel of `T` that holds up to `capacity` messages; with 0 each send
+    /// waits for a receive.
+    #[must_use]
+    pub fn channel<T: Data + Send + 'static>(mut self, name: &str, capacity: usize) -> Self {
+        let channel: Channel<T> = Channel::new(name, capacity);
+        if self.channels.insert(name.to_owned(), Arc::new(channel)).is_some() {
+            self.refuse(format!("channel `{name}` is there twice"));
+        }
+        self
+    }
+
+    /// Adds a function of up to 8 parameters, which plugins call; a name with dots
+    /// is in a group: `world.spawn`.
+    #[must_use]
+    pub fn function<P: Params, F: Callable<P>>(mut self, name: &str, function: F) -> Self {
+        self.check_name(name);
+        let function = HostFunction::new(name, function);
+        if self.functions.insert(name.to_owned(), function).is_some() {
+            self.refuse(format!("function `{name}` is there twice"));
+        }
+        self
+    }
+
+    /// Sets who takes what plugins print: the plugin's name, and the text with its
+    /// line ends. Standard output unless set.
+    #[must_use]
+    pub fn output(mut self, output: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
+        self.output = Some(Box::new(output));
+        self
+    }
+
+    /// Makes the host.
+    ///
+    /// # Errors
+    /// A name that stands twice, or that is not allowed.
+    pub fn build(self) -> Result<Host> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let HostBuilder { functions, channels, output, .. } = self;
+        let output = output.unwrap_or_else(|| Box::new(to_standard_output));
+        let context = Arc::new(HostContext { functions, channels, output });
+        Ok(Host { registry: Registry::default(), context })
+    }
+
+    /// A function's name is a path of plain names, no part of which is a function
+    /// itself, and whose first is not built in.
+    fn check_name(&mut self, name: &str) {
+        let plain = |part: &str| {
+            part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                && !part.starts_with(|c: char| c.is_ascii_digit())
+                && !part.is_empty()
+        };
+        let first = name.split('.').next().unwrap_or_default();
+        if !name.split('.').all(plain) {
+            self.refuse(format!(
+                "function `{name}`: a name is letters, digits, `_`, and dots between"
+            ));
+        } else if BUILT_INS.contains(&first) {
+            self.refuse(format!("function `{name}`: `host.{first}` is built in"));
+        } else if let Some(other) =
+            self.functions.keys().find(|other| within(name, other) || within(other, name))
+        {
+            let other = other.clone();
+            self.refuse(format!("function `{name}`: `{other}` makes one of them a group as well"));
+        }
+    }
+
+    fn refuse(&mut self, message: String) {
+        self.error.get_or_insert_with(|| Error::new(ErrorKind::Refused, message));
+    }
+}
+
+impl fmt::Debug for HostBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostBuilder")
+            .field("functions", &self.functions.keys())
+            .field("channels", &self.channels.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+fn within(name: &str, group: &str) -> bool {
+    name.strip_prefix(group).is_some_and(|rest| rest.starts_with('.'))
+}
+
+fn to_standard_output(_: &str, text: &str) {
+    let mut out = std::io::stdout().lock();
+    // A closed standard output is the program's to notice, not its plugins'.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

@@ -1,0 +1,129 @@
+//! [`PluginRef`]: one plugin, as its host's users hold it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use semver::Version;
+use twinplug_value::{Args, Data, Value};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::{Descriptor, Func, Plugin, PluginKind, Symbol, Var};
+
+/// A loaded plugin. Cheap to clone; after [`Host::unload`](crate::Host::unload)
+/// everything that came from it answers that it is stale.
+#[derive(Clone)]
+pub struct PluginRef {
+    slot: Arc<Slot>,
+}
+
+/// One plugin's place.
+struct Slot {
+    name: String,
+    version: Version,
+    kind: PluginKind,
+    path: PathBuf,
+    current: Arc<dyn Plugin>,
+}
+
+impl PluginRef {
+    pub(super) fn new(path: PathBuf, current: Arc<dyn Plugin>) -> Self {
+        let descriptor = current.descriptor();
+        let Descriptor { name, version, kind, .. } = &*descriptor;
+        let (name, version, kind) = (name.clone(), version.clone(), *kind);
+        PluginRef { slot: Arc::new(Slot { name, version, kind, path, current }) }
+    }
+
+    /// The plugin's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.slot.name
+    }
+
+    /// Its version.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.slot.version
+    }
+
+    /// Its kind. Nothing else depends on it.
+    #[must_use]
+    pub fn kind(&self) -> PluginKind {
+        self.slot.kind
+    }
+
+    /// The file it was loaded from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.slot.path
+    }
+
+    /// The plugin as it is loaded now.
+    #[must_use]
+    pub fn current(&self) -> Arc<dyn Plugin> {
+        Arc::clone(&self.slot.current)
+    }
+
+    /// What the plugin says of itself.
+    #[must_use]
+    pub fn descriptor(&self) -> Arc<Descriptor> {
+        self.slot.current.descriptor()
+    }
+
+    /// The symbol of that name.
+    ///
+    /// # Errors
+    /// There is none; the message has the names near to it.
+    pub fn lookup(&self, name: &str) -> Result<Symbol> {
+        self.slot.current.lookup(name)
+    }
+
+    /// The function of that name, for arguments `A` and a result `R`.
+    ///
+    /// # Errors
+    /// There is none, it is a variable, or its signature is another one.
+    pub fn func<A: Args, R: Data>(&self, name: &str) -> Result<Func<A, R>> {
+        self.lookup(name)?.into_func()
+    }
+
+    /// The variable of that name, as a `T`.
+    ///
+    /// # Errors
+    /// There is none, it is a function, or its type is another one.
+    pub fn var<T: Data>(&self, name: &str) -> Result<Var<T>> {
+        self.lookup(name)?.into_var()
+    }
+
+    /// Looks a function up and calls it: `plugin.call("add", (1, 2))`. For many
+    /// calls, keep what [`PluginRef::func`] gives.
+    ///
+    /// # Errors
+    /// As lookup and call.
+    pub fn call(&self, name: &str, args: impl Args) -> Result<Value> {
+        let args = args
+            .to_values()
+            .map_err(|error| Error::from(error).at_symbol(name).in_plugin(self.name()))?;
+        match self.lookup(name)? {
+            Symbol::Func(func) => func.call(&args),
+            var => var.into_func::<(), ()>().map(|_| Value::Null),
+        }
+    }
+
+    pub(super) fn retire(&self) -> Result<()> {
+        self.slot.current.retire().map_err(|error| error.in_plugin(self.name()))
+    }
+
+    pub(super) fn is(&self, other: &PluginRef) -> bool {
+        Arc::ptr_eq(&self.slot, &other.slot)
+    }
+
+    pub(super) fn unknown(&self) -> Error {
+        Error::new(ErrorKind::Stale, "the plugin is not loaded in this host").in_plugin(self.name())
+    }
+}
+
+impl fmt::Debug for PluginRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PluginRef({} {}, {})", self.name(), self.version(), self.kind())
+    }
+}

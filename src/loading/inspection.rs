@@ -1,0 +1,28 @@
+//! What can be told of a plugin without running any of its code.
+
+use std::path::PathBuf;
+
+use semver::Version;
+
+use crate::plugin::{Export, PluginKind};
+
+/// What a file says of itself; none of its code has run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// The file.
+    pub path: PathBuf,
+    /// Its kind.
+    pub kind: PluginKind,
+    /// Its name; of a script, what its path says.
+    pub name: String,
+    /// Its version; of a script, what its path says.
+    pub version: Version,
+    /// The ABI that a native plugin was built for, major and minor.
+    pub abi: Option<(u16, u16)>,
+    /// The exports, where they stand in the file: a script's are known only once
+    /// it has run.
+    pub exports: Option<Vec<Export>>,
+    /// The file's bytes, as they were checked.
+    pub bytes: Vec<u8>,
+}

@@ -1,0 +1,112 @@
+//! Reads a located file, checks it, and hands it to its kind.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use super::{Inspection, Located};
+use crate::error::{Error, Result};
+use crate::plugin::{HostContext, Plugin, PluginKind};
+
+/// Loads a located file.
+pub(crate) fn load(located: &Located, host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+    let bytes = read(&located.path)?;
+    let loaded: Result<Arc<dyn Plugin>> = match located.kind {
+        PluginKind::Lua => load_lua(located, &bytes, host),
+        PluginKind::Native => load_native(located, bytes, host),
+    };
+    loaded.map_err(|error| cannot_load(&located.path, error))
+}
+
+/// Checks a located file without running any of its code.
+pub(crate) fn inspect(located: &Located) -> Result<Inspection> {
+    let bytes = read(&located.path)?;
+    let inspected = match located.kind {
+        PluginKind::Lua => inspect_lua(located, bytes),
+        PluginKind::Native => inspect_native(located, bytes),
+    };
+    inspected.map_err(|error| cannot_load(&located.path, error))
+}
+
+#[cfg(feature = "lua54")]
+fn load_lua(located: &Located, text: &[u8], host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+    let Located { path, name, version, .. } = located;
+    let origin =
+        crate::lua::Origin { path: path.clone(), name: name.clone(), version: version.clone() };
+    Ok(Arc::new(crate::lua::load(origin, text, host)?))
+}
+
+#[cfg(feature = "lua54")]
+fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
+    let Located { path, name, version, kind, .. } = located;
+    crate::lua::check(path, &bytes)?;
+    Ok(Inspection {
+        path: path.clone(),
+        kind: *kind,
+        name: name.clone(),
+        version: version.clone(),
+        abi: None,
+        exports: None,
+        bytes,
+    })
+}
+
+#[cfg(feature = "native")]
+fn load_native(
+    located: &Located,
+    bytes: Vec<u8>,
+    host: Weak<HostContext>,
+) -> Result<Arc<dyn Plugin>> {
+    let checked = crate::native::check(bytes)?;
+    Ok(Arc::new(crate::native::load(&located.path, &checked, host)?))
+}
+
+#[cfg(feature = "native")]
+fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
+    let checked = crate::native::check(bytes)?;
+    Ok(Inspection {
+        path: located.path.clone(),
+        kind: located.kind,
+        name: checked.name,
+        version: checked.version,
+        abi: Some(checked.abi),
+        exports: checked.exports,
+        bytes: checked.bytes,
+    })
+}
+
+#[cfg(not(feature = "lua54"))]
+fn load_lua(_: &Located, _: &[u8], _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+    Err(without("Lua plugins", "lua54"))
+}
+
+#[cfg(not(feature = "lua54"))]
+fn inspect_lua(_: &Located, _: Vec<u8>) -> Result<Inspection> {
+    Err(without("Lua plugins", "lua54"))
+}
+
+#[cfg(not(feature = "native"))]
+fn load_native(_: &Located, _: Vec<u8>, _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+    Err(without("native plugins", "native"))
+}
+
+#[cfg(not(feature = "native"))]
+fn inspect_native(_: &Located, _: Vec<u8>) -> Result<Inspection> {
+    Err(without("native plugins", "native"))
+}
+
+#[cfg(not(all(feature = "lua54", feature = "native")))]
+fn without(what: &str, feature: &str) -> Error {
+    Error::new(
+        crate::error::ErrorKind::Refused,
+        format!("this host was built without {what}: switch on the Cargo feature `{feature}`"),
+    )
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Error::io("read", path, error))
+}
+
+fn cannot_load(path: &Path, error: Error) -> Error {
+    error.context(format_args!("cannot load `{}`", path.display()))
+}

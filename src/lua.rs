@@ -1,0 +1,17 @@
+//! Lua plugins: everything that knows mlua. No other room names it.
+//!
+//! A plugin is one VM. Each use of it takes the plugin's one lock, and every
+//! handle of mlua's lives behind that lock (`vm`). Each call runs on a coroutine
+//! of a pool; a call that must wait yields to the driver, which lets go of the
+//! lock meanwhile (`vm`, `prelude.lua`). Values go straight between Rust types
+//! and Lua ones (`sink`, `source`).
+
+mod exports;
+mod failure;
+mod host_table;
+mod loader;
+mod sink;
+mod source;
+mod vm;
+
+pub(crate) use loader::{Origin, check, load};

@@ -1,0 +1,138 @@
+//! What a script exports, and of what types.
+
+use mlua::{Function, Table, Value};
+use twinplug_value::{ExportType, Field, Shared, Signature, Struct, Type};
+
+use super::source::sequence;
+use crate::plugin::Export;
+
+/// Names that the host calls itself.
+const HOOKS: [&str; 6] = ["on_load", "on_save", "on_restore", "on_pause", "on_resume", "on_unload"];
+
+/// Deeper tables are `any`: the type of a variable is what one sees in it.
+const MAX_DEPTH: usize = 8;
+
+/// The exports of a plugin, in the order in which they came.
+#[derive(Default)]
+pub(super) struct Exports {
+    pub(super) list: Vec<Export>,
+    /// Where each of the list is. Handles of mlua's: only with the VM's lock held.
+    homes: Vec<Home>,
+}
+
+/// Where an export is.
+#[derive(Clone)]
+pub(super) enum Home {
+    Func(Function),
+    /// The table that holds the variable.
+    Var(Table),
+}
+
+impl Exports {
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        self.list.iter().position(|export| export.name == name)
+    }
+
+    /// Where the export of that index is.
+    pub(super) fn home(&self, index: usize) -> Option<Home> {
+        self.homes.get(index).cloned()
+    }
+
+    /// Lets go of what lives in the VM; the list stays.
+    pub(super) fn retire(&mut self) {
+        self.homes.clear();
+    }
+
+    /// Adds what a table holds: functions, and variables that can cross.
+    ///
+    /// # Errors
+    /// The text of what is wrong: a name that is exported already, or is no text.
+    pub(super) fn add(&mut self, table: &Table) -> Result<(), String> {
+        let mut found = Vec::new();
+        for pair in table.pairs::<Value, Value>() {
+            let (key, value) = pair.map_err(|error| error.to_string())?;
+            let Value::String(key) = key else { continue };
+            let Ok(name) = key.to_str() else { continue };
+            if name.starts_with('_') || HOOKS.contains(&&*name) {
+                continue;
+            }
+            if let Some(export) = export(&name, value, table) {
+                found.push(export);
+            }
+        }
+        // A table's order is by chance; by name it is the same each time.
+        found.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        for (export, home) in found {
+            if self.position(&export.name).is_some() {
+                return Err(format!("`{}` is exported twice", export.name));
+            }
+            self.list.push(export);
+            self.homes.push(home);
+        }
+        Ok(())
+    }
+}
+
+fn export(name: &str, value: Value, table: &Table) -> Option<(Export, Home)> {
+    match value {
+        Value::Function(function) => {
+            Some((Export::new(name, ExportType::Func(Signature::ANY)), Home::Func(function)))
+        }
+        value => {
+            let ty = type_of(&value, 0)?;
+            Some((Export::new(name, ExportType::Var(ty)), Home::Var(table.clone())))
+        }
+    }
+}
+
+/// The type of a variable with this initial value; `None` if it cannot cross.
+fn type_of(value: &Value, depth: usize) -> Option<Type> {
+    Some(match value {
+        Value::Boolean(_) => Type::Bool,
+        Value::Integer(_) | Value::Number(_) => Type::Number,
+        Value::String(text) if text.to_str().is_ok() => Type::Str,
+        Value::String(_) => Type::Bytes,
+        Value::Table(_) if depth == MAX_DEPTH => Type::Any,
+        Value::Table(table) => table_type(table, depth)?,
+        Value::Nil => Type::Any,
+        null if *null == Value::NULL => Type::Any,
+        _ => return None,
+    })
+}
+
+/// A sequence is a list, text keys are fields; an empty table may become either.
+fn table_type(table: &Table, depth: usize) -> Option<Type> {
+    match sequence(table) {
+        Some(0) => return Some(Type::Any),
+        Some(_) => return list_type(table, depth),
+        None => {}
+    }
+    let mut fields = Vec::new();
+    for pair in table.pairs::<Value, Value>() {
+        let (key, value) = pair.ok()?;
+        match key {
+            Value::String(key) => {
+                let name = key.to_str().ok()?;
+                let ty = type_of(&value, depth + 1)?.into();
+                fields.push(Field { name: Shared::from(&*name), ty, optional: false });
+            }
+            Value::Integer(_) => return Some(Type::Map(Shared::Static(&Type::Any))),
+            _ => return None,
+        }
+    }
+    fields.sort_by(|a, b| a.name.cmp(&b.name));
+    Some(Type::Struct(Struct { name: Shared::Static(""), fields: fields.into() }))
+}
+
+fn list_type(table: &Table, depth: usize) -> Option<Type> {
+    let mut item: Option<Type> = None;
+    for value in table.sequence_values::<Value>() {
+        let ty = type_of(&value.ok()?, depth + 1)?;
+        item = Some(match item {
+            None => ty,
+            Some(item) if item == ty => item,
+            Some(_) => Type::Any,
+        });
+    }
+    Some(Type::List(item.unwrap_or(Type::Any).into()))
+}

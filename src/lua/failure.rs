@@ -1,0 +1,92 @@
+//! An error that ended a script: message, place, traceback, payload.
+
+use std::path::Path;
+
+use mlua::{Lua, Value};
+use twinplug_value::from_source;
+
+use super::source::LuaSource;
+use crate::error::{Error, ErrorKind};
+
+/// What the error handler of a call saw, with the stack still there.
+pub(super) struct Failure {
+    message: String,
+    traceback: String,
+    payload: Option<twinplug_value::Value>,
+}
+
+impl Failure {
+    /// Takes down an error value. Runs as the message handler of the call.
+    pub(super) fn report(lua: &Lua, error: &Value) -> Failure {
+        let traceback = lua.traceback(None, 1).map(|text| text.to_string_lossy());
+        Failure {
+            message: message(error),
+            traceback: traceback.map(|text| tidy(&text)).unwrap_or_default(),
+            payload: payload(error),
+        }
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(super) fn into_error(self) -> Error {
+        let mut error = Error::new(ErrorKind::Call, self.message);
+        if !self.traceback.is_empty() {
+            error = error.with_traceback(self.traceback);
+        }
+        match self.payload {
+            Some(payload) => error.with_payload(payload),
+            None => error,
+        }
+    }
+}
+
+/// The text of what was thrown; of a table its `message`, or what it prints as.
+fn message(error: &Value) -> String {
+    if let Value::Table(table) = error
+        && table.metatable().is_none()
+    {
+        return match table.raw_get::<Option<String>>("message") {
+            Ok(Some(message)) => message,
+            _ => "an error without a message".to_owned(),
+        };
+    }
+    match error {
+        Value::Nil => "an error without a message".to_owned(),
+        Value::String(text) => text.to_string_lossy(),
+        other => other.to_string().unwrap_or_else(|_| "an error without a message".to_owned()),
+    }
+}
+
+fn payload(error: &Value) -> Option<twinplug_value::Value> {
+    match error {
+        Value::String(_) | Value::Nil => None,
+        other => from_source(&mut LuaSource::new(other.clone())).ok(),
+    }
+}
+
+/// The traceback without its head and without our own frames.
+fn tidy(traceback: &str) -> String {
+    traceback
+        .lines()
+        .skip_while(|line| !line.starts_with('\t'))
+        .map(str::trim_start)
+        .filter(|line| !line.starts_with("[twinplug]") && *line != "[C]: in function 'xpcall'")
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The file and line that an error's message starts with: `file.lua:12: ..`.
+pub(super) fn located(error: Error, chunk: &str, path: &Path) -> Error {
+    let line = error
+        .message()
+        .strip_prefix(chunk)
+        .and_then(|rest| rest.strip_prefix(':'))
+        .and_then(|rest| rest.split(':').next())
+        .and_then(|line| line.parse().ok());
+    match line {
+        Some(line) => error.with_location(path, line),
+        None => error,
+    }
+}

@@ -1,0 +1,249 @@
+//! From a script's text to a plugin.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
+use semver::Version;
+use twinplug_value::ExportType;
+
+use super::exports::Home;
+use super::failure::located;
+use super::sink::LuaSink;
+use super::source::LuaSource;
+use super::vm::{Entry, Vm, broken, stale};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::{
+    Descriptor, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Results, Symbol, Write,
+    sealed,
+};
+
+/// A script, loaded.
+pub(crate) struct LuaPlugin {
+    name: String,
+    version: Version,
+    script: Script,
+}
+
+/// The VM and where its code is from; shared by the plugin and its handles.
+#[derive(Clone)]
+struct Script {
+    vm: Arc<Vm>,
+    path: Arc<Path>,
+    /// What Lua calls the file in its messages.
+    chunk: Arc<str>,
+}
+
+/// What is known of a plugin before it has run.
+pub(crate) struct Origin {
+    pub(crate) path: PathBuf,
+    pub(crate) name: String,
+    pub(crate) version: Version,
+}
+
+/// Compiles a script without running it.
+pub(crate) fn check(path: &Path, text: &[u8]) -> Result<()> {
+    let lua = Lua::new_with(StdLib::NONE, LuaOptions::new()).map_err(broken)?;
+    compile(&lua, &chunk_name(path), path, text).map(drop)
+}
+
+/// Runs a script's body and takes down what it exports.
+pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> Result<LuaPlugin> {
+    let Origin { path, name, version } = origin;
+    let chunk = chunk_name(&path);
+    let vm = Arc::new(Vm::new(&name, context)?);
+    let script = Script { vm, chunk: chunk.into(), path: path.into() };
+    let vm = &script.vm;
+    let entry = vm.enter()?;
+    let body = compile(&entry.state.lua, &script.chunk, &script.path, text)?;
+    body.set_environment(entry.state.environment.clone()).map_err(broken)?;
+    let (entry, results) = vm
+        .call(entry, body, Vec::new())
+        .map_err(|error| located(error, &script.chunk, &script.path).with_kind(ErrorKind::Load))?;
+    let module = module(&entry, results)?;
+    let name = text_field(&module, "_NAME")?.unwrap_or(name);
+    let version = match text_field(&module, "_VERSION")? {
+        Some(text) => Version::parse(&text).map_err(|error| {
+            let message = format!("`_VERSION = {text:?}` is no version like \"1.2.0\": {error}");
+            Error::new(ErrorKind::Load, message)
+        })?,
+        None => version,
+    };
+    vm.shared.set_name(&name);
+    let added = vm.shared.exports.lock().add(&module);
+    added.map_err(|text| Error::new(ErrorKind::Load, text))?;
+    // The handle goes while the lock is still held.
+    drop(module);
+    drop(entry);
+    Ok(LuaPlugin { name, version, script })
+}
+
+/// What the body returned; a script that returns nothing exports its globals.
+fn module(entry: &Entry<'_>, results: Vec<Value>) -> Result<Table> {
+    match results.into_iter().next() {
+        None | Some(Value::Nil) => Ok(entry.state.environment.clone()),
+        Some(Value::Table(module)) => Ok(module),
+        Some(other) => Err(Error::new(
+            ErrorKind::Load,
+            format!(
+                "the script returns a {}, and no table of exports: end it with `return M`",
+                other.type_name()
+            ),
+        )),
+    }
+}
+
+fn text_field(module: &Table, name: &str) -> Result<Option<String>> {
+    match module.raw_get::<Value>(name).map_err(broken)? {
+        Value::Nil => Ok(None),
+        Value::String(text) => Ok(Some(text.to_string_lossy())),
+        other => Err(Error::new(
+            ErrorKind::Load,
+            format!("`{name}` is a {}, and no text", other.type_name()),
+        )),
+    }
+}
+
+fn compile(lua: &Lua, chunk: &str, path: &Path, text: &[u8]) -> Result<Function> {
+    let compiled = lua
+        .load(without_head(text))
+        .set_name(format!("@{chunk}"))
+        .set_mode(ChunkMode::Text)
+        .into_function();
+    compiled.map_err(|error| {
+        let message = match &error {
+            mlua::Error::SyntaxError { message, .. } => message.clone(),
+            other => other.to_string(),
+        };
+        located(Error::new(ErrorKind::Load, message).with_source(error), chunk, path)
+    })
+}
+
+/// The text without a byte order mark; a `#!` line becomes a comment, so that
+/// lines keep their numbers.
+fn without_head(text: &[u8]) -> Vec<u8> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    match text.first() {
+        Some(b'#') => [b"--", text].concat(),
+        _ => text.to_vec(),
+    }
+}
+
+fn chunk_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| "script".into(), |name| name.to_string_lossy().into_owned())
+}
+
+impl Plugin for LuaPlugin {
+    fn descriptor(&self) -> Arc<Descriptor> {
+        let exports = self.script.vm.shared.exports.lock();
+        Arc::new(Descriptor {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            kind: PluginKind::Lua,
+            exports: exports.list.clone(),
+        })
+    }
+
+    fn lookup(&self, name: &str) -> Result<Symbol> {
+        let exports = self.script.vm.shared.exports.lock();
+        let Some(index) = exports.position(name) else {
+            let known = exports.list.iter().map(|export| export.name.as_str());
+            return Err(Symbol::missing(&self.name, name, known));
+        };
+        let script = self.script.clone();
+        Ok(match &exports.list[index].ty {
+            ExportType::Func(signature) => {
+                let raw = Arc::new(LuaFunc { script, index });
+                Symbol::of_func(&self.name, name, signature.clone(), raw)
+            }
+            ExportType::Var(ty) => {
+                let raw = Arc::new(LuaVar { script, index, name: name.to_owned() });
+                Symbol::of_var(&self.name, name, ty.clone(), raw)
+            }
+        })
+    }
+}
+
+impl sealed::Implemented for LuaPlugin {
+    fn retire(&self) -> Result<()> {
+        self.script.vm.retire()
+    }
+}
+
+struct LuaFunc {
+    script: Script,
+    index: usize,
+}
+
+impl RawFunc for LuaFunc {
+    fn call(&self, args: Write<'_>, results: Results, read: Read<'_>) -> Result<()> {
+        let Script { vm, chunk, path } = &self.script;
+        let entry = vm.enter()?;
+        let mut sink = LuaSink::new(&entry.state.lua);
+        args(&mut sink)?;
+        let values = sink.values;
+        let Some(Home::Func(function)) = vm.shared.exports.lock().home(self.index) else {
+            return Err(stale());
+        };
+        let (_entry, mut values) =
+            vm.call(entry, function, values).map_err(|error| located(error, chunk, path))?;
+        match results {
+            Results::All => read(&mut LuaSource::list(values))?,
+            Results::One if values.len() > 1 => {
+                let message = format!("expected 1 result, got {}", values.len());
+                return Err(Error::new(ErrorKind::Type, message));
+            }
+            Results::One => read(&mut LuaSource::new(values.pop().unwrap_or(Value::Nil)))?,
+        }
+        Ok(())
+    }
+}
+
+struct LuaVar {
+    script: Script,
+    index: usize,
+    name: String,
+}
+
+impl RawVar for LuaVar {
+    fn get(&self, read: Read<'_>) -> Result<()> {
+        let _entry = self.script.vm.enter()?;
+        let value = self.home()?.raw_get(self.name.as_str()).map_err(broken)?;
+        Ok(read(&mut LuaSource::new(value))?)
+    }
+
+    fn set(&self, write: Write<'_>) -> Result<()> {
+        let entry = self.script.vm.enter()?;
+        let mut sink = LuaSink::new(&entry.state.lua);
+        write(&mut sink)?;
+        store(&self.home()?, &self.name, sink.last()).map_err(broken)
+    }
+}
+
+impl LuaVar {
+    /// The table that holds the variable; only with the VM entered.
+    fn home(&self) -> Result<Table> {
+        match self.script.vm.shared.exports.lock().home(self.index) {
+            Some(Home::Var(table)) => Ok(table),
+            _ => Err(stale()),
+        }
+    }
+}
+
+/// Sets a variable. A table goes into the one that is there, so that a local
+/// which holds it sees the change; keys that the new one has not are removed.
+fn store(home: &Table, name: &str, value: Value) -> mlua::Result<()> {
+    let (Value::Table(new), Value::Table(old)) = (&value, home.raw_get(name)?) else {
+        return home.raw_set(name, value);
+    };
+    let mut gone = Vec::new();
+    old.for_each(|key: Value, _: Value| {
+        gone.push(key);
+        Ok(())
+    })?;
+    for key in gone {
+        old.raw_set(key, Value::Nil)?;
+    }
+    new.for_each(|key: Value, value: Value| old.raw_set(key, value))
+}

@@ -1,0 +1,155 @@
+-- What every script runs on top of: the `host` table, `print`, how a call is run
+-- and how it waits. Gets a table of Rust functions, returns what Rust calls.
+--
+-- Rust functions that may fail return false and the text: the error is raised
+-- here, as plain text with the script's line in front. A Rust function that must
+-- wait returns true and `true`; then the call yields the token to the driver,
+-- which waits with the plugin let go and resumes with the outcome.
+
+local raw = ...
+local error, ipairs, next, pairs, rawget, select, setmetatable, tostring, type, xpcall =
+  error, ipairs, next, pairs, rawget, select, setmetatable, tostring, type, xpcall
+local concat = table.concat
+local create, isyieldable, resume, yield =
+  coroutine.create, coroutine.isyieldable, coroutine.resume, coroutine.yield
+
+-- Compared by identity; scripts never see it.
+local token = {}
+
+-- Only ever tail called, so that level 2 is the script's line.
+local function check(ok, ...)
+  if ok then return ... end
+  error((...), 2)
+end
+
+local function finish(ok, waits, ...)
+  if not ok then error(waits, 2) end
+  if not waits then return ... end
+  if not isyieldable() then
+    raw.forget()
+    error("cannot wait here: Lua cannot suspend a call inside of this function", 2)
+  end
+  return finish(yield(token))
+end
+
+-- The body of every call's coroutine.
+local function run(f, ...)
+  return xpcall(f, raw.report, ...)
+end
+
+-- A wait inside of a script's own coroutine is passed on to the driver.
+local function pass(co, ok, first, ...)
+  if ok and first == token then return pass(co, resume(co, yield(token))) end
+  return ok, first, ...
+end
+
+function coroutine.resume(co, ...) return pass(co, resume(co, ...)) end
+
+local function wrapped(ok, ...)
+  if ok then return ... end
+  local message = ...
+  error(message, 0)
+end
+
+function coroutine.wrap(f)
+  local co = create(f)
+  return function(...) return wrapped(pass(co, resume(co, ...))) end
+end
+
+-- Bytecode can break the VM: text alone.
+local load = load
+function _G.load(chunk, name, _, ...)
+  if select("#", ...) > 0 then return load(chunk, name, "t", (...)) end
+  return load(chunk, name, "t", raw.environment)
+end
+
+local collect = collectgarbage
+function _G.collectgarbage(what)
+  if what == "count" then return collect("count") end
+  error("collectgarbage: only \"count\" is allowed here", 2)
+end
+
+_G.dofile, _G.loadfile, string.dump = nil, nil, nil
+_G.os = { time = os.time, clock = os.clock, date = os.date, difftime = os.difftime }
+
+function _G.print(...)
+  local parts = {}
+  for i = 1, select("#", ...) do parts[i] = tostring((select(i, ...))) end
+  raw.print(concat(parts, "\t") .. "\n")
+end
+
+-- Channels: the Rust end is found by the object, which holds nothing itself.
+local ends = setmetatable({}, { __mode = "k" })
+local Channel = {}
+
+local function channel_end(channel)
+  return ends[channel] or error("not a channel: call its methods with `:`", 3)
+end
+
+function Channel.send(channel, message) return finish(raw.send(channel_end(channel), message)) end
+function Channel.recv(channel) return finish(raw.recv(channel_end(channel))) end
+function Channel.close(channel) return finish(raw.close(channel_end(channel))) end
+
+local channel_meta = { __index = Channel, __metatable = false, __name = "channel" }
+
+local function attach(ok, found)
+  if not ok then error(found, 2) end
+  local channel = setmetatable({}, channel_meta)
+  ends[channel] = found
+  return channel
+end
+
+-- The `host` table and the groups in it: read-only, unknown names raise.
+local function sealed(path, members)
+  return setmetatable({}, {
+    __index = function(_, name)
+      local member = rawget(members, name)
+      if member == nil then error(raw.unknown(path, tostring(name), members), 2) end
+      return member
+    end,
+    __newindex = function(_, name)
+      error("cannot set `" .. path .. "." .. tostring(name) .. "`: the host table is read-only", 2)
+    end,
+    __pairs = function() return next, members, nil end,
+    __metatable = false,
+  })
+end
+
+local members = {
+  null = raw.null,
+  channel = function(name) return attach(raw.channel(name)) end,
+  register = function(exports) return check(raw.register(exports)) end,
+}
+
+local function group(path)
+  local at = members
+  for i = 1, #path - 1 do
+    at[path[i]] = at[path[i]] or {}
+    at = at[path[i]]
+  end
+  return at, path[#path]
+end
+
+for _, entry in ipairs(raw.functions) do
+  local path, f = entry[1], entry[2]
+  local at, name = group(path)
+  at[name] = function(...) return check(f(...)) end
+end
+
+local function seal(path, at)
+  for name, member in pairs(at) do
+    if type(member) == "table" then
+      at[name] = seal(path .. "." .. name, member)
+    end
+  end
+  return sealed(path, at)
+end
+
+_G.host = seal("host", members)
+
+-- The script's globals go to a table of their own, so that they can be told from
+-- the library's; what it does not define itself it finds here.
+setmetatable(raw.environment, { __index = _G, __metatable = false })
+raw.environment._G = raw.environment
+
+return run, token

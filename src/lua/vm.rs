@@ -1,0 +1,259 @@
+//! One VM behind one lock, and the driver of its calls.
+//!
+//! Invariants: every handle of mlua's is used with the lock held; no wait is made
+//! with it held; the VM is dropped under it, and never inside of its own call.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Weak};
+
+use mlua::chunk::ChunkMode;
+use mlua::thread::ThreadStatus;
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
+use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
+
+use super::exports::Exports;
+use super::failure::Failure;
+use super::host_table;
+use super::sink::LuaSink;
+use crate::channel::Message;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::{Entered, HostContext, cannot_wait, held};
+
+/// Finished coroutines that are kept for later calls.
+const POOLED: usize = 8;
+
+/// A VM. `None` once the plugin was retired.
+pub(super) struct Vm {
+    state: ReentrantMutex<RefCell<Option<Arc<State>>>>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What lives in Lua; only with the lock held.
+pub(super) struct State {
+    pub(super) lua: Lua,
+    /// The body of every call's coroutine, and what it yields to wait.
+    run: Function,
+    token: Value,
+    /// Where the script's globals go.
+    pub(super) environment: Table,
+    threads: Mutex<Vec<Thread>>,
+}
+
+/// What the functions that scripts call share with the driver.
+pub(super) struct Shared {
+    /// The plugin's name; until its body has ended, what its path says.
+    name: Mutex<Arc<str>>,
+    pub(super) context: Weak<HostContext>,
+    /// The wait that a call is about to yield for.
+    pub(super) pending: Mutex<Option<Pending>>,
+    /// The error that ended a call.
+    pub(super) failure: Mutex<Option<Failure>>,
+    pub(super) exports: Mutex<Exports>,
+}
+
+/// A wait; answers what the call goes on with.
+pub(super) type Pending = Box<dyn FnOnce() -> Result<Option<Box<dyn Message>>> + Send>;
+
+/// The VM, entered: its lock is held. Fields drop in this order, so that a VM
+/// whose last user this is goes under its own lock.
+pub(super) struct Entry<'v> {
+    pub(super) state: Arc<State>,
+    _entered: Entered,
+    _guard: ReentrantMutexGuard<'v, RefCell<Option<Arc<State>>>>,
+}
+
+impl Vm {
+    /// A VM with the prelude run, and nothing of the plugin yet.
+    pub(super) fn new(name: &str, context: Weak<HostContext>) -> Result<Vm> {
+        let shared = Arc::new(Shared {
+            name: Mutex::new(name.into()),
+            context,
+            pending: Mutex::new(None),
+            failure: Mutex::new(None),
+            exports: Mutex::new(Exports::default()),
+        });
+        let state = State::new(&shared).map_err(broken)?;
+        Ok(Vm { state: ReentrantMutex::new(RefCell::new(Some(Arc::new(state)))), shared })
+    }
+
+    /// Takes the lock. Where this thread holds a plugin already it does not wait.
+    pub(super) fn enter(&self) -> Result<Entry<'_>> {
+        let guard = self.lock()?;
+        let state = guard.borrow().clone();
+        let Some(state) = state else {
+            return Err(stale());
+        };
+        Ok(Entry { state, _entered: Entered::new(), _guard: guard })
+    }
+
+    fn lock(&self) -> Result<ReentrantMutexGuard<'_, RefCell<Option<Arc<State>>>>> {
+        match held() {
+            0 => Ok(self.state.lock()),
+            _ => self.state.try_lock().ok_or_else(|| {
+                cannot_wait(format_args!("plugin `{}`, which is busy", self.shared.name()))
+            }),
+        }
+    }
+
+    /// Drops the VM, once the calls that run in it have ended.
+    pub(super) fn retire(&self) -> Result<()> {
+        let guard = self.lock()?;
+        let state = guard.borrow_mut().take();
+        self.shared.exports.lock().retire();
+        drop(state);
+        drop(guard);
+        Ok(())
+    }
+
+    /// Calls a Lua function on a coroutine. The lock is let go while the call
+    /// waits, and taken again.
+    pub(super) fn call<'v>(
+        &'v self,
+        mut entry: Entry<'v>,
+        function: Function,
+        args: Vec<Value>,
+    ) -> Result<(Entry<'v>, Vec<Value>)> {
+        let thread = entry.state.thread().map_err(broken)?;
+        let mut args =
+            MultiValue::from_iter(std::iter::once(Value::Function(function)).chain(args));
+        loop {
+            let values = match thread.resume::<MultiValue>(args) {
+                Ok(values) => values,
+                Err(error) => return Err(self.shared.take_failure(&error.to_string())),
+            };
+            if thread.status() != ThreadStatus::Resumable {
+                entry.state.keep(thread);
+                return Ok((entry, self.shared.outcome(values)?));
+            }
+            let pending = self.shared.pending.lock().take();
+            let Some(pending) = pending.filter(|_| values.front() == Some(&entry.state.token))
+            else {
+                // The script itself yielded, outside of any coroutine of its own. The
+                // call's coroutine is given up, as nothing can resume it.
+                return Err(Error::new(
+                    ErrorKind::Call,
+                    "attempt to yield from outside a coroutine",
+                ));
+            };
+            let outcome;
+            (entry, outcome) = self.wait(entry, pending)?;
+            args = resumption(&entry.state.lua, outcome);
+        }
+    }
+
+    /// Waits with the lock let go.
+    fn wait<'v>(&'v self, entry: Entry<'v>, pending: Pending) -> Result<(Entry<'v>, Waited)> {
+        if held() > 1 {
+            let error = cannot_wait("a channel");
+            return Ok((entry, Err(error)));
+        }
+        drop(entry);
+        let outcome = pending();
+        Ok((self.enter()?, outcome))
+    }
+}
+
+type Waited = Result<Option<Box<dyn Message>>>;
+
+/// What the prelude's `finish` gets: ok, no more waits, the result.
+fn resumption(lua: &Lua, outcome: Waited) -> MultiValue {
+    let written = outcome.and_then(|message| {
+        let mut sink = LuaSink::new(lua);
+        match message {
+            Some(message) => message.write(&mut sink)?,
+            None => return Ok(Value::Nil),
+        }
+        Ok(sink.last())
+    });
+    match written {
+        Ok(value) => MultiValue::from_iter([Value::Boolean(true), Value::Boolean(false), value]),
+        Err(error) => host_table::refused(lua, error.message()),
+    }
+}
+
+impl State {
+    fn new(shared: &Arc<Shared>) -> mlua::Result<State> {
+        let libraries = StdLib::COROUTINE
+            | StdLib::MATH
+            | StdLib::OS
+            | StdLib::STRING
+            | StdLib::TABLE
+            | StdLib::UTF8;
+        let lua = Lua::new_with(libraries, LuaOptions::new())?;
+        let environment = lua.create_table()?;
+        let raw = host_table::raw(&lua, shared, &environment)?;
+        let (run, token) = lua
+            .load(include_str!("prelude.lua"))
+            .set_name("=[twinplug]")
+            .set_mode(ChunkMode::Text)
+            .call(raw)?;
+        Ok(State { lua, run, token, environment, threads: Mutex::new(Vec::new()) })
+    }
+
+    /// A coroutine that runs `run`, from the pool if there is one.
+    fn thread(&self) -> mlua::Result<Thread> {
+        match self.threads.lock().pop() {
+            Some(thread) => thread.reset(self.run.clone()).map(|()| thread),
+            None => self.lua.create_thread(self.run.clone()),
+        }
+    }
+
+    fn keep(&self, thread: Thread) {
+        let mut threads = self.threads.lock();
+        if threads.len() < POOLED && thread.status() == ThreadStatus::Finished {
+            threads.push(thread);
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn name(&self) -> Arc<str> {
+        Arc::clone(&self.name.lock())
+    }
+
+    pub(super) fn set_name(&self, name: &str) {
+        *self.name.lock() = name.into();
+    }
+
+    /// The host, while there is one.
+    pub(super) fn host(&self) -> Result<Arc<HostContext>> {
+        let gone = || Error::new(ErrorKind::Stale, "the host is gone");
+        self.context.upgrade().ok_or_else(gone)
+    }
+
+    /// What `run` returned: `xpcall`'s flag, and the results.
+    fn outcome(&self, values: MultiValue) -> Result<Vec<Value>> {
+        let mut values = values.into_iter();
+        match values.next() {
+            Some(Value::Boolean(true)) => Ok(values.collect()),
+            _ => {
+                let message = values.next().and_then(|value| value.to_string().ok());
+                Err(self.take_failure(&message.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// The error that ended a call; `otherwise` where its handler could not run.
+    fn take_failure(&self, otherwise: &str) -> Error {
+        match self.failure.lock().take() {
+            Some(failure) => failure.into_error(),
+            None => Error::new(ErrorKind::Call, otherwise),
+        }
+    }
+}
+
+/// The error of whatever uses a plugin that is gone.
+pub(super) fn stale() -> Error {
+    Error::new(ErrorKind::Stale, "the plugin was unloaded")
+}
+
+/// An error of Lua's where no script has run.
+pub(super) fn broken(error: mlua::Error) -> Error {
+    Error::new(ErrorKind::Load, error.to_string()).with_source(error)
+}
+
+// What the invariants at the head rest on: a VM goes from thread to thread.
+const _: () = {
+    const fn crosses_threads<T: Send + Sync>() {}
+    crosses_threads::<Vm>();
+};

@@ -1,0 +1,77 @@
+//! A plugin's place at its host: what `tp_context` is.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use twinplug_abi as abi;
+
+use super::table::Entries;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::HostContext;
+
+/// Leaked, one for each load: the ABI promises it as long as the image is mapped,
+/// and images stay mapped.
+pub(super) struct Context {
+    pub(super) plugin: String,
+    host: Weak<HostContext>,
+    retired: AtomicBool,
+    /// What init registers; `None` when it does not run.
+    registering: Mutex<Option<Vec<Entries>>>,
+}
+
+impl Context {
+    pub(super) fn new(plugin: &str, host: Weak<HostContext>) -> &'static Context {
+        Box::leak(Box::new(Context {
+            plugin: plugin.to_owned(),
+            host,
+            retired: AtomicBool::new(false),
+            registering: Mutex::new(None),
+        }))
+    }
+
+    /// As plugins hold it.
+    pub(super) fn as_raw(&'static self) -> *mut abi::Context {
+        (&raw const *self).cast_mut().cast()
+    }
+
+    /// The host, while there is one and the plugin is not retired.
+    pub(super) fn host(&self) -> Result<Arc<HostContext>> {
+        self.check()?;
+        let gone = || Error::new(ErrorKind::Stale, "the host is gone");
+        self.host.upgrade().ok_or_else(gone)
+    }
+
+    /// Refuses what a retired plugin does, or what is done with it.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.retired.load(Ordering::Acquire) {
+            true => Err(Error::new(ErrorKind::Stale, "the plugin was unloaded")),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+
+    pub(super) fn start_registering(&self) {
+        *self.registering.lock() = Some(Vec::new());
+    }
+
+    /// What was registered; from now on nothing can be.
+    pub(super) fn end_registering(&self) -> Vec<Entries> {
+        self.registering.lock().take().unwrap_or_default()
+    }
+
+    /// Adds an export; `None` where init does not run.
+    pub(super) fn register(&self, entries: Entries) -> Option<Result<()>> {
+        let mut registering = self.registering.lock();
+        let list = registering.as_mut()?;
+        if list.iter().any(|other| other.export.name == entries.export.name) {
+            let message = format!("`{}` is exported twice", entries.export.name);
+            return Some(Err(Error::new(ErrorKind::Symbol, message)));
+        }
+        list.push(entries);
+        Some(Ok(()))
+    }
+}

@@ -1,0 +1,177 @@
+//! From checked bytes to a plugin.
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use twinplug_abi::{self as abi, Call};
+use twinplug_value::raw::{RawSink, RawSource};
+use twinplug_value::{ExportType, Value, from_source};
+
+use super::arena::Arena;
+use super::context::Context;
+use super::image::Image;
+use super::preflight::Checked;
+use super::services::SERVICES;
+use super::table::{self, Entries};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::{
+    Descriptor, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Results, Symbol, Write,
+    sealed,
+};
+
+/// A shared library, loaded.
+pub(crate) struct NativePlugin {
+    descriptor: Arc<Descriptor>,
+    exports: Vec<Entries>,
+    context: &'static Context,
+}
+
+/// Maps the checked file, reads its table and runs its init.
+pub(crate) fn load(
+    path: &Path,
+    checked: &Checked,
+    host: Weak<HostContext>,
+) -> Result<NativePlugin> {
+    let image = Image::map(path, &checked.bytes)?;
+    let table = image.table()?;
+    // SAFETY: the table of the image that was mapped from the checked bytes.
+    let mut exports = unsafe { table::read(table, checked)? };
+    let context = Context::new(&checked.name, host);
+    if let Some(init) = table.init {
+        context.start_registering();
+        let done = call(context, init, std::ptr::null_mut(), &mut |_| Ok(()), &mut |_| Ok(()));
+        let registered = context.end_registering();
+        if let Err(error) = done {
+            context.retire();
+            return Err(error.context("its init failed").with_kind(ErrorKind::Load));
+        }
+        for entries in registered {
+            let name = &entries.export.name;
+            if exports.iter().any(|other| other.export.name == *name) {
+                context.retire();
+                let message = format!("its init registered `{name}`, which is exported already");
+                return Err(Error::new(ErrorKind::Load, message));
+            }
+            exports.push(entries);
+        }
+    }
+    let descriptor = Descriptor {
+        name: checked.name.clone(),
+        version: checked.version.clone(),
+        kind: PluginKind::Native,
+        exports: exports.iter().map(|entries| entries.export.clone()).collect(),
+    };
+    Ok(NativePlugin { descriptor: Arc::new(descriptor), exports, context })
+}
+
+impl Plugin for NativePlugin {
+    fn descriptor(&self) -> Arc<Descriptor> {
+        Arc::clone(&self.descriptor)
+    }
+
+    fn lookup(&self, name: &str) -> Result<Symbol> {
+        let plugin = &self.descriptor.name;
+        let Some(entries) = self.exports.iter().find(|entries| entries.export.name == name) else {
+            let known = self.exports.iter().map(|entries| entries.export.name.as_str());
+            return Err(Symbol::missing(plugin, name, known));
+        };
+        let raw = Arc::new(NativeSymbol { entries: entries.clone(), context: self.context });
+        Ok(match &entries.export.ty {
+            ExportType::Func(signature) => Symbol::of_func(plugin, name, signature.clone(), raw),
+            ExportType::Var(ty) => Symbol::of_var(plugin, name, ty.clone(), raw),
+        })
+    }
+}
+
+impl sealed::Implemented for NativePlugin {
+    fn retire(&self) -> Result<()> {
+        self.context.retire();
+        Ok(())
+    }
+}
+
+/// A function or a variable; the image that its entries are in stays mapped.
+struct NativeSymbol {
+    entries: Entries,
+    context: &'static Context,
+}
+
+impl NativeSymbol {
+    fn call(&self, entry: Option<abi::Function>, write: Write<'_>, read: Read<'_>) -> Result<()> {
+        self.context.check()?;
+        match entry {
+            Some(entry) => call(self.context, entry, self.entries.data, write, read),
+            None => Err(Error::new(ErrorKind::Symbol, "it has no such entry")),
+        }
+    }
+}
+
+impl RawFunc for NativeSymbol {
+    // Several results are one list, which is how a tuple is read in any case.
+    fn call(&self, args: Write<'_>, _: Results, read: Read<'_>) -> Result<()> {
+        self.call(self.entries.call, args, read)
+    }
+}
+
+impl RawVar for NativeSymbol {
+    fn get(&self, read: Read<'_>) -> Result<()> {
+        self.call(self.entries.get, &mut |_| Ok(()), read)
+    }
+
+    fn set(&self, write: Write<'_>) -> Result<()> {
+        self.call(self.entries.set, write, &mut |_| Ok(()))
+    }
+}
+
+/// Calls an entry of a plugin: arguments into an arena, the result out of it.
+fn call(
+    context: &'static Context,
+    entry: abi::Function,
+    data: *mut std::ffi::c_void,
+    write: Write<'_>,
+    read: Read<'_>,
+) -> Result<()> {
+    // Two arenas: the arguments' is read by the plugin while it writes to the other.
+    let arguments = Arena::default();
+    let mut sink = RawSink::new(&arguments);
+    write(&mut sink)?;
+    let args = sink.values();
+    let mut memory = Arena::default();
+    let mut result = abi::Value::NULL;
+    let count = u32::try_from(args.len())
+        .map_err(|_| Error::new(ErrorKind::Type, "more arguments than a call can have"))?;
+    let mut call = Call {
+        size: size_of::<Call>() as u32,
+        count,
+        args: args.as_ptr(),
+        result: &raw mut result,
+        arena: memory.as_raw(),
+        data,
+        host: &raw const SERVICES,
+        context: context.as_raw(),
+    };
+    // SAFETY: an entry of a loaded image, which is never unmapped, with a call as
+    // the ABI says: all that it points to lives until the entry has returned.
+    let status = unsafe { entry(&raw mut call) };
+    // SAFETY: the result is static or lies in `memory`, which outlives the reading,
+    // by the plugin's promise.
+    let mut source = unsafe { RawSource::new(result) };
+    match status {
+        abi::OK => Ok(read(&mut source)?),
+        status => Err(failed(status, from_source(&mut source).unwrap_or_default())),
+    }
+}
+
+fn failed(status: abi::Status, thrown: Value) -> Error {
+    let text = match &thrown {
+        Value::Str(text) => text.clone(),
+        Value::Null => format!("failed with status {status}"),
+        _ => "an error without a message".to_owned(),
+    };
+    let text = if status == abi::PANIC { format!("panicked: {text}") } else { text };
+    let error = Error::new(ErrorKind::Call, text);
+    match thrown {
+        Value::Str(_) | Value::Null => error,
+        payload => error.with_payload(payload),
+    }
+}

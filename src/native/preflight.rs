@@ -1,0 +1,264 @@
+//! A native file checked before any of its code can run: it is a shared library
+//! for this machine, whole, with our symbol and our section.
+//!
+//! Works on bytes that were read once; the same bytes are loaded.
+
+use object::read::elf::{ElfFile32, ElfFile64, FileHeader};
+use object::{
+    Architecture, BinaryFormat, Endianness, ExportTarget, FileKind, NameOrOrdinal, Object,
+    ObjectKind, ObjectSection, ObjectSegment,
+};
+use semver::Version;
+use serde::Deserialize;
+use twinplug_abi as abi;
+use twinplug_value::ExportType;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::Export;
+
+/// The exported symbol.
+const SYMBOL: &str = "twinplug_plugin";
+
+/// A file that may be loaded.
+pub(crate) struct Checked {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) version: Version,
+    /// The ABI that the plugin was built for, major and minor.
+    pub(crate) abi: (u16, u16),
+    /// The exports, where the section lists them.
+    pub(crate) exports: Option<Vec<Export>>,
+}
+
+/// The JSON of the section.
+#[derive(Deserialize)]
+struct Section {
+    name: String,
+    version: Version,
+    exports: Option<Vec<SectionExport>>,
+}
+
+#[derive(Deserialize)]
+struct SectionExport {
+    name: String,
+    symbol: String,
+    #[serde(rename = "type")]
+    ty: String,
+}
+
+/// Checks the bytes of a file.
+///
+/// # Errors
+/// What the file is instead of a plugin, or what is wrong with it.
+pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
+    let file = shared_library(&bytes)?;
+    let abi = symbol_version(&file)?;
+    check_version(abi)?;
+    let section = section(&file, abi)?;
+    let exports = match section.exports {
+        Some(exports) => Some(exports.into_iter().map(export).collect::<Result<_>>()?),
+        None => None,
+    };
+    let Section { name, version, .. } = section;
+    Ok(Checked { name, version, abi, exports, bytes })
+}
+
+/// The file, if it is a shared library for this machine.
+fn shared_library(bytes: &[u8]) -> Result<object::File<'_>> {
+    let Ok(kind) = FileKind::parse(bytes) else {
+        return Err(refused(what_else(bytes)));
+    };
+    let file = object::File::parse(bytes)
+        .map_err(|error| refused(format!("not a shared library: {kind:?}, {error}")))?;
+    if file.format() != BinaryFormat::native_object() {
+        return Err(refused(format!(
+            "a file in {:?} format, this system loads {:?}",
+            file.format(),
+            BinaryFormat::native_object()
+        )));
+    }
+    if file.kind() != ObjectKind::Dynamic {
+        return Err(refused(match file.kind() {
+            ObjectKind::Executable => "an executable, and no shared library",
+            ObjectKind::Relocatable => {
+                "an object file, and no shared library: link it with -shared"
+            }
+            ObjectKind::Core => "a core dump, and no shared library",
+            _ => "no shared library",
+        }));
+    }
+    check_machine(&file)?;
+    check_whole(&file, bytes)?;
+    Ok(file)
+}
+
+/// What a file is that no linker has made.
+fn what_else(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [] => "an empty file",
+        [0x7f, b'E', b'L', b'F', ..] => "a broken ELF file",
+        [0x1f, 0x8b, ..] => "a gzip archive, and no shared library",
+        _ if std::str::from_utf8(&bytes[..bytes.len().min(512)]).is_ok() => {
+            "a text file, and no shared library"
+        }
+        _ => "no shared library",
+    }
+}
+
+fn check_machine(file: &object::File<'_>) -> Result<()> {
+    let here = match std::env::consts::ARCH {
+        "x86_64" => Architecture::X86_64,
+        "x86" => Architecture::I386,
+        "aarch64" => Architecture::Aarch64,
+        "arm" => Architecture::Arm,
+        "riscv64" => Architecture::Riscv64,
+        "powerpc64" => Architecture::PowerPc64,
+        "s390x" => Architecture::S390x,
+        "loongarch64" => Architecture::LoongArch64,
+        // Not known by name: the system's own loader decides.
+        _ => file.architecture(),
+    };
+    let endianness = if cfg!(target_endian = "big") { Endianness::Big } else { Endianness::Little };
+    let same = file.architecture() == here
+        && file.is_64() == cfg!(target_pointer_width = "64")
+        && file.endianness() == endianness;
+    if same {
+        return Ok(());
+    }
+    let bits = if file.is_64() { 64 } else { 32 };
+    Err(refused(format!(
+        "built for {:?} ({bits} bits), this machine is {}",
+        file.architecture(),
+        std::env::consts::ARCH
+    )))
+}
+
+/// A file that is cut off would end the process with SIGBUS when it is mapped.
+fn check_whole(file: &object::File<'_>, bytes: &[u8]) -> Result<()> {
+    let length = bytes.len() as u64;
+    let cut = match file {
+        object::File::Elf64(elf) => elf64_end(elf) > length,
+        object::File::Elf32(elf) => elf32_end(elf) > length,
+        other => other.segments().any(|segment| {
+            let (offset, size) = segment.file_range();
+            offset.checked_add(size).is_none_or(|end| end > length)
+        }),
+    };
+    if cut { Err(refused("cut off: a part that its header names is missing")) } else { Ok(()) }
+}
+
+fn elf64_end(elf: &ElfFile64<'_>) -> u64 {
+    use object::read::elf::ProgramHeader;
+    let endian = elf.endian();
+    let ends = elf.elf_program_headers().iter().map(|header| {
+        header.p_offset(endian).checked_add(header.p_filesz(endian)).unwrap_or(u64::MAX)
+    });
+    let header = elf.elf_header();
+    let table = header
+        .e_phoff(endian)
+        .saturating_add(u64::from(header.e_phnum(endian)) * u64::from(header.e_phentsize(endian)));
+    ends.max().unwrap_or(0).max(table)
+}
+
+fn elf32_end(elf: &ElfFile32<'_>) -> u64 {
+    use object::read::elf::ProgramHeader;
+    let endian = elf.endian();
+    let ends = elf
+        .elf_program_headers()
+        .iter()
+        .map(|header| u64::from(header.p_offset(endian)) + u64::from(header.p_filesz(endian)));
+    ends.max().unwrap_or(0)
+}
+
+/// The ABI version that the exported symbol starts with.
+fn symbol_version(file: &object::File<'_>) -> Result<(u16, u16)> {
+    let exports = file.exports().map_err(|error| refused(format!("broken: {error}")))?;
+    let mut address = None;
+    for export in exports {
+        let export = export.map_err(|error| refused(format!("broken: {error}")))?;
+        let (NameOrOrdinal::Name(name), ExportTarget::Address { address: at }) =
+            (export.name(), export.target())
+        else {
+            continue;
+        };
+        // Mach-O puts an underscore in front.
+        if name == SYMBOL.as_bytes() || name.strip_prefix(b"_") == Some(SYMBOL.as_bytes()) {
+            address = Some(at);
+        }
+    }
+    let Some(address) = address else {
+        return Err(refused(format!(
+            "a shared library, but no twinplug plugin: it has no symbol `{SYMBOL}`"
+        )));
+    };
+    let head = file.segments().find_map(|segment| segment.data_range(address, 8).ok().flatten());
+    match head {
+        Some(&[_, _, _, _, a, b, c, d]) => {
+            Ok((u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])))
+        }
+        _ => Err(refused(format!("broken: its symbol `{SYMBOL}` is not in the file"))),
+    }
+}
+
+pub(super) fn check_version((major, minor): (u16, u16)) -> Result<()> {
+    if major == abi::ABI_MAJOR && minor <= abi::ABI_MINOR {
+        return Ok(());
+    }
+    let next = match major == abi::ABI_MAJOR || major > abi::ABI_MAJOR {
+        true => "update the host, or build the plugin for the host's",
+        false => "build the plugin anew",
+    };
+    Err(Error::new(
+        ErrorKind::Abi,
+        format!(
+            "built for ABI {major}.{minor}, this host has {}.{}: {next}",
+            abi::ABI_MAJOR,
+            abi::ABI_MINOR
+        ),
+    ))
+}
+
+fn section(file: &object::File<'_>, abi: (u16, u16)) -> Result<Section> {
+    let name = if cfg!(target_vendor = "apple") {
+        "__twinplug"
+    } else if cfg!(windows) {
+        ".twinplg"
+    } else {
+        ".twinplug"
+    };
+    let broken = |what: &str| refused(format!("broken: its section `{name}` {what}"));
+    let section = file.section_by_name(name).ok_or_else(|| broken("is missing"))?;
+    let data = section.data().map_err(|_| broken("is not in the file"))?;
+    let Some((head, json)) = data.split_at_checked(size_of::<abi::SectionHead>()) else {
+        return Err(broken("is too short"));
+    };
+    let number = |at: usize| u16::from_ne_bytes([head[at], head[at + 1]]);
+    let length = u32::from_ne_bytes([head[12], head[13], head[14], head[15]]);
+    if head[..8] != abi::MAGIC {
+        return Err(broken("does not start with `twinplug`"));
+    }
+    if (number(8), number(10)) != abi {
+        return Err(broken("names another ABI version than its symbol"));
+    }
+    let json = json.get(..length as usize).ok_or_else(|| broken("is shorter than it says"))?;
+    serde_json::from_slice(json).map_err(|error| broken(&format!("is no descriptor: {error}")))
+}
+
+fn export(export: SectionExport) -> Result<Export> {
+    let SectionExport { name, symbol, ty } = export;
+    let parsed = match symbol.as_str() {
+        "func" => ty.parse().map(ExportType::Func),
+        "var" => ty.parse().map(ExportType::Var),
+        other => {
+            return Err(refused(format!("broken: `{name}` is a `{other}`, and no func or var")));
+        }
+    };
+    match parsed {
+        Ok(ty) => Ok(Export::new(name, ty)),
+        Err(error) => Err(refused(format!("broken: the type of `{name}`: {error}"))),
+    }
+}
+
+fn refused(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Refused, what)
+}

@@ -1,0 +1,338 @@
+//! What the host does for a native plugin: the functions of `tp_host`.
+//!
+//! Each is called by foreign code, on any thread, and never unwinds: a panic ends
+//! as a status. What it points to was promised by the plugin, as the header says.
+
+use std::ffi::{c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Arc;
+
+use twinplug_abi::{self as abi, Status};
+use twinplug_value::raw::{Allocate, RawSink, RawSource};
+use twinplug_value::{Sink, Type};
+
+use super::arena::Arena;
+use super::context::Context;
+use super::table;
+use crate::channel::AnyChannel;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The services of this host. One table serves all plugins; whom it serves is in
+/// the context.
+pub(super) static SERVICES: abi::Host = abi::Host {
+    size: size_of::<abi::Host>() as u32,
+    abi_major: abi::ABI_MAJOR,
+    abi_minor: abi::ABI_MINOR,
+    alloc,
+    arena_new,
+    arena_reset,
+    arena_free,
+    print,
+    register_export,
+    call,
+    channel_open,
+    channel_send,
+    channel_recv,
+    channel_release,
+};
+
+/// What `tp_channel` is.
+struct Attached {
+    context: &'static Context,
+    channel: Arc<dyn AnyChannel>,
+}
+
+unsafe extern "C" fn alloc(arena: *mut abi::Arena, size: usize, align: usize) -> *mut c_void {
+    // SAFETY: the plugin passes an arena that it got from us, on one thread.
+    let arena = unsafe { arena.cast::<Arena>().as_ref() };
+    let place = arena.filter(|_| align <= 16).and_then(|arena| arena.allocate(size, align));
+    place.map_or(ptr::null_mut(), |place| place.as_ptr().cast())
+}
+
+unsafe extern "C" fn arena_new() -> *mut abi::Arena {
+    Box::into_raw(Box::<Arena>::default()).cast()
+}
+
+unsafe extern "C" fn arena_reset(arena: *mut abi::Arena) {
+    // SAFETY: the plugin passes an arena of its own, made by `arena_new`, and keeps
+    // nothing that lies in it.
+    if let Some(arena) = unsafe { arena.cast::<Arena>().as_mut() } {
+        arena.reset();
+    }
+}
+
+unsafe extern "C" fn arena_free(arena: *mut abi::Arena) {
+    if !arena.is_null() {
+        // SAFETY: as `arena_reset`, and it passes it for the last time.
+        drop(unsafe { Box::from_raw(arena.cast::<Arena>()) });
+    }
+}
+
+unsafe extern "C" fn print(
+    context: *mut abi::Context,
+    text: *const c_char,
+    length: usize,
+) -> Status {
+    let mut ignored = abi::Value::NULL;
+    // SAFETY: context and text are as the header says; the error's text has no
+    // place to go, so that the arena is not used.
+    unsafe {
+        answer(ptr::null_mut(), &raw mut ignored, |_| {
+            let context = context_of(context)?;
+            let text = bytes(text, length)?;
+            (context.host()?.output)(&context.plugin, &String::from_utf8_lossy(text));
+            Ok(())
+        })
+    }
+}
+
+unsafe extern "C" fn register_export(
+    context: *mut abi::Context,
+    export: *const abi::Export,
+    arena: *mut abi::Arena,
+    result: *mut abi::Value,
+) -> Status {
+    // SAFETY: all pointers are as the header says, until we return.
+    unsafe {
+        answer(arena, result, |_| {
+            let export = export.as_ref().ok_or_else(|| null("export"))?;
+            let registered = context_of(context)?.register(table::entries(export)?);
+            registered.ok_or_else(|| {
+                Failure::new(abi::WRONG_STATE, "exports are registered while init runs, not later")
+            })??;
+            Ok(())
+        })
+    }
+}
+
+unsafe extern "C" fn call(
+    context: *mut abi::Context,
+    name: *const c_char,
+    name_length: usize,
+    args: *const abi::Value,
+    count: u32,
+    arena: *mut abi::Arena,
+    result: *mut abi::Value,
+) -> Status {
+    // SAFETY: all pointers are as the header says, until we return.
+    unsafe {
+        answer(arena, result, |sink| {
+            let host = context_of(context)?.host()?;
+            let function = host.function(text(name, name_length)?)?;
+            let args = match count {
+                0 => &[],
+                _ if args.is_null() => return Err(null("args")),
+                // SAFETY: not null, and `count` values by the plugin's promise.
+                count => std::slice::from_raw_parts(args, count as usize),
+            };
+            // SAFETY: the values follow the ABI by the plugin's promise.
+            let mut source = RawSource::list(args).map_err(Error::from)?;
+            function.call(args.len(), &mut source, sink)?;
+            Ok(())
+        })
+    }
+}
+
+unsafe extern "C" fn channel_open(
+    context: *mut abi::Context,
+    name: *const c_char,
+    name_length: usize,
+    kind: *const c_char,
+    kind_length: usize,
+    arena: *mut abi::Arena,
+    result: *mut abi::Value,
+    channel: *mut *mut abi::Channel,
+) -> Status {
+    // SAFETY: all pointers are as the header says, until we return.
+    unsafe {
+        answer(arena, result, |_| {
+            let context = context_of(context)?;
+            let host = context.host()?;
+            let found = host.channel(text(name, name_length)?)?;
+            if !kind.is_null() {
+                check_type(&**found, text(kind, kind_length)?)?;
+            }
+            let channel = channel.as_mut().ok_or_else(|| null("channel"))?;
+            let attached = Attached { context, channel: Arc::clone(found) };
+            *channel = Box::into_raw(Box::new(attached)).cast();
+            Ok(())
+        })
+    }
+}
+
+/// A plugin may send or receive a type that fits in either direction.
+fn check_type(channel: &dyn AnyChannel, ty: &str) -> Result<(), Failure> {
+    let theirs: Type = ty.parse().map_err(|error| Failure::new(abi::TYPE, &format!("{error}")))?;
+    let ours = channel.schema();
+    match (ours.accepts(&theirs), theirs.accepts(ours)) {
+        (Err(error), Err(_)) => {
+            let mut message =
+                format!("channel `{}` carries `{ours}`, and not `{theirs}`", channel.name());
+            if error.has_path() {
+                message = format!("{message}: {error}");
+            }
+            Err(Failure::new(abi::TYPE, &message))
+        }
+        _ => Ok(()),
+    }
+}
+
+unsafe extern "C" fn channel_send(
+    channel: *mut abi::Channel,
+    message: *const abi::Value,
+    arena: *mut abi::Arena,
+    result: *mut abi::Value,
+) -> Status {
+    // SAFETY: all pointers are as the header says, until we return.
+    unsafe {
+        answer(arena, result, |_| {
+            let channel = attached(channel)?;
+            let message = message.as_ref().ok_or_else(|| null("message"))?;
+            // SAFETY: the value follows the ABI by the plugin's promise.
+            let sent = channel.send_from(&mut RawSource::new(*message))?;
+            sent.finish(channel)?;
+            Ok(())
+        })
+    }
+}
+
+unsafe extern "C" fn channel_recv(
+    channel: *mut abi::Channel,
+    arena: *mut abi::Arena,
+    result: *mut abi::Value,
+) -> Status {
+    // SAFETY: all pointers are as the header says, until we return.
+    unsafe {
+        answer(arena, result, |sink| {
+            let channel = attached(channel)?;
+            let message = channel.receive()?.finish(channel)?;
+            message.write(sink).map_err(Error::from)?;
+            Ok(())
+        })
+    }
+}
+
+unsafe extern "C" fn channel_release(channel: *mut abi::Channel) {
+    if !channel.is_null() {
+        // SAFETY: made by `channel_open`, and passed for the last time.
+        let attached = unsafe { Box::from_raw(channel.cast::<Attached>()) };
+        // The last end may drop messages, whose drop is the embedding's code.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(attached)));
+    }
+}
+
+/// What a service answers in place of OK.
+struct Failure {
+    status: Status,
+    text: String,
+}
+
+impl Failure {
+    fn new(status: Status, text: &str) -> Self {
+        Failure { status, text: text.to_owned() }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let status = match error.kind() {
+            ErrorKind::NotFound => abi::NOT_FOUND,
+            ErrorKind::Type => abi::TYPE,
+            ErrorKind::Stale => abi::RETIRED,
+            ErrorKind::Channel if error.message().ends_with("is closed") => abi::CLOSED,
+            _ => abi::ERROR,
+        };
+        Failure { status, text: error.to_string() }
+    }
+}
+
+/// Runs a service; writes its result, or the text of what went wrong.
+///
+/// # Safety
+/// `arena` is null or an arena of ours that this thread may use; `result` is null or
+/// a place for a value.
+unsafe fn answer(
+    arena: *mut abi::Arena,
+    result: *mut abi::Value,
+    service: impl FnOnce(&mut RawSink<'_>) -> Result<(), Failure>,
+) -> Status {
+    // SAFETY: the caller's promise.
+    let arena = unsafe { arena.cast::<Arena>().as_ref() };
+    let nothing = Nothing;
+    let arena: &dyn Allocate = arena.map_or(&nothing, |arena| arena);
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        let mut sink = RawSink::new(arena);
+        service(&mut sink).map(|()| sink.last())
+    }));
+    let failure = match ran {
+        Ok(Ok(value)) => {
+            if !result.is_null() {
+                // SAFETY: not null, and a place for a value by the caller's promise.
+                unsafe { result.write(value) };
+            }
+            return abi::OK;
+        }
+        Ok(Err(failure)) => failure,
+        Err(panic) => {
+            // Its drop could panic again.
+            std::mem::forget(panic);
+            Failure::new(abi::PANIC, "a panic in the host")
+        }
+    };
+    let mut sink = RawSink::new(arena);
+    if !result.is_null() && sink.str(&failure.text).is_ok() {
+        // SAFETY: as above.
+        unsafe { result.write(sink.last()) };
+    }
+    failure.status
+}
+
+/// The arena of who gave none.
+struct Nothing;
+
+// SAFETY: it allocates nothing.
+unsafe impl Allocate for Nothing {
+    fn allocate(&self, _: usize, _: usize) -> Option<ptr::NonNull<u8>> {
+        None
+    }
+}
+
+fn null(what: &str) -> Failure {
+    Failure::new(abi::ERROR, &format!("`{what}` is a null pointer"))
+}
+
+/// # Safety
+/// `context` is null or what we gave the plugin.
+unsafe fn context_of(context: *mut abi::Context) -> Result<&'static Context, Failure> {
+    // SAFETY: contexts are leaked, so that one of ours is valid for ever.
+    unsafe { context.cast::<Context>().as_ref() }.ok_or_else(|| null("context"))
+}
+
+/// # Safety
+/// `channel` is null or from `channel_open` and not released while `'a` lasts.
+unsafe fn attached<'a>(channel: *mut abi::Channel) -> Result<&'a dyn AnyChannel, Failure> {
+    // SAFETY: the caller's promise.
+    let attached = unsafe { channel.cast::<Attached>().as_ref() }.ok_or_else(|| null("channel"))?;
+    attached.context.host()?;
+    Ok(&*attached.channel)
+}
+
+/// # Safety
+/// `text` is null or readable for `length` bytes while `'a` lasts.
+unsafe fn bytes<'a>(text: *const c_char, length: usize) -> Result<&'a [u8], Failure> {
+    match length {
+        0 => Ok(&[]),
+        _ if text.is_null() => Err(null("text")),
+        // SAFETY: the caller's promise.
+        length => Ok(unsafe { std::slice::from_raw_parts(text.cast(), length) }),
+    }
+}
+
+/// # Safety
+/// As `bytes`.
+unsafe fn text<'a>(text: *const c_char, length: usize) -> Result<&'a str, Failure> {
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { bytes(text, length)? };
+    std::str::from_utf8(bytes).map_err(|_| Failure::new(abi::TYPE, "text that is not UTF-8"))
+}

@@ -1,0 +1,72 @@
+//! The contract that both kinds of plugin keep, and what they may ask of their
+//! host. This room knows neither kind.
+
+mod chain;
+mod context;
+mod descriptor;
+mod handle;
+mod symbol;
+
+use std::sync::Arc;
+
+use twinplug_value::{ConvertError, Sink, Source};
+
+use crate::error::Result;
+
+pub(crate) use chain::{Entered, cannot_wait, held};
+pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output};
+pub use descriptor::{Descriptor, Export, PluginKind};
+pub use handle::{Dynamic, Func, Var};
+pub use symbol::Symbol;
+
+/// One load of a plugin, of either kind.
+///
+/// A [`PluginRef`](crate::PluginRef) gives it as `current()`. The kinds are a
+/// closed set: the trait cannot be implemented elsewhere.
+pub trait Plugin: Send + Sync + sealed::Implemented {
+    /// What the plugin says of itself, with the exports of this moment.
+    fn descriptor(&self) -> Arc<Descriptor>;
+
+    /// The symbol of that name.
+    ///
+    /// # Errors
+    /// There is none; the message has the names near to it.
+    fn lookup(&self, name: &str) -> Result<Symbol>;
+}
+
+pub(crate) mod sealed {
+    /// What the host does with a plugin, and nobody else.
+    pub trait Implemented {
+        /// Ends this load, once its calls have ended: what was handed out answers
+        /// that it is stale.
+        fn retire(&self) -> crate::error::Result<()>;
+    }
+}
+
+/// Writes what goes into a plugin.
+pub(crate) type Write<'a> = &'a mut dyn FnMut(&mut dyn Sink) -> Result<(), ConvertError>;
+/// Reads what comes out of a plugin.
+pub(crate) type Read<'a> = &'a mut dyn FnMut(&mut dyn Source) -> Result<(), ConvertError>;
+
+/// How the results of a function are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Results {
+    /// As one value; none is null, more are an error.
+    One,
+    /// As a list of all.
+    All,
+}
+
+/// A plugin's function, as its kind calls it.
+pub(crate) trait RawFunc: Send + Sync {
+    /// Calls it with the values that `args` writes; `read` gets what it returns.
+    fn call(&self, args: Write<'_>, results: Results, read: Read<'_>) -> Result<()>;
+}
+
+/// A plugin's variable, as its kind keeps it.
+pub(crate) trait RawVar: Send + Sync {
+    /// Shows the value to `read`.
+    fn get(&self, read: Read<'_>) -> Result<()>;
+    /// Sets the value that `write` writes.
+    fn set(&self, write: Write<'_>) -> Result<()>;
+}

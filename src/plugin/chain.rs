@@ -1,0 +1,50 @@
+//! Which plugins the calls of this thread hold.
+//!
+//! A Lua plugin runs one call at a time. While its code has called a plain host
+//! function, the thread holds it, and nothing that the host function does may
+//! wait: two such waits on two threads would end in a deadlock. So everything
+//! that waits asks here first.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+
+use crate::error::{Error, ErrorKind};
+
+thread_local! {
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How many plugins' locks the calls of this thread hold, counted as often as
+/// they were entered.
+pub(crate) fn held() -> usize {
+    HELD.get()
+}
+
+/// A plugin was entered on this thread; dropped when it is left.
+pub(crate) struct Entered {
+    /// The count is the thread's.
+    _thread: PhantomData<*const ()>,
+}
+
+impl Entered {
+    pub(crate) fn new() -> Self {
+        HELD.set(HELD.get() + 1);
+        Entered { _thread: PhantomData }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        HELD.set(HELD.get() - 1);
+    }
+}
+
+/// The error of what would have to wait while a plugin is held.
+pub(crate) fn cannot_wait(what: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Channel,
+        format!(
+            "cannot wait here for {what}: a Lua plugin's call of a host function is running on this thread"
+        ),
+    )
+}

@@ -1,0 +1,103 @@
+//! [`HostContext`]: what a plugin may ask of its host. Plugins hold it weakly, so
+//! that the host owns its plugins and not the other way round.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use twinplug_value::{Callable, Outcome, Params, Signature, Sink, Source, to_sink};
+
+use crate::channel::AnyChannel;
+use crate::error::{Error, ErrorKind, Result, near};
+
+/// Names in a script's `host` table that no host function may have.
+pub(crate) const BUILT_INS: [&str; 15] = [
+    "any",
+    "base",
+    "buffer",
+    "channel",
+    "config",
+    "has",
+    "has_plugin",
+    "list",
+    "log",
+    "mock",
+    "null",
+    "on",
+    "plugin",
+    "register",
+    "state",
+];
+
+/// Takes what plugins print: the plugin's name, the text.
+pub(crate) type Output = dyn Fn(&str, &str) + Send + Sync;
+
+/// What plugins may ask of their host.
+pub(crate) struct HostContext {
+    pub(crate) functions: BTreeMap<String, HostFunction>,
+    pub(crate) channels: BTreeMap<String, Arc<dyn AnyChannel>>,
+    pub(crate) output: Box<Output>,
+}
+
+impl HostContext {
+    pub(crate) fn function(&self, name: &str) -> Result<&HostFunction> {
+        self.functions.get(name).ok_or_else(|| {
+            let near = near(name, self.functions.keys().map(String::as_str));
+            Error::new(ErrorKind::NotFound, format!("the host has no function `{name}`{near}"))
+        })
+    }
+
+    pub(crate) fn channel(&self, name: &str) -> Result<&Arc<dyn AnyChannel>> {
+        self.channels.get(name).ok_or_else(|| {
+            let near = near(name, self.channels.keys().map(String::as_str));
+            Error::new(ErrorKind::NotFound, format!("the host has no channel `{name}`{near}"))
+        })
+    }
+}
+
+/// A function of the host that plugins call.
+pub(crate) struct HostFunction {
+    name: String,
+    pub(crate) signature: Signature,
+    run: Box<Run>,
+}
+
+type Run = dyn Fn(&mut dyn Source, &mut dyn Sink) -> Result<()> + Send + Sync;
+
+impl HostFunction {
+    pub(crate) fn new<P: Params, F: Callable<P>>(name: &str, function: F) -> Self {
+        let run = move |args: &mut dyn Source, result: &mut dyn Sink| {
+            let params = P::read(args)?;
+            let outcome = function.invoke(params).outcome();
+            let value = outcome.map_err(|text| Error::new(ErrorKind::Call, text))?;
+            to_sink(&value, result).map_err(|error| error.of("result").into())
+        };
+        HostFunction { name: name.to_owned(), signature: F::signature(), run: Box::new(run) }
+    }
+
+    /// Calls it: `args` stands on the list of the arguments, `result` takes one
+    /// value. A panic is the caller's error.
+    pub(crate) fn call(
+        &self,
+        count: usize,
+        args: &mut dyn Source,
+        result: &mut dyn Sink,
+    ) -> Result<()> {
+        self.signature
+            .check_count(count)
+            .map_err(Error::from)
+            .and_then(|()| {
+                catch_unwind(AssertUnwindSafe(|| (self.run)(args, result))).unwrap_or_else(
+                    |panic| {
+                        let text = panic
+                            .downcast_ref::<&str>()
+                            .map(|text| (*text).to_owned())
+                            .or_else(|| panic.downcast_ref::<String>().cloned())
+                            .unwrap_or_else(|| "a panic without text".to_owned());
+                        Err(Error::new(ErrorKind::Call, format!("panicked: {text}")))
+                    },
+                )
+            })
+            .map_err(|error| error.context(format_args!("host function `{}`", self.name)))
+    }
+}

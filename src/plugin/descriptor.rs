@@ -1,0 +1,63 @@
+//! What a plugin says of itself.
+
+use std::fmt;
+
+use semver::Version;
+use twinplug_value::ExportType;
+
+/// What a plugin says of itself.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Descriptor {
+    /// Its name.
+    pub name: String,
+    /// Its version; 0.0.0 where it says none.
+    pub version: Version,
+    /// Which kind it is.
+    pub kind: PluginKind,
+    /// What it offers, by name.
+    pub exports: Vec<Export>,
+}
+
+/// One export of a plugin.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// What it is, and of what type.
+    pub ty: ExportType,
+}
+
+/// The kind of a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PluginKind {
+    /// A Lua script.
+    Lua,
+    /// A native shared library.
+    Native,
+}
+
+impl Export {
+    pub(crate) fn new(name: impl Into<String>, ty: ExportType) -> Self {
+        Export { name: name.into(), ty }
+    }
+
+    /// `func` or `var`.
+    #[must_use]
+    pub fn symbol(&self) -> &'static str {
+        match self.ty {
+            ExportType::Func(_) => "func",
+            ExportType::Var(_) => "var",
+        }
+    }
+}
+
+impl fmt::Display for PluginKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PluginKind::Lua => "lua",
+            PluginKind::Native => "native",
+        })
+    }
+}
