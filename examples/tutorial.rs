@@ -3,6 +3,8 @@
 //! Run it from the repository's root after `cargo run -- demo`, which builds the
 //! native plugin.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program, as its user writes it")]
+
 use twinplug::{Host, data};
 
 #[data]

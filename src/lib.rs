@@ -1,6 +1,63 @@
-//! One loader, two kinds of plugin.
-mod channel;
-mod error;
+//! One loader, two kinds of plugin. A program embeds this library; a plugin is a
+//! **Lua script** or a **native shared library**, and the program cannot tell which:
+//! both offer variables, functions and typed message channels.
+//!
+//! A whole program. The same lines drive a script and a library:
+//!
+//! ```
+//! # #[cfg(all(feature = "lua54", feature = "native"))] mod program {
+//! use twinplug::{data, Host};
+//!
+//! #[data]
+//! #[derive(Clone, Debug, Default, PartialEq)]
+//! struct PluginData { name: String, age: i64, tel: String }
+//!
+//! # pub
+//! fn main() -> twinplug::Result<()> {
+//! #   twinplug_build::build("native-plugins/testplugin".as_ref(), "target/plugins".as_ref()).unwrap();
+//!     let host = Host::builder()
+//!         .channel::<PluginData>("data", 0)                  // capacity 0: send meets recv, as Go's make(chan T)
+//!         .function("scale", |x: f64, by: f64| x * by)       // plugins see host.scale(x, by)
+//!         .build()?;
+//!
+//!     for path in ["lua-plugins/testplugin.lua", "target/plugins/libtestplugin.so"] {
+//!         let plugin = host.load(path)?;
+//!         plugin.var::<i64>("Value")?.set(7)?;
+//!         plugin.func::<(), ()>("Plugin_fun")?.call(())?;
+//!         plugin.var("Pd")?.set(PluginData { name: "PluginTest".into(), age: 11, tel: "15396656998".into() })?;
+//!
+//!         let complex = plugin.func::<(), ()>("ComplexType")?;
+//!         let worker = std::thread::spawn(move || complex.call(()));
+//!         println!("{}", host.channel::<PluginData>("data")?.recv()?.age);      // 44
+//! #       assert_eq!(plugin.var::<PluginData>("Pd")?.get()?.age, 44);
+//!         worker.join().unwrap()?;
+//!         host.unload(plugin)?;
+//!     }
+//!     Ok(())
+//! }
+//! # }
+//! # fn main() {
+//! # #[cfg(all(feature = "lua54", feature = "native"))]
+//! # program::main().unwrap();
+//! # }
+//! ```
+//!
+//! [`Host`] is the way in; [`PluginRef`], [`Func`], [`Var`] and [`Channel`] are what
+//! it gives; [`data`](macro@data) makes a type of yours cross the border. All may be
+//! used from any thread. Errors are of one type, [`Error`].
+//!
+//! The library prints nothing of its own: it reports through [`tracing`](https://docs.rs/tracing).
+//!
+//! # Cargo features
+//!
+//! - `lua54` (default): Lua plugins, run by Lua 5.4, which is built from source.
+//! - `native` (default): native plugins.
+
+#[cfg(not(any(feature = "lua54", feature = "native")))]
+compile_error!(
+    "twinplug without plugins: switch on the feature `lua54` (Lua plugins), `native` (shared libraries), or both"
+);
+
 mod host;
 mod lifecycle;
 mod loading;
@@ -9,6 +66,9 @@ mod lua;
 #[cfg(feature = "native")]
 mod native;
 mod plugin;
+
+mod channel;
+mod error;
 
 pub use channel::Channel;
 pub use error::{Error, ErrorKind, Result};
@@ -20,8 +80,8 @@ pub use semver::Version;
 pub use serde;
 pub use twinplug_macros::data_for_host as data;
 pub use twinplug_value::{
-    Args, Bytes, Callable, ConvertError, Data, ExportType, Map, MapKey, Outcome, Signature, Type,
-    Value,
+    Args, Argument, Bytes, Callable, ConvertError, Data, ExportType, Field, Map, MapKey, Outcome,
+    Param, Params, ParseTypeError, Signature, Struct, Type, Value,
 };
 
 #[doc(hidden)]

@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn close_ends_every_wait() {
         for capacity in [0, 1] {
-            let queue = Arc::new(Queue::new(capacity));
+            let queue = Arc::new(Queue::<usize>::new(capacity));
             let receiver = thread::spawn({
                 let queue = Arc::clone(&queue);
                 move || queue.recv(None)

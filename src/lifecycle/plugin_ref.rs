@@ -103,10 +103,7 @@ impl PluginRef {
         let args = args
             .to_values()
             .map_err(|error| Error::from(error).at_symbol(name).in_plugin(self.name()))?;
-        match self.lookup(name)? {
-            Symbol::Func(func) => func.call(&args),
-            var => var.into_func::<(), ()>().map(|_| Value::Null),
-        }
+        self.lookup(name)?.into_dynamic()?.call(&args)
     }
 
     pub(super) fn retire(&self) -> Result<()> {

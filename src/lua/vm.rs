@@ -83,7 +83,7 @@ impl Vm {
         let Some(state) = state else {
             return Err(stale());
         };
-        Ok(Entry { state, _entered: Entered::new(), _guard: guard })
+        Ok(Entry { state, _entered: Entered::new()?, _guard: guard })
     }
 
     fn lock(&self) -> Result<ReentrantMutexGuard<'_, RefCell<Option<Arc<State>>>>> {

@@ -151,7 +151,7 @@ fn elf64_end(elf: &ElfFile64<'_>) -> u64 {
     use object::read::elf::ProgramHeader;
     let endian = elf.endian();
     let ends = elf.elf_program_headers().iter().map(|header| {
-        header.p_offset(endian).checked_add(header.p_filesz(endian)).unwrap_or(u64::MAX)
+        header.p_offset(endian).saturating_add(header.p_filesz(endian))
     });
     let header = elf.elf_header();
     let table = header
@@ -200,22 +200,21 @@ fn symbol_version(file: &object::File<'_>) -> Result<(u16, u16)> {
     }
 }
 
-pub(super) fn check_version((major, minor): (u16, u16)) -> Result<()> {
-    if major == abi::ABI_MAJOR && minor <= abi::ABI_MINOR {
+/// A host loads its own major version, and minor versions up to its own.
+pub(super) fn check_version(plugin: (u16, u16)) -> Result<()> {
+    let host = (abi::ABI_MAJOR, abi::ABI_MINOR);
+    if plugin.0 == host.0 && plugin <= host {
         return Ok(());
     }
-    let next = match major == abi::ABI_MAJOR || major > abi::ABI_MAJOR {
-        true => "update the host, or build the plugin for the host's",
-        false => "build the plugin anew",
+    let next = match plugin < host {
+        true => "build the plugin anew",
+        false => "update the host, or build the plugin for the host's",
     };
-    Err(Error::new(
-        ErrorKind::Abi,
-        format!(
-            "built for ABI {major}.{minor}, this host has {}.{}: {next}",
-            abi::ABI_MAJOR,
-            abi::ABI_MINOR
-        ),
-    ))
+    let message = format!(
+        "built for ABI {}.{}, this host has {}.{}: {next}",
+        plugin.0, plugin.1, host.0, host.1
+    );
+    Err(Error::new(ErrorKind::Abi, message))
 }
 
 fn section(file: &object::File<'_>, abi: (u16, u16)) -> Result<Section> {

@@ -8,7 +8,12 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Calls into Lua plugins that may be nested on one thread: Lua → host → Lua. Each
+/// takes some 10 KiB of stack, and a thread has 2 MiB of it unless it was made
+/// otherwise.
+const MAX_NESTED: usize = 64;
 
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
@@ -27,9 +32,15 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
-    pub(crate) fn new() -> Self {
+    /// # Errors
+    /// Too many are nested already; one more might exhaust the stack.
+    pub(crate) fn new() -> Result<Self> {
+        if HELD.get() == MAX_NESTED {
+            let message = format!("stack overflow: {MAX_NESTED} calls of Lua plugins are nested");
+            return Err(Error::new(ErrorKind::Call, message));
+        }
         HELD.set(HELD.get() + 1);
-        Entered { _thread: PhantomData }
+        Ok(Entered { _thread: PhantomData })
     }
 }
 

@@ -52,6 +52,17 @@ impl Symbol {
         }
     }
 
+    /// This function, for arguments whose types are known at run time.
+    ///
+    /// # Errors
+    /// It is a variable.
+    pub fn into_dynamic(self) -> Result<Func<Dynamic>> {
+        match self {
+            Symbol::Func(func) => Ok(func),
+            Symbol::Var(var) => Err(var.no_func()),
+        }
+    }
+
     /// This variable, as a `T`.
     ///
     /// # Errors

@@ -41,13 +41,26 @@ impl<T> Var<T> {
         Var { value: Mutex::new(Slot::Unset(T::default)) }
     }
 
+    /// A variable whose initial value is made at the first use: for what a `const`
+    /// cannot be.
+    ///
+    /// ```
+    /// use twinplug_sdk::Var;
+    /// static NAMES: Var<Vec<String>> = Var::with(|| vec!["a".to_owned()]);
+    /// assert_eq!(NAMES.get().len(), 1);
+    /// ```
+    #[must_use]
+    pub const fn with(make: fn() -> T) -> Self {
+        Var { value: Mutex::new(Slot::Unset(make)) }
+    }
+
     /// A copy of the value.
     #[must_use]
     pub fn get(&self) -> T
     where
         T: Clone,
     {
-        self.with(|value| value.clone())
+        self.access(|value| value.clone())
     }
 
     /// Sets the value.
@@ -61,7 +74,7 @@ impl<T> Var<T> {
     where
         T: Clone,
     {
-        self.with(|value| {
+        self.access(|value| {
             change(value);
             value.clone()
         })
@@ -69,7 +82,7 @@ impl<T> Var<T> {
 
     /// Looks at the value, or changes it, without copying it. Nobody else can
     /// use the variable meanwhile, this thread included.
-    pub fn with<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
+    pub fn access<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
         let mut slot = self.lock();
         if let Slot::Unset(make) = *slot {
             *slot = Slot::Value(make());
@@ -88,6 +101,6 @@ impl<T> Var<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.with(|value| f.debug_tuple("Var").field(value).finish())
+        self.access(|value| f.debug_tuple("Var").field(value).finish())
     }
 }

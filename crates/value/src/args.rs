@@ -88,9 +88,16 @@ macro_rules! tuples {
                 if source.enter_list()?.is_none() {
                     return Err(ConvertError::expected(&"arguments", source.kind()));
                 }
-                let read = (|| Ok(($(read::<$item>(source, $index)?,)*)))();
+                let items = items(source);
                 source.leave();
-                read
+                return items;
+
+                #[allow(unused_variables, reason = "no parameters, nothing to read")]
+                fn items<$($item: Data),*>(
+                    source: &mut dyn Source,
+                ) -> Result<($($item,)*), ConvertError> {
+                    Ok(($(read::<$item>(source, $index)?,)*))
+                }
             }
         }
     )*};

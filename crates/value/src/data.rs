@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Bytes, Shared, Type, Value};
+use crate::{Bytes, MapKey, Shared, Type, Value};
 
 /// A Rust type that crosses the border: serde moves it, [`Data::SCHEMA`]
 /// describes it. `#[data]` on a struct or enum implements all three.
@@ -33,6 +33,7 @@ macro_rules! data {
 }
 data! {
     () => Null, bool => Bool, char => Str, String => Str, Bytes => Bytes, Value => Any,
+    MapKey => Any,
     i8 => Int, i16 => Int, i32 => Int, i64 => Int, u8 => Int, u16 => Int, u32 => Int, u64 => Int,
     isize => Int, usize => Int, f32 => Float, f64 => Float,
 }

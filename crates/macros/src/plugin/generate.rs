@@ -20,9 +20,9 @@ pub(super) fn generate(plugin: &Plugin) -> TokenStream {
     let init = match init {
         Some(init) => {
             let marker = marker(init);
-            quote!(export::init::<#marker>())
+            quote!(__twinplug_export::init::<#marker>())
         }
-        None => quote!(export::no_init()),
+        None => quote!(__twinplug_export::no_init()),
     };
     let count = vars.len() + funcs.len();
     let (attributes, visibility, ident) = (&module.attrs, &module.vis, &module.ident);
@@ -34,27 +34,27 @@ pub(super) fn generate(plugin: &Plugin) -> TokenStream {
             #(#items)*
 
             const _: () = {
-                use ::twinplug_sdk::export::{self, Described};
+                use ::twinplug_sdk::export::{self as __twinplug_export, Described as __TwinplugDescribed};
 
                 #(#implementations)*
 
-                const DESCRIBED: [Described; #count] = [#(#described),*];
-                const NAME: &::std::ffi::CStr = export::name(#name);
-                const VERSION: &::std::ffi::CStr = export::name(#version);
+                const __TWINPLUG_DESCRIBED: [__TwinplugDescribed; #count] = [#(#described),*];
+                const __TWINPLUG_NAME: &::std::ffi::CStr = __twinplug_export::name(#name);
+                const __TWINPLUG_VERSION: &::std::ffi::CStr = __twinplug_export::name(#version);
 
                 #[cfg_attr(not(any(target_vendor = "apple", windows)), unsafe(link_section = ".twinplug"))]
                 #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__twinplug"))]
                 #[cfg_attr(windows, unsafe(link_section = ".twinplg"))]
                 #[used]
-                static SECTION: export::Section<{ export::section_length(NAME, VERSION, &DESCRIBED) }> =
-                    export::Section::new(NAME, VERSION, &DESCRIBED);
+                static __TWINPLUG_SECTION: __twinplug_export::Section<{ __twinplug_export::section_length(__TWINPLUG_NAME, __TWINPLUG_VERSION, &__TWINPLUG_DESCRIBED) }> =
+                    __twinplug_export::Section::new(__TWINPLUG_NAME, __TWINPLUG_VERSION, &__TWINPLUG_DESCRIBED);
 
-                static EXPORTS: [export::Export; #count] = [#(#exports),*];
+                static __TWINPLUG_EXPORTS: [__twinplug_export::Export; #count] = [#(#exports),*];
 
                 #[unsafe(no_mangle)]
                 #[allow(non_upper_case_globals, reason = "the name that the ABI fixes")]
-                pub static twinplug_plugin: export::Plugin =
-                    export::plugin(NAME, VERSION, &SECTION, &EXPORTS, #init);
+                pub static twinplug_plugin: __twinplug_export::Plugin =
+                    __twinplug_export::plugin(__TWINPLUG_NAME, __TWINPLUG_VERSION, &__TWINPLUG_SECTION, &__TWINPLUG_EXPORTS, #init);
             };
         }
     }
@@ -72,7 +72,7 @@ fn text_or(text: Option<&str>, variable: &str) -> TokenStream {
 }
 
 fn marker(func: &Func) -> proc_macro2::Ident {
-    format_ident!("Func_{}", func.ident)
+    format_ident!("__Twinplug_{}", func.ident)
 }
 
 /// A type that stands for the function, so that one generic entry serves all.
@@ -86,7 +86,7 @@ fn implementation(func: &Func) -> TokenStream {
     quote! {
         #[allow(non_camel_case_types, reason = "bears the function's name")]
         struct #marker;
-        impl export::Func for #marker {
+        impl __twinplug_export::Func for #marker {
             type Params = #params;
             type Outcome = #returns;
             #[allow(unused_variables, reason = "a function need not take the host or arguments")]
@@ -99,30 +99,30 @@ fn implementation(func: &Func) -> TokenStream {
 }
 
 fn describe_var(Var { name, ty, .. }: &Var) -> TokenStream {
-    quote!(Described::var(#name, <#ty as export::Variable>::SCHEMA))
+    quote!(__TwinplugDescribed::var(#name, <#ty as __twinplug_export::Variable>::SCHEMA))
 }
 
 fn describe_func(func: &Func) -> TokenStream {
     let (name, marker) = (&func.name, marker(func));
     let params = func.params.iter().map(|param| &param.name);
-    quote!(Described::func::<#marker>(#name, &[#(#params),*]))
+    quote!(__TwinplugDescribed::func::<#marker>(#name, &[#(#params),*]))
 }
 
 fn export_var(Var { ident, .. }: &Var) -> TokenStream {
-    quote!(export::var(&#ident))
+    quote!(__twinplug_export::var(&#ident))
 }
 
 fn export_func(func: &Func) -> TokenStream {
     let marker = marker(func);
-    quote!(export::func::<#marker>())
+    quote!(__twinplug_export::func::<#marker>())
 }
 
 /// Adds the export's name and type, as static text, to the call that makes it.
 fn export_with_type(index: usize, export: &TokenStream) -> TokenStream {
     let index = Literal::usize_unsuffixed(index);
     quote! {{
-        static NAME: [u8; DESCRIBED[#index].name_length()] = DESCRIBED[#index].name_text();
-        static TYPE: [u8; DESCRIBED[#index].type_length()] = DESCRIBED[#index].type_text();
-        #export.described(&NAME, &TYPE)
+        static __TWINPLUG_NAME: [u8; __TWINPLUG_DESCRIBED[#index].name_length()] = __TWINPLUG_DESCRIBED[#index].name_text();
+        static __TWINPLUG_TYPE: [u8; __TWINPLUG_DESCRIBED[#index].type_length()] = __TWINPLUG_DESCRIBED[#index].type_text();
+        #export.described(&__TWINPLUG_NAME, &__TWINPLUG_TYPE)
     }}
 }

@@ -137,7 +137,7 @@ impl Sink for RawSink<'_> {
     fn end_map(&mut self) -> Result<(), ConvertError> {
         let start = self.close()?;
         let items = &self.values[start..];
-        if items.len() % 2 != 0 {
+        if !items.len().is_multiple_of(2) {
             return Err(ConvertError::new("a key without a value"));
         }
         let (map, length) = (self.copy(items)?.cast::<Pair>(), items.len() / 2);

@@ -1,0 +1,306 @@
+//! What only scripts can show.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use twinplug::{ErrorKind, PluginRef, Value};
+
+use crate::twins::{Stage, message};
+
+/// A folder of scripts and a host for them.
+struct Desk {
+    folder: TempDir,
+    stage: Stage,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Desk { folder: tempfile::tempdir().unwrap(), stage: Stage::new() }
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn load(&self, name: &str, text: &str) -> twinplug::Result<PluginRef> {
+        self.stage.host.load(self.write(name, text))
+    }
+}
+
+#[test]
+fn a_script_that_does_not_load_says_where() {
+    let desk = Desk::new();
+    let check = |text: &str, line: Option<u32>, expected: &str| {
+        let error = desk.load("broken.lua", text).unwrap_err();
+        let path = desk.folder.path().join("broken.lua");
+        assert_eq!(error.to_string(), format!("cannot load `{}`: {expected}", path.display()));
+        assert_eq!(error.kind(), ErrorKind::Load);
+        assert_eq!(error.location(), line.map(|line| (path.as_path(), line)));
+        assert!(desk.stage.host.plugins().is_empty());
+    };
+    check("local x = 1\nlocal = 2\n", Some(2), "broken.lua:2: <name> expected near '='");
+    check("#!/usr/bin/lua\n\nx = = 1", Some(3), "broken.lua:3: unexpected symbol near '='");
+    check("\n\nerror('no')", Some(3), "broken.lua:3: no");
+    check("\x1bLua", None, "attempt to load a binary chunk (mode is 't')");
+    check(
+        "return 5",
+        None,
+        "the script returns a integer, and no table of exports: end it with `return M`",
+    );
+    check("return { _NAME = 5 }", None, "`_NAME` is a integer, and no text");
+    check(
+        "return { _VERSION = 'new' }",
+        None,
+        "`_VERSION = \"new\"` is no version like \"1.2.0\": unexpected character 'n' while parsing major version number",
+    );
+    check(
+        "host.register { f = function() end }\nreturn { f = function() end }",
+        None,
+        "`f` is exported twice",
+    );
+    check(
+        "host.register(5)",
+        Some(1),
+        "broken.lua:1: `host.register` takes a table: `host.register { name = f }`",
+    );
+    desk.load("fine.lua", "").unwrap();
+}
+
+#[test]
+fn a_script_that_returns_nothing_exports_its_globals() {
+    let desk = Desk::new();
+    let plugin = desk
+        .load(
+            "quick_v3.lua",
+            "Speed = 2.5\n_hidden = 1\nlocal own = 4\nfunction Double() return Speed * 2 end\nfunction on_load() end",
+        )
+        .unwrap();
+    assert_eq!((plugin.name(), plugin.version().major), ("quick", 3));
+    let names: Vec<_> = plugin.descriptor().exports.iter().map(|e| e.name.clone()).collect();
+    assert_eq!(names, ["Double", "Speed"]);
+    plugin.var("Speed").unwrap().set(4.0).unwrap();
+    assert_eq!(plugin.call("Double", ()).unwrap(), Value::Float(8.0));
+}
+
+#[test]
+fn variables_are_typed_by_their_initial_value() {
+    let desk = Desk::new();
+    let plugin = desk
+        .load(
+            "types.lua",
+            "return { n = 1, f = 1.5, s = '', b = false, bytes = '\\xff', empty = {}, list = {1, 2}, \
+             mixed = {1, 'a'}, map = {[5] = 1}, deep = { a = { b = 'x' } }, co = coroutine.create(print) }",
+        )
+        .unwrap();
+    let exports: Vec<_> =
+        plugin.descriptor().exports.iter().map(|e| format!("{}: {}", e.name, e.ty)).collect();
+    assert_eq!(
+        exports,
+        [
+            "b: bool",
+            "bytes: bytes",
+            "deep: { a: { b: string } }",
+            "empty: any",
+            "f: number",
+            "list: list<number>",
+            "map: map<any>",
+            "mixed: list<any>",
+            "n: number",
+            "s: string",
+        ]
+    );
+    assert_eq!(
+        message(plugin.var::<Value>("s").unwrap().set(1.into())),
+        "plugin `types`: `s`: expected string, got int"
+    );
+    plugin.var("empty").unwrap().set(vec![1, 2]).unwrap();
+    assert_eq!(plugin.var::<Vec<i64>>("empty").unwrap().get().unwrap(), [1, 2]);
+}
+
+#[test]
+fn what_cannot_cross_is_refused_by_name() {
+    let desk = Desk::new();
+    let plugin = desk
+        .load(
+            "odd.lua",
+            "local M = {}\nfunction M.Func() return print end\nfunction M.Nested() return { a = { print } } end\n\
+             function M.Loop() local t = {} t.t = t return t end\nfunction M.Key() return { [1.5] = 1 } end\n\
+             function M.Two() return 1, 2 end\nfunction M.None() end\nreturn M",
+        )
+        .unwrap();
+    let call = |name: &str| message(plugin.call(name, ()));
+    assert_eq!(call("Func"), "plugin `odd`: `Func`: result: a function cannot cross");
+    assert_eq!(call("Nested"), "plugin `odd`: `Nested`: result: `a[0]`: a function cannot cross");
+    assert!(call("Loop").ends_with("deeper than 128 levels"), "{}", call("Loop"));
+    assert_eq!(
+        call("Key"),
+        "plugin `odd`: `Key`: result: a map's key must be text or an integer, got number"
+    );
+    assert_eq!(call("Two"), "plugin `odd`: `Two`: expected 1 result, got 2");
+    assert_eq!(plugin.call("None", ()).unwrap(), Value::Null);
+}
+
+#[test]
+fn errors_keep_what_was_thrown() {
+    let desk = Desk::new();
+    let plugin = desk
+        .load(
+            "throws.lua",
+            "local M = {}\n\
+             local function inner() error { code = 7, message = 'no key' } end\n\
+             function M.Table() inner() end\n\
+             function M.Nil() error() end\n\
+             function M.Custom() error(setmetatable({}, { __tostring = function() return 'custom' end })) end\n\
+             function M.Caught() local ok, text = pcall(host.refuse) return text end\n\
+             function M.Deep() return M.Deep() + 1 end\n\
+             return M",
+        )
+        .unwrap();
+    let error = plugin.call("Table", ()).unwrap_err();
+    assert_eq!(error.to_string(), "plugin `throws`: `Table`: no key");
+    let payload = error.payload().unwrap().to::<twinplug::Map>().unwrap();
+    assert_eq!(payload.get(&"code".into()), Some(&Value::Int(7)));
+    let traceback: Vec<_> = error.traceback().unwrap().lines().collect();
+    assert_eq!(traceback[0], "[C]: in function 'error'");
+    assert!(traceback[1].starts_with("throws.lua:2: in"), "{traceback:?}");
+    assert!(traceback[2].starts_with("throws.lua:3: in"), "{traceback:?}");
+    assert_eq!(traceback.len(), 3, "{traceback:?}");
+    assert_eq!(
+        message(plugin.call("Nil", ())),
+        "plugin `throws`: `Nil`: an error without a message"
+    );
+    assert_eq!(message(plugin.call("Custom", ())), "plugin `throws`: `Custom`: custom");
+    assert_eq!(
+        plugin.call("Caught", ()).unwrap(),
+        Value::Str("host function `refuse`: the host will not".into())
+    );
+    let deep = message(plugin.call("Deep", ()));
+    assert!(deep.contains("stack overflow"), "{deep}");
+    assert_eq!(
+        message(plugin.call("Nil", ())),
+        "plugin `throws`: `Nil`: an error without a message"
+    );
+}
+
+#[test]
+fn the_host_table_is_read_only_and_names_what_is_near() {
+    let desk = Desk::new();
+    let plugin = desk
+        .load(
+            "reader.lua",
+            "local M = {}\n\
+             function M.Set() host.scale = 1 end\n\
+             function M.SetGroup() host.world.ask = 1 end\n\
+             function M.Near() return host.world.aks end\n\
+             function M.Meta() return tostring(getmetatable(host)) end\n\
+             function M.Names() local names = {} for name in pairs(host) do names[#names + 1] = name end table.sort(names) return table.concat(names, ' ') end\n\
+             function M.Self() host.channel('numbers').send(5) end\n\
+             return M",
+        )
+        .unwrap();
+    let call = |name: &str| message(plugin.call(name, ()));
+    assert_eq!(
+        call("Set"),
+        "plugin `reader`: `Set`: reader.lua:2: cannot set `host.scale`: the host table is read-only"
+    );
+    assert_eq!(
+        call("SetGroup"),
+        "plugin `reader`: `SetGroup`: reader.lua:3: cannot set `host.world.ask`: the host table is read-only"
+    );
+    assert_eq!(
+        call("Near"),
+        "plugin `reader`: `Near`: reader.lua:4: `host.world` has no `aks`; near: `ask`"
+    );
+    assert_eq!(plugin.call("Meta", ()).unwrap(), Value::Str("false".into()));
+    assert_eq!(
+        plugin.call("Names", ()).unwrap(),
+        Value::Str("blow channel null refuse register scale world".into())
+    );
+    assert_eq!(
+        call("Self"),
+        "plugin `reader`: `Self`: reader.lua:7: not a channel: call its methods with `:`"
+    );
+}
+
+#[test]
+fn scripts_have_no_files_processes_or_bytecode() {
+    let desk = Desk::new();
+    let plugin = desk
+        .load(
+            "reach.lua",
+            "function Reach(name) local ok, found = pcall(load('return ' .. name)) return ok and found ~= nil end\n\
+             function Bytecode() return (load(string.char(27) .. 'Lua')) == nil end\n\
+             function Environment() load('Leaked = 1')() return Leaked end",
+        )
+        .unwrap();
+    for name in [
+        "io",
+        "package",
+        "debug",
+        "require",
+        "dofile",
+        "loadfile",
+        "os.execute",
+        "os.exit",
+        "os.getenv",
+        "os.remove",
+        "os.rename",
+        "os.tmpname",
+        "os.setlocale",
+        "string.dump",
+    ] {
+        assert_eq!(plugin.call("Reach", (name,)).unwrap(), Value::Bool(false), "{name}");
+    }
+    for name in ["os.time", "string.format", "table.concat", "utf8.char", "coroutine.wrap"] {
+        assert_eq!(plugin.call("Reach", (name,)).unwrap(), Value::Bool(true), "{name}");
+    }
+    assert_eq!(plugin.call("Bytecode", ()).unwrap(), Value::Bool(true));
+    assert_eq!(plugin.call("Environment", ()).unwrap(), Value::Int(1));
+}
+
+#[test]
+fn a_folder_is_a_plugin_through_its_init() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.folder.path().join("clock")).unwrap();
+    desk.write("clock/init.lua", "Now = 5");
+    let plugin = desk.stage.host.load(desk.folder.path().join("clock")).unwrap();
+    assert_eq!(plugin.name(), "clock");
+    let folder = desk.folder.path().join("quick");
+    desk.write("quick.lua", "");
+    assert_eq!(desk.stage.host.load(folder).unwrap().name(), "quick");
+}
+
+#[test]
+fn a_script_may_register_later() {
+    let desk = Desk::new();
+    let plugin = desk
+        .load(
+            "late.lua",
+            "function Open() host.register { Door = function() return 'open' end } end",
+        )
+        .unwrap();
+    assert_eq!(message(plugin.lookup("Door")), "plugin `late`: no symbol `Door`");
+    plugin.call("Open", ()).unwrap();
+    assert_eq!(plugin.call("Door", ()).unwrap(), Value::Str("open".into()));
+    let again = message(plugin.call("Open", ()));
+    assert_eq!(again, "plugin `late`: `Open`: late.lua:1: `Door` is exported twice");
+}
+
+#[test]
+fn yielding_outside_of_a_coroutine_is_an_error() {
+    let desk = Desk::new();
+    let plugin = desk
+        .load(
+            "yields.lua",
+            "function Yield() coroutine.yield(1) end\n\
+             function Inner() local co = coroutine.wrap(function() coroutine.yield(1) return 2 end) return co() + co() end",
+        )
+        .unwrap();
+    assert_eq!(
+        message(plugin.call("Yield", ())),
+        "plugin `yields`: `Yield`: attempt to yield from outside a coroutine"
+    );
+    assert_eq!(plugin.call("Inner", ()).unwrap(), Value::Int(3));
+}
