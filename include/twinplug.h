@@ -114,10 +114,11 @@ typedef struct tp_call {
 
 /* Every entry of a plugin has this type. [any thread]
  *
- * Before it calls, the host has checked the number and the types of the
- * arguments against the declared type, by the rules of conversion: an
- * argument declared `float` may come as TP_INT, one declared `int` as a
- * TP_FLOAT that is whole. tp_to_int and tp_to_float below take both. */
+ * Before it calls, the host has checked the arguments against the declared type,
+ * and brought them to it: there are as many as there are parameters (trailing
+ * optional ones may be missing), each with the tag of its type: `int` TP_INT,
+ * `float` TP_FLOAT, `number` either; a struct has all its fields but optional ones,
+ * and may have others. What is declared `any` has any tag. */
 typedef tp_status (*tp_function)(tp_call *call);
 
 /* -------------------------------------------------------------------- host */
@@ -156,7 +157,8 @@ struct tp_host {
   tp_status (*register_export)(tp_context *context, const struct tp_export *export_,
                                tp_arena *arena, tp_value *result);
 
-  /* Calls a function of the host by name. [any thread] */
+  /* Calls a function of the host by name. The result is of the type that the host
+   * declares; look at its tag. [any thread] */
   tp_status (*call)(tp_context *context, const char *name, size_t name_length,
                     const tp_value *args, uint32_t count, tp_arena *arena, tp_value *result);
 
@@ -170,7 +172,8 @@ struct tp_host {
    * message. The message is copied. [any thread] */
   tp_status (*channel_send)(tp_channel *channel, const tp_value *message, tp_arena *arena,
                             tp_value *result);
-  /* Waits for a message; TP_CLOSED at the end. [any thread] */
+  /* Waits for a message, which comes as the type of channel_open; TP_CLOSED at the
+   * end. [any thread] */
   tp_status (*channel_recv)(tp_channel *channel, tp_arena *arena, tp_value *result);
   /* Gives the plugin's end back. [any thread] */
   void (*channel_release)(tp_channel *channel);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use twinplug_abi::{self as abi, Call};
 use twinplug_value::raw::{RawSink, RawSource};
-use twinplug_value::{ExportType, Value, from_source};
+use twinplug_value::{ConvertError, ExportType, Value, from_source};
 
 use super::arena::Arena;
 use super::context::Context;
@@ -39,7 +39,7 @@ pub(crate) fn load(
     let context = Context::new(&checked.name, host);
     if let Some(init) = table.init {
         context.start_registering();
-        let done = call(context, init, std::ptr::null_mut(), &mut |_| Ok(()), &mut |_| Ok(()));
+        let done = call(context, init, std::ptr::null_mut(), &[], &mut |_| Ok(()));
         let registered = context.end_registering();
         if let Err(error) = done {
             context.retire();
@@ -97,45 +97,73 @@ struct NativeSymbol {
 }
 
 impl NativeSymbol {
-    fn call(&self, entry: Option<abi::Function>, write: Write<'_>, read: Read<'_>) -> Result<()> {
-        self.context.check()?;
+    fn call(
+        &self,
+        entry: Option<abi::Function>,
+        args: &[abi::Value],
+        read: Read<'_>,
+    ) -> Result<()> {
         match entry {
-            Some(entry) => call(self.context, entry, self.entries.data, write, read),
+            Some(entry) => call(self.context, entry, self.entries.data, args, read),
             None => Err(Error::new(ErrorKind::Symbol, "it has no such entry")),
         }
+    }
+
+    /// Whether the arguments are of the declared types. Code in C reads them by
+    /// those; that their schemas say so is no proof.
+    fn check(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
+        args.iter().enumerate().try_for_each(|(index, arg)| {
+            // SAFETY: a `RawSink` wrote it; what it points to lies in an arena that
+            // outlives this call.
+            let mut source = unsafe { RawSource::new(*arg) };
+            match &self.entries.export.ty {
+                ExportType::Func(signature) => signature.argument_holds(index, &mut source),
+                ExportType::Var(ty) => {
+                    let name = &self.entries.export.name;
+                    ty.holds(&mut source).map_err(|error| error.at_field(name))
+                }
+            }
+        })
     }
 }
 
 impl RawFunc for NativeSymbol {
     // Several results are one list, which is how a tuple is read in any case.
     fn call(&self, args: Write<'_>, _: Results, read: Read<'_>) -> Result<()> {
-        self.call(self.entries.call, args, read)
+        self.context.check()?;
+        let arguments = Arena::default();
+        let mut sink = RawSink::new(&arguments);
+        args(&mut sink)?;
+        self.check(sink.values())?;
+        self.call(self.entries.call, sink.values(), read)
     }
 }
 
 impl RawVar for NativeSymbol {
     fn get(&self, read: Read<'_>) -> Result<()> {
-        self.call(self.entries.get, &mut |_| Ok(()), read)
+        self.context.check()?;
+        self.call(self.entries.get, &[], read)
     }
 
     fn set(&self, write: Write<'_>) -> Result<()> {
-        self.call(self.entries.set, write, &mut |_| Ok(()))
+        self.context.check()?;
+        let arguments = Arena::default();
+        let mut sink = RawSink::new(&arguments);
+        write(&mut sink)?;
+        self.check(sink.values())?;
+        self.call(self.entries.set, sink.values(), &mut |_| Ok(()))
     }
 }
 
-/// Calls an entry of a plugin: arguments into an arena, the result out of it.
+/// Calls an entry of a plugin, which writes its result into an arena of its own:
+/// the arguments', which it reads meanwhile, is another one.
 fn call(
     context: &'static Context,
     entry: abi::Function,
     data: *mut std::ffi::c_void,
-    write: Write<'_>,
+    args: &[abi::Value],
     read: Read<'_>,
 ) -> Result<()> {
-    // Two arenas: the arguments' is read by the plugin while it writes to the other.
-    let arguments = Arena::default();
-    let mut sink = RawSink::new(&arguments);
-    write(&mut sink)?;
-    let args = sink.values();
     let mut memory = Arena::default();
     let mut result = abi::Value::NULL;
     let count = u32::try_from(args.len())

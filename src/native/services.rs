@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use twinplug_abi::{self as abi, Status};
 use twinplug_value::raw::{Allocate, RawSink, RawSource};
-use twinplug_value::{Sink, Type};
+use twinplug_value::{ConvertError, Sink, Tree, Type, to_sink};
 
 use super::arena::Arena;
 use super::context::Context;
 use super::table;
-use crate::channel::AnyChannel;
+use crate::channel::{AnyChannel, Message};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The services of this host. One table serves all plugins; whom it serves is in
@@ -41,6 +41,8 @@ pub(super) static SERVICES: abi::Host = abi::Host {
 struct Attached {
     context: &'static Context,
     channel: Arc<dyn AnyChannel>,
+    /// What the plugin says that it sends and expects.
+    ty: Type,
 }
 
 unsafe extern "C" fn alloc(arena: *mut abi::Arena, size: usize, align: usize) -> *mut c_void {
@@ -150,11 +152,12 @@ unsafe extern "C" fn channel_open(
             let context = context_of(context)?;
             let host = context.host()?;
             let found = host.channel(text(name, name_length)?)?;
-            if !kind.is_null() {
-                check_type(&**found, text(kind, kind_length)?)?;
-            }
+            let ty = match kind.is_null() {
+                true => Type::Any,
+                false => check_type(&**found, text(kind, kind_length)?)?,
+            };
             let channel = channel.as_mut().ok_or_else(|| null("channel"))?;
-            let attached = Attached { context, channel: Arc::clone(found) };
+            let attached = Attached { context, channel: Arc::clone(found), ty };
             *channel = Box::into_raw(Box::new(attached)).cast();
             Ok(())
         })
@@ -162,7 +165,7 @@ unsafe extern "C" fn channel_open(
 }
 
 /// A plugin may send or receive a type that fits in either direction.
-fn check_type(channel: &dyn AnyChannel, ty: &str) -> Result<(), Failure> {
+fn check_type(channel: &dyn AnyChannel, ty: &str) -> Result<Type, Failure> {
     let theirs: Type = ty.parse().map_err(|error| Failure::new(abi::TYPE, &format!("{error}")))?;
     let ours = channel.schema();
     match (ours.accepts(&theirs), theirs.accepts(ours)) {
@@ -174,7 +177,7 @@ fn check_type(channel: &dyn AnyChannel, ty: &str) -> Result<(), Failure> {
             }
             Err(Failure::new(abi::TYPE, &message))
         }
-        _ => Ok(()),
+        _ => Ok(theirs),
     }
 }
 
@@ -187,11 +190,11 @@ unsafe extern "C" fn channel_send(
     // SAFETY: all pointers are as the header says, until we return.
     unsafe {
         answer(arena, result, |_| {
-            let channel = attached(channel)?;
+            let Attached { channel, .. } = attached(channel)?;
             let message = message.as_ref().ok_or_else(|| null("message"))?;
             // SAFETY: the value follows the ABI by the plugin's promise.
             let sent = channel.send_from(&mut RawSource::new(*message))?;
-            sent.finish(channel)?;
+            sent.finish(&**channel)?;
             Ok(())
         })
     }
@@ -205,12 +208,23 @@ unsafe extern "C" fn channel_recv(
     // SAFETY: all pointers are as the header says, until we return.
     unsafe {
         answer(arena, result, |sink| {
-            let channel = attached(channel)?;
-            let message = channel.receive()?.finish(channel)?;
-            message.write(sink).map_err(Error::from)?;
-            Ok(())
+            let Attached { channel, ty, .. } = attached(channel)?;
+            let message = channel.receive()?.finish(&**channel)?;
+            write_as(&*message, ty, sink).map_err(|error| {
+                Failure::from(Error::from(error.of(format!("channel `{}`", channel.name()))))
+            })
         })
     }
+}
+
+/// Writes a message as the type that the plugin expects and reads it by.
+fn write_as(message: &dyn Message, ty: &Type, sink: &mut dyn Sink) -> Result<(), ConvertError> {
+    if *ty == Type::Any {
+        return message.write(sink);
+    }
+    let mut tree = Tree::default();
+    message.write(&mut tree)?;
+    to_sink(&ty.coerce(tree.into_value())?, sink)
 }
 
 unsafe extern "C" fn channel_release(channel: *mut abi::Channel) {
@@ -311,11 +325,11 @@ unsafe fn context_of(context: *mut abi::Context) -> Result<&'static Context, Fai
 
 /// # Safety
 /// `channel` is null or from `channel_open` and not released while `'a` lasts.
-unsafe fn attached<'a>(channel: *mut abi::Channel) -> Result<&'a dyn AnyChannel, Failure> {
+unsafe fn attached<'a>(channel: *mut abi::Channel) -> Result<&'a Attached, Failure> {
     // SAFETY: the caller's promise.
     let attached = unsafe { channel.cast::<Attached>().as_ref() }.ok_or_else(|| null("channel"))?;
     attached.context.host()?;
-    Ok(&*attached.channel)
+    Ok(attached)
 }
 
 /// # Safety

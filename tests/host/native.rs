@@ -284,3 +284,43 @@ fn the_section_survives_strip() {
         shop.stage.host.unload(loaded).unwrap();
     }
 }
+
+/// A type whose schema is not what it serializes to.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Liar(String);
+
+impl twinplug::Data for Liar {
+    const SCHEMA: &'static twinplug::Type = &twinplug::Type::Int;
+}
+
+#[test]
+fn a_schema_that_lies_is_caught_before_c_reads_by_it() {
+    let shop = Shop::new();
+    for plugin in [&C.probe, &RUST.probe] {
+        let plugin = shop.stage.host.load(plugin).unwrap();
+        let add = plugin.func::<(Liar, i64), i64>("Add").unwrap();
+        assert_eq!(
+            add.call((Liar("x".into()), 1)).unwrap_err().to_string(),
+            "plugin `probe`: `Add`: argument `a`: expected int, got string"
+        );
+        let count = plugin.var::<Liar>("Count").unwrap();
+        assert_eq!(
+            count.set(Liar("x".into())).unwrap_err().to_string(),
+            "plugin `probe`: `Count`: expected int, got string"
+        );
+        shop.stage.host.unload(plugin).unwrap();
+    }
+}
+
+#[test]
+fn numbers_arrive_in_c_as_the_declared_type() {
+    let shop = Shop::new();
+    let plugin = shop.stage.host.load(&C.probe).unwrap();
+    let scale = plugin.func::<(i32, i64), f64>("Scale").unwrap();
+    assert_eq!(scale.call((3, 2)).unwrap(), 6.0);
+    assert_eq!(plugin.call("Add", (2.0, 3)).unwrap(), twinplug::Value::Int(5));
+    assert_eq!(
+        plugin.call("Add", (2.5, 3)).unwrap_err().to_string(),
+        "plugin `probe`: `Add`: argument `a`: 2.5 is no whole number"
+    );
+}

@@ -4,6 +4,7 @@
 //! then all static, or read from text at run time, and then counted.
 
 mod accept;
+mod holds;
 mod parse;
 mod text;
 

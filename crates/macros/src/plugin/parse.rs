@@ -5,7 +5,7 @@ use quote::quote;
 use syn::spanned::Spanned;
 use syn::{
     Error, FnArg, Ident, Item, ItemFn, ItemMod, ItemStatic, Meta, Pat, PatType, Result, ReturnType,
-    Type, TypeReference, parse_quote,
+    Safety, Type, TypeReference, parse_quote,
 };
 
 use crate::attributes::{pairs, take};
@@ -163,7 +163,7 @@ impl Func {
         if let Some(token) = &signature.asyncness {
             return refuse(token.span(), "an async function");
         }
-        if let Some(token) = &signature.unsafety {
+        if let Safety::Unsafe(token) = &signature.safety {
             return refuse(token.span(), "an unsafe function");
         }
         if !signature.generics.params.is_empty() {

@@ -101,7 +101,10 @@ impl Source for RawSource<'_> {
             abi::TAG_BOOL => Kind::Bool,
             abi::TAG_INT => Kind::Int,
             abi::TAG_FLOAT => Kind::Float,
-            abi::TAG_BYTES if self.slice(&self.current).is_some() => Kind::Bytes,
+            abi::TAG_BYTES | abi::TAG_STR if self.slice(&self.current).is_none() => {
+                Kind::Other("null pointer")
+            }
+            abi::TAG_BYTES => Kind::Bytes,
             abi::TAG_STR if self.text(&self.current).is_some() => Kind::Str,
             abi::TAG_STR => Kind::Other("string that is not UTF-8"),
             abi::TAG_LIST => Kind::List,

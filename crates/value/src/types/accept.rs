@@ -183,7 +183,7 @@ impl Signature {
         Err(ConvertError::new(format!("expected {expected}, got {got}")))
     }
 
-    fn argument_name(&self, index: usize) -> String {
+    pub(super) fn argument_name(&self, index: usize) -> String {
         match self.params.get(index) {
             Some(param) if !param.name.is_empty() => format!("argument `{}`", &*param.name),
             _ => format!("argument {}", index + 1),
