@@ -38,7 +38,8 @@ const FOR_TESTS: [(&str, &[&str]); 1] = [("twinplug", &["twinplug-build"])];
 const NATIVE_PLUGIN: &[&str] = &["twinplug-sdk"];
 
 /// The rooms of `src/` from the top floor down, and what each may use.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
+    ("lib", &["host", "lifecycle", "loading", "plugin", "channel", "error"]),
     // `native` for the one thing that is no plugin's: flushing C's output.
     ("host", &["lifecycle", "loading", "native", "plugin", "channel", "error"]),
     ("lifecycle", &["loading", "plugin", "channel", "error"]),
@@ -118,7 +119,8 @@ fn may_depend(package: &str, dependency: &str, for_tests: bool) -> bool {
     }
 }
 
-/// A room of `src/` uses rooms below it alone, by their names from the root.
+/// A room of `src/` uses rooms below it alone, by their names from the root, and no
+/// other room's backend.
 fn rooms(file: &File) -> Offenders {
     let Some(room) = room(&file.path) else { return Vec::new() };
     let Some((_, may)) = ROOMS.iter().find(|(name, _)| *name == room) else {
@@ -130,6 +132,11 @@ fn rooms(file: &File) -> Offenders {
         .filter(|(_, used)| !may.contains(used))
         .map(|(place, used)| at(file, line(&code, place), &format!("`{room}` uses `{used}`")))
         .collect();
+    for (backend, home) in BACKENDS.iter().filter(|(_, home)| *home != room) {
+        let what = format!("`{backend}` is for `{home}` alone");
+        let named = words(&code, backend).into_iter();
+        offenders.extend(named.map(|place| at(file, line(&code, place), &what)));
+    }
     // As many `super::` as the file is deep lead out of its room.
     let out = "super::".repeat(file.path.matches('/').count());
     for (place, _) in code.match_indices(&out) {
@@ -140,11 +147,10 @@ fn rooms(file: &File) -> Offenders {
     offenders
 }
 
-/// `src/lua/vm.rs` and `src/lua.rs` are of the room `lua`; `lib.rs` is of none.
+/// `src/lua/vm.rs` and `src/lua.rs` are of the room `lua`.
 fn room(path: &str) -> Option<&str> {
     let inside = path.strip_prefix("src/")?;
-    let room = inside.split('/').next()?.trim_end_matches(".rs");
-    (room != "lib").then_some(room)
+    Some(inside.split('/').next()?.trim_end_matches(".rs"))
 }
 
 /// The names behind each `crate::`, also in `use crate::{a, b::c}`.
@@ -152,44 +158,27 @@ fn used_rooms(code: &str) -> Vec<(usize, &str)> {
     let mut used = Vec::new();
     for place in words(code, "crate") {
         let Some(rest) = code[place..].strip_prefix("crate::") else { continue };
-        match rest.strip_prefix('{') {
-            None => used.push((place, first_word(rest))),
-            Some(list) => {
-                let mut depth = 0;
-                let members = list[..closing_brace(list)].split(|c: char| {
-                    depth += i32::from(c == '{') - i32::from(c == '}');
-                    c == ',' && depth == 0
-                });
-                used.extend(members.map(|member| (place, first_word(member))));
-            }
-        }
+        let mut depth = 0;
+        let outside = |c: char| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            depth == 0
+        };
+        let list = &rest[..rest.find(outside).unwrap_or(rest.len())];
+        let members = list.strip_prefix('{').map_or(vec![rest], top_level);
+        used.extend(members.into_iter().map(|member| (place, first_word(member))));
     }
     used.retain(|(_, name)| !name.is_empty());
     used
 }
 
-fn closing_brace(list: &str) -> usize {
-    let mut depth = 1;
-    list.find(|c: char| {
+/// The members of a list, which may hold lists in braces.
+fn top_level(list: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let between = |c: char| {
         depth += i32::from(c == '{') - i32::from(c == '}');
-        depth == 0
-    })
-    .unwrap_or(list.len())
-}
-
-/// Each backend has one room that names it.
-fn backends(file: &File) -> Offenders {
-    let Some(inside) = file.path.strip_prefix("src/") else { return Vec::new() };
-    let code = code(&file.text);
-    let mut offenders = Vec::new();
-    for (backend, home) in BACKENDS {
-        if room(&file.path) != Some(home) {
-            let named = words(&code, backend).into_iter();
-            let what = format!("`{inside}` names `{backend}`, which is for `{home}` alone");
-            offenders.extend(named.map(|place| at(file, line(&code, place), &what)));
-        }
-    }
-    offenders
+        c == ',' && depth == 0
+    };
+    list.split(between).collect()
 }
 
 /// `unsafe` stands at the borders alone.
@@ -206,18 +195,22 @@ fn unsafe_places(file: &File) -> Offenders {
     found.map(|place| at(file, line(&code, place), "`unsafe` has no place here")).collect()
 }
 
-/// The first line says what the file is for.
-fn heads(file: &File) -> Offenders {
+/// The first line says what the file is for, and it is read in one go.
+fn shape(file: &File) -> Offenders {
     let starts: &[&str] = match file.path.rsplit('.').next() {
         Some("rs") => &["//! "],
         Some("lua") => &["--"],
-        Some("c" | "h") => &["/*", "//"],
-        _ => return Vec::new(),
+        _ => &["/*", "//"],
     };
-    match starts.iter().any(|start| file.text.starts_with(start)) {
-        true => Vec::new(),
-        false => vec![at(file, 1, &format!("does not start with `{}`", starts[0].trim_end()))],
+    let mut offenders = Vec::new();
+    if !starts.iter().any(|start| file.text.starts_with(start)) {
+        offenders.push(at(file, 1, &format!("does not start with `{}`", starts[0].trim_end())));
     }
+    let lines = file.text.lines().count();
+    if lines > LONGEST_FILE && file.path.ends_with(".rs") {
+        offenders.push(at(file, lines, &format!("is longer than {LONGEST_FILE} lines")));
+    }
+    offenders
 }
 
 /// Globs are for the SDK's prelude, and for modules inside a file.
@@ -234,91 +227,60 @@ fn globs(file: &File) -> Offenders {
     offenders
 }
 
-/// A file has one reason to exist, and is read in one go.
-fn lengths(file: &File) -> Offenders {
-    match file.text.lines().count() {
-        0..=LONGEST_FILE => Vec::new(),
-        lines => vec![at(file, lines, &format!("is longer than {LONGEST_FILE} lines"))],
-    }
-}
-
 // ----------------------------------------------------------------------- text
 
-/// Rust text with comments and the inside of literals blanked out; lines and
-/// places stay.
+/// Rust text with comments and literals blanked out; lines and places stay.
 fn code(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let in_word = code.ends_with(is_word);
-        let skipped = skipped(rest, in_word);
-        if skipped == 0 {
-            code.push(first);
-            rest = &rest[first.len_utf8()..];
-        } else {
-            let blank = rest[..skipped].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' });
-            code.extend(blank);
-            rest = &rest[skipped..];
-        }
+        let length = match blanked(rest) {
+            0 => {
+                code.push(first);
+                first.len_utf8()
+            }
+            length => {
+                let blank = |byte| if byte == b'\n' { '\n' } else { ' ' };
+                code.extend(rest[..length].bytes().map(blank));
+                length
+            }
+        };
+        rest = &rest[length..];
     }
     code
 }
 
 /// How long the comment or literal at the start of `rest` is; 0 if there is none.
-fn skipped(rest: &str, in_word: bool) -> usize {
+fn blanked(rest: &str) -> usize {
     let until = |from: usize, end: &str| {
         rest[from..].find(end).map_or(rest.len(), |place| from + place + end.len())
     };
-    if rest.starts_with("//") {
-        return rest.find('\n').unwrap_or(rest.len());
-    }
-    if rest.starts_with("/*") {
-        return block_comment(rest);
-    }
-    if rest.starts_with('"') {
-        return string(rest);
-    }
-    if let Some(raw) = ["br", "cr", "r"].into_iter().find(|raw| !in_word && rest.starts_with(raw)) {
-        let hashes = rest[raw.len()..].len() - rest[raw.len()..].trim_start_matches('#').len();
-        let quote = raw.len() + hashes;
-        if rest[quote..].starts_with('"') {
-            return until(quote + 1, &format!("\"{}", "#".repeat(hashes)));
-        }
-    }
     let mut chars = rest.char_indices().skip(1);
-    match (rest.starts_with('\''), chars.next(), chars.next()) {
-        (true, Some((_, '\\')), Some((escaped, c))) => until(escaped + c.len_utf8(), "'"),
-        (true, Some(_), Some((end, '\''))) => end + 1,
-        // A lifetime, or no quote at all.
+    match rest.as_bytes() {
+        [b'/', b'/', ..] => rest.find('\n').unwrap_or(rest.len()),
+        [b'/', b'*', ..] => until(2, "*/"),
+        [b'"', ..] => {
+            let mut escaped = false;
+            let end = chars.find(|(_, c)| {
+                let ends = *c == '"' && !escaped;
+                escaped = *c == '\\' && !escaped;
+                ends
+            });
+            end.map_or(rest.len(), |(end, _)| end + 1)
+        }
+        [b'r', b'"' | b'#', ..] => {
+            let hashes = rest[1..].bytes().take_while(|byte| *byte == b'#').count();
+            let is_string = rest[1 + hashes..].starts_with('"');
+            if is_string { until(2 + hashes, &format!("\"{}", "#".repeat(hashes))) } else { 0 }
+        }
+        [b'\'', ..] => match (chars.next(), chars.next()) {
+            (Some((_, '\\')), Some((escaped, c))) => until(escaped + c.len_utf8(), "'"),
+            (Some(_), Some((end, '\''))) => end + 1,
+            // A lifetime.
+            _ => 0,
+        },
         _ => 0,
     }
-}
-
-fn block_comment(rest: &str) -> usize {
-    let mut depth = 0;
-    let mut at = 0;
-    while at < rest.len() {
-        match &rest.as_bytes()[at..] {
-            [b'/', b'*', ..] => (depth, at) = (depth + 1, at + 2),
-            [b'*', b'/', ..] => (depth, at) = (depth - 1, at + 2),
-            _ => at += 1,
-        }
-        if depth == 0 {
-            break;
-        }
-    }
-    at
-}
-
-fn string(rest: &str) -> usize {
-    let mut escaped = true;
-    let end = rest.find(|c: char| {
-        let ends = c == '"' && !escaped;
-        // The opening quote counts as escaped.
-        escaped = c == '\\' && !escaped;
-        ends
-    });
-    end.map_or(rest.len(), |end| end + 1)
 }
 
 fn is_word(c: char) -> bool {
@@ -430,18 +392,19 @@ fn a_wrong_arrow_is_found() {
 }
 
 #[test]
-fn rooms_use_rooms_below_them() {
+fn rooms_use_rooms_below_them_and_their_own_backend() {
     holds(rooms, &[".rs"]);
 }
 
 #[test]
-fn a_use_of_a_room_above_is_found() {
+fn a_use_of_a_room_above_or_its_backend_is_found() {
     let list = "use crate::error::Error;\nuse crate::{\n    error,\n    lua::{Vm, a},\n};\n";
     let up = "2: leaves its room by `super`: use `crate`";
     finds(
         rooms,
         &[
-            ("src/lib.rs", "pub use channel::Channel;", ""),
+            ("src/lib.rs", "mod lua;\npub use channel::Channel;", ""),
+            ("src/lib.rs", "pub use mlua::Lua;", "1: `mlua` is for `lua` alone"),
             ("src/plugin.rs", "//! crate::lua\nuse crate::{channel::{a, lua}, error};", ""),
             ("src/plugin/handle.rs", list, "2: `plugin` uses `lua`"),
             ("src/lua/vm.rs", "fn f() { crate::native::flush() }", "1: `lua` uses `native`"),
@@ -449,26 +412,10 @@ fn a_use_of_a_room_above_is_found() {
             ("src/host.rs", "use a::b;\nuse super::lua::load;", up),
             ("src/error.rs", "mod tests {\n    use super::*;\n}", ""),
             ("src/utils.rs", "", "1: `utils` is no room of `ROOMS`"),
-        ],
-    );
-}
-
-#[test]
-fn each_backend_has_one_room() {
-    holds(backends, &[".rs"]);
-}
-
-#[test]
-fn a_backend_elsewhere_is_found() {
-    let mlua = "2: `host.rs` names `mlua`, which is for `lua` alone";
-    let abi = "1: `lua.rs` names `twinplug_abi`, which is for `native` alone";
-    finds(
-        backends,
-        &[
             ("src/lua/vm.rs", "use mlua::Lua;", ""),
             ("src/host.rs", "// mlua\nmod mlua_like {}", ""),
-            ("src/host.rs", "use std::fmt;\nuse mlua::Lua;", mlua),
-            ("src/lua.rs", "use twinplug_abi as abi;", abi),
+            ("src/host.rs", "use std::fmt;\nuse mlua::Lua;", "2: `mlua` is for `lua` alone"),
+            ("src/lua.rs", "use twinplug_abi as abi;", "1: `twinplug_abi` is for `native` alone"),
         ],
     );
 }
@@ -480,7 +427,7 @@ fn unsafe_code_stands_at_the_borders() {
 
 #[test]
 fn unsafe_code_elsewhere_is_found() {
-    let harmless = "#![deny(unsafe_op_in_unsafe_fn)] // unsafe\n/* /* */ unsafe */\n\
+    let harmless = "#![deny(unsafe_op_in_unsafe_fn)] // unsafe\n/* unsafe */\n\
         let a = \"unsafe \\\" unsafe\";\nlet b = r#\"unsafe \" unsafe\"#;\n\
         let c: &'static [char] = &['\"', '\\'', '\\\\'];\n";
     let harmful = format!("{harmless}let d = unsafe {{ e() }};");
@@ -497,19 +444,22 @@ fn unsafe_code_elsewhere_is_found() {
 }
 
 #[test]
-fn files_say_what_they_are_for() {
-    holds(heads, &[".rs", ".lua", ".c", ".h"]);
+fn files_say_what_they_are_for_and_are_short() {
+    holds(shape, &[".rs", ".lua", ".c", ".h"]);
 }
 
 #[test]
-fn a_file_without_a_head_is_found() {
+fn a_file_without_a_head_or_too_long_is_found() {
+    let lines = |count| format!("//! a\n{}", "\n".repeat(count));
     finds(
-        heads,
+        shape,
         &[
             ("a.rs", "use std::fmt;", "1: does not start with `//!`"),
             ("a.lua", "\n-- late", "1: does not start with `--`"),
             ("a.h", "#pragma once", "1: does not start with `/*`"),
             ("a.c", "// fine", ""),
+            ("a.rs", &lines(LONGEST_FILE - 1), ""),
+            ("a.rs", &lines(500), "501: is longer than 500 lines"),
         ],
     );
 }
@@ -530,16 +480,4 @@ fn a_glob_import_is_found() {
             ("a.rs", "\npub use a::{b, c::*};", "2: imports a glob: `use a::{b, c::*}`"),
         ],
     );
-}
-
-#[test]
-fn files_are_read_in_one_go() {
-    holds(lengths, &[".rs"]);
-}
-
-#[test]
-fn a_long_file_is_found() {
-    let lines = |count| "\n".repeat(count);
-    let long = "501: is longer than 500 lines";
-    finds(lengths, &[("a.rs", &lines(LONGEST_FILE), ""), ("a.rs", &lines(501), long)]);
 }

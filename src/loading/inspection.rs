@@ -16,8 +16,8 @@ pub struct Inspection {
     pub kind: PluginKind,
     /// Its name; of a script, what its path says.
     pub name: String,
-    /// Its version; of a script, what its path says.
-    pub version: Version,
+    /// Its version; of a script, what its path says, if it says one.
+    pub version: Option<Version>,
     /// The ABI that a native plugin was built for, major and minor.
     pub abi: Option<(u16, u16)>,
     /// The exports, where they stand in the file: a script's are known only once

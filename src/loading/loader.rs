@@ -68,7 +68,7 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         path: located.path.clone(),
         kind: located.kind,
         name: checked.name,
-        version: checked.version,
+        version: Some(checked.version),
         abi: Some(checked.abi),
         exports: checked.exports,
         bytes: checked.bytes,

@@ -16,7 +16,7 @@ pub(crate) struct Located {
     pub(crate) kind: PluginKind,
     /// The name and version that the path says, for plugins that say none.
     pub(crate) name: String,
-    pub(crate) version: Version,
+    pub(crate) version: Option<Version>,
 }
 
 /// Finds the file that `path` means: itself, a folder's `init.lua`, or without an
@@ -61,13 +61,10 @@ fn places(path: &Path) -> Vec<PathBuf> {
 /// it: `.so.1`.
 fn kind_of(path: &Path) -> Result<PluginKind> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let library = ["so", "dylib", "dll"]
-        .iter()
-        .any(|suffix| name.split('.').skip(1).any(|part| part == *suffix));
-    match name.ends_with(".lua") {
-        true => Ok(PluginKind::Lua),
-        false if library => Ok(PluginKind::Native),
-        false => Err(Error::new(
+    match name.strip_suffix(".lua") {
+        Some(_) => Ok(PluginKind::Lua),
+        None if library_stem(&name).is_some() => Ok(PluginKind::Native),
+        None => Err(Error::new(
             ErrorKind::Refused,
             format!(
                 "cannot load `{}`: its name ends neither in `.lua` nor in `{}`",
@@ -78,24 +75,33 @@ fn kind_of(path: &Path) -> Result<PluginKind> {
     }
 }
 
+/// A library's file name without its ending; `None` if it has none of those.
+fn library_stem(name: &str) -> Option<&str> {
+    let plain = [".so", ".dylib", ".dll"].iter().find_map(|ending| name.strip_suffix(ending));
+    plain.or_else(|| {
+        let (stem, version) = name.rsplit_once(".so.")?;
+        version.chars().all(|c| c.is_ascii_digit() || c == '.').then_some(stem)
+    })
+}
+
 /// `libclock_v2.so` is `clock` 2.0.0.
-fn said_by_path(path: &Path, kind: PluginKind) -> (String, Version) {
-    let stem = path.file_name().unwrap_or_default().to_string_lossy();
-    let stem = match path.is_dir() {
-        true => &stem,
-        false => stem.split('.').next().unwrap_or_default(),
-    };
+fn said_by_path(path: &Path, kind: PluginKind) -> (String, Option<Version>) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = match kind {
-        PluginKind::Native => stem.strip_prefix("lib").unwrap_or(stem),
-        PluginKind::Lua => stem,
+        _ if path.is_dir() => &name,
+        PluginKind::Lua => name.strip_suffix(".lua").unwrap_or(&name),
+        PluginKind::Native => {
+            let stem = library_stem(&name).unwrap_or(&name);
+            stem.strip_prefix("lib").unwrap_or(stem)
+        }
     };
     if let Some((name, major)) = stem.rsplit_once("_v")
         && !name.is_empty()
         && let Ok(major) = major.parse()
     {
-        return (name.to_owned(), Version::new(major, 0, 0));
+        return (name.to_owned(), Some(Version::new(major, 0, 0)));
     }
-    (stem.to_owned(), Version::new(0, 0, 0))
+    (stem.to_owned(), None)
 }
 
 #[cfg(test)]
@@ -104,16 +110,18 @@ mod tests {
 
     #[test]
     fn a_path_says_a_name_and_maybe_a_version() {
-        let check = |path: &str, kind, name: &str, version: &str| {
+        let check = |path: &str, kind, name: &str, version: Option<u64>| {
             let (found, of) = said_by_path(Path::new(path), kind);
-            assert_eq!((found.as_str(), of.to_string().as_str()), (name, version), "{path}");
+            let version = version.map(|major| Version::new(major, 0, 0));
+            assert_eq!((found.as_str(), of), (name, version), "{path}");
         };
-        check("x/libclock_v2.so", PluginKind::Native, "clock", "2.0.0");
-        check("libclock.so.1", PluginKind::Native, "clock", "0.0.0");
-        check("libclock.lua", PluginKind::Lua, "libclock", "0.0.0");
-        check("clock_v1.lua", PluginKind::Lua, "clock", "1.0.0");
-        check("_v1.lua", PluginKind::Lua, "_v1", "0.0.0");
-        check("clock_vx.lua", PluginKind::Lua, "clock_vx", "0.0.0");
+        check("x/libclock_v2.so", PluginKind::Native, "clock", Some(2));
+        check("libclock.so.1", PluginKind::Native, "clock", None);
+        check("libclock.lua", PluginKind::Lua, "libclock", None);
+        check("clock_v1.lua", PluginKind::Lua, "clock", Some(1));
+        check("a.b.lua", PluginKind::Lua, "a.b", None);
+        check("_v1.lua", PluginKind::Lua, "_v1", None);
+        check("clock_vx.lua", PluginKind::Lua, "clock_vx", None);
     }
 
     #[test]
@@ -123,6 +131,8 @@ mod tests {
         assert_eq!(kind("a.so"), Some(PluginKind::Native));
         assert_eq!(kind("a.so.1.2"), Some(PluginKind::Native));
         assert_eq!(kind("a.so.lua"), Some(PluginKind::Lua));
+        assert_eq!(kind("a.so.txt"), None);
+        assert_eq!(kind("a.so.1.bak"), None);
         assert_eq!(kind("so"), None);
         assert_eq!(kind("a.txt"), None);
     }

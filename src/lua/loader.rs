@@ -39,7 +39,7 @@ struct Script {
 pub(crate) struct Origin {
     pub(crate) path: PathBuf,
     pub(crate) name: String,
-    pub(crate) version: Version,
+    pub(crate) version: Option<Version>,
 }
 
 /// Compiles a script without running it.
@@ -68,7 +68,7 @@ pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> R
             let message = format!("`_VERSION = {text:?}` is no version like \"1.2.0\": {error}");
             Error::new(ErrorKind::Load, message)
         })?,
-        None => version,
+        None => version.unwrap_or(Version::new(0, 0, 0)),
     };
     vm.shared.set_name(&name);
     let added = vm.shared.exports.lock().add(&module);

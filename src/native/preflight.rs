@@ -150,9 +150,10 @@ fn check_whole(file: &object::File<'_>, bytes: &[u8]) -> Result<()> {
 fn elf64_end(elf: &ElfFile64<'_>) -> u64 {
     use object::read::elf::ProgramHeader;
     let endian = elf.endian();
-    let ends = elf.elf_program_headers().iter().map(|header| {
-        header.p_offset(endian).saturating_add(header.p_filesz(endian))
-    });
+    let ends = elf
+        .elf_program_headers()
+        .iter()
+        .map(|header| header.p_offset(endian).saturating_add(header.p_filesz(endian)));
     let header = elf.elf_header();
     let table = header
         .e_phoff(endian)

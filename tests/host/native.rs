@@ -261,8 +261,8 @@ fn inspecting_runs_no_code() {
     let path = shop.compile("loud.so", &text, &["-shared"]);
     let inspection = Host::inspect(&path).unwrap();
     assert_eq!(
-        (inspection.name.as_str(), inspection.version.to_string()),
-        ("loud", "1.2.3".into())
+        (inspection.name.as_str(), inspection.version),
+        ("loud", Some(twinplug::Version::new(1, 2, 3)))
     );
     assert_eq!((inspection.kind, inspection.abi), (PluginKind::Native, Some((1, 0))));
     assert_eq!(inspection.exports, None);

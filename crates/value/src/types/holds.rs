@@ -60,9 +60,8 @@ impl Struct {
                 _ => field.ty.holds(source),
             }
         })?;
-        let missing = self.fields.iter().zip(seen).find(|(field, seen)| {
-            !seen && !field.may_be_absent()
-        });
+        let missing =
+            self.fields.iter().zip(seen).find(|(field, seen)| !seen && !field.may_be_absent());
         match missing {
             Some((field, _)) => Err(ConvertError::missing(&field.name)),
             None => Ok(()),
@@ -78,9 +77,7 @@ fn tuple_holds(items: &[super::TypeRef], source: &mut dyn Source) -> Holds {
     })?;
     match count == items.len() {
         true => Ok(()),
-        false => {
-            Err(ConvertError::new(format!("expected {} items, got {count}", items.len())))
-        }
+        false => Err(ConvertError::new(format!("expected {} items, got {count}", items.len()))),
     }
 }
 

@@ -1,0 +1,86 @@
+//! `check`: which of many paths could be loaded. Runs none of their code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use twinplug::serde::Serialize;
+use twinplug::{Host, Inspection};
+
+use crate::failure::Failure;
+use crate::output;
+use crate::source;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The plugins, or the source folders of native ones
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// One object a line, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// The object of `--json`; its shape is stable.
+#[derive(Serialize)]
+#[serde(crate = "twinplug::serde")]
+struct Report<'c> {
+    path: String,
+    verdict: &'static str,
+    kind: Option<String>,
+    name: Option<&'c str>,
+    version: Option<String>,
+    /// Why it is refused.
+    reason: Option<&'c str>,
+}
+
+/// What was found, or why it is refused.
+type Checked = Result<Inspection, String>;
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let mut code = ExitCode::SUCCESS;
+    for path in &arguments.paths {
+        let checked = check(path);
+        match arguments.json {
+            true => output::json(&report(path, &checked))?,
+            false => output::line(&line(path, &checked))?,
+        }
+        if checked.is_err() {
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
+
+fn check(path: &Path) -> Checked {
+    let file = source::loadable(path).map_err(|error| error.to_string())?;
+    Host::inspect(&file).map_err(|error| {
+        let message = error.to_string();
+        // The verdict names the path already.
+        let head = format!("cannot load `{}`: ", path.display());
+        message.strip_prefix(&head).map(str::to_owned).unwrap_or(message)
+    })
+}
+
+fn report<'c>(path: &Path, checked: &'c Checked) -> Report<'c> {
+    let found = checked.as_ref().ok();
+    Report {
+        path: path.display().to_string(),
+        verdict: if found.is_some() { "ok" } else { "refused" },
+        kind: found.map(|found| found.kind.to_string()),
+        name: found.map(|found| found.name.as_str()),
+        version: found.and_then(|found| Some(found.version.as_ref()?.to_string())),
+        reason: checked.as_ref().err().map(String::as_str),
+    }
+}
+
+/// The line for people.
+fn line(path: &Path, checked: &Checked) -> String {
+    let path = path.display();
+    match checked {
+        Ok(Inspection { kind, name, version: Some(version), .. }) => {
+            format!("ok       {path} ({kind}, {name} {version})")
+        }
+        Ok(Inspection { kind, name, .. }) => format!("ok       {path} ({kind}, {name})"),
+        Err(reason) => format!("refused  {path}: {reason}"),
+    }
+}

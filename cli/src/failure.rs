@@ -1,0 +1,77 @@
+//! [`Failure`]: what ends a subcommand, how it is reported, and with which code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use twinplug_build::BuildError;
+
+/// What ended a subcommand.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A plugin failed, or was refused.
+    Plugin(twinplug::Error),
+    /// A source folder could not be built.
+    Build(BuildError),
+    /// What was asked for did not happen.
+    Unmet(String),
+    /// The arguments contradict one another.
+    Usage(String),
+    /// A result could not be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// Reports it on standard error, and gives the code to exit with.
+    pub(crate) fn report(self) -> ExitCode {
+        match self {
+            Failure::Plugin(error) => {
+                complain(&error.to_string());
+                error.traceback().into_iter().flat_map(str::lines).for_each(trace);
+                ExitCode::FAILURE
+            }
+            Failure::Build(error) => failed(&error.to_string()),
+            Failure::Unmet(message) => failed(&message),
+            Failure::Usage(message) => {
+                complain(&message);
+                ExitCode::from(2)
+            }
+            // Whoever reads the results has seen enough: `twinplug check .. | head`.
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                ExitCode::SUCCESS
+            }
+            Failure::Output(error) => failed(&format!("cannot write to standard output: {error}")),
+        }
+    }
+}
+
+fn failed(message: &str) -> ExitCode {
+    complain(message);
+    ExitCode::FAILURE
+}
+
+fn complain(message: &str) {
+    // Without a standard error there is nobody to tell.
+    let _ = writeln!(io::stderr(), "error: {message}");
+}
+
+fn trace(line: &str) {
+    let _ = writeln!(io::stderr(), "  {line}");
+}
+
+impl From<twinplug::Error> for Failure {
+    fn from(error: twinplug::Error) -> Self {
+        Failure::Plugin(error)
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Failure::Build(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Output(error)
+    }
+}

@@ -1,0 +1,134 @@
+//! `inspect`: what a plugin is, without running any of its code unless asked to.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use sha2::{Digest, Sha256};
+use twinplug::serde::Serialize;
+use twinplug::{Export, Host, Inspection};
+
+use crate::failure::Failure;
+use crate::output;
+use crate::source;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The plugin, or the source folder of a native one
+    path: PathBuf,
+    /// One object on one line, for programs
+    #[arg(long)]
+    json: bool,
+    /// Load it, which runs its code: shows all exports, and the name it gives itself
+    #[arg(long)]
+    load: bool,
+}
+
+/// The object of `--json`; its shape is stable.
+#[derive(Serialize)]
+#[serde(crate = "twinplug::serde")]
+struct Report {
+    path: String,
+    kind: String,
+    name: String,
+    /// `None` where only loading tells, as for `exports`.
+    version: Option<String>,
+    /// Of native plugins: major and minor.
+    abi: Option<String>,
+    sha256: String,
+    exports: Option<Vec<Listed>>,
+}
+
+/// One export.
+#[derive(Serialize)]
+#[serde(crate = "twinplug::serde")]
+struct Listed {
+    name: String,
+    symbol: &'static str,
+    #[serde(rename = "type")]
+    ty: String,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let path = source::loadable(&arguments.path)?;
+    let mut report = Report::of(Host::inspect(&path)?);
+    if arguments.load {
+        report.add_loaded(&path)?;
+    }
+    match arguments.json {
+        true => output::json(&report)?,
+        false => report.show(arguments.load)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Report {
+    fn of(inspection: Inspection) -> Report {
+        Report {
+            path: inspection.path.display().to_string(),
+            kind: inspection.kind.to_string(),
+            name: inspection.name,
+            version: inspection.version.map(|version| version.to_string()),
+            abi: inspection.abi.map(|(major, minor)| format!("{major}.{minor}")),
+            sha256: hexadecimal(&Sha256::digest(&inspection.bytes)),
+            exports: inspection.exports.as_deref().map(listed),
+        }
+    }
+
+    /// Loads the plugin, and takes over what it then says of itself.
+    fn add_loaded(&mut self, path: &Path) -> Result<(), Failure> {
+        let host = Host::builder().output(output::to_standard_error).build()?;
+        let plugin = host.load(path)?;
+        let descriptor = plugin.descriptor();
+        self.name = descriptor.name.clone();
+        self.version = Some(descriptor.version.to_string());
+        self.exports = Some(listed(&descriptor.exports));
+        host.unload(plugin)?;
+        host.flush_output();
+        Ok(())
+    }
+
+    /// Writes it as a table for people.
+    fn show(&self, loaded: bool) -> io::Result<()> {
+        output::line(&format!("path     {}", self.path))?;
+        output::line(&format!("kind     {}", self.kind))?;
+        output::line(&format!("name     {}", self.name))?;
+        let unknown = "is known once it is loaded: --load shows it";
+        output::line(&format!("version  {}", self.version.as_deref().unwrap_or(unknown)))?;
+        if let Some(abi) = &self.abi {
+            output::line(&format!("abi      {abi}"))?;
+        }
+        output::line(&format!("sha256   {}", self.sha256))?;
+        match (&self.exports, loaded) {
+            (None, _) => output::line("exports  are known once it is loaded: --load shows them"),
+            (Some(exports), true) => show_exports(exports),
+            (Some(exports), false) => {
+                show_exports(exports)?;
+                output::line("         what its init registers is not among them: --load shows it")
+            }
+        }
+    }
+}
+
+fn show_exports(exports: &[Listed]) -> io::Result<()> {
+    let width = exports.iter().map(|export| export.name.chars().count()).max().unwrap_or(0);
+    let mut head = "exports";
+    for Listed { name, symbol, ty } in exports {
+        output::line(&format!("{head:7}  {symbol:4}  {name:width$}  {ty}"))?;
+        head = "";
+    }
+    if exports.is_empty() { output::line("exports  none") } else { Ok(()) }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn listed(exports: &[Export]) -> Vec<Listed> {
+    let listed = |export: &Export| Listed {
+        name: export.name.clone(),
+        symbol: export.symbol(),
+        ty: export.ty.to_string(),
+    };
+    exports.iter().map(listed).collect()
+}

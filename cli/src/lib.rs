@@ -1,0 +1,87 @@
+//! The command `twinplug`: one module a subcommand, each of which drives a
+//! [`twinplug::Host`] as any other program would.
+//!
+//! Results go to standard output, everything else to standard error. It exits with
+//! 0, with 1 where a plugin failed or was refused, and with 2 where it was used
+//! wrongly. It knows nothing of a plugin's kind but its name.
+
+mod call;
+mod check;
+mod demo;
+mod inspect;
+
+mod failure;
+mod output;
+mod source;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Runs the command with these arguments, the first of which is its own name.
+///
+/// ```
+/// use std::process::ExitCode;
+/// assert_eq!(twinplug_cli::run(["twinplug", "--version"]), ExitCode::SUCCESS);
+/// assert_eq!(twinplug_cli::run(["twinplug", "no-such-command"]), ExitCode::from(2));
+/// ```
+pub fn run<A>(args: impl IntoIterator<Item = A>) -> ExitCode
+where
+    A: Into<OsString> + Clone,
+{
+    match Arguments::try_parse_from(args) {
+        Ok(Arguments { command }) => command.run().unwrap_or_else(|failure| failure.report()),
+        Err(usage) => {
+            // Help that nobody reads any more is no failure.
+            let _ = usage.print();
+            ExitCode::from(if usage.use_stderr() { 2 } else { 0 })
+        }
+    }
+}
+
+/// Loads, calls and checks plugins: Lua scripts and native libraries alike.
+#[derive(Parser)]
+#[command(
+    name = "twinplug",
+    version,
+    after_help = "A PATH is a script, a shared library, a plugin's folder, or the source folder of a\n\
+                  native plugin, which is built first, into `target/plugins`.\n\n\
+                  Example: twinplug call lua-plugins/testplugin.lua Hello --set Value=7"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the tutorial's program on every sample twin, side by side
+    #[command(after_help = "Example, at the root of a checkout: twinplug demo")]
+    Demo,
+    /// Call one function; the result is the last line of standard output, as JSON
+    #[command(
+        after_help = "Example: twinplug call lua-plugins/testplugin.lua ComplexType \\\n         \
+                      --set 'Pd={\"name\":\"PluginTest\",\"age\":11,\"tel\":\"1\"}' --recv data --get Pd"
+    )]
+    Call(call::Arguments),
+    /// Show what a plugin is, without running any of its code
+    #[command(after_help = "Example: twinplug inspect native-plugins/testplugin --load")]
+    Inspect(inspect::Arguments),
+    /// Tell of each path whether it could be loaded, without running any of its code
+    #[command(after_help = "Example: twinplug check lua-plugins/*.lua native-plugins/*")]
+    Check(check::Arguments),
+}
+
+impl Command {
+    fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Command::Demo => demo::run(),
+            Command::Call(arguments) => call::run(arguments),
+            Command::Inspect(arguments) => inspect::run(&arguments),
+            Command::Check(arguments) => check::run(&arguments),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The program `twinplug`; what it does is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    twinplug_cli::run(std::env::args_os())
+}

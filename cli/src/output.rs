@@ -1,0 +1,76 @@
+//! What is written, and where: results to standard output, a line each; what
+//! plugins print to either stream.
+//!
+//! Nothing here panics when a stream is closed, as `println!` would.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use twinplug::serde::Serialize;
+
+/// Writes a value as one line of JSON.
+pub(crate) fn json<T: Serialize>(value: &T) -> io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    io::stdout().lock().write_all(&line)
+}
+
+/// Writes one line for people, whatever is in the text: names and messages come
+/// from files that nobody has vouched for.
+pub(crate) fn line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", one_line(text))
+}
+
+/// The text with its control characters escaped.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => line.extend(character.escape_default()),
+            false => line.push(character),
+        }
+    }
+    line
+}
+
+/// Takes what plugins print, where standard output is for results alone.
+pub(crate) fn to_standard_error(_: &str, text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Takes what plugins print to standard output, and knows whether its last line is
+/// still open, so that a result gets a line of its own.
+#[derive(Clone, Default)]
+pub(crate) struct Printed {
+    open: Arc<AtomicBool>,
+}
+
+impl Printed {
+    pub(crate) fn print(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        if let Some(last) = text.bytes().last() {
+            self.open.store(last != b'\n', Ordering::Relaxed);
+        }
+        // A closed standard output is ours to notice, not the plugin's.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Ends the line that a plugin has left open.
+    pub(crate) fn end_line(&self) -> io::Result<()> {
+        match self.open.swap(false, Ordering::Relaxed) {
+            true => writeln!(io::stdout()),
+            false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line() {
+        assert_eq!(one_line("a\nb\u{1b}[2J `ü`"), "a\\nb\\u{1b}[2J `ü`");
+    }
+}

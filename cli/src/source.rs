@@ -1,0 +1,20 @@
+//! From a PATH of the command to a path that a host loads: the source folder of a
+//! native plugin is built, everything else is as it is.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use twinplug_build::BuildError;
+
+/// Where built plugins go, under the folder where the command runs.
+pub(crate) const BUILT: &str = "target/plugins";
+
+/// What to load for `path`; the build shows its progress on standard error.
+pub(crate) fn loadable(path: &Path) -> Result<Cow<'_, Path>, BuildError> {
+    // A script's folder may have the sources of something else in it.
+    let is_script = path.join("init.lua").is_file();
+    if is_script || !twinplug_build::is_source(path) {
+        return Ok(Cow::Borrowed(path));
+    }
+    twinplug_build::build(path, Path::new(BUILT)).map(Cow::Owned)
+}

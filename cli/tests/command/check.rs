@@ -1,0 +1,71 @@
+//! `check`.
+
+use std::fs;
+
+use crate::ran::{C, LUA, RUST, command, file, folder, run, twinplug};
+
+#[test]
+fn tells_of_each_path() {
+    let text = file("check", "text.so", "not a library");
+    let broken = file("check_broken", "broken.lua", "return {\n  f =\n");
+    let ran = twinplug(&["check", LUA, RUST, C, &text, &broken, "missing.lua"]);
+    let expected = format!(
+        "ok       {LUA} (lua, testplugin)\n\
+         ok       {RUST} (native, testplugin 1.0.0)\n\
+         ok       {C} (native, testplugin 1.0.0)\n\
+         refused  {text}: a text file, and no shared library\n\
+         refused  {broken}: broken.lua:3: unexpected symbol near <eof>\n\
+         refused  missing.lua: no plugin at `missing.lua`: tried `missing.lua`\n"
+    );
+    assert_eq!((ran.out, ran.code), (expected, Some(1)));
+}
+
+#[test]
+fn answers_programs_with_an_object_a_line() {
+    let text = file("check_json", "text.so", "not a library");
+    let ran = twinplug(&["check", "--json", RUST, &text]);
+    let expected = format!(
+        concat!(
+            r#"{{"path":"{}","verdict":"ok","kind":"native","name":"testplugin","version":"1.0.0","reason":null}}"#,
+            "\n",
+            r#"{{"path":"{}","verdict":"refused","kind":null,"name":null,"version":null,"reason":"a text file, and no shared library"}}"#,
+            "\n"
+        ),
+        RUST, text
+    );
+    assert_eq!((ran.out, ran.code), (expected, Some(1)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn refuses_any_other_library() {
+    let folders = fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+    let mut libraries = folders.map(|folder| folder.join("libc.so.6"));
+    let libc = libraries.find(|library| library.is_file()).unwrap().display().to_string();
+    let ran = twinplug(&["check", &libc]);
+    let expected = format!(
+        "refused  {libc}: a shared library, but no twinplug plugin: it has no symbol `twinplug_plugin`\n"
+    );
+    assert_eq!((ran.out, ran.code), (expected, Some(1)));
+}
+
+#[test]
+fn runs_no_code() {
+    let folder = folder("check_runs_no_code");
+    fs::create_dir_all(folder.join("native")).unwrap();
+    fs::write(folder.join("script.lua"), "error('it ran')").unwrap();
+    let source = r#"
+        #include "twinplug.h"
+        #include <stdlib.h>
+        __attribute__((constructor)) static void at_load(void) { abort(); }
+        static tp_status init(tp_call *call) { (void)call; abort(); }
+        static tp_status f(tp_call *call) { (void)call; return TP_OK; }
+        static const tp_export exports[] = { TP_EXPORT_FUNC("f", "()", f) };
+        TP_PLUGIN("native", "1.0.0", exports, init);
+    "#;
+    fs::write(folder.join("native/native.c"), source).unwrap();
+    let ran = run(command(&["check", "script.lua", "native"]).current_dir(&folder));
+    let expected = "ok       script.lua (lua, script)\n\
+                    ok       native (native, native 1.0.0)\n";
+    assert_eq!((ran.out.as_str(), ran.code), (expected, Some(0)), "{}", ran.err);
+}

@@ -1,0 +1,79 @@
+//! `inspect`.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::ran::{C, RUST, command, file, folder, library, run, twinplug};
+
+#[test]
+fn reports_a_script_without_running_it() {
+    let script = file("inspect_script", "greet_v2.lua", "return {}");
+    let sum = "7df8f0cd9e1cd0b204a760783671c0ccca4a3258dc7c51f59e9e2295c6c25315";
+    twinplug(&["inspect", &script, "--json"]).gives(&format!(
+        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null}}"#
+    ));
+    let expected = format!(
+        "path     {script}\n\
+         kind     lua\n\
+         name     greet\n\
+         version  2.0.0\n\
+         sha256   {sum}\n\
+         exports  are known once it is loaded: --load shows them\n"
+    );
+    assert_eq!(twinplug(&["inspect", &script]).out, expected);
+}
+
+#[test]
+fn reads_the_exports_of_a_library_from_the_file() {
+    let ran = twinplug(&["inspect", RUST, "--json"]);
+    let mut report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["sha256"].take().as_str().map(str::len), Some(64));
+    let pd = "PluginData { name: string, age: int, tel: string }";
+    let expected = json!({
+        "path": library("testplugin"), "kind": "native", "name": "testplugin",
+        "version": "1.0.0", "abi": "1.0", "sha256": null,
+        "exports": [
+            { "name": "Value", "symbol": "var", "type": "int" },
+            { "name": "Pd", "symbol": "var", "type": pd },
+            { "name": "Plugin_fun", "symbol": "func", "type": "()" },
+            { "name": "ComplexType", "symbol": "func", "type": "()" },
+        ],
+    });
+    assert_eq!(report, expected);
+    assert!(!ran.err.contains("plugin load..."));
+}
+
+#[test]
+fn knows_that_a_c_plugin_may_list_nothing() {
+    let ran = twinplug(&["inspect", C, "--json"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["exports"], Value::Null);
+    assert_eq!([&report["name"], &report["abi"]], ["testplugin", "1.0"]);
+}
+
+#[test]
+fn shows_people_a_table() {
+    let script = file("table", "script.lua", "return { _VERSION = '1.2.0', long = 1, f = print }");
+    let ran = twinplug(&["inspect", &script, "--load"]);
+    let table: Vec<_> =
+        ran.out.lines().skip(1).filter(|line| !line.starts_with("sha256")).collect();
+    let expected = [
+        "kind     lua",
+        "name     script",
+        "version  1.2.0",
+        "exports  func  f     (...) -> any",
+        "         var   long  number",
+    ];
+    assert_eq!(table, expected);
+}
+
+#[test]
+fn a_source_that_does_not_build_is_refused() {
+    let folder = folder("does_not_build");
+    fs::create_dir_all(folder.join("native")).unwrap();
+    fs::write(folder.join("native/native.c"), "not C").unwrap();
+    let ran = run(command(&["inspect", "native"]).current_dir(&folder));
+    ran.fails(1, "error: `cc` failed (exit status: 1); its messages are above");
+    assert_eq!(ran.out, "");
+}

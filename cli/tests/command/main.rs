@@ -1,0 +1,13 @@
+//! The command as its users run it: arguments in; standard output, standard error
+//! and the exit code out. Whole lines are compared.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod ran;
+
+mod call;
+mod check;
+mod demo;
+mod inspect;
+mod twins;
+mod usage;

@@ -1,0 +1,74 @@
+//! A run of the command, and the files that it is given.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+pub(crate) const LUA: &str = "lua-plugins/testplugin.lua";
+pub(crate) const RUST: &str = "native-plugins/testplugin";
+pub(crate) const C: &str = "native-plugins/testplugin-c";
+
+/// What a run of the command has left.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// The command with these arguments, in the workspace's root.
+pub(crate) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_twinplug"));
+    command.args(args).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn run(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    Ran {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+pub(crate) fn twinplug(args: &[&str]) -> Ran {
+    run(&mut command(args))
+}
+
+impl Ran {
+    /// It exits with 0; its last line is a result.
+    pub(crate) fn gives(&self, last: &str) {
+        assert_eq!((self.out.lines().last(), self.code), (Some(last), Some(0)), "{}", self.err);
+    }
+
+    /// It exits with 1 or 2; the last line of standard error says why.
+    pub(crate) fn fails(&self, code: i32, last: &str) {
+        assert_eq!((self.err.lines().last(), self.code), (Some(last), Some(code)), "{}", self.err);
+    }
+
+    /// As `fails`, where the reason comes first and help after it.
+    pub(crate) fn is_wrong_usage(&self, first: &str) {
+        assert_eq!((self.err.lines().next(), self.code), (Some(first), Some(2)), "{}", self.err);
+        assert_eq!(self.out, "");
+    }
+}
+
+/// An empty folder for one test.
+pub(crate) fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("command").join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A file in the folder of one test; its path as an argument.
+pub(crate) fn file(test: &str, name: &str, text: &str) -> String {
+    let file = folder(test).join(name);
+    fs::write(&file, text).unwrap();
+    file.into_os_string().into_string().unwrap()
+}
+
+pub(crate) fn library(name: &str) -> String {
+    format!("target/plugins/{DLL_PREFIX}{name}{DLL_SUFFIX}")
+}

@@ -1,0 +1,70 @@
+//! What holds for each twin of the sample plugin: one table, three plugins.
+
+use serde_json::Value;
+
+use crate::ran::{LUA, twinplug};
+
+/// Makes a test of each row on each twin.
+macro_rules! on_each_twin {
+    ($($row:ident)*) => {
+        mod lua { $(#[test] fn $row() { super::$row(crate::ran::LUA) })* }
+        mod rust { $(#[test] fn $row() { super::$row(crate::ran::RUST) })* }
+        mod c { $(#[test] fn $row() { super::$row(crate::ran::C) })* }
+    };
+}
+on_each_twin! {
+    calls_with_a_variable_set
+    shows_variables_and_messages
+    names_the_near_function
+    refuses_a_variable_as_a_function
+    reports_a_call_without_a_channel
+    lists_what_init_registers
+}
+
+fn calls_with_a_variable_set(twin: &str) {
+    let ran = twinplug(&["call", twin, "Hello", "--set", "Value=123"]);
+    ran.gives(r#""Hello, number 123""#);
+    assert_eq!(ran.out, "plugin load...\n\"Hello, number 123\"\n");
+}
+
+fn shows_variables_and_messages(twin: &str) {
+    let set = r#"Pd={"name":"PluginTest","age":11,"tel":"15396656998"}"#;
+    let args = ["call", twin, "ComplexType", "--set", set, "--get", "Pd", "--get", "Value"];
+    let ran = twinplug(&[&args[..], &["--recv", "data"]].concat());
+    ran.gives(
+        r#"{"result":null,"vars":{"Pd":{"age":44,"name":"PluginTest","tel":"15396656998"},"Value":0},"messages":{"data":[{"age":44,"name":"PluginTest","tel":"15396656998"}]}}"#,
+    );
+}
+
+fn names_the_near_function(twin: &str) {
+    twinplug(&["call", twin, "Helo"])
+        .fails(1, "error: plugin `testplugin`: no symbol `Helo`; near: `Hello`");
+}
+
+fn refuses_a_variable_as_a_function(twin: &str) {
+    let ty = if twin == LUA { "number" } else { "int" };
+    let message = format!(
+        "error: plugin `testplugin`: `Value` is a variable, `{ty}`, and no function: `--set` and `--get` take it"
+    );
+    twinplug(&["call", twin, "Value"]).fails(1, &message);
+}
+
+fn reports_a_call_without_a_channel(twin: &str) {
+    let ran = twinplug(&["call", twin, "ComplexType"]);
+    let error = ran.err.lines().find(|line| line.starts_with("error: ")).unwrap();
+    assert!(error.starts_with("error: plugin `testplugin`: `ComplexType`: "), "{error}");
+    assert!(error.ends_with("the host has no channel `data`"), "{error}");
+    assert_eq!((ran.out.as_str(), ran.code), ("plugin load...\n 0 \n", Some(1)));
+}
+
+fn lists_what_init_registers(twin: &str) {
+    let ran = twinplug(&["inspect", twin, "--json", "--load"]);
+    assert_eq!(ran.err.lines().last(), Some("plugin load..."));
+    let report: Value = serde_json::from_str(ran.out.strip_suffix('\n').unwrap()).unwrap();
+    let exports = report["exports"].as_array().unwrap();
+    let mut names: Vec<_> = exports.iter().map(|export| export["name"].as_str()).collect();
+    names.sort_unstable();
+    let expected = ["ComplexType", "Hello", "Pd", "Plugin_fun", "Value"];
+    assert_eq!(names, expected.map(Some));
+    assert_eq!([&report["name"], &report["version"]], ["testplugin", "1.0.0"]);
+}

@@ -1,0 +1,71 @@
+//! What all subcommands share: exit codes, streams, help.
+
+use std::io;
+use std::process::Stdio;
+
+use crate::ran::{LUA, command, twinplug};
+
+#[test]
+fn a_missing_file_is_named() {
+    for args in [&["call", "missing.lua", "f"][..], &["inspect", "missing.lua"]] {
+        let ran = twinplug(args);
+        assert_eq!(ran.err, "error: no plugin at `missing.lua`: tried `missing.lua`\n");
+        assert_eq!((ran.out.as_str(), ran.code), ("", Some(1)));
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let wrong = |args: &[&str], first: &str| twinplug(args).is_wrong_usage(first);
+    wrong(&["frob"], "error: unrecognized subcommand 'frob'");
+    wrong(&["check"], "error: the following required arguments were not provided:");
+    let wrong =
+        |args: &[&str], first: &str| wrong(&[&["call", LUA, "Hello"], args].concat(), first);
+    wrong(
+        &["--set", "Value"],
+        "error: invalid value 'Value' for '--set <VAR=V>': expected a variable's name, `=`, and its value",
+    );
+    wrong(
+        &["--channel", "data:many"],
+        "error: invalid value 'data:many' for '--channel <NAME[:CAP]>': expected a channel's name, then maybe `:` and how many it holds",
+    );
+    wrong(&["--channel", "a", "--channel", "a:1"], "error: channel `a` is there twice");
+    wrong(
+        &["18446744073709551615"],
+        "error: invalid value '18446744073709551615' for '[ARG]...': 18446744073709551615 is out of range for int at line 1 column 20",
+    );
+}
+
+#[test]
+fn a_closed_standard_output_is_no_panic() {
+    for args in [&["call", LUA, "Hello"][..], &["check", LUA], &["inspect", LUA], &["--help"]] {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let output = command(args).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{args:?}");
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_reported() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = command(&["check", LUA]).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let output = output.wait_with_output().unwrap();
+    let expected =
+        "error: cannot write to standard output: No space left on device (os error 28)\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn help_and_version_are_results() {
+    twinplug(&["--version"]).gives(concat!("twinplug ", env!("CARGO_PKG_VERSION")));
+    for command in ["demo", "call", "inspect", "check"] {
+        let ran = twinplug(&[command, "--help"]);
+        assert!(ran.out.contains("\nExample"), "{}", ran.out);
+        assert_eq!((ran.err.as_str(), ran.code), ("", Some(0)));
+    }
+}
