@@ -7,6 +7,7 @@
 
 mod arena;
 mod context;
+mod elf;
 mod image;
 mod loader;
 mod preflight;

@@ -3,7 +3,6 @@
 //!
 //! Works on bytes that were read once; the same bytes are loaded.
 
-use object::read::elf::{ElfFile32, ElfFile64, FileHeader};
 use object::{
     Architecture, BinaryFormat, Endianness, ExportTarget, FileKind, NameOrOrdinal, Object,
     ObjectKind, ObjectSection, ObjectSegment,
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use twinplug_abi as abi;
 use twinplug_value::ExportType;
 
+use super::elf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::Export;
 
@@ -89,6 +89,12 @@ fn shared_library(bytes: &[u8]) -> Result<object::File<'_>> {
     }
     check_machine(&file)?;
     check_whole(&file, bytes)?;
+    if let object::File::Elf64(_) = file {
+        elf::check(bytes).map_err(|fault| match fault.starts_with("an executable") {
+            true => refused(fault),
+            false => refused(format!("broken: {fault}")),
+        })?;
+    }
     Ok(file)
 }
 
@@ -136,39 +142,11 @@ fn check_machine(file: &object::File<'_>) -> Result<()> {
 /// A file that is cut off would end the process with SIGBUS when it is mapped.
 fn check_whole(file: &object::File<'_>, bytes: &[u8]) -> Result<()> {
     let length = bytes.len() as u64;
-    let cut = match file {
-        object::File::Elf64(elf) => elf64_end(elf) > length,
-        object::File::Elf32(elf) => elf32_end(elf) > length,
-        other => other.segments().any(|segment| {
-            let (offset, size) = segment.file_range();
-            offset.checked_add(size).is_none_or(|end| end > length)
-        }),
-    };
+    let cut = file.segments().any(|segment| {
+        let (offset, size) = segment.file_range();
+        offset.checked_add(size).is_none_or(|end| end > length)
+    });
     if cut { Err(refused("cut off: a part that its header names is missing")) } else { Ok(()) }
-}
-
-fn elf64_end(elf: &ElfFile64<'_>) -> u64 {
-    use object::read::elf::ProgramHeader;
-    let endian = elf.endian();
-    let ends = elf
-        .elf_program_headers()
-        .iter()
-        .map(|header| header.p_offset(endian).saturating_add(header.p_filesz(endian)));
-    let header = elf.elf_header();
-    let table = header
-        .e_phoff(endian)
-        .saturating_add(u64::from(header.e_phnum(endian)) * u64::from(header.e_phentsize(endian)));
-    ends.max().unwrap_or(0).max(table)
-}
-
-fn elf32_end(elf: &ElfFile32<'_>) -> u64 {
-    use object::read::elf::ProgramHeader;
-    let endian = elf.endian();
-    let ends = elf
-        .elf_program_headers()
-        .iter()
-        .map(|header| u64::from(header.p_offset(endian)) + u64::from(header.p_filesz(endian)));
-    ends.max().unwrap_or(0)
 }
 
 /// The ABI version that the exported symbol starts with.

@@ -1,0 +1,53 @@
+//! What `dlopen` would trust in an ELF file, checked before it gets the file.
+//!
+//! The system's loader follows a file's own tables without doubting them: an offset
+//! that leads out of the file ends the process. So all that it follows is followed
+//! here first: segments, the dynamic table, symbols and their hash, relocations.
+//! Facts of the format: System V ABI, chapters 4 and 5; the GNU hash table as in
+//! glibc's `elf/dl-lookup.c`; relocation types from the processors' supplements.
+//!
+//! 64-bit files of this machine's byte order; the caller refuses others. What no
+//! table shows, such as a bit flipped in code, cannot be seen.
+
+mod dynamic;
+mod relocations;
+mod segments;
+mod symbols;
+
+use dynamic::Dynamic;
+use segments::Segments;
+
+/// A fault, in words that follow "broken: ".
+type Fault = String;
+
+/// Checks a whole 64-bit ELF shared library.
+pub(super) fn check(bytes: &[u8]) -> Result<(), Fault> {
+    let segments = Segments::read(bytes)?;
+    let dynamic = Dynamic::read(&segments)?;
+    dynamic.check(&segments)?;
+    let symbols = symbols::check(&segments, &dynamic)?;
+    relocations::check(&segments, &dynamic, symbols)
+}
+
+/// Reads numbers out of bytes, in this machine's order.
+struct Reader<'b>(&'b [u8]);
+
+impl Reader<'_> {
+    fn u16(&self, at: usize) -> u64 {
+        self.0.get(at..at + 2).map_or(0, |b| u16::from_ne_bytes([b[0], b[1]]).into())
+    }
+
+    fn u32(&self, at: usize) -> u64 {
+        self.0.get(at..at + 4).map_or(0, |b| u32::from_ne_bytes([b[0], b[1], b[2], b[3]]).into())
+    }
+
+    fn u64(&self, at: usize) -> u64 {
+        let bytes = self.0.get(at..at + 8);
+        bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_ne_bytes)
+    }
+}
+
+/// The entries of a table, each `size` bytes.
+fn entries(table: &[u8], size: usize) -> impl Iterator<Item = Reader<'_>> {
+    table.chunks_exact(size).map(Reader)
+}

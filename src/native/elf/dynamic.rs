@@ -1,0 +1,223 @@
+//! The dynamic table: where the loader finds everything else.
+
+use super::{Fault, Reader, Segments, entries};
+
+/// The table's entries that matter here, by tag.
+const STRTAB: u64 = 5;
+const SYMTAB: u64 = 6;
+const STRSZ: u64 = 10;
+const SYMENT: u64 = 11;
+const INIT: u64 = 12;
+const FINI: u64 = 13;
+const NEEDED: u64 = 1;
+const SONAME: u64 = 14;
+const RPATH: u64 = 15;
+const RUNPATH: u64 = 29;
+const TEXTREL: u64 = 22;
+const FLAGS: u64 = 30;
+const INIT_ARRAY: u64 = 25;
+const FINI_ARRAY: u64 = 26;
+const INIT_ARRAYSZ: u64 = 27;
+const FINI_ARRAYSZ: u64 = 28;
+const VERSYM: u64 = 0x6fff_fff0;
+const VERDEF: u64 = 0x6fff_fffc;
+const VERDEFNUM: u64 = 0x6fff_fffd;
+const VERNEED: u64 = 0x6fff_fffe;
+const VERNEEDNUM: u64 = 0x6fff_ffff;
+const FLAGS_1: u64 = 0x6fff_fffb;
+
+/// The versions of symbols that have none, and the bits of an index; the highest
+/// bit hides a symbol.
+const LOCAL: u64 = 0;
+const GLOBAL: u64 = 1;
+const INDEX: u64 = 0x7fff;
+
+const DF_TEXTREL: u64 = 4;
+const DF_1_PIE: u64 = 0x0800_0000;
+
+/// What the loader runs or reads and no linker of today writes: auditing, filters,
+/// configuration, `DT_PREINIT_ARRAY` (not allowed in libraries).
+const REFUSED: [u64; 6] = [32, 33, 0x6fff_fefa, 0x6fff_fefb, 0x6fff_fefc, 0x7fff_fffd];
+
+/// More are in no library.
+const MAX_ENTRIES: usize = 4096;
+
+/// The dynamic table's entries, tag and value.
+pub(super) struct Dynamic<'b> {
+    list: Vec<(u64, u64)>,
+    pub(super) strings: &'b [u8],
+}
+
+impl<'b> Dynamic<'b> {
+    pub(super) fn read(segments: &Segments<'b>) -> Result<Self, Fault> {
+        let table = segments.dynamic().ok_or("its dynamic table is not in the file")?;
+        let all = entries(table, 16).map(|entry| (entry.u64(0), entry.u64(8)));
+        let list: Vec<_> = all.take(MAX_ENTRIES).take_while(|(tag, _)| *tag != 0).collect();
+        if list.len() == MAX_ENTRIES || list.len() == table.len() / 16 {
+            return Err("its dynamic table has no end".into());
+        }
+        let mut dynamic = Dynamic { list, strings: &[] };
+        let strings = dynamic.table(segments, "strings", STRTAB, STRSZ)?;
+        dynamic.strings = strings
+            .filter(|strings| strings.last() == Some(&0))
+            .ok_or("its strings have no end")?;
+        Ok(dynamic)
+    }
+
+    /// The value of a tag; `None` if it is not there.
+    pub(super) fn get(&self, tag: u64) -> Option<u64> {
+        // The loader keeps the last one.
+        self.list.iter().rev().find(|(found, _)| *found == tag).map(|(_, value)| *value)
+    }
+
+    /// The bytes of a table whose address and size stand under these tags.
+    pub(super) fn table(
+        &self,
+        segments: &Segments<'b>,
+        name: &str,
+        address: u64,
+        size: u64,
+    ) -> Result<Option<&'b [u8]>, Fault> {
+        match (self.get(address), self.get(size)) {
+            (None, None | Some(0)) => Ok(None),
+            (Some(address), Some(size)) => {
+                let table = segments.read_at(address, size);
+                table.map(Some).ok_or(format!("its {name} are not in what is loaded"))
+            }
+            _ => Err(format!("its {name} have an address or a size alone")),
+        }
+    }
+
+    /// The address of the symbol table.
+    pub(super) fn symbols(&self) -> Result<u64, Fault> {
+        match (self.get(SYMTAB), self.get(SYMENT)) {
+            (Some(address), Some(24)) => Ok(address),
+            _ => Err("it has no symbol table, or one of another format".into()),
+        }
+    }
+
+    /// The versions of the symbols: two bytes each.
+    pub(super) fn symbol_versions(&self) -> Option<u64> {
+        self.get(VERSYM)
+    }
+
+    pub(super) fn check(&self, segments: &Segments<'b>) -> Result<(), Fault> {
+        if let Some((tag, _)) = self.list.iter().find(|(tag, _)| REFUSED.contains(tag)) {
+            return Err(format!(
+                "its dynamic table has the tag {tag:#x}, which plugins may not use"
+            ));
+        }
+        if self.get(TEXTREL).is_some() || self.get(FLAGS).unwrap_or(0) & DF_TEXTREL != 0 {
+            return Err("its code would have to be relocated: build it with -fPIC".into());
+        }
+        if self.get(FLAGS_1).unwrap_or(0) & DF_1_PIE != 0 {
+            return Err("an executable (PIE), and no shared library".into());
+        }
+        for (tag, value) in &self.list {
+            let text = matches!(*tag, NEEDED | SONAME | RPATH | RUNPATH);
+            if text && *value >= self.strings.len() as u64 {
+                return Err("its dynamic table names a string that is not there".into());
+            }
+        }
+        self.check_functions(segments)
+    }
+
+    /// The versions that symbols may have: those of the file's own, those it needs.
+    pub(super) fn versions(&self, segments: &Segments<'b>) -> Result<Vec<u64>, Fault> {
+        let mut versions = vec![LOCAL, GLOBAL];
+        self.needed_versions(segments, &mut versions)?;
+        self.defined_versions(segments, &mut versions)?;
+        Ok(versions)
+    }
+
+    /// What runs at loading and unloading is code, and its list can be read.
+    fn check_functions(&self, segments: &Segments<'b>) -> Result<(), Fault> {
+        for tag in [INIT, FINI] {
+            if self.get(tag).is_some_and(|address| !segments.is_code(address)) {
+                return Err("its init or fini is no code".into());
+            }
+        }
+        for (address, size) in [(INIT_ARRAY, INIT_ARRAYSZ), (FINI_ARRAY, FINI_ARRAYSZ)] {
+            let list = self.table(segments, "constructors", address, size)?;
+            if list.is_some_and(|list| list.len() % 8 != 0)
+                || !self.get(address).unwrap_or(0).is_multiple_of(8)
+            {
+                return Err("its list of constructors is not aligned".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The addresses of the lists of functions that the loader calls, with sizes.
+    pub(super) fn function_lists(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let lists = [(INIT_ARRAY, INIT_ARRAYSZ), (FINI_ARRAY, FINI_ARRAYSZ)];
+        lists.into_iter().filter_map(|(address, size)| Some((self.get(address)?, self.get(size)?)))
+    }
+
+    /// Versions that are needed of other libraries: a chain of entries, each with a
+    /// chain of its own.
+    fn needed_versions(
+        &self,
+        segments: &Segments<'b>,
+        versions: &mut Vec<u64>,
+    ) -> Result<(), Fault> {
+        let Some(address) = self.get(VERNEED) else { return Ok(()) };
+        let count = self.get(VERNEEDNUM).unwrap_or(0);
+        self.chain(segments, address, count, 12, |entry, at| {
+            self.text(entry.u32(4))?;
+            let inner = at.saturating_add(entry.u32(8));
+            self.chain(segments, inner, entry.u16(2), 12, |version, _| {
+                versions.push(version.u16(6) & INDEX);
+                self.text(version.u32(8))
+            })
+        })
+    }
+
+    /// Versions that it defines.
+    fn defined_versions(
+        &self,
+        segments: &Segments<'b>,
+        versions: &mut Vec<u64>,
+    ) -> Result<(), Fault> {
+        let Some(address) = self.get(VERDEF) else { return Ok(()) };
+        let count = self.get(VERDEFNUM).unwrap_or(0);
+        self.chain(segments, address, count, 16, |entry, at| {
+            versions.push(entry.u16(4) & INDEX);
+            let inner = at.saturating_add(entry.u32(12));
+            self.chain(segments, inner, entry.u16(6), 4, |name, _| self.text(name.u32(0)))
+        })
+    }
+
+    /// Follows a chain of `count` entries of 16 bytes; the step to the next one
+    /// stands at `step`. It ends with a step of 0, and just there.
+    fn chain(
+        &self,
+        segments: &Segments<'b>,
+        mut address: u64,
+        count: u64,
+        step: usize,
+        mut check: impl FnMut(&Reader<'_>, u64) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        // An entry of a definition is 20 bytes, of a needed version 16, of a name 8.
+        let size = if step == 4 { 8 } else { step as u64 + 4 };
+        for index in 1..=count {
+            let entry = segments.read_at(address, size).map(Reader);
+            let entry = entry.ok_or("its symbol versions are not in what is loaded")?;
+            check(&entry, address)?;
+            let step = entry.u32(step);
+            if (step == 0) != (index == count) || index > 4096 {
+                return Err("its symbol versions do not end where they say".into());
+            }
+            address = address.checked_add(step).ok_or("its symbol versions have no end")?;
+        }
+        Ok(())
+    }
+
+    /// A text of the string table; all end, as the table's last byte is 0.
+    fn text(&self, offset: u64) -> Result<(), Fault> {
+        match offset < self.strings.len() as u64 {
+            true => Ok(()),
+            false => Err("its symbol versions name a string that is not there".into()),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Relocations: where the loader writes, and what it writes there.
+
+use super::{Dynamic, Fault, Reader, Segments, entries};
+
+const RELA: u64 = 7;
+const RELASZ: u64 = 8;
+const RELAENT: u64 = 9;
+const REL: u64 = 17;
+const PLTREL: u64 = 20;
+const PLTRELSZ: u64 = 2;
+const JMPREL: u64 = 23;
+const RELR: u64 = 36;
+const RELRSZ: u64 = 35;
+const RELRENT: u64 = 37;
+
+/// What a type of relocation does.
+#[derive(Clone, Copy, PartialEq)]
+enum Action {
+    Nothing,
+    /// Writes an address of the image: base and addend.
+    Relative,
+    /// Calls a function of the image, and writes what it returns.
+    Indirect,
+    /// Writes an address of a symbol, 8 bytes.
+    Symbol,
+    /// Writes an offset in thread-local storage; the symbol may be the image's own.
+    ThreadLocal,
+    /// Writes two words: a function and its argument.
+    Descriptor,
+}
+
+/// Checks every relocation; there are `symbols` symbols at least.
+pub(super) fn check(
+    segments: &Segments<'_>,
+    dynamic: &Dynamic<'_>,
+    symbols: u64,
+) -> Result<(), Fault> {
+    if dynamic.get(REL).is_some() || dynamic.get(PLTREL).is_some_and(|kind| kind != RELA) {
+        return Err("its relocations are of another format".into());
+    }
+    if dynamic.get(RELA).is_some() && dynamic.get(RELAENT) != Some(24) {
+        return Err("its relocations are of another size".into());
+    }
+    let symbols = all_symbols(segments, dynamic, symbols)?;
+    let mut checker = Checker { segments, symbols, dynamic, places: Vec::new() };
+    let tables = [("relocations", RELA, RELASZ), ("calls", JMPREL, PLTRELSZ)];
+    for (name, address, size) in tables {
+        let Some(table) = dynamic.table(segments, name, address, size)? else { continue };
+        if table.len() % 24 != 0 {
+            return Err(format!("its {name} end in the middle of one"));
+        }
+        entries(table, 24).try_for_each(|entry| checker.check(&entry))?;
+    }
+    checker.check_packed()?;
+    checker.check_overlap()
+}
+
+/// Symbols that are only imported are not in the hash table: the largest that a
+/// relocation names is the last.
+fn all_symbols(segments: &Segments<'_>, dynamic: &Dynamic<'_>, hashed: u64) -> Result<u64, Fault> {
+    let address = dynamic.symbols()?;
+    // The string table follows the symbols in what every linker writes; where it
+    // does not, only symbols of the hash table can be told to be some.
+    let strings = dynamic.get(5).unwrap_or(0);
+    let between = strings.checked_sub(address).map_or(0, |bytes| bytes / 24);
+    let count = hashed.max(between.min(1 << 24));
+    match segments.read_at(address, count * 24) {
+        Some(_) => Ok(count),
+        None => Ok(hashed),
+    }
+}
+
+struct Checker<'s, 'b> {
+    segments: &'s Segments<'b>,
+    dynamic: &'s Dynamic<'b>,
+    symbols: u64,
+    /// What is written: start and size.
+    places: Vec<(u64, u64)>,
+}
+
+impl Checker<'_, '_> {
+    fn check(&mut self, entry: &Reader<'_>) -> Result<(), Fault> {
+        let (place, kind, symbol) = (entry.u64(0), entry.u32(8), entry.u32(12));
+        let addend = entry.u64(16);
+        let action = action(kind).ok_or_else(|| format!("a relocation is of type {kind}"))?;
+        if symbol >= self.symbols {
+            return Err("a relocation names a symbol that is not there".into());
+        }
+        let size = match action {
+            Action::Nothing => return Ok(()),
+            Action::Descriptor => 16,
+            _ => 8,
+        };
+        // A jump slot's old value is read as an address of the image's own.
+        if !self.segments.is_writable(place, size) {
+            return Err("a relocation is outside of what may be written".into());
+        }
+        self.spares_tables(place, size)?;
+        self.places.push((place, size));
+        match action {
+            Action::Relative if symbol != 0 => Err("a relocation names a symbol in vain".into()),
+            Action::Relative => self.check_pointer(place, addend),
+            Action::Indirect if !self.segments.is_code(addend) => {
+                Err("a relocation calls what is no code".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A pointer that the loader makes: into the image; in a list of constructors,
+    /// to code.
+    fn check_pointer(&self, place: u64, target: u64) -> Result<(), Fault> {
+        let called = self
+            .dynamic
+            .function_lists()
+            .any(|(start, size)| place >= start && place < start.saturating_add(size));
+        match called {
+            true if !self.segments.is_code(target) => Err("a constructor is no code".into()),
+            // One past the end is a pointer that a program may make.
+            false if !self.segments.is_mapped(target, 0) => {
+                Err("a relocation leads out of what is loaded".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The loader reads its own tables while it relocates: none may change them.
+    fn spares_tables(&self, place: u64, size: u64) -> Result<(), Fault> {
+        let dynamic = self.segments.dynamic_range();
+        match place < dynamic.end && place + size > dynamic.start {
+            true => Err("a relocation changes the dynamic table".into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Relative relocations, packed: an address, then bitmaps of the words that
+    /// follow it.
+    fn check_packed(&mut self) -> Result<(), Fault> {
+        let name = "packed relocations";
+        let Some(table) = self.dynamic.table(self.segments, name, RELR, RELRSZ)? else {
+            return Ok(());
+        };
+        if self.dynamic.get(RELRENT) != Some(8) || table.len() % 8 != 0 {
+            return Err(format!("its {name} are of another size"));
+        }
+        let mut next: Option<u64> = None;
+        for entry in entries(table, 8).map(|entry| entry.u64(0)) {
+            if entry & 1 == 0 {
+                self.check_packed_word(entry)?;
+                next = entry.checked_add(8);
+                continue;
+            }
+            let start = next.ok_or(format!("its {name} start with a bitmap"))?;
+            for bit in (1..64).filter(|bit| entry >> bit & 1 == 1) {
+                self.check_packed_word(start.saturating_add(8 * (bit - 1)))?;
+            }
+            next = start.checked_add(8 * 63);
+        }
+        Ok(())
+    }
+
+    /// The word holds the address that the base is added to.
+    fn check_packed_word(&mut self, place: u64) -> Result<(), Fault> {
+        if !place.is_multiple_of(8) || !self.segments.is_writable(place, 8) {
+            return Err("a relocation is outside of what may be written".into());
+        }
+        self.spares_tables(place, 8)?;
+        self.places.push((place, 8));
+        let target = self.segments.read_at(place, 8).map_or(0, |word| Reader(word).u64(0));
+        self.check_pointer(place, target)
+    }
+}
+
+impl Checker<'_, '_> {
+    /// No place is written twice, or in part.
+    fn check_overlap(&mut self) -> Result<(), Fault> {
+        self.places.sort_unstable();
+        let overlap = self.places.windows(2).any(|pair| pair[0].0 + pair[0].1 > pair[1].0);
+        if overlap { Err("two relocations are of one place".into()) } else { Ok(()) }
+    }
+}
+
+/// What the types do that linkers write into shared libraries; others are refused,
+/// as the loader aborts on those that it does not know.
+fn action(kind: u64) -> Option<Action> {
+    if cfg!(target_arch = "x86_64") {
+        return Some(match kind {
+            0 => Action::Nothing,
+            1 | 6 | 7 => Action::Symbol,
+            8 => Action::Relative,
+            16..=18 => Action::ThreadLocal,
+            36 => Action::Descriptor,
+            37 => Action::Indirect,
+            _ => return None,
+        });
+    }
+    if cfg!(target_arch = "aarch64") {
+        return Some(match kind {
+            0 | 256 => Action::Nothing,
+            257 | 1025 | 1026 => Action::Symbol,
+            1027 => Action::Relative,
+            1028..=1030 => Action::ThreadLocal,
+            1031 => Action::Descriptor,
+            1032 => Action::Indirect,
+            _ => return None,
+        });
+    }
+    // Not known by number here: places are checked, what they get is not.
+    Some(Action::Symbol)
+}
