@@ -61,11 +61,13 @@ impl Host {
         loaded
     }
 
-    /// Unloads a plugin, once its running calls have ended: what was handed out
-    /// answers that it is stale.
+    /// Unloads a plugin: what was handed out answers that it is stale. Waits for a
+    /// call that runs in a Lua plugin, but not for one that waits itself; calls that
+    /// run in a native plugin go on, and the host refuses them its services.
     ///
     /// # Errors
-    /// It is not loaded in this host, or this is inside of a call that holds it.
+    /// It is not loaded in this host; or inside of a host function that a Lua plugin
+    /// has called, it is a Lua plugin that another thread is using.
     pub fn unload(&self, plugin: PluginRef) -> Result<()> {
         self.registry.unload(&plugin)?;
         tracing::info!(plugin = plugin.name(), version = %plugin.version(), "unloaded");

@@ -53,6 +53,11 @@
 //! - `lua54` (default): Lua plugins, run by Lua 5.4, which is built from source.
 //! - `native` (default): native plugins.
 
+#![cfg_attr(
+    not(all(feature = "lua54", feature = "native")),
+    allow(dead_code, unused_imports, reason = "what the kind needs that is left out")
+)]
+
 #[cfg(not(any(feature = "lua54", feature = "native")))]
 compile_error!(
     "twinplug without plugins: switch on the feature `lua54` (Lua plugins), `native` (shared libraries), or both"
@@ -81,7 +86,7 @@ pub use serde;
 pub use twinplug_macros::data_for_host as data;
 pub use twinplug_value::{
     Args, Argument, Bytes, Callable, ConvertError, Data, ExportType, Field, Map, MapKey, Outcome,
-    Param, Params, ParseTypeError, Signature, Struct, Type, Value,
+    Param, Params, ParseTypeError, Signature, Sink, Source, Struct, Type, Value,
 };
 
 #[doc(hidden)]

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, ReentrantMutex};
 use super::PluginRef;
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::loading::{self, Located};
-use crate::plugin::HostContext;
+use crate::plugin::{HostContext, cannot_wait, held};
 
 /// The loaded plugins, in load order.
 #[derive(Default)]
@@ -27,7 +27,13 @@ struct Entry {
 impl Registry {
     /// Loads a located file, or gives the plugin that was loaded from it.
     pub(crate) fn load(&self, located: Located, host: Weak<HostContext>) -> Result<PluginRef> {
-        let _loading = self.loading.lock();
+        let _loading = match held() {
+            0 => self.loading.lock(),
+            _ => self
+                .loading
+                .try_lock()
+                .ok_or_else(|| cannot_wait("a plugin that another thread loads"))?,
+        };
         if let Some(plugin) = self.at(&located.canonical) {
             return Ok(plugin);
         }

@@ -39,15 +39,31 @@ impl Exports {
     }
 
     /// Lets go of what lives in the VM; the list stays.
-    pub(super) fn retire(&mut self) {
-        self.homes.clear();
+    pub(super) fn retire(&mut self) -> Vec<Home> {
+        std::mem::take(&mut self.homes)
     }
 
-    /// Adds what a table holds: functions, and variables that can cross.
+    /// Adds exports that were found in a table: all, or none.
     ///
     /// # Errors
-    /// The text of what is wrong: a name that is exported already, or is no text.
-    pub(super) fn add(&mut self, table: &Table) -> Result<(), String> {
+    /// One that is there already.
+    pub(super) fn add(&mut self, found: Vec<(Export, Home)>) -> Result<(), String> {
+        if let Some((export, _)) = found.iter().find(|(e, _)| self.position(&e.name).is_some()) {
+            return Err(format!("`{}` is exported twice", export.name));
+        }
+        for (export, home) in found {
+            self.list.push(export);
+            self.homes.push(home);
+        }
+        Ok(())
+    }
+
+    /// What a table exports: its functions, and variables that can cross. Not with
+    /// the exports locked: Lua may run.
+    ///
+    /// # Errors
+    /// What Lua reports.
+    pub(super) fn find(table: &Table) -> Result<Vec<(Export, Home)>, String> {
         let mut found = Vec::new();
         for pair in table.pairs::<Value, Value>() {
             let (key, value) = pair.map_err(|error| error.to_string())?;
@@ -62,14 +78,7 @@ impl Exports {
         }
         // A table's order is by chance; by name it is the same each time.
         found.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
-        for (export, home) in found {
-            if self.position(&export.name).is_some() {
-                return Err(format!("`{}` is exported twice", export.name));
-            }
-            self.list.push(export);
-            self.homes.push(home);
-        }
-        Ok(())
+        Ok(found)
     }
 }
 

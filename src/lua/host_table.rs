@@ -8,13 +8,14 @@ use std::sync::Arc;
 use mlua::{AnyUserData, Lua, LuaString, MultiValue, Table, Value, Variadic};
 use twinplug_value::Type;
 
+use super::exports::Exports;
 use super::failure::Failure;
 use super::sink::LuaSink;
 use super::source::LuaSource;
 use super::vm::{Pending, Shared};
 use crate::channel::{AnyChannel, Message, Progress};
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::plugin::HostFunction;
+use crate::plugin::{HostFunction, contained};
 
 /// A channel, as the prelude keeps it; scripts never see it.
 struct ChannelEnd(Arc<dyn AnyChannel>);
@@ -39,11 +40,12 @@ pub(super) fn raw(lua: &Lua, shared: &Arc<Shared>, environment: &Table) -> mlua:
     let state = Arc::clone(shared);
     raw.raw_set(
         "print",
-        lua.create_function(move |_, text: LuaString| {
-            if let Some(context) = state.context.upgrade() {
-                (context.output)(&state.name(), &text.to_string_lossy());
-            }
-            Ok(())
+        lua.create_function(move |lua, text: LuaString| {
+            let printed = contained(|| {
+                (state.host()?.output)(&state.name(), &text.to_string_lossy());
+                Ok(Value::Nil)
+            });
+            Ok(answer(lua, printed))
         })?,
     )?;
     let state = Arc::clone(shared);
@@ -75,7 +77,8 @@ fn channels(lua: &Lua, shared: &Arc<Shared>, raw: &Table) -> mlua::Result<()> {
     raw.raw_set(
         "send",
         lua.create_function(move |lua, (channel, message): (AnyUserData, Value)| {
-            let sent = channel.borrow::<ChannelEnd>()?.0.send_from(&mut LuaSource::new(message));
+            let channel = channel.borrow::<ChannelEnd>()?;
+            let sent = contained(|| channel.0.send_from(&mut LuaSource::new(message)));
             Ok(progress(lua, &state, sent.map(no_message)))
         })?,
     )?;
@@ -96,7 +99,9 @@ fn channels(lua: &Lua, shared: &Arc<Shared>, raw: &Table) -> mlua::Result<()> {
     )?;
     let state = Arc::clone(shared);
     let forget = lua.create_function(move |_, ()| {
-        *state.pending.lock() = None;
+        // Dropped with the lock let go: a message's drop is the embedding's code.
+        let forgotten = state.pending.lock().take();
+        drop(forgotten);
         Ok(())
     })?;
     raw.raw_set("forget", forget)
@@ -116,7 +121,7 @@ fn register(shared: &Shared, exports: &Value) -> Result<Value> {
             "`host.register` takes a table: `host.register { name = f }`",
         ));
     };
-    let added = shared.exports.lock().add(exports);
+    let added = Exports::find(exports).and_then(|found| shared.exports.lock().add(found));
     added.map(|()| Value::Nil).map_err(|text| Error::new(ErrorKind::Symbol, text))
 }
 
@@ -194,13 +199,14 @@ fn progress(
         Err(error) => Err(error),
         Ok(Progress::Waits(wait)) => {
             let pending: Pending = wait;
-            *shared.pending.lock() = Some(pending);
+            let old = shared.pending.lock().replace(pending);
+            drop(old);
             return MultiValue::from_iter([flag(true), flag(true)]);
         }
         Ok(Progress::Done(None)) => Ok(Value::Nil),
         Ok(Progress::Done(Some(message))) => {
             let mut sink = LuaSink::new(lua);
-            message.write(&mut sink).map(|()| sink.last()).map_err(Error::from)
+            contained(|| Ok(message.write(&mut sink)?)).map(|()| sink.last())
         }
     };
     match done {

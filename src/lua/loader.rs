@@ -8,7 +8,7 @@ use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 use semver::Version;
 use twinplug_value::ExportType;
 
-use super::exports::Home;
+use super::exports::{Exports, Home};
 use super::failure::located;
 use super::sink::LuaSink;
 use super::source::LuaSource;
@@ -71,7 +71,7 @@ pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> R
         None => version.unwrap_or(Version::new(0, 0, 0)),
     };
     vm.shared.set_name(&name);
-    let added = vm.shared.exports.lock().add(&module);
+    let added = Exports::find(&module).and_then(|found| vm.shared.exports.lock().add(found));
     added.map_err(|text| Error::new(ErrorKind::Load, text))?;
     // The handle goes while the lock is still held.
     drop(module);

@@ -43,7 +43,25 @@ local function pass(co, ok, first, ...)
   return ok, first, ...
 end
 
-function coroutine.resume(co, ...) return pass(co, resume(co, ...)) end
+-- Scripts resume and close what they have made, and not the coroutines of calls.
+local own = setmetatable({}, { __mode = "k" })
+
+function coroutine.create(f)
+  local co = create(f)
+  own[co] = true
+  return co
+end
+
+function coroutine.resume(co, ...)
+  if type(co) == "thread" and not own[co] then return false, "cannot resume the coroutine of a call" end
+  return pass(co, resume(co, ...))
+end
+
+local close = coroutine.close
+function coroutine.close(co)
+  if type(co) == "thread" and not own[co] then error("cannot close the coroutine of a call", 2) end
+  return close(co)
+end
 
 local function wrapped(ok, ...)
   if ok then return ... end
@@ -63,6 +81,14 @@ function _G.load(chunk, name, _, ...)
   return load(chunk, name, "t", raw.environment)
 end
 
+-- A finalizer would run at any time, in the middle of a call or of the VM's end.
+function _G.setmetatable(object, metatable)
+  if type(metatable) == "table" and rawget(metatable, "__gc") ~= nil then
+    error("setmetatable: a metatable with `__gc` is not allowed here", 2)
+  end
+  return setmetatable(object, metatable)
+end
+
 local collect = collectgarbage
 function _G.collectgarbage(what)
   if what == "count" then return collect("count") end
@@ -75,7 +101,7 @@ _G.os = { time = os.time, clock = os.clock, date = os.date, difftime = os.diffti
 function _G.print(...)
   local parts = {}
   for i = 1, select("#", ...) do parts[i] = tostring((select(i, ...))) end
-  raw.print(concat(parts, "\t") .. "\n")
+  return check(raw.print(concat(parts, "\t") .. "\n"))
 end
 
 -- Channels: the Rust end is found by the object, which holds nothing itself.

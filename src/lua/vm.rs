@@ -17,7 +17,7 @@ use super::host_table;
 use super::sink::LuaSink;
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Entered, HostContext, cannot_wait, held};
+use crate::plugin::{Entered, HostContext, cannot_wait, contained, held};
 
 /// Finished coroutines that are kept for later calls.
 const POOLED: usize = 8;
@@ -98,10 +98,11 @@ impl Vm {
     /// Drops the VM, once the calls that run in it have ended.
     pub(super) fn retire(&self) -> Result<()> {
         let guard = self.lock()?;
+        // What runs while the VM goes runs inside of it: nothing there may wait.
+        let entered = Entered::new()?;
         let state = guard.borrow_mut().take();
-        self.shared.exports.lock().retire();
-        drop(state);
-        drop(guard);
+        let homes = self.shared.exports.lock().retire();
+        drop((homes, state, entered, guard));
         Ok(())
     }
 
@@ -160,7 +161,7 @@ fn resumption(lua: &Lua, outcome: Waited) -> MultiValue {
     let written = outcome.and_then(|message| {
         let mut sink = LuaSink::new(lua);
         match message {
-            Some(message) => message.write(&mut sink)?,
+            Some(message) => contained(|| Ok(message.write(&mut sink)?))?,
             None => return Ok(Value::Nil),
         }
         Ok(sink.last())
@@ -192,15 +193,18 @@ impl State {
 
     /// A coroutine that runs `run`, from the pool if there is one.
     fn thread(&self) -> mlua::Result<Thread> {
-        match self.threads.lock().pop() {
+        // The lock is not held while Lua may run.
+        let pooled = self.threads.lock().pop();
+        match pooled {
             Some(thread) => thread.reset(self.run.clone()).map(|()| thread),
             None => self.lua.create_thread(self.run.clone()),
         }
     }
 
     fn keep(&self, thread: Thread) {
+        let finished = thread.status() == ThreadStatus::Finished;
         let mut threads = self.threads.lock();
-        if threads.len() < POOLED && thread.status() == ThreadStatus::Finished {
+        if finished && threads.len() < POOLED {
             threads.push(thread);
         }
     }

@@ -112,6 +112,13 @@ impl NativeSymbol {
     /// Whether the arguments are of the declared types. Code in C reads them by
     /// those; that their schemas say so is no proof.
     fn check(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
+        match &self.entries.export.ty {
+            ExportType::Func(signature) => signature.check_count(args.len())?,
+            ExportType::Var(_) if args.len() != 1 => {
+                return Err(ConvertError::new(format!("expected 1 value, got {}", args.len())));
+            }
+            ExportType::Var(_) => {}
+        }
         args.iter().enumerate().try_for_each(|(index, arg)| {
             // SAFETY: a `RawSink` wrote it; what it points to lies in an arena that
             // outlives this call.

@@ -17,6 +17,7 @@ use super::context::Context;
 use super::table;
 use crate::channel::{AnyChannel, Message};
 use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::panic_text;
 
 /// The services of this host. One table serves all plugins; whom it serves is in
 /// the context.
@@ -288,11 +289,7 @@ unsafe fn answer(
             return abi::OK;
         }
         Ok(Err(failure)) => failure,
-        Err(panic) => {
-            // Its drop could panic again.
-            std::mem::forget(panic);
-            Failure::new(abi::PANIC, "a panic in the host")
-        }
+        Err(panic) => Failure::new(abi::PANIC, &panic_text(panic)),
     };
     let mut sink = RawSink::new(arena);
     if !result.is_null() && sink.str(&failure.text).is_ok() {

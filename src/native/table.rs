@@ -38,6 +38,10 @@ pub(super) unsafe fn read(table: &'static abi::Plugin, checked: &Checked) -> Res
     if sizes.0 < size_of::<abi::Plugin>() || sizes.1 < size_of::<abi::Export>() {
         return Err(broken("is shorter than its ABI version says"));
     }
+    let aligned = sizes.1.is_multiple_of(align_of::<abi::Export>()) && table.exports.is_aligned();
+    if !aligned {
+        return Err(broken("has exports that are not aligned"));
+    }
     // SAFETY: the ABI says that name and version are terminated.
     let (name, version) = unsafe { (text(table.name)?, text(table.version)?) };
     if name != checked.name || version != checked.version.to_string() {

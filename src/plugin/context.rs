@@ -1,6 +1,7 @@
 //! [`HostContext`]: what a plugin may ask of its host. Plugins hold it weakly, so
 //! that the host owns its plugins and not the other way round.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -83,21 +84,28 @@ impl HostFunction {
         args: &mut dyn Source,
         result: &mut dyn Sink,
     ) -> Result<()> {
-        self.signature
-            .check_count(count)
-            .map_err(Error::from)
-            .and_then(|()| {
-                catch_unwind(AssertUnwindSafe(|| (self.run)(args, result))).unwrap_or_else(
-                    |panic| {
-                        let text = panic
-                            .downcast_ref::<&str>()
-                            .map(|text| (*text).to_owned())
-                            .or_else(|| panic.downcast_ref::<String>().cloned())
-                            .unwrap_or_else(|| "a panic without text".to_owned());
-                        Err(Error::new(ErrorKind::Call, format!("panicked: {text}")))
-                    },
-                )
-            })
+        let checked = self.signature.check_count(count).map_err(Error::from);
+        checked
+            .and_then(|()| contained(|| (self.run)(args, result)))
             .map_err(|error| error.context(format_args!("host function `{}`", self.name)))
     }
+}
+
+/// Runs code of the embedding that a plugin has caused to run; a panic in it is an
+/// error of the plugin's call.
+pub(crate) fn contained<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        Err(Error::new(ErrorKind::Call, format!("panicked: {}", panic_text(panic))))
+    })
+}
+
+/// What a panic said. The payload itself is leaked: its drop could panic again.
+pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
+    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "a panic without text".to_owned(),
+    };
+    std::mem::forget(panic);
+    text
 }

@@ -304,3 +304,52 @@ fn yielding_outside_of_a_coroutine_is_an_error() {
     );
     assert_eq!(plugin.call("Inner", ()).unwrap(), Value::Int(3));
 }
+
+#[test]
+fn finalizers_and_the_coroutines_of_calls_are_out_of_reach() {
+    let desk = Desk::new();
+    let plugin = desk
+        .load(
+            "finalize.lua",
+            "local call\n\
+             function Finalize() setmetatable({}, { __gc = function() end }) end\n\
+             function Keep() call = coroutine.running() local got = host.channel('numbers'):recv() return got end\n\
+             function Resume() local ok, text = coroutine.resume(call, true, false, 1) return text end\n\
+             function Close() coroutine.close(call) end\n\
+             function Weak() return getmetatable(setmetatable({}, { __mode = 'k' })).__mode end",
+        )
+        .unwrap();
+    assert_eq!(
+        message(plugin.call("Finalize", ())),
+        "plugin `finalize`: `Finalize`: finalize.lua:2: setmetatable: a metatable with `__gc` is not allowed here"
+    );
+    assert_eq!(plugin.call("Weak", ()).unwrap(), Value::Str("k".into()));
+    let keep = plugin.func::<(), i64>("Keep").unwrap();
+    let worker = std::thread::spawn(move || keep.call(()));
+    let refused = Value::Str("cannot resume the coroutine of a call".into());
+    // Until the call has begun there is nothing to resume.
+    while plugin.call("Resume", ()).ok() != Some(refused.clone()) {
+        std::thread::yield_now();
+    }
+    assert_eq!(
+        message(plugin.call("Close", ())),
+        "plugin `finalize`: `Close`: finalize.lua:5: cannot close the coroutine of a call"
+    );
+    desk.stage.host.channel::<i64>("numbers").unwrap().send(8).unwrap();
+    assert_eq!(worker.join().unwrap().unwrap(), 8);
+}
+
+#[test]
+fn a_panic_in_the_output_is_the_calls_error() {
+    let stage = Stage::with(|builder| builder.output(|_, _| panic!("no paper")));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("speaks.lua");
+    std::fs::write(&path, "function Speak() print(1) end").unwrap();
+    let plugin = stage.host.load(path).unwrap();
+    for _ in 0..2 {
+        assert_eq!(
+            message(plugin.call("Speak", ())),
+            "plugin `speaks`: `Speak`: speaks.lua:1: panicked: no paper"
+        );
+    }
+}

@@ -2,10 +2,18 @@
 //! what only one kind can show has a module of its own.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![cfg_attr(
+    not(all(feature = "lua54", feature = "native")),
+    allow(dead_code, reason = "what the kind needs that is left out")
+)]
 
 mod conformance;
 mod errors;
+#[cfg(feature = "lua54")]
 mod lua;
+#[cfg(feature = "native")]
 mod native;
+#[cfg(feature = "lua54")]
+mod reentry;
 mod threads;
 mod twins;

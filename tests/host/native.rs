@@ -107,6 +107,12 @@ fn files_that_are_no_library_are_refused_by_name() {
             std::env::consts::DLL_SUFFIX
         )
     );
+}
+
+#[cfg(feature = "lua54")]
+#[test]
+fn a_library_that_is_called_a_script_is_no_script() {
+    let shop = Shop::new();
     let library = shop.write("library.lua", std::fs::read(&C.testplugin).unwrap());
     let error = shop.stage.host.load(library).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Load, "{error}");
@@ -322,5 +328,31 @@ fn numbers_arrive_in_c_as_the_declared_type() {
     assert_eq!(
         plugin.call("Add", (2.5, 3)).unwrap_err().to_string(),
         "plugin `probe`: `Add`: argument `a`: 2.5 is no whole number"
+    );
+}
+
+/// Arguments that say one thing and write another.
+struct Silent;
+
+impl twinplug::Args for Silent {
+    const TYPES: &'static [&'static twinplug::Type] = &[&twinplug::Type::Str];
+
+    fn write(&self, _: &mut dyn twinplug::Sink) -> Result<(), twinplug::ConvertError> {
+        Ok(())
+    }
+
+    fn to_values(&self) -> Result<Vec<twinplug::Value>, twinplug::ConvertError> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn arguments_that_are_not_written_are_missed_before_c_reads_them() {
+    let shop = Shop::new();
+    let plugin = shop.stage.host.load(&C.probe).unwrap();
+    let greet = plugin.func::<Silent, String>("Greet").unwrap();
+    assert_eq!(
+        greet.call(Silent).unwrap_err().to_string(),
+        "plugin `probe`: `Greet`: expected 1 argument, got 0"
     );
 }

@@ -72,11 +72,12 @@ fn build(folder: &str) -> PathBuf {
 /// Makes of each function a test for each twin, named `twin::function`.
 macro_rules! on_every_twin {
     ($($test:ident)*) => {
-        $crate::twins::on_every_twin!(@twin lua LUA $($test)*);
-        $crate::twins::on_every_twin!(@twin rust RUST $($test)*);
-        $crate::twins::on_every_twin!(@twin c C $($test)*);
+        $crate::twins::on_every_twin!(@twin "lua54" lua LUA $($test)*);
+        $crate::twins::on_every_twin!(@twin "native" rust RUST $($test)*);
+        $crate::twins::on_every_twin!(@twin "native" c C $($test)*);
     };
-    (@twin $module:ident $twin:ident $($test:ident)*) => {
+    (@twin $feature:literal $module:ident $twin:ident $($test:ident)*) => {
+        #[cfg(feature = $feature)]
         mod $module {
             $(
                 #[test]

@@ -10,6 +10,7 @@ pub(crate) struct Serde {
     pub(crate) rename_all: Option<String>,
     pub(crate) default: bool,
     pub(crate) skip: bool,
+    pub(crate) transparent: bool,
     /// The shape is another one than the fields show: `flatten`, `with`, `from`, …
     pub(crate) reshaped: bool,
 }
@@ -32,19 +33,12 @@ impl Serde {
         match (name.as_str(), meta) {
             ("rename", Meta::NameValue(value)) => self.rename = Some(text(value)?),
             ("rename_all", Meta::NameValue(value)) => self.rename_all = Some(text(value)?),
-            ("default", _) => self.default = true,
+            // What may be left out of what is written must not be missed either.
+            ("default" | "skip_serializing_if", _) => self.default = true,
+            ("transparent", _) => self.transparent = true,
             ("skip", _) => self.skip = true,
             // Conversion alone, the same shape, or a name too many.
-            (
-                "alias"
-                | "bound"
-                | "crate"
-                | "deny_unknown_fields"
-                | "expecting"
-                | "transparent"
-                | "skip_serializing_if",
-                _,
-            ) => {}
+            ("alias" | "bound" | "crate" | "deny_unknown_fields" | "expecting", _) => {}
             _ => self.reshaped = true,
         }
         Ok(())

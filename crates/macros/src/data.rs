@@ -97,6 +97,11 @@ fn named<'f>(
     fields: impl Iterator<Item = &'f Field>,
     path: &Path,
 ) -> syn::Result<TokenStream> {
+    if serde.transparent {
+        // serde itself refuses any other number of fields.
+        let inner = fields.map(|field| reference(field, &input.ident, path)).next();
+        return Ok(inner.unwrap_or(quote!(&#path::Type::Any)));
+    }
     let name = serde.rename.clone().unwrap_or_else(|| input.ident.to_string());
     let mut parts = Vec::new();
     for field in fields {

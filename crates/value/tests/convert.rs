@@ -286,6 +286,35 @@ fn arguments_are_numbered() {
     );
 }
 
+#[data]
+#[serde(transparent)]
+struct Transparent {
+    inner: i64,
+}
+
+#[data]
+struct Skipping {
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    list: Vec<i64>,
+    #[serde(with = "twice")]
+    odd: i64,
+}
+
+/// Writes a number as text.
+mod twice {
+    pub(super) fn serialize<S: serde::Serializer>(
+        n: &i64,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(n)
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(d: D) -> Result<i64, D::Error> {
+        let text: String = serde::Deserialize::deserialize(d)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[test]
 fn schemas_show_what_serde_writes() {
     let check = |schema: &twinplug_value::Type, expected: &str| {
@@ -295,6 +324,8 @@ fn schemas_show_what_serde_writes() {
     check(Meters::SCHEMA, "float");
     check(Wrapper::<Option<Vec<bool>>>::SCHEMA, "Wrapper { inner: list<bool>? }");
     check(Shape::SCHEMA, "any");
+    check(Transparent::SCHEMA, "int");
+    check(Skipping::SCHEMA, "Skipping { list?: list<int>, odd: any }");
     check(<HashMap<i64, [f32; 2]>>::SCHEMA, "map<list<float>>");
     check(<(i64, (String,))>::SCHEMA, "(int, (string))");
     check(
