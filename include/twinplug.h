@@ -3,7 +3,7 @@
  * This header is the whole contract; it needs nothing but the C standard
  * library's <stddef.h>, <stdint.h>, <stdarg.h>, <stdio.h> and <string.h>, and
  * compiles as C99 and as C++. `crates/abi` holds the same types for Rust, in
- * the same order: value, arena, call, host, plugin.
+ * the same order: status, value, reference, arena, call, host, service, plugin.
  *
  * Tags used below
  *   [any thread]   may be called from any thread, also from several at once
@@ -31,9 +31,10 @@ extern "C" {
 #endif
 
 /* A host loads plugins of its own major version whose minor version is not
- * newer than its own. */
+ * newer than its own. What came with a minor version says so: "since 1.1". A
+ * plugin may use it only if the host's abi_minor, in tp_host, is at least that. */
 #define TP_ABI_MAJOR 1
-#define TP_ABI_MINOR 0
+#define TP_ABI_MINOR 1
 
 /* ------------------------------------------------------------------ status */
 
@@ -50,6 +51,7 @@ typedef int32_t tp_status;
 #define TP_RETIRED 6     /* the plugin was retired, or its host is gone */
 #define TP_WRONG_STATE 7 /* not allowed now: see the function's tags */
 #define TP_NO_MEMORY 8   /* the arena could not grow */
+#define TP_CANNOT_WAIT 9 /* it would have to wait, where that is not possible (since 1.1) */
 
 /* ------------------------------------------------------------------- value */
 
@@ -61,12 +63,20 @@ typedef int32_t tp_status;
 #define TP_STR 5
 #define TP_LIST 6
 #define TP_MAP 7
+/* since 1.1 */
+#define TP_FUNC 8
+#define TP_OBJECT 9
+#define TP_BUFFER 10
 
 struct tp_pair;
+struct tp_func;
+struct tp_object;
+struct tp_buffer;
 
-/* Any value that crosses the border: 16 bytes. All bits zero is null. */
+/* Any value that crosses the border: 16 bytes. All bits zero is null. With a length
+ * of 0 the pointer may be NULL. */
 typedef struct tp_value {
-  uint32_t tag;    /* TP_NULL to TP_MAP */
+  uint32_t tag;    /* TP_NULL to TP_BUFFER */
   uint32_t length; /* of bytes and text in bytes, of a list in values, of a map in pairs */
   union {
     uint8_t boolean;             /* TP_BOOL: 0 or 1 */
@@ -76,6 +86,9 @@ typedef struct tp_value {
     const char *text;            /* TP_STR: `length` bytes of UTF-8, not terminated */
     const struct tp_value *list; /* TP_LIST: `length` values */
     const struct tp_pair *map;   /* TP_MAP: `length` pairs */
+    struct tp_func *func;        /* TP_FUNC; `length` is 0 */
+    struct tp_object *object;    /* TP_OBJECT; `length` is 0 */
+    struct tp_buffer *buffer;    /* TP_BUFFER; `length` is 0 */
   } as;
 } tp_value;
 
@@ -85,11 +98,81 @@ typedef struct tp_pair {
   tp_value value;
 } tp_pair;
 
+/* --------------------------------------------------------------- reference */
+/* What is not copied when it crosses: functions, objects, buffers (since 1.1).
+ * Each is counted. Whoever makes one starts with a count of 1 and fills `type`;
+ * whoever gets one as an argument or a result borrows it as it borrows the value,
+ * and retains it to keep it longer. All of these functions: [any thread].
+ * Host and plugins both make them, and use each other's through `type` alone. */
+
+typedef struct tp_arena tp_arena;
+
+/* A function as a value. */
+typedef struct tp_func {
+  const struct tp_func_type *type;
+} tp_func;
+
+typedef struct tp_func_type {
+  uint32_t size; /* sizeof(tp_func_type) of its maker */
+  uint32_t reserved; /* 0 */
+  void (*retain)(tp_func *func);
+  void (*release)(tp_func *func); /* the last one frees it */
+  /* As tp_host.call, of this function. */
+  tp_status (*call)(tp_func *func, const tp_value *args, uint32_t count, tp_arena *arena,
+                    tp_value *result);
+} tp_func_type;
+
+/* An opaque thing with methods. */
+typedef struct tp_object {
+  const struct tp_object_type *type;
+} tp_object;
+
+typedef struct tp_object_type {
+  uint32_t size;     /* sizeof(tp_object_type) of its maker */
+  uint32_t reserved; /* 0 */
+  const char *name;    /* of the type, terminated, static */
+  const char *methods; /* terminated, static: JSON, [{"name": "...", "type": "() -> int"}] */
+  void (*retain)(tp_object *object);
+  void (*release)(tp_object *object); /* the last one frees it */
+  /* As tp_host.call, of the method of that name. */
+  tp_status (*call)(tp_object *object, const char *method, size_t method_length,
+                    const tp_value *args, uint32_t count, tp_arena *arena, tp_value *result);
+} tp_object_type;
+
+/* The elements of a buffer. */
+#define TP_F64 1
+#define TP_F32 2
+#define TP_I64 3
+#define TP_I32 4
+#define TP_U8 5
+
+/* Numbers in memory that all sides share. `data` and `length` never change. Reads
+ * and writes of several threads at once are the users' to order. */
+typedef struct tp_buffer {
+  const struct tp_buffer_type *type;
+  void *data;       /* aligned for the element */
+  uint64_t length;  /* in elements */
+  uint32_t element; /* TP_F64 to TP_U8 */
+  uint32_t reserved; /* 0 */
+} tp_buffer;
+
+typedef struct tp_buffer_type {
+  uint32_t size;     /* sizeof(tp_buffer_type) of its maker */
+  uint32_t reserved; /* 0 */
+  void (*retain)(tp_buffer *buffer);
+  void (*release)(tp_buffer *buffer); /* the last one frees it, and `data` */
+} tp_buffer_type;
+
 /* ------------------------------------------------------------------- arena */
 
 /* Memory that results are written to: it grows, and is freed as a whole by
- * the one who made it. One thread at a time. */
-typedef struct tp_arena tp_arena;
+ * the one who made it. One thread at a time. (tp_arena, opaque.) */
+
+/* A place in an arena (since 1.1). What it holds is the host's affair. */
+typedef struct tp_mark {
+  size_t chunk;
+  size_t used;
+} tp_mark;
 
 /* -------------------------------------------------------------------- call */
 
@@ -120,6 +203,22 @@ typedef struct tp_call {
  * `float` TP_FLOAT, `number` either; a struct has all its fields but optional ones,
  * and may have others. What is declared `any` has any tag. */
 typedef tp_status (*tp_function)(tp_call *call);
+
+/* Where a direct entry leaves the text of its error (since 1.1). The text is static,
+ * or the plugin's own and unchanged until its next call on this thread. */
+typedef struct tp_fault {
+  const char *text;
+  size_t length;
+} tp_fault;
+
+/* A direct entry (since 1.1): the function itself, for a signature that has scalars
+ * alone. Its C type follows from the declared one:
+ *   tp_status (*)(tp_fault *fault, ARGS..., RESULT *result)
+ * where bool is uint8_t, int is int64_t, float is double; without a result the last
+ * parameter is left out. It writes `*fault` only where it does not answer TP_OK, and
+ * `*result` only where it does. Up to 6 parameters. [any thread]
+ * Stored as this type, and cast back to its own before it is called. */
+typedef tp_status (*tp_direct)(void);
 
 /* -------------------------------------------------------------------- host */
 
@@ -177,12 +276,50 @@ struct tp_host {
   tp_status (*channel_recv)(tp_channel *channel, tp_arena *arena, tp_value *result);
   /* Gives the plugin's end back. [any thread] */
   void (*channel_release)(tp_channel *channel);
+
+  /* since 1.1 */
+
+  /* Remembers how much of an arena is used. Also of a call's arena. [any thread] */
+  void (*arena_mark)(tp_arena *arena, tp_mark *mark);
+  /* Forgets what was allocated since the mark. Marks made since are void. Also of a
+   * call's arena, of what the plugin itself has allocated there. [any thread] */
+  void (*arena_rewind)(tp_arena *arena, const tp_mark *mark);
+  /* A table of further services by its id (TP_SERVICE_...), which starts with its
+   * size; NULL if the host has none of that id. Lives as long as the plugin's image.
+   * [any thread] */
+  const void *(*service)(tp_context *context, uint32_t id);
 };
+
+/* ----------------------------------------------------------------- service */
+
+/* tp_log (since 1.1) */
+#define TP_SERVICE_LOG 1
+
+#define TP_LOG_ERROR 1
+#define TP_LOG_WARN 2
+#define TP_LOG_INFO 3
+#define TP_LOG_DEBUG 4
+#define TP_LOG_TRACE 5
+
+/* Messages for whoever listens to the host's log. */
+typedef struct tp_log {
+  uint32_t size;     /* sizeof(tp_log) of the host */
+  uint32_t reserved; /* 0 */
+  /* [any thread] */
+  tp_status (*write)(tp_context *context, uint32_t level, const char *text, size_t length);
+} tp_log;
 
 /* ------------------------------------------------------------------ plugin */
 
-#define TP_FUNC 1
-#define TP_VAR 2
+#define TP_SYMBOL_FUNC 1
+#define TP_SYMBOL_VAR 2
+/* A variable that is not exported: a reload carries it, nobody looks it up (since 1.1). */
+#define TP_SYMBOL_STATE 3
+
+/* Flags of an export. */
+/* The function calls nothing of the host and waits for nothing (since 1.1). While one
+ * runs, services answer TP_WRONG_STATE where the host can tell. */
+#define TP_LEAF 1
 
 /* One export. Types are written as in `inspect`: null, bool, int, float,
  * number, string, bytes, any, list<T>, map<T>, T?, (T, U),
@@ -190,12 +327,13 @@ struct tp_host {
 typedef struct tp_export {
   const char *name;  /* terminated */
   const char *type;  /* terminated */
-  uint32_t symbol;   /* TP_FUNC or TP_VAR */
-  uint32_t reserved; /* 0 */
+  uint32_t symbol;   /* TP_SYMBOL_FUNC, TP_SYMBOL_VAR, TP_SYMBOL_STATE */
+  uint32_t flags;    /* TP_LEAF or 0 */
   void *data;        /* handed to the entries as call->data */
-  tp_function call;  /* TP_FUNC: the function; TP_VAR: NULL */
-  tp_function get;   /* TP_VAR: writes the value to the result; TP_FUNC: NULL */
-  tp_function set;   /* TP_VAR: takes the value as its one argument; TP_FUNC: NULL */
+  tp_function call;  /* of a function: the function; else NULL */
+  tp_function get;   /* of a variable: writes the value to the result; else NULL */
+  tp_function set;   /* of a variable: takes the value as its one argument; else NULL */
+  tp_direct direct;  /* of a function: its direct entry, or NULL (since 1.1) */
 } tp_export;
 
 /* What the exported symbol `twinplug_plugin` is. The first eight bytes never
@@ -211,11 +349,20 @@ typedef struct tp_plugin {
   uint32_t export_count;
   uint32_t export_size; /* sizeof(tp_export) */
   tp_function init;     /* runs once, after loading; may be NULL */
+  /* Hooks, each may be NULL (since 1.1). The host calls them one at a time. */
+  tp_function on_load;    /* takes the configuration, a map */
+  tp_function on_save;    /* its result is kept over a reload */
+  tp_function on_restore; /* takes what on_save gave, and the version that gave it, text */
+  tp_function on_pause;   /* no calls until on_resume, or the end */
+  tp_function on_resume;
+  tp_function on_unload;
 } tp_plugin;
 
 /* The section .twinplug starts with this; `length` bytes of JSON follow:
- * {"name": "...", "version": "...", "exports": [{"name", "symbol", "type"}]},
- * `exports` optional. Read from the file, before any of its code runs. */
+ * {"name": "...", "version": "...", "exports": [{"name", "symbol", "type"}],
+ * "unload": true}, where `symbol` is "func", "var" or "state"; `exports` and `unload`
+ * (since 1.1: whether the image may be unmapped) are optional, and nothing else is
+ * allowed. Read from the file, before any of its code runs. */
 typedef struct tp_section {
   char magic[8]; /* "twinplug", not terminated */
   uint16_t abi_major;
@@ -240,20 +387,27 @@ typedef struct tp_section {
 #define TP_EXTERN_C extern
 #endif
 
-#define TP_JSON_(NAME, VERSION) "{\"name\":\"" NAME "\",\"version\":\"" VERSION "\"}"
+#define TP_JSON_(NAME, VERSION, MORE) \
+  "{\"name\":\"" NAME "\",\"version\":\"" VERSION "\"" MORE "}"
 
 /* Once, in one source file: TP_PLUGIN("name", "1.0.0", exports, init)
  * NAME and VERSION are string literals, EXPORTS an array of tp_export (its
  * size is taken), INIT a tp_function or NULL. */
-#define TP_PLUGIN(NAME, VERSION, EXPORTS, INIT)                                          \
+#define TP_PLUGIN(NAME, VERSION, EXPORTS, INIT) \
+  TP_PLUGIN_WITH(NAME, VERSION, "", EXPORTS, INIT, NULL, NULL, NULL, NULL, NULL, NULL)
+
+/* With all that a plugin can say. MORE is a literal: further keys of the section, each
+ * with a comma in front, as TP_UNLOAD; then the six hooks in the order of tp_plugin. */
+#define TP_UNLOAD ",\"unload\":true"
+#define TP_PLUGIN_WITH(NAME, VERSION, MORE, EXPORTS, INIT, ...)                          \
   TP_IN_SECTION static const struct {                                                    \
     tp_section head;                                                                     \
-    char json[sizeof(TP_JSON_(NAME, VERSION))];                                          \
+    char json[sizeof(TP_JSON_(NAME, VERSION, MORE))];                                    \
   } twinplug_section_ = {{{'t', 'w', 'i', 'n', 'p', 'l', 'u', 'g'},                      \
                           TP_ABI_MAJOR,                                                  \
                           TP_ABI_MINOR,                                                  \
-                          (uint32_t)(sizeof(TP_JSON_(NAME, VERSION)) - 1)},              \
-                         TP_JSON_(NAME, VERSION)};                                       \
+                          (uint32_t)(sizeof(TP_JSON_(NAME, VERSION, MORE)) - 1)},        \
+                         TP_JSON_(NAME, VERSION, MORE)};                                 \
   TP_EXTERN_C TP_EXPORTED const tp_plugin twinplug_plugin;                               \
   const tp_plugin twinplug_plugin = {(uint32_t)sizeof(tp_plugin),                        \
                                      TP_ABI_MAJOR,                                       \
@@ -264,14 +418,16 @@ typedef struct tp_section {
                                      EXPORTS,                                            \
                                      (uint32_t)(sizeof(EXPORTS) / sizeof((EXPORTS)[0])), \
                                      (uint32_t)sizeof(tp_export),                        \
-                                     INIT}
+                                     INIT,                                               \
+                                     __VA_ARGS__}
 
 /* ----------------------------------------------------------------- helpers */
 /* Inline, over the above alone; whatever they do, a plugin may do by hand. */
 
-#define TP_EXPORT_FUNC(NAME, TYPE, CALL) {NAME, TYPE, TP_FUNC, 0, NULL, CALL, NULL, NULL}
+#define TP_EXPORT_FUNC(NAME, TYPE, CALL) \
+  {NAME, TYPE, TP_SYMBOL_FUNC, 0, NULL, CALL, NULL, NULL, NULL}
 #define TP_EXPORT_VAR(NAME, TYPE, DATA, GET, SET) \
-  {NAME, TYPE, TP_VAR, 0, DATA, NULL, GET, SET}
+  {NAME, TYPE, TP_SYMBOL_VAR, 0, DATA, NULL, GET, SET, NULL}
 
 static inline tp_value tp_null(void) {
   tp_value value;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use twinplug_value::{ConvertError, Data, Sink, Source, Type, from_source, to_sink};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, WaitFault};
 use crate::plugin::{cannot_wait, held};
 use queue::{Outcome, Queue};
 
@@ -24,7 +24,7 @@ use queue::{Outcome, Queue};
 /// ticks.send(7)?;
 /// assert_eq!(ticks.recv()?, 7);
 /// ticks.close();
-/// assert_eq!(ticks.recv().unwrap_err().to_string(), "channel `ticks` is closed");
+/// assert!(ticks.recv().unwrap_err().is_closed());
 /// # Ok::<(), twinplug::Error>(())
 /// ```
 pub struct Channel<T> {
@@ -149,7 +149,7 @@ impl<T> Inner<T> {
     }
 
     fn closed(&self) -> Error {
-        self.error("is closed")
+        self.error("is closed").with_wait(WaitFault::Closed)
     }
 
     fn error(&self, what: &str) -> Error {

@@ -52,6 +52,16 @@ struct Inner {
     traceback: Option<String>,
     payload: Option<Value>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    wait: Option<WaitFault>,
+}
+
+/// Why a channel could not be used, where whoever asked does something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitFault {
+    /// The channel is closed.
+    Closed,
+    /// It would have to wait, where that is not possible.
+    CannotWait,
 }
 
 impl Error {
@@ -65,6 +75,7 @@ impl Error {
             traceback: None,
             payload: None,
             source: None,
+            wait: None,
         }))
     }
 
@@ -102,6 +113,20 @@ impl Error {
     #[must_use]
     pub fn payload(&self) -> Option<&Value> {
         self.0.payload.as_ref()
+    }
+
+    /// Whether a channel was closed: no more messages come.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.wait == Some(WaitFault::Closed)
+    }
+
+    pub(crate) fn wait(&self) -> Option<WaitFault> {
+        self.0.wait
+    }
+
+    pub(crate) fn with_wait(self, fault: WaitFault) -> Self {
+        self.change(|inner| inner.wait = Some(fault))
     }
 
     /// The message alone, without the plugin's name.

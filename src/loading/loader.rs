@@ -70,7 +70,10 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         name: checked.name,
         version: Some(checked.version),
         abi: Some(checked.abi),
-        exports: checked.exports,
+        exports: checked.exports.map(|exports| {
+            let public = exports.into_iter().filter(|declared| !declared.private);
+            public.map(|declared| declared.export).collect()
+        }),
         bytes: checked.bytes,
     })
 }

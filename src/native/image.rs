@@ -36,18 +36,17 @@ impl Image {
         Ok(Image { library: ManuallyDrop::new(library) })
     }
 
-    /// The plugin's table.
-    pub(super) fn table(&self) -> Result<&'static abi::Plugin> {
+    /// Where the plugin's table is.
+    pub(super) fn table(&self) -> Result<*const abi::Plugin> {
         // SAFETY: the type is that of a data symbol: a pointer to it.
         let symbol = unsafe { self.library.get::<*const abi::Plugin>(b"twinplug_plugin\0") };
         let symbol = symbol.map_err(|error| {
             Error::new(ErrorKind::Refused, format!("no symbol `twinplug_plugin`: {error}"))
         })?;
-        // SAFETY: a data symbol of the image, which is never unmapped. That it is a
-        // table is what its author promises by the name; size and version were
-        // checked in the file, the rest is by the reader of the table.
-        unsafe { symbol.as_ref() }
-            .ok_or_else(|| Error::new(ErrorKind::Refused, "its symbol `twinplug_plugin` is null"))
+        match symbol.is_null() {
+            false => Ok(*symbol),
+            true => Err(Error::new(ErrorKind::Refused, "its symbol `twinplug_plugin` is null")),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::image::Image;
 use super::preflight::Checked;
 use super::services::SERVICES;
-use super::table::{self, Entries};
+use super::table::{Entries, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
     Descriptor, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Results, Symbol, Write,
@@ -33,11 +33,13 @@ pub(crate) fn load(
     host: Weak<HostContext>,
 ) -> Result<NativePlugin> {
     let image = Image::map(path, &checked.bytes)?;
-    let table = image.table()?;
-    // SAFETY: the table of the image that was mapped from the checked bytes.
-    let mut exports = unsafe { table::read(table, checked)? };
+    // SAFETY: the image was mapped from the checked bytes, and is never unmapped.
+    let table = unsafe { Table::read(image.table()?)? };
+    // SAFETY: as above; that the table follows the ABI is what its symbol's name
+    // promises.
+    let mut exports = unsafe { table.exports(checked)? };
     let context = Context::new(&checked.name, host);
-    if let Some(init) = table.init {
+    if let Some(init) = table.plugin.init {
         context.start_registering();
         let done = call(context, init, std::ptr::null_mut(), &[], &mut |_| Ok(()));
         let registered = context.end_registering();
@@ -55,6 +57,7 @@ pub(crate) fn load(
             exports.push(entries);
         }
     }
+    exports.retain(|entries| !entries.private);
     let descriptor = Descriptor {
         name: checked.name.clone(),
         version: checked.version.clone(),

@@ -3,6 +3,9 @@
 //!
 //! Works on bytes that were read once; the same bytes are loaded.
 
+use std::collections::HashSet;
+use std::fmt;
+
 use object::{
     Architecture, BinaryFormat, Endianness, ExportTarget, FileKind, NameOrOrdinal, Object,
     ObjectKind, ObjectSection, ObjectSegment,
@@ -27,18 +30,37 @@ pub(crate) struct Checked {
     /// The ABI that the plugin was built for, major and minor.
     pub(crate) abi: (u16, u16),
     /// The exports, where the section lists them.
-    pub(crate) exports: Option<Vec<Export>>,
+    pub(crate) exports: Option<Vec<Declared>>,
+    /// Whether the image may be unmapped.
+    pub(crate) unload: bool,
 }
+
+/// An export that a section lists.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Declared {
+    pub(crate) export: Export,
+    /// Whether it is private: carried by reloads, and not looked up.
+    pub(crate) private: bool,
+}
+
+/// More exports are no plugin's, and would take time to read.
+pub(super) const MAX_EXPORTS: usize = 1 << 16;
+/// A longer descriptor is refused unread.
+const MAX_DESCRIPTOR: usize = 4 << 20;
 
 /// The JSON of the section.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Section {
     name: String,
     version: Version,
     exports: Option<Vec<SectionExport>>,
+    #[serde(default)]
+    unload: bool,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SectionExport {
     name: String,
     symbol: String,
@@ -55,12 +77,12 @@ pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
     let abi = symbol_version(&file)?;
     check_version(abi)?;
     let section = section(&file, abi)?;
-    let exports = match section.exports {
-        Some(exports) => Some(exports.into_iter().map(export).collect::<Result<_>>()?),
-        None => None,
-    };
-    let Section { name, version, .. } = section;
-    Ok(Checked { name, version, abi, exports, bytes })
+    let exports = section.exports.map(declared).transpose()?;
+    let Section { name, version, unload, .. } = section;
+    if name.is_empty() || name.contains('\0') {
+        return Err(refused("broken: its name is empty, or holds a NUL"));
+    }
+    Ok(Checked { name, version, abi, exports, unload, bytes })
 }
 
 /// The file, if it is a shared library for this machine.
@@ -218,22 +240,50 @@ fn section(file: &object::File<'_>, abi: (u16, u16)) -> Result<Section> {
     if (number(8), number(10)) != abi {
         return Err(broken("names another ABI version than its symbol"));
     }
+    if length as usize > MAX_DESCRIPTOR {
+        return Err(broken(&format!(
+            "has a descriptor of {length} bytes, at most {MAX_DESCRIPTOR}"
+        )));
+    }
     let json = json.get(..length as usize).ok_or_else(|| broken("is shorter than it says"))?;
     serde_json::from_slice(json).map_err(|error| broken(&format!("is no descriptor: {error}")))
 }
 
-fn export(export: SectionExport) -> Result<Export> {
+fn declared(exports: Vec<SectionExport>) -> Result<Vec<Declared>> {
+    if exports.len() > MAX_EXPORTS {
+        return Err(refused(format!(
+            "broken: its section lists {} exports, at most {MAX_EXPORTS}",
+            exports.len()
+        )));
+    }
+    let mut names = HashSet::new();
+    for export in &exports {
+        if !names.insert(export.name.as_str()) {
+            return Err(refused(format!("broken: its section lists `{}` twice", export.name)));
+        }
+    }
+    exports.into_iter().map(export).collect()
+}
+
+fn export(export: SectionExport) -> Result<Declared> {
     let SectionExport { name, symbol, ty } = export;
     let parsed = match symbol.as_str() {
         "func" => ty.parse().map(ExportType::Func),
-        "var" => ty.parse().map(ExportType::Var),
+        "var" | "state" => ty.parse().map(ExportType::Var),
         other => {
-            return Err(refused(format!("broken: `{name}` is a `{other}`, and no func or var")));
+            return Err(refused(format!(
+                "broken: its section lists `{name}` as `{other}`, and not as func, var or state"
+            )));
         }
     };
-    match parsed {
-        Ok(ty) => Ok(Export::new(name, ty)),
-        Err(error) => Err(refused(format!("broken: the type of `{name}`: {error}"))),
+    let ty = parsed.map_err(|error| refused(format!("broken: the type of `{name}`: {error}")))?;
+    Ok(Declared { export: Export::new(name, ty), private: symbol == "state" })
+}
+
+impl fmt::Display for Declared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let symbol = if self.private { "state" } else { self.export.symbol() };
+        write!(f, "`{}` as {symbol} `{}`", self.export.name, self.export.ty)
     }
 }
 

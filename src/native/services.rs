@@ -16,7 +16,7 @@ use super::arena::Arena;
 use super::context::Context;
 use super::table;
 use crate::channel::{AnyChannel, Message};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, WaitFault};
 use crate::plugin::panic_text;
 
 /// The services of this host. One table serves all plugins; whom it serves is in
@@ -36,7 +36,14 @@ pub(super) static SERVICES: abi::Host = abi::Host {
     channel_send,
     channel_recv,
     channel_release,
+    arena_mark,
+    arena_rewind,
+    service,
 };
+
+/// The service of that name.
+static LOG: abi::Log =
+    abi::Log { size: size_of::<abi::Log>() as u32, reserved: 0, write: log_write };
 
 /// What `tp_channel` is.
 struct Attached {
@@ -69,6 +76,54 @@ unsafe extern "C" fn arena_free(arena: *mut abi::Arena) {
     if !arena.is_null() {
         // SAFETY: as `arena_reset`, and it passes it for the last time.
         drop(unsafe { Box::from_raw(arena.cast::<Arena>()) });
+    }
+}
+
+unsafe extern "C" fn arena_mark(arena: *mut abi::Arena, mark: *mut abi::Mark) {
+    // SAFETY: the plugin passes an arena that it may use, and a place for a mark.
+    if let (Some(arena), Some(mark)) = unsafe { (arena.cast::<Arena>().as_ref(), mark.as_mut()) } {
+        *mark = arena.mark();
+    }
+}
+
+unsafe extern "C" fn arena_rewind(arena: *mut abi::Arena, mark: *const abi::Mark) {
+    // SAFETY: as above; the plugin keeps nothing that was allocated since the mark.
+    if let (Some(arena), Some(mark)) = unsafe { (arena.cast::<Arena>().as_mut(), mark.as_ref()) } {
+        arena.rewind(*mark);
+    }
+}
+
+unsafe extern "C" fn service(_: *mut abi::Context, id: u32) -> *const c_void {
+    match id {
+        abi::SERVICE_LOG => (&raw const LOG).cast(),
+        _ => ptr::null(),
+    }
+}
+
+unsafe extern "C" fn log_write(
+    context: *mut abi::Context,
+    level: u32,
+    text: *const c_char,
+    length: usize,
+) -> Status {
+    let mut ignored = abi::Value::NULL;
+    // SAFETY: as `print`.
+    unsafe {
+        answer(ptr::null_mut(), &raw mut ignored, |_| {
+            let context = context_of(context)?;
+            context.host()?;
+            let text = String::from_utf8_lossy(bytes(text, length)?);
+            let plugin = context.plugin.as_str();
+            match level {
+                abi::LOG_ERROR => tracing::error!(plugin, "{text}"),
+                abi::LOG_WARN => tracing::warn!(plugin, "{text}"),
+                abi::LOG_INFO => tracing::info!(plugin, "{text}"),
+                abi::LOG_DEBUG => tracing::debug!(plugin, "{text}"),
+                abi::LOG_TRACE => tracing::trace!(plugin, "{text}"),
+                _ => return Err(Failure::new(abi::TYPE, "no such level")),
+            }
+            Ok(())
+        })
     }
 }
 
@@ -251,12 +306,13 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let status = match error.kind() {
-            ErrorKind::NotFound => abi::NOT_FOUND,
-            ErrorKind::Type => abi::TYPE,
-            ErrorKind::Stale => abi::RETIRED,
-            ErrorKind::Channel if error.message().ends_with("is closed") => abi::CLOSED,
-            _ => abi::ERROR,
+        let status = match (error.wait(), error.kind()) {
+            (Some(WaitFault::Closed), _) => abi::CLOSED,
+            (Some(WaitFault::CannotWait), _) => abi::CANNOT_WAIT,
+            (None, ErrorKind::NotFound) => abi::NOT_FOUND,
+            (None, ErrorKind::Type) => abi::TYPE,
+            (None, ErrorKind::Stale) => abi::RETIRED,
+            (None, _) => abi::ERROR,
         };
         Failure { status, text: error.to_string() }
     }

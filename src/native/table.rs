@@ -1,11 +1,14 @@
 //! The table that a plugin exports, read and compared with its section.
 
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, c_char, c_void};
+use std::mem::{MaybeUninit, offset_of};
+use std::ptr;
 
 use twinplug_abi as abi;
 use twinplug_value::ExportType;
 
-use super::preflight::{Checked, check_version};
+use super::preflight::{Checked, Declared, MAX_EXPORTS, check_version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::Export;
 
@@ -13,6 +16,8 @@ use crate::plugin::Export;
 #[derive(Clone)]
 pub(super) struct Entries {
     pub(super) export: Export,
+    /// Whether it is private: carried by reloads, and not looked up.
+    pub(super) private: bool,
     pub(super) data: *mut c_void,
     /// Of a function.
     pub(super) call: Option<abi::Function>,
@@ -27,46 +32,99 @@ unsafe impl Send for Entries {}
 // SAFETY: as above, from several threads at once.
 unsafe impl Sync for Entries {}
 
-/// Reads the exports of a table, and refuses one that contradicts its section.
+/// The sizes of what ABI 1.0 had; later minor versions only append.
+const FIRST_PLUGIN: usize = offset_of!(abi::Plugin, on_load);
+const FIRST_EXPORT: usize = offset_of!(abi::Export, direct);
+
+/// A plugin's table, as the plugin's minor version has it: what that one does not
+/// know is not there.
+pub(super) struct Table {
+    pub(super) plugin: abi::Plugin,
+}
+
+impl Table {
+    /// Copies a table.
+    ///
+    /// # Safety
+    /// `table` is the symbol `twinplug_plugin` of an image that was preflighted: it is
+    /// readable for as many bytes as its first field says.
+    pub(super) unsafe fn read(table: *const abi::Plugin) -> Result<Table> {
+        // SAFETY: the first eight bytes are the same in every version.
+        let (size, version) =
+            unsafe { ((*table).size as usize, ((*table).abi_major, (*table).abi_minor)) };
+        check_version(version)?;
+        if size < FIRST_PLUGIN {
+            return Err(broken("is shorter than its ABI version says"));
+        }
+        // SAFETY: readable for `size` bytes by the caller's promise.
+        let plugin = unsafe { copy(table, size) };
+        let (step, exports) = (plugin.export_size as usize, plugin.exports);
+        if plugin.export_count as usize > MAX_EXPORTS {
+            return Err(broken(&format!(
+                "has {} exports, at most {MAX_EXPORTS}",
+                plugin.export_count
+            )));
+        }
+        if plugin.export_count > 0 {
+            if step < FIRST_EXPORT {
+                return Err(broken("has exports that are shorter than its ABI version says"));
+            }
+            if exports.is_null() {
+                return Err(broken("has exports, and a null pointer to them"));
+            }
+            if !step.is_multiple_of(align_of::<abi::Export>()) || !exports.is_aligned() {
+                return Err(broken("has exports that are not aligned"));
+            }
+        }
+        Ok(Table { plugin })
+    }
+
+    /// Reads the exports, and refuses a table that contradicts its section.
+    ///
+    /// # Safety
+    /// The table follows the ABI: what it points to is static.
+    pub(super) unsafe fn exports(&self, checked: &Checked) -> Result<Vec<Entries>> {
+        let table = &self.plugin;
+        // SAFETY: the ABI says that name and version are terminated.
+        let (name, version) = unsafe { (text(table.name)?, text(table.version)?) };
+        if name != checked.name || version != checked.version.to_string() {
+            return Err(contradiction(
+                &format!("`{name}` {version}"),
+                &format!("`{}` {}", checked.name, checked.version),
+            ));
+        }
+        let step = table.export_size as usize;
+        let mut exports: Vec<Entries> = Vec::new();
+        let mut names = HashSet::new();
+        for index in 0..table.export_count as usize {
+            // SAFETY: the ABI says that there are `export_count` exports, `export_size`
+            // bytes apart and as long; alignment and null were checked.
+            let export = unsafe { copy(table.exports.byte_add(index * step), step) };
+            // SAFETY: an export of the table.
+            let entries = unsafe { entries(&export)? };
+            if !names.insert(entries.export.name.clone()) {
+                return Err(broken(&format!("exports `{}` twice", entries.export.name)));
+            }
+            exports.push(entries);
+        }
+        compare(&exports, checked)?;
+        Ok(exports)
+    }
+}
+
+/// A struct of a plugin's that may be shorter than ours; the rest is zero, which is
+/// `None` for entries.
 ///
 /// # Safety
-/// `table` is the symbol `twinplug_plugin` of an image whose file is `checked`, and
-/// follows the ABI: what it points to is static.
-pub(super) unsafe fn read(table: &'static abi::Plugin, checked: &Checked) -> Result<Vec<Entries>> {
-    check_version((table.abi_major, table.abi_minor))?;
-    let sizes = (table.size as usize, table.export_size as usize);
-    if sizes.0 < size_of::<abi::Plugin>() || sizes.1 < size_of::<abi::Export>() {
-        return Err(broken("is shorter than its ABI version says"));
-    }
-    let aligned = sizes.1.is_multiple_of(align_of::<abi::Export>()) && table.exports.is_aligned();
-    if !aligned {
-        return Err(broken("has exports that are not aligned"));
-    }
-    // SAFETY: the ABI says that name and version are terminated.
-    let (name, version) = unsafe { (text(table.name)?, text(table.version)?) };
-    if name != checked.name || version != checked.version.to_string() {
-        return Err(contradiction(
-            &format!("`{name}` {version}"),
-            &format!("`{}` {}", checked.name, checked.version),
-        ));
-    }
-    let mut exports: Vec<Entries> = Vec::new();
-    for index in 0..table.export_count as usize {
-        if table.exports.is_null() {
-            return Err(broken("has exports, and a null pointer to them"));
-        }
-        // SAFETY: the ABI says that there are `export_count` exports, `export_size`
-        // bytes apart, which is at least as long as ours; they are static.
-        let export = unsafe { &*table.exports.byte_add(index * sizes.1) };
-        // SAFETY: an export of the table.
-        let entries = unsafe { entries(export)? };
-        if exports.iter().any(|other| other.export.name == entries.export.name) {
-            return Err(broken(&format!("exports `{}` twice", entries.export.name)));
-        }
-        exports.push(entries);
-    }
-    compare(&exports, checked)?;
-    Ok(exports)
+/// `from` is aligned and readable for `size` bytes; `T` is an ABI struct, for which
+/// all bits zero is valid.
+unsafe fn copy<T>(from: *const T, size: usize) -> T {
+    let mut whole = MaybeUninit::<T>::zeroed();
+    let size = size.min(size_of::<T>());
+    // SAFETY: readable by the caller's promise, and no more than `whole` has room for.
+    unsafe { ptr::copy_nonoverlapping(from.cast::<u8>(), whole.as_mut_ptr().cast(), size) };
+    // SAFETY: zero, or what the plugin has there, which is a `T` by the ABI.
+    unsafe { whole.assume_init() }
 }
 
 /// Reads one export.
@@ -80,8 +138,8 @@ pub(super) unsafe fn entries(export: &abi::Export) -> Result<Entries> {
         return Err(broken("exports something without a name"));
     }
     let parsed = match export.symbol {
-        abi::FUNC => ty.parse().map(ExportType::Func),
-        abi::VAR => ty.parse().map(ExportType::Var),
+        abi::SYMBOL_FUNC => ty.parse().map(ExportType::Func),
+        abi::SYMBOL_VAR | abi::SYMBOL_STATE => ty.parse().map(ExportType::Var),
         other => return Err(broken(&format!("exports `{name}` as symbol {other}"))),
     };
     let ty = parsed.map_err(|error| broken(&format!("exports `{name}`: {error}")))?;
@@ -93,23 +151,28 @@ pub(super) unsafe fn entries(export: &abi::Export) -> Result<Entries> {
         return Err(broken(&format!("exports `{name}` without its entries")));
     }
     let abi::Export { data, call, get, set, .. } = *export;
-    Ok(Entries { export: Export::new(name, ty), data, call, get, set })
+    let private = export.symbol == abi::SYMBOL_STATE;
+    Ok(Entries { export: Export::new(name, ty), private, data, call, get, set })
 }
 
+/// What the section lists is what the table has; where it lists nothing, the table
+/// stands alone.
 fn compare(exports: &[Entries], checked: &Checked) -> Result<()> {
     let Some(listed) = &checked.exports else { return Ok(()) };
-    let show =
-        |export: &Export| format!("`{}` as {} `{}`", export.name, export.symbol(), export.ty);
-    for export in listed {
-        let found = exports.iter().find(|other| other.export.name == export.name);
-        match found {
-            Some(found) if found.export == *export => {}
-            Some(found) => return Err(contradiction(&show(&found.export), &show(export))),
-            None => return Err(contradiction("nothing", &show(export))),
+    let mut rest: HashMap<&str, &Declared> =
+        listed.iter().map(|declared| (declared.export.name.as_str(), declared)).collect();
+    for entries in exports {
+        let found = Declared { export: entries.export.clone(), private: entries.private };
+        match rest.remove(found.export.name.as_str()) {
+            Some(declared) if *declared == found => {}
+            Some(declared) => {
+                return Err(contradiction(&found.to_string(), &declared.to_string()));
+            }
+            None => return Err(contradiction(&found.to_string(), "nothing")),
         }
     }
-    match exports.iter().find(|found| !listed.contains(&found.export)) {
-        Some(found) => Err(contradiction(&show(&found.export), "nothing")),
+    match rest.into_values().next() {
+        Some(declared) => Err(contradiction("nothing", &declared.to_string())),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, WaitFault};
 
 /// Calls into Lua plugins that may be nested on one thread: Lua → host → Lua. Each
 /// takes some 10 KiB of stack, and a thread has 2 MiB of it unless it was made
@@ -52,10 +52,8 @@ impl Drop for Entered {
 
 /// The error of what would have to wait while a plugin is held.
 pub(crate) fn cannot_wait(what: impl std::fmt::Display) -> Error {
-    Error::new(
-        ErrorKind::Channel,
-        format!(
-            "cannot wait here for {what}: a Lua plugin's call of a host function is running on this thread"
-        ),
-    )
+    let message = format!(
+        "cannot wait here for {what}: a Lua plugin's call of a host function is running on this thread"
+    );
+    Error::new(ErrorKind::Channel, message).with_wait(WaitFault::CannotWait)
 }

@@ -141,16 +141,87 @@ fn another_abi_version_is_refused_with_both_numbers() {
     let plugin = "TP_PLUGIN(\"loud\", \"1.0.0\", exports, NULL);";
     for (major, minor, next) in [
         (2, 0, "update the host, or build the plugin for the host's"),
-        (1, 1, "update the host, or build the plugin for the host's"),
+        (1, 2, "update the host, or build the plugin for the host's"),
         (0, 9, "build the plugin anew"),
     ] {
         let versions = format!(
             "#undef TP_ABI_MAJOR\n#undef TP_ABI_MINOR\n#define TP_ABI_MAJOR {major}\n#define TP_ABI_MINOR {minor}\n"
         );
         let path = shop.compile("other.so", &[LOUD, &versions, plugin].concat(), &["-shared"]);
-        let expected = format!("built for ABI {major}.{minor}, this host has 1.0: {next}");
+        let expected = format!("built for ABI {major}.{minor}, this host has 1.1: {next}");
         shop.check(&path, ErrorKind::Abi, &expected);
     }
+}
+
+/// The probe, built with the header of ABI 1.0: shorter structs, fewer services.
+#[test]
+fn a_plugin_of_an_older_minor_version_works() {
+    let shop = Shop::new();
+    let library = shop.folder.path().join("libold.so");
+    let status = Command::new("cc")
+        .args(["-std=c99", "-fPIC", "-shared", "-I"])
+        .arg(root("tests/fixtures/abi-1.0"))
+        .arg(root("tests/fixtures/probe-c/probe.c"))
+        .arg("-o")
+        .arg(&library)
+        .status();
+    assert!(status.unwrap().success());
+    assert_eq!(Host::inspect(&library).unwrap().abi, Some((1, 0)));
+    let plugin = shop.stage.host.load(&library).unwrap();
+    let new = shop.stage.host.load(&RUST.testplugin).unwrap();
+    assert_eq!(plugin.descriptor().exports.len(), 18);
+    assert_eq!(plugin.call("Add", (2, 3)).unwrap(), twinplug::Value::Int(5));
+    let scale = plugin.func::<(f64, f64), f64>("Scale").unwrap();
+    assert_eq!(scale.call((2.0, 4.0)).unwrap(), 8.0);
+    plugin.call("Send", ("numbers", 7)).unwrap();
+    assert_eq!(plugin.call("Receive", ("numbers",)).unwrap(), twinplug::Value::Int(7));
+    assert!(new.call("Hello", ()).is_ok());
+}
+
+/// Marks in an arena, services by id, statuses: what came with ABI 1.1.
+#[test]
+fn the_services_of_1_1_are_there() {
+    let shop = Shop::new();
+    let text = r#"
+        #include "twinplug.h"
+        static tp_context *context; static const tp_host *host;
+        static tp_status marks(tp_call *call) {
+          tp_mark mark; char *first; char *second; int i;
+          call->host->arena_mark(call->arena, &mark);
+          first = (char *)call->host->alloc(call->arena, 100, 16);
+          for (i = 0; i < 100; i++) call->host->alloc(call->arena, 100000, 1);
+          call->host->arena_rewind(call->arena, &mark);
+          second = (char *)call->host->alloc(call->arena, 100, 16);
+          *call->result = tp_bool(first != NULL && first == second);
+          return TP_OK;
+        }
+        static tp_status logs(tp_call *call) {
+          const tp_log *log = (const tp_log *)call->host->service(call->context, TP_SERVICE_LOG);
+          if (log == NULL || log->size < sizeof(tp_log)) return tp_answer(call, TP_ERROR, "no log");
+          if (call->host->service(call->context, 999) != NULL) return tp_answer(call, TP_ERROR, "999");
+          *call->result = tp_int(log->write(call->context, 9, "x", 1) * 100 +
+                                 log->write(call->context, TP_LOG_INFO, "hello", 5));
+          return TP_OK;
+        }
+        static tp_status late(tp_call *call) {
+          static const tp_export more = TP_EXPORT_FUNC("More", "()", logs);
+          context = call->context; host = call->host;
+          *call->result = tp_int(call->host->register_export(call->context, &more, call->arena, call->result));
+          return TP_OK;
+        }
+        static const tp_export exports[] = {
+          TP_EXPORT_FUNC("Marks", "() -> bool", marks), TP_EXPORT_FUNC("Logs", "() -> int", logs),
+          TP_EXPORT_FUNC("Late", "() -> int", late),
+          {"secret", "int", TP_SYMBOL_STATE, 0, NULL, NULL, logs, logs, NULL}};
+        TP_PLUGIN("modern", "1.0.0", exports, NULL);"#;
+    let path = shop.compile("libmodern.so", text, &["-shared"]);
+    let plugin = shop.stage.host.load(&path).unwrap();
+    assert_eq!(plugin.call("Marks", ()).unwrap(), twinplug::Value::Bool(true));
+    // TP_TYPE for a level that there is not, TP_OK for one that there is.
+    assert_eq!(plugin.call("Logs", ()).unwrap(), twinplug::Value::Int(400));
+    // TP_WRONG_STATE: init is over.
+    assert_eq!(plugin.call("Late", ()).unwrap(), twinplug::Value::Int(7));
+    assert!(plugin.lookup("secret").is_err(), "state is private");
 }
 
 #[test]
@@ -164,7 +235,7 @@ fn a_section_that_is_wrong_is_refused_before_anything_runs() {
               section = {{{{{magic}, 1, 0, {length}}}, {json}}};
             extern TP_EXPORTED const tp_plugin twinplug_plugin;
             const tp_plugin twinplug_plugin =
-              {{sizeof(tp_plugin), 1, 0, &section, "loud", "1.0.0", exports, 1, sizeof(tp_export), NULL}};"#
+              {{sizeof(tp_plugin), 1, 0, &section, "loud", "1.0.0", exports, 1, sizeof(tp_export), NULL, NULL, NULL, NULL, NULL, NULL, NULL}};"#
         )
     };
     let magic = "{'t','w','i','n','p','l','u','g'}";
@@ -270,7 +341,7 @@ fn inspecting_runs_no_code() {
         (inspection.name.as_str(), inspection.version),
         ("loud", Some(twinplug::Version::new(1, 2, 3)))
     );
-    assert_eq!((inspection.kind, inspection.abi), (PluginKind::Native, Some((1, 0))));
+    assert_eq!((inspection.kind, inspection.abi), (PluginKind::Native, Some((1, 1))));
     assert_eq!(inspection.exports, None);
     let exports = Host::inspect(&RUST.testplugin).unwrap().exports.unwrap();
     let names: Vec<_> = exports.iter().map(|export| export.name.as_str()).collect();

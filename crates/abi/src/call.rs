@@ -1,6 +1,6 @@
 //! One call of the host into a plugin.
 
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 use std::marker::{PhantomData, PhantomPinned};
 
 use crate::{Host, Status, Value};
@@ -10,6 +10,16 @@ use crate::{Host, Status, Value};
 pub struct Arena {
     _opaque: [u8; 0],
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+/// A place in an [`Arena`] (since 1.1); its content is the host's affair.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Mark {
+    /// Which chunk.
+    pub chunk: usize,
+    /// How much of it.
+    pub used: usize,
 }
 
 /// A plugin's place at its host; opaque.
@@ -42,3 +52,16 @@ pub struct Call {
 
 /// The type of every entry of a plugin.
 pub type Function = unsafe extern "C" fn(call: *mut Call) -> Status;
+
+/// Where a direct entry leaves the text of its error (since 1.1).
+#[repr(C)]
+pub struct Fault {
+    /// The text.
+    pub text: *const c_char,
+    /// In bytes.
+    pub length: usize,
+}
+
+/// A direct entry (since 1.1), stored as this type and cast back to the one that
+/// follows from its export's signature before it is called.
+pub type Direct = unsafe extern "C" fn() -> Status;

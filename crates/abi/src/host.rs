@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::marker::{PhantomData, PhantomPinned};
 
-use crate::{Arena, Context, Export, Status, Value};
+use crate::{Arena, Context, Export, Mark, Status, Value};
 
 /// A plugin's end of a channel; opaque.
 #[repr(C)]
@@ -75,4 +75,10 @@ pub struct Host {
     ) -> Status,
     /// Gives the plugin's end back.
     pub channel_release: unsafe extern "C" fn(channel: *mut Channel),
+    /// Remembers how much of an arena is used (since 1.1).
+    pub arena_mark: unsafe extern "C" fn(arena: *mut Arena, mark: *mut Mark),
+    /// Forgets what was allocated since the mark (since 1.1).
+    pub arena_rewind: unsafe extern "C" fn(arena: *mut Arena, mark: *const Mark),
+    /// A table of further services, or null (since 1.1).
+    pub service: unsafe extern "C" fn(context: *mut Context, id: u32) -> *const c_void,
 }

@@ -2,12 +2,18 @@
 
 use std::ffi::{c_char, c_void};
 
-use crate::Function;
+use crate::{Direct, Function};
 
 /// [`Export::symbol`] of a function.
-pub const FUNC: u32 = 1;
+pub const SYMBOL_FUNC: u32 = 1;
 /// [`Export::symbol`] of a variable.
-pub const VAR: u32 = 2;
+pub const SYMBOL_VAR: u32 = 2;
+/// [`Export::symbol`] of a variable that is not exported, and carried by reloads
+/// (since 1.1).
+pub const SYMBOL_STATE: u32 = 3;
+
+/// A flag of [`Export::flags`]: the function calls nothing of the host (since 1.1).
+pub const LEAF: u32 = 1;
 
 /// How the section `.twinplug` starts.
 pub const MAGIC: [u8; 8] = *b"twinplug";
@@ -19,10 +25,10 @@ pub struct Export {
     pub name: *const c_char,
     /// The type, terminated, as the header describes.
     pub kind: *const c_char,
-    /// [`FUNC`] or [`VAR`].
+    /// One of the `SYMBOL_` constants.
     pub symbol: u32,
-    /// 0.
-    pub reserved: u32,
+    /// [`LEAF`] or 0.
+    pub flags: u32,
     /// Handed to the entries as `call.data`.
     pub data: *mut c_void,
     /// The function.
@@ -31,6 +37,8 @@ pub struct Export {
     pub get: Option<Function>,
     /// Takes the variable's value as its one argument.
     pub set: Option<Function>,
+    /// The function's direct entry (since 1.1).
+    pub direct: Option<Direct>,
 }
 
 // SAFETY: an export is never written after it was made; what its pointers lead
@@ -61,6 +69,18 @@ pub struct Plugin {
     pub export_size: u32,
     /// Runs once, after loading.
     pub init: Option<Function>,
+    /// Hook (since 1.1): takes the configuration.
+    pub on_load: Option<Function>,
+    /// Hook (since 1.1): its result is kept over a reload.
+    pub on_save: Option<Function>,
+    /// Hook (since 1.1): takes what `on_save` gave, and the version that gave it.
+    pub on_restore: Option<Function>,
+    /// Hook (since 1.1): no calls until `on_resume`, or the end.
+    pub on_pause: Option<Function>,
+    /// Hook (since 1.1).
+    pub on_resume: Option<Function>,
+    /// Hook (since 1.1).
+    pub on_unload: Option<Function>,
 }
 
 // SAFETY: a static, constant table; see `Export`.

@@ -21,3 +21,5 @@ pub const RETIRED: Status = 6;
 pub const WRONG_STATE: Status = 7;
 /// The arena could not grow.
 pub const NO_MEMORY: Status = 8;
+/// It would have to wait, where that is not possible (since 1.1).
+pub const CANNOT_WAIT: Status = 9;

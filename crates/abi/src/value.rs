@@ -1,5 +1,7 @@
 //! Values: 16 bytes, tag, length, payload.
 
+use crate::{Buffer, Func, Object};
+
 /// Nothing.
 pub const TAG_NULL: u32 = 0;
 /// `payload.boolean`.
@@ -16,6 +18,12 @@ pub const TAG_STR: u32 = 5;
 pub const TAG_LIST: u32 = 6;
 /// `payload.map`, `length` pairs.
 pub const TAG_MAP: u32 = 7;
+/// `payload.func` (since 1.1).
+pub const TAG_FUNC: u32 = 8;
+/// `payload.object` (since 1.1).
+pub const TAG_OBJECT: u32 = 9;
+/// `payload.buffer` (since 1.1).
+pub const TAG_BUFFER: u32 = 10;
 
 /// Any value that crosses the border. All bits zero is null.
 #[repr(C)]
@@ -47,6 +55,12 @@ pub union Payload {
     pub list: *const Value,
     /// Pairs.
     pub map: *const Pair,
+    /// A function.
+    pub func: *mut Func,
+    /// An object.
+    pub object: *mut Object,
+    /// A buffer.
+    pub buffer: *mut Buffer,
 }
 
 /// One entry of a map; the key is text or an integer.

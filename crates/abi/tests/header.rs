@@ -71,15 +71,38 @@ fn assertions() -> Assertions {
             print = "print", register_export = "register_export", call = "call",
             channel_open = "channel_open", channel_send = "channel_send",
             channel_recv = "channel_recv", channel_release = "channel_release",
+            arena_mark = "arena_mark", arena_rewind = "arena_rewind", service = "service",
+        }
+        Mark = "tp_mark" { chunk = "chunk", used = "used" }
+        Fault = "tp_fault" { text = "text", length = "length" }
+        Log = "tp_log" { size = "size", reserved = "reserved", write = "write" }
+        Func = "tp_func" { kind = "type" }
+        FuncType = "tp_func_type" {
+            size = "size", reserved = "reserved", retain = "retain", release = "release",
+            call = "call",
+        }
+        Object = "tp_object" { kind = "type" }
+        ObjectType = "tp_object_type" {
+            size = "size", reserved = "reserved", name = "name", methods = "methods",
+            retain = "retain", release = "release", call = "call",
+        }
+        Buffer = "tp_buffer" {
+            kind = "type", data = "data", length = "length", element = "element",
+            reserved = "reserved",
+        }
+        BufferType = "tp_buffer_type" {
+            size = "size", reserved = "reserved", retain = "retain", release = "release",
         }
         Export = "tp_export" {
-            name = "name", kind = "type", symbol = "symbol", reserved = "reserved", data = "data",
-            call = "call", get = "get", set = "set",
+            name = "name", kind = "type", symbol = "symbol", flags = "flags", data = "data",
+            call = "call", get = "get", set = "set", direct = "direct",
         }
         Plugin = "tp_plugin" {
             size = "size", abi_major = "abi_major", abi_minor = "abi_minor", section = "section",
             name = "name", version = "version", exports = "exports",
             export_count = "export_count", export_size = "export_size", init = "init",
+            on_load = "on_load", on_save = "on_save", on_restore = "on_restore",
+            on_pause = "on_pause", on_resume = "on_resume", on_unload = "on_unload",
         }
         SectionHead = "tp_section" {
             magic = "magic", abi_major = "abi_major", abi_minor = "abi_minor", length = "length",
@@ -91,7 +114,13 @@ fn assertions() -> Assertions {
         RETIRED = "TP_RETIRED", WRONG_STATE = "TP_WRONG_STATE", NO_MEMORY = "TP_NO_MEMORY",
         TAG_NULL = "TP_NULL", TAG_BOOL = "TP_BOOL", TAG_INT = "TP_INT", TAG_FLOAT = "TP_FLOAT",
         TAG_BYTES = "TP_BYTES", TAG_STR = "TP_STR", TAG_LIST = "TP_LIST", TAG_MAP = "TP_MAP",
-        FUNC = "TP_FUNC", VAR = "TP_VAR",
+        TAG_FUNC = "TP_FUNC", TAG_OBJECT = "TP_OBJECT", TAG_BUFFER = "TP_BUFFER",
+        SYMBOL_FUNC = "TP_SYMBOL_FUNC", SYMBOL_VAR = "TP_SYMBOL_VAR",
+        SYMBOL_STATE = "TP_SYMBOL_STATE", LEAF = "TP_LEAF", CANNOT_WAIT = "TP_CANNOT_WAIT",
+        ELEMENT_F64 = "TP_F64", ELEMENT_F32 = "TP_F32", ELEMENT_I64 = "TP_I64",
+        ELEMENT_I32 = "TP_I32", ELEMENT_U8 = "TP_U8", SERVICE_LOG = "TP_SERVICE_LOG",
+        LOG_ERROR = "TP_LOG_ERROR", LOG_WARN = "TP_LOG_WARN", LOG_INFO = "TP_LOG_INFO",
+        LOG_DEBUG = "TP_LOG_DEBUG", LOG_TRACE = "TP_LOG_TRACE",
     }
     out
 }

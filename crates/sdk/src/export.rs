@@ -137,11 +137,12 @@ impl Unnamed {
             name: std::ptr::null(),
             kind: std::ptr::null(),
             symbol,
-            reserved: 0,
+            flags: 0,
             data,
             call: None,
             get: None,
             set: None,
+            direct: None,
         })
     }
 }
@@ -149,7 +150,7 @@ impl Unnamed {
 /// The export of a variable.
 #[must_use]
 pub const fn var<T: Data + Clone + Send>(var: &'static Var<T>) -> Unnamed {
-    let mut export = Unnamed::new(abi::VAR, (&raw const *var).cast_mut().cast());
+    let mut export = Unnamed::new(abi::SYMBOL_VAR, (&raw const *var).cast_mut().cast());
     export.0.get = Some(entry::get::<T>);
     export.0.set = Some(entry::set::<T>);
     export
@@ -158,7 +159,7 @@ pub const fn var<T: Data + Clone + Send>(var: &'static Var<T>) -> Unnamed {
 /// The export of a function.
 #[must_use]
 pub const fn func<F: Func>() -> Unnamed {
-    let mut export = Unnamed::new(abi::FUNC, std::ptr::null_mut());
+    let mut export = Unnamed::new(abi::SYMBOL_FUNC, std::ptr::null_mut());
     export.0.call = Some(entry::func::<F>);
     export
 }
@@ -168,7 +169,7 @@ pub const fn func<F: Func>() -> Unnamed {
 #[must_use]
 pub fn closure<P: Params, F: Callable<P>>(function: F) -> Unnamed {
     let data: *mut F = Box::into_raw(Box::new(function));
-    let mut export = Unnamed::new(abi::FUNC, data.cast());
+    let mut export = Unnamed::new(abi::SYMBOL_FUNC, data.cast());
     export.0.call = Some(entry::closure::<P, F>);
     export
 }
@@ -213,6 +214,12 @@ pub const fn plugin<const N: usize, const S: usize>(
         export_count: N as u32,
         export_size: size_of::<Export>() as u32,
         init: Some(init),
+        on_load: None,
+        on_save: None,
+        on_restore: None,
+        on_pause: None,
+        on_resume: None,
+        on_unload: None,
     }
 }
 

@@ -109,6 +109,9 @@ impl Source for RawSource<'_> {
             abi::TAG_STR => Kind::Other("string that is not UTF-8"),
             abi::TAG_LIST => Kind::List,
             abi::TAG_MAP => Kind::Map,
+            abi::TAG_FUNC => Kind::Other("function"),
+            abi::TAG_OBJECT => Kind::Other("object"),
+            abi::TAG_BUFFER => Kind::Other("buffer"),
             _ => Kind::Other("value of an unknown tag"),
         }
     }
