@@ -11,8 +11,12 @@ use twinplug_value::{Callable, Data, Params};
 use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::{PluginRef, Registry};
-use crate::loading::{self, Inspection};
+use crate::loading::{self, Inspection, Loader};
 use crate::plugin::{BUILT_INS, HostContext, HostFunction, Output};
+
+/// How many images of native plugins that are gone a host keeps unless told otherwise:
+/// more than a day of edits, and an end to a loop.
+const KEPT_IMAGES: usize = 1024;
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
 ///
@@ -28,6 +32,7 @@ pub struct HostBuilder {
     functions: BTreeMap<String, HostFunction>,
     channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     output: Option<Box<Output>>,
+    kept_images: Option<usize>,
     /// The first thing that was wrong; `build` reports it.
     error: Option<Error>,
 }
@@ -104,6 +109,14 @@ impl Host {
         })
     }
 
+    /// The images of native plugins that this host has mapped: those that serve, and
+    /// those that are kept, with the reason.
+    #[cfg(feature = "native")]
+    #[must_use]
+    pub fn images(&self) -> Vec<crate::loading::ImageReport> {
+        self.registry.loader.images.reports()
+    }
+
     /// Writes out what native plugins have printed with C's `printf` instead of
     /// through the host, so that it does not come after what the program prints
     /// next.
@@ -173,6 +186,15 @@ impl HostBuilder {
         self
     }
 
+    /// Sets how many images of native plugins that are gone may stay mapped, as those
+    /// of plugins that do not say `unload` do; the next load is refused then. 1024
+    /// unless set.
+    #[must_use]
+    pub fn kept_images(mut self, most: usize) -> Self {
+        self.kept_images = Some(most);
+        self
+    }
+
     /// Makes the host.
     ///
     /// # Errors
@@ -181,10 +203,11 @@ impl HostBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let HostBuilder { functions, channels, output, .. } = self;
+        let HostBuilder { functions, channels, output, kept_images, .. } = self;
         let output = output.unwrap_or_else(|| Box::new(to_standard_output));
         let context = Arc::new(HostContext { functions, channels, output });
-        Ok(Host { registry: Registry::default(), context })
+        let loader = Loader::new(kept_images.unwrap_or(KEPT_IMAGES));
+        Ok(Host { registry: Registry::new(loader), context })
     }
 
     /// A function's name is a path of plain names, no part of which is a function

@@ -80,6 +80,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use host::{Host, HostBuilder};
 pub use lifecycle::PluginRef;
 pub use loading::Inspection;
+#[cfg(feature = "native")]
+pub use loading::{ImageReport, ImageState};
 pub use plugin::{Descriptor, Dynamic, Export, Func, Plugin, PluginKind, Symbol, Var};
 pub use semver::Version;
 pub use serde;

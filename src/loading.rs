@@ -7,6 +7,8 @@ mod inspection;
 mod loader;
 mod search;
 
+#[cfg(feature = "native")]
+pub use crate::native::{ImageReport, ImageState};
 pub use inspection::Inspection;
-pub(crate) use loader::{inspect, load};
+pub(crate) use loader::{Loader, inspect};
 pub(crate) use search::{Located, locate};

@@ -15,6 +15,8 @@ mod services;
 mod stdio;
 mod table;
 
+pub(crate) use image::Images;
+pub use image::{ImageReport, ImageState};
 pub(crate) use loader::load;
 pub(crate) use preflight::check;
 pub(crate) use stdio::flush;

@@ -7,12 +7,12 @@ use parking_lot::{Mutex, ReentrantMutex};
 
 use super::PluginRef;
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::loading::{self, Located};
+use crate::loading::{Loader, Located};
 use crate::plugin::{HostContext, cannot_wait, held};
 
 /// The loaded plugins, in load order.
-#[derive(Default)]
 pub(crate) struct Registry {
+    pub(crate) loader: Loader,
     entries: Mutex<Vec<Entry>>,
     /// Held while a plugin is loaded, so that the same one is not loaded twice.
     /// Re-entrant: a body or an init may call a host function that loads another.
@@ -25,6 +25,10 @@ struct Entry {
 }
 
 impl Registry {
+    pub(crate) fn new(loader: Loader) -> Self {
+        Registry { loader, entries: Mutex::default(), loading: ReentrantMutex::default() }
+    }
+
     /// Loads a located file, or gives the plugin that was loaded from it.
     pub(crate) fn load(&self, located: Located, host: Weak<HostContext>) -> Result<PluginRef> {
         let _loading = match held() {
@@ -37,7 +41,7 @@ impl Registry {
         if let Some(plugin) = self.at(&located.canonical) {
             return Ok(plugin);
         }
-        let loaded = loading::load(&located, host)?;
+        let loaded = self.loader.load(&located, host)?;
         let plugin = PluginRef::new(located.path, Arc::clone(&loaded));
         let mut entries = self.entries.lock();
         let same = entries.iter().find(|entry| {

@@ -23,6 +23,9 @@ pub struct Inspection {
     /// The exports, where they stand in the file: a script's are known only once
     /// it has run.
     pub exports: Option<Vec<Export>>,
+    /// What makes a native plugin behave otherwise than a plugin should, a line each:
+    /// static thread-local storage, unique symbols, a Go runtime, ..
+    pub hazards: Vec<String>,
     /// The file's bytes, as they were checked.
     pub bytes: Vec<u8>,
 }

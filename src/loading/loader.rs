@@ -8,14 +8,57 @@ use super::{Inspection, Located};
 use crate::error::{Error, Result};
 use crate::plugin::{HostContext, Plugin, PluginKind};
 
-/// Loads a located file.
-pub(crate) fn load(located: &Located, host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
-    let bytes = read(&located.path)?;
-    let loaded: Result<Arc<dyn Plugin>> = match located.kind {
-        PluginKind::Lua => load_lua(located, &bytes, host),
-        PluginKind::Native => load_native(located, bytes, host),
-    };
-    loaded.map_err(|error| cannot_load(&located.path, error))
+/// Loads files, and remembers what of them is mapped.
+pub(crate) struct Loader {
+    #[cfg(feature = "native")]
+    pub(crate) images: crate::native::Images,
+}
+
+impl Loader {
+    /// A loader that keeps at most so many images of native plugins that are gone.
+    pub(crate) fn new(kept_images: usize) -> Self {
+        #[cfg(not(feature = "native"))]
+        let _ = kept_images;
+        Loader {
+            #[cfg(feature = "native")]
+            images: crate::native::Images::new(kept_images),
+        }
+    }
+
+    /// Loads a located file.
+    pub(crate) fn load(
+        &self,
+        located: &Located,
+        host: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
+        let bytes = read(&located.path)?;
+        let loaded: Result<Arc<dyn Plugin>> = match located.kind {
+            PluginKind::Lua => load_lua(located, &bytes, host),
+            PluginKind::Native => self.load_native(located, bytes, host),
+        };
+        loaded.map_err(|error| cannot_load(&located.path, error))
+    }
+
+    #[cfg(feature = "native")]
+    fn load_native(
+        &self,
+        located: &Located,
+        bytes: Vec<u8>,
+        host: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
+        let checked = crate::native::check(bytes)?;
+        Ok(Arc::new(crate::native::load(&located.path, &checked, host, &self.images)?))
+    }
+
+    #[cfg(not(feature = "native"))]
+    fn load_native(
+        &self,
+        _: &Located,
+        _: Vec<u8>,
+        _: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
+        Err(without("native plugins", "native"))
+    }
 }
 
 /// Checks a located file without running any of its code.
@@ -47,18 +90,9 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         version: version.clone(),
         abi: None,
         exports: None,
+        hazards: Vec::new(),
         bytes,
     })
-}
-
-#[cfg(feature = "native")]
-fn load_native(
-    located: &Located,
-    bytes: Vec<u8>,
-    host: Weak<HostContext>,
-) -> Result<Arc<dyn Plugin>> {
-    let checked = crate::native::check(bytes)?;
-    Ok(Arc::new(crate::native::load(&located.path, &checked, host)?))
 }
 
 #[cfg(feature = "native")]
@@ -74,6 +108,7 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
             let public = exports.into_iter().filter(|declared| !declared.private);
             public.map(|declared| declared.export).collect()
         }),
+        hazards: checked.hazards.into_iter().map(str::to_owned).collect(),
         bytes: checked.bytes,
     })
 }
@@ -86,11 +121,6 @@ fn load_lua(_: &Located, _: &[u8], _: Weak<HostContext>) -> Result<Arc<dyn Plugi
 #[cfg(not(feature = "lua54"))]
 fn inspect_lua(_: &Located, _: Vec<u8>) -> Result<Inspection> {
     Err(without("Lua plugins", "lua54"))
-}
-
-#[cfg(not(feature = "native"))]
-fn load_native(_: &Located, _: Vec<u8>, _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
-    Err(without("native plugins", "native"))
 }
 
 #[cfg(not(feature = "native"))]

@@ -10,8 +10,8 @@ use super::table::Entries;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::HostContext;
 
-/// Leaked, one for each load: the ABI promises it as long as the image is mapped,
-/// and images stay mapped.
+/// One for each load. The image holds it for as long as it is mapped, which is what
+/// the ABI promises the plugin.
 pub(super) struct Context {
     pub(super) plugin: String,
     host: Weak<HostContext>,
@@ -21,18 +21,18 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(plugin: &str, host: Weak<HostContext>) -> &'static Context {
-        Box::leak(Box::new(Context {
+    pub(super) fn new(plugin: &str, host: Weak<HostContext>) -> Arc<Context> {
+        Arc::new(Context {
             plugin: plugin.to_owned(),
             host,
             retired: AtomicBool::new(false),
             registering: Mutex::new(None),
-        }))
+        })
     }
 
     /// As plugins hold it.
-    pub(super) fn as_raw(&'static self) -> *mut abi::Context {
-        (&raw const *self).cast_mut().cast()
+    pub(super) fn as_raw(self: &Arc<Self>) -> *mut abi::Context {
+        Arc::as_ptr(self).cast_mut().cast()
     }
 
     /// The host, while there is one and the plugin is not retired.

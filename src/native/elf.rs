@@ -14,19 +14,39 @@ mod relocations;
 mod segments;
 mod symbols;
 
+use super::preflight::Dependencies;
 use dynamic::Dynamic;
 use segments::Segments;
 
 /// A fault, in words that follow "broken: ".
 type Fault = String;
 
-/// Checks a whole 64-bit ELF shared library.
-pub(super) fn check(bytes: &[u8]) -> Result<(), Fault> {
-    let segments = Segments::read(bytes)?;
-    let dynamic = Dynamic::read(&segments)?;
-    dynamic.check(&segments)?;
-    let symbols = symbols::check(&segments, &dynamic)?;
-    relocations::check(&segments, &dynamic, symbols)
+/// What else the tables say.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) dependencies: Dependencies,
+    pub(super) hazards: Vec<&'static str>,
+}
+
+/// Checks a whole 64-bit ELF shared library; what it is instead, or what is wrong.
+pub(super) fn check(bytes: &[u8]) -> Result<Facts, String> {
+    let broken = |fault| format!("broken: {fault}");
+    let segments = Segments::read(bytes).map_err(broken)?;
+    let dynamic = Dynamic::read(&segments).map_err(broken)?;
+    if dynamic.is_program() {
+        return Err("an executable (PIE), and no shared library".into());
+    }
+    let checked = dynamic.check(&segments).and_then(|()| {
+        let symbols = symbols::check(&segments, &dynamic)?;
+        relocations::check(&segments, &dynamic, symbols.count)?;
+        Ok(symbols)
+    });
+    let symbols = checked.map_err(broken)?;
+    let mut hazards = dynamic.hazards();
+    if symbols.unique {
+        hazards.push("unique symbols: all loads of it share them, and it stays mapped");
+    }
+    Ok(Facts { dependencies: dynamic.dependencies(), hazards })
 }
 
 /// Reads numbers out of bytes, in this machine's order.

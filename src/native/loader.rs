@@ -9,7 +9,7 @@ use twinplug_value::{ConvertError, ExportType, Value, from_source};
 
 use super::arena::Arena;
 use super::context::Context;
-use super::image::Image;
+use super::image::{Image, Images};
 use super::preflight::Checked;
 use super::services::SERVICES;
 use super::table::{Entries, Table};
@@ -23,7 +23,7 @@ use crate::plugin::{
 pub(crate) struct NativePlugin {
     descriptor: Arc<Descriptor>,
     exports: Vec<Entries>,
-    context: &'static Context,
+    image: Arc<Image>,
 }
 
 /// Maps the checked file, reads its table and runs its init.
@@ -31,31 +31,17 @@ pub(crate) fn load(
     path: &Path,
     checked: &Checked,
     host: Weak<HostContext>,
+    images: &Images,
 ) -> Result<NativePlugin> {
-    let image = Image::map(path, &checked.bytes)?;
-    // SAFETY: the image was mapped from the checked bytes, and is never unmapped.
-    let table = unsafe { Table::read(image.table()?)? };
+    let context = Context::new(&checked.name, host);
+    let image = Image::map(path, checked, context, images)?;
+    // SAFETY: the image was mapped from the checked bytes, and lives while `table` does.
+    let table = unsafe { Table::read(image.table())? };
     // SAFETY: as above; that the table follows the ABI is what its symbol's name
     // promises.
     let mut exports = unsafe { table.exports(checked)? };
-    let context = Context::new(&checked.name, host);
     if let Some(init) = table.plugin.init {
-        context.start_registering();
-        let done = call(context, init, std::ptr::null_mut(), &[], &mut |_| Ok(()));
-        let registered = context.end_registering();
-        if let Err(error) = done {
-            context.retire();
-            return Err(error.context("its init failed").with_kind(ErrorKind::Load));
-        }
-        for entries in registered {
-            let name = &entries.export.name;
-            if exports.iter().any(|other| other.export.name == *name) {
-                context.retire();
-                let message = format!("its init registered `{name}`, which is exported already");
-                return Err(Error::new(ErrorKind::Load, message));
-            }
-            exports.push(entries);
-        }
+        exports.extend(registered(&image, init, &exports)?);
     }
     exports.retain(|entries| !entries.private);
     let descriptor = Descriptor {
@@ -64,7 +50,27 @@ pub(crate) fn load(
         kind: PluginKind::Native,
         exports: exports.iter().map(|entries| entries.export.clone()).collect(),
     };
-    Ok(NativePlugin { descriptor: Arc::new(descriptor), exports, context })
+    Ok(NativePlugin { descriptor: Arc::new(descriptor), exports, image: Arc::new(image) })
+}
+
+/// Runs init; what it has registered.
+fn registered(image: &Image, init: abi::Function, exports: &[Entries]) -> Result<Vec<Entries>> {
+    let context = image.context();
+    context.start_registering();
+    let done = call(context, init, std::ptr::null_mut(), &[], &mut |_| Ok(()));
+    let registered = context.end_registering();
+    done.map_err(|error| error.context("its init failed").with_kind(ErrorKind::Load))?;
+    let twice = registered
+        .iter()
+        .map(|entries| &entries.export.name)
+        .find(|name| exports.iter().any(|other| other.export.name == **name));
+    match twice {
+        None => Ok(registered),
+        Some(name) => {
+            let message = format!("its init registered `{name}`, which is exported already");
+            Err(Error::new(ErrorKind::Load, message))
+        }
+    }
 }
 
 impl Plugin for NativePlugin {
@@ -78,7 +84,8 @@ impl Plugin for NativePlugin {
             let known = self.exports.iter().map(|entries| entries.export.name.as_str());
             return Err(Symbol::missing(plugin, name, known));
         };
-        let raw = Arc::new(NativeSymbol { entries: entries.clone(), context: self.context });
+        let raw =
+            Arc::new(NativeSymbol { entries: entries.clone(), image: Arc::clone(&self.image) });
         Ok(match &entries.export.ty {
             ExportType::Func(signature) => Symbol::of_func(plugin, name, signature.clone(), raw),
             ExportType::Var(ty) => Symbol::of_var(plugin, name, ty.clone(), raw),
@@ -88,15 +95,15 @@ impl Plugin for NativePlugin {
 
 impl sealed::Implemented for NativePlugin {
     fn retire(&self) -> Result<()> {
-        self.context.retire();
+        self.image.retire();
         Ok(())
     }
 }
 
-/// A function or a variable; the image that its entries are in stays mapped.
+/// A function or a variable, with the image that its entries are in.
 struct NativeSymbol {
     entries: Entries,
-    context: &'static Context,
+    image: Arc<Image>,
 }
 
 impl NativeSymbol {
@@ -107,7 +114,7 @@ impl NativeSymbol {
         read: Read<'_>,
     ) -> Result<()> {
         match entry {
-            Some(entry) => call(self.context, entry, self.entries.data, args, read),
+            Some(entry) => call(self.image.context(), entry, self.entries.data, args, read),
             None => Err(Error::new(ErrorKind::Symbol, "it has no such entry")),
         }
     }
@@ -140,7 +147,7 @@ impl NativeSymbol {
 impl RawFunc for NativeSymbol {
     // Several results are one list, which is how a tuple is read in any case.
     fn call(&self, args: Write<'_>, _: Results, read: Read<'_>) -> Result<()> {
-        self.context.check()?;
+        self.image.context().check()?;
         let arguments = Arena::default();
         let mut sink = RawSink::new(&arguments);
         args(&mut sink)?;
@@ -151,12 +158,12 @@ impl RawFunc for NativeSymbol {
 
 impl RawVar for NativeSymbol {
     fn get(&self, read: Read<'_>) -> Result<()> {
-        self.context.check()?;
+        self.image.context().check()?;
         self.call(self.entries.get, &[], read)
     }
 
     fn set(&self, write: Write<'_>) -> Result<()> {
-        self.context.check()?;
+        self.image.context().check()?;
         let arguments = Arena::default();
         let mut sink = RawSink::new(&arguments);
         write(&mut sink)?;
@@ -168,7 +175,7 @@ impl RawVar for NativeSymbol {
 /// Calls an entry of a plugin, which writes its result into an arena of its own:
 /// the arguments', which it reads meanwhile, is another one.
 fn call(
-    context: &'static Context,
+    context: &Arc<Context>,
     entry: abi::Function,
     data: *mut std::ffi::c_void,
     args: &[abi::Value],
@@ -188,8 +195,8 @@ fn call(
         host: &raw const SERVICES,
         context: context.as_raw(),
     };
-    // SAFETY: an entry of a loaded image, which is never unmapped, with a call as
-    // the ABI says: all that it points to lives until the entry has returned.
+    // SAFETY: an entry of an image that the caller holds, with a call as the ABI
+    // says: all that it points to lives until the entry has returned.
     let status = unsafe { entry(&raw mut call) };
     // SAFETY: the result is static or lies in `memory`, which outlives the reading,
     // by the plugin's promise.

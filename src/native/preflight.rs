@@ -33,6 +33,16 @@ pub(crate) struct Checked {
     pub(crate) exports: Option<Vec<Declared>>,
     /// Whether the image may be unmapped.
     pub(crate) unload: bool,
+    pub(crate) dependencies: Dependencies,
+    /// What makes the file behave otherwise than a plugin should, a line each.
+    pub(crate) hazards: Vec<&'static str>,
+}
+
+/// The libraries that a file needs, and where it looks for them first.
+#[derive(Debug, Default)]
+pub(crate) struct Dependencies {
+    pub(crate) needed: Vec<String>,
+    pub(crate) run_path: Vec<String>,
 }
 
 /// An export that a section lists.
@@ -73,7 +83,7 @@ struct SectionExport {
 /// # Errors
 /// What the file is instead of a plugin, or what is wrong with it.
 pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
-    let file = shared_library(&bytes)?;
+    let (file, facts) = shared_library(&bytes)?;
     let abi = symbol_version(&file)?;
     check_version(abi)?;
     let section = section(&file, abi)?;
@@ -82,11 +92,15 @@ pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
     if name.is_empty() || name.contains('\0') {
         return Err(refused("broken: its name is empty, or holds a NUL"));
     }
-    Ok(Checked { name, version, abi, exports, unload, bytes })
+    let elf::Facts { dependencies, mut hazards } = facts;
+    if file.section_by_name(".go.buildinfo").is_some() {
+        hazards.push("a Go runtime: it cannot be unloaded, and a process may hold just one");
+    }
+    Ok(Checked { name, version, abi, exports, unload, dependencies, hazards, bytes })
 }
 
 /// The file, if it is a shared library for this machine.
-fn shared_library(bytes: &[u8]) -> Result<object::File<'_>> {
+fn shared_library(bytes: &[u8]) -> Result<(object::File<'_>, elf::Facts)> {
     let Ok(kind) = FileKind::parse(bytes) else {
         return Err(refused(what_else(bytes)));
     };
@@ -111,13 +125,11 @@ fn shared_library(bytes: &[u8]) -> Result<object::File<'_>> {
     }
     check_machine(&file)?;
     check_whole(&file, bytes)?;
-    if let object::File::Elf64(_) = file {
-        elf::check(bytes).map_err(|fault| match fault.starts_with("an executable") {
-            true => refused(fault),
-            false => refused(format!("broken: {fault}")),
-        })?;
-    }
-    Ok(file)
+    let facts = match file {
+        object::File::Elf64(_) => elf::check(bytes).map_err(refused)?,
+        _ => elf::Facts::default(),
+    };
+    Ok((file, facts))
 }
 
 /// What a file is that no linker has made.

@@ -47,7 +47,7 @@ static LOG: abi::Log =
 
 /// What `tp_channel` is.
 struct Attached {
-    context: &'static Context,
+    context: Arc<Context>,
     channel: Arc<dyn AnyChannel>,
     /// What the plugin says that it sends and expects.
     ty: Type,
@@ -207,6 +207,11 @@ unsafe extern "C" fn channel_open(
         answer(arena, result, |_| {
             let context = context_of(context)?;
             let host = context.host()?;
+            // SAFETY: a context of ours is in an `Arc`; this is one more user of it.
+            let context = {
+                Arc::increment_strong_count(context);
+                Arc::from_raw(context)
+            };
             let found = host.channel(text(name, name_length)?)?;
             let ty = match kind.is_null() {
                 true => Type::Any,
@@ -370,9 +375,10 @@ fn null(what: &str) -> Failure {
 }
 
 /// # Safety
-/// `context` is null or what we gave the plugin.
-unsafe fn context_of(context: *mut abi::Context) -> Result<&'static Context, Failure> {
-    // SAFETY: contexts are leaked, so that one of ours is valid for ever.
+/// `context` is null or what we gave the plugin, whose image is mapped while `'a`
+/// lasts: its code is running.
+unsafe fn context_of<'a>(context: *mut abi::Context) -> Result<&'a Context, Failure> {
+    // SAFETY: an image holds its context for as long as it is mapped.
     unsafe { context.cast::<Context>().as_ref() }.ok_or_else(|| null("context"))
 }
 

@@ -9,6 +9,8 @@
 
 mod conformance;
 mod errors;
+#[cfg(feature = "native")]
+mod images;
 #[cfg(feature = "lua54")]
 mod lua;
 #[cfg(feature = "native")]

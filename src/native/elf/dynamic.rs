@@ -1,6 +1,6 @@
 //! The dynamic table: where the loader finds everything else.
 
-use super::{Fault, Reader, Segments, entries};
+use super::{Dependencies, Fault, Reader, Segments, entries};
 
 /// The table's entries that matter here, by tag.
 const STRTAB: u64 = 5;
@@ -33,6 +33,8 @@ const GLOBAL: u64 = 1;
 const INDEX: u64 = 0x7fff;
 
 const DF_TEXTREL: u64 = 4;
+const DF_STATIC_TLS: u64 = 0x10;
+const DF_1_NODELETE: u64 = 8;
 const DF_1_PIE: u64 = 0x0800_0000;
 
 /// What the loader runs or reads and no linker of today writes: auditing, filters,
@@ -101,6 +103,44 @@ impl<'b> Dynamic<'b> {
         self.get(VERSYM)
     }
 
+    /// Whether it is a program that is built as a library is.
+    pub(super) fn is_program(&self) -> bool {
+        self.get(FLAGS_1).unwrap_or(0) & DF_1_PIE != 0
+    }
+
+    /// What the flags say of how it behaves.
+    pub(super) fn hazards(&self) -> Vec<&'static str> {
+        let mut hazards = Vec::new();
+        if self.get(FLAGS).unwrap_or(0) & DF_STATIC_TLS != 0 {
+            hazards
+                .push("static thread-local storage: the process has room for a few such libraries");
+        }
+        if self.get(FLAGS_1).unwrap_or(0) & DF_1_NODELETE != 0 {
+            hazards.push("NODELETE: it stays mapped");
+        }
+        hazards
+    }
+
+    /// The libraries it needs, and where it says they are.
+    pub(super) fn dependencies(&self) -> Dependencies {
+        let texts = |tag: u64| {
+            let named = self.list.iter().filter(move |(found, _)| *found == tag);
+            named.filter_map(|(_, at)| self.string(*at))
+        };
+        // The older RPATH counts where there is no RUNPATH.
+        let paths = texts(RUNPATH).next().or_else(|| texts(RPATH).next());
+        let run_path = paths.map(|paths| paths.split(':').map(str::to_owned).collect());
+        Dependencies {
+            needed: texts(NEEDED).map(str::to_owned).collect(),
+            run_path: run_path.unwrap_or_default(),
+        }
+    }
+
+    fn string(&self, at: u64) -> Option<&'b str> {
+        let text = self.strings.get(usize::try_from(at).ok()?..)?;
+        std::ffi::CStr::from_bytes_until_nul(text).ok()?.to_str().ok()
+    }
+
     pub(super) fn check(&self, segments: &Segments<'b>) -> Result<(), Fault> {
         if let Some((tag, _)) = self.list.iter().find(|(tag, _)| REFUSED.contains(tag)) {
             return Err(format!(
@@ -109,9 +149,6 @@ impl<'b> Dynamic<'b> {
         }
         if self.get(TEXTREL).is_some() || self.get(FLAGS).unwrap_or(0) & DF_TEXTREL != 0 {
             return Err("its code would have to be relocated: build it with -fPIC".into());
-        }
-        if self.get(FLAGS_1).unwrap_or(0) & DF_1_PIE != 0 {
-            return Err("an executable (PIE), and no shared library".into());
         }
         for (tag, value) in &self.list {
             let text = matches!(*tag, NEEDED | SONAME | RPATH | RUNPATH);

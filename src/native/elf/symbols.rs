@@ -12,12 +12,22 @@ const IFUNC: u64 = 10;
 const TLS: u64 = 6;
 const LARGEST_TYPE: u64 = 6;
 
+/// The binding STB_GNU_UNIQUE.
+const UNIQUE: u8 = 10;
+
 /// Section indices that stand for something else than a section.
 const UNDEFINED: u64 = 0;
 const ABSOLUTE: u64 = 0xfff1;
 
-/// Checks all that looking a symbol up may touch; how many symbols there are.
-pub(super) fn check(segments: &Segments<'_>, dynamic: &Dynamic<'_>) -> Result<u64, Fault> {
+/// What the rest has to know of the symbols.
+pub(super) struct Symbols {
+    pub(super) count: u64,
+    /// Whether some are unique in the process.
+    pub(super) unique: bool,
+}
+
+/// Checks all that looking a symbol up may touch.
+pub(super) fn check(segments: &Segments<'_>, dynamic: &Dynamic<'_>) -> Result<Symbols, Fault> {
     let address = dynamic.symbols()?;
     let count = match (dynamic.get(GNU_HASH), dynamic.get(HASH)) {
         (Some(at), None) => gnu_count(segments, at)?,
@@ -31,11 +41,13 @@ pub(super) fn check(segments: &Segments<'_>, dynamic: &Dynamic<'_>) -> Result<u6
     let size = count.checked_mul(ENTRY).ok_or("it has too many symbols")?;
     let table =
         segments.read_at(address, size).ok_or("its symbol table is not in what is loaded")?;
+    let mut unique = false;
     for symbol in entries(table, ENTRY as usize) {
         check_symbol(segments, dynamic, &symbol)?;
+        unique |= symbol.0[4] >> 4 == UNIQUE && symbol.u16(6) != UNDEFINED;
     }
     check_versions(segments, dynamic, count)?;
-    Ok(count)
+    Ok(Symbols { count, unique })
 }
 
 /// Each symbol's version is one of those that the file lists: the loader uses it as
@@ -63,7 +75,7 @@ fn check_symbol(
     if name >= dynamic.strings.len() as u64 {
         return Err("a symbol's name is not in its strings".into());
     }
-    let known = (kind <= LARGEST_TYPE || kind == IFUNC) && matches!(binding, 0..=2 | 10);
+    let known = (kind <= LARGEST_TYPE || kind == IFUNC) && matches!(binding, 0..=2 | UNIQUE);
     if !known {
         return Err(format!("a symbol is of an unknown type, {info:#x}"));
     }

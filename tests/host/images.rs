@@ -1,0 +1,339 @@
+//! Images: what is mapped, what is really new, what stays and why.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use tempfile::TempDir;
+use twinplug::{ErrorKind, Host, ImageState, Value};
+
+use crate::twins::{C, RUST, Stage, message, root};
+
+/// A folder of libraries that count how often they were called.
+struct Shelf {
+    folder: TempDir,
+}
+
+impl Shelf {
+    fn new() -> Self {
+        Shelf { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A plugin whose `Count` counts its calls; `more` are further keys of its section.
+    fn counter(&self, file: &str, name: &str, more: &str, flags: &[&str]) -> PathBuf {
+        let text = format!(
+            "#include \"twinplug.h\"\n\
+             int shared_name = 0;\n\
+             const char *strdup(const char *text) {{ return text; }}\n\
+             static tp_status count(tp_call *call) {{ *call->result = tp_int(++shared_name); return TP_OK; }}\n\
+             static const tp_export exports[] = {{TP_EXPORT_FUNC(\"Count\", \"() -> int\", count)}};\n\
+             TP_PLUGIN_WITH(\"{name}\", \"1.0.0\", {more}, exports, NULL, NULL, NULL, NULL, NULL, NULL, NULL);"
+        );
+        let library = self.path(file);
+        let source = self.path("source.c");
+        std::fs::write(&source, text).unwrap();
+        compile(&source, &library, flags);
+        library
+    }
+}
+
+fn compile(source: &Path, library: &Path, flags: &[&str]) {
+    let status = Command::new("cc")
+        .args(["-std=c99", "-O1", "-fPIC", "-shared", "-fno-builtin", "-I"])
+        .arg(root("include"))
+        .arg(source)
+        .args(flags)
+        .arg("-o")
+        .arg(library)
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+fn count(host: &Host, path: &Path) -> i64 {
+    host.load(path).unwrap().func::<(), i64>("Count").unwrap().call(()).unwrap()
+}
+
+fn states(host: &Host) -> Vec<ImageState> {
+    host.images().into_iter().map(|image| image.state).collect()
+}
+
+fn kept(why: &str) -> ImageState {
+    ImageState::Kept(why.to_owned())
+}
+
+#[test]
+fn an_image_is_kept_unless_its_plugin_says_otherwise() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let path = shelf.counter("libkept.so", "kept", "\"\"", &[]);
+    let plugin = stage.host.load(&path).unwrap();
+    assert_eq!(states(&stage.host), [ImageState::Serving]);
+    stage.host.unload(plugin).unwrap();
+    assert_eq!(states(&stage.host), [kept("the plugin does not say `unload`")]);
+    let report = &stage.host.images()[0];
+    assert_eq!((report.plugin.as_str(), &report.path), ("kept", &path));
+}
+
+#[test]
+fn an_image_that_may_go_goes_with_its_last_handle() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let path = shelf.counter("libgone.so", "gone", "TP_UNLOAD", &[]);
+    for _ in 0..3 {
+        let plugin = stage.host.load(&path).unwrap();
+        let handle = plugin.func::<(), i64>("Count").unwrap();
+        assert_eq!(handle.call(()).unwrap(), 1, "each load starts anew");
+        stage.host.unload(plugin).unwrap();
+        assert_eq!(states(&stage.host), [kept("handles or calls of it are still held")]);
+        assert_eq!(message(handle.call(())), "plugin `gone`: `Count`: the plugin was unloaded");
+        drop(handle);
+        assert_eq!(states(&stage.host), []);
+    }
+}
+
+#[test]
+fn what_the_system_keeps_is_reported_as_kept() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let path = shelf.counter("libstays.so", "stays", "TP_UNLOAD", &["-Wl,-z,nodelete"]);
+    let plugin = stage.host.load(&path).unwrap();
+    stage.host.unload(plugin).unwrap();
+    assert_eq!(
+        states(&stage.host),
+        [kept("the system keeps it: thread-local data, unique symbols, or NODELETE")]
+    );
+}
+
+#[test]
+fn an_endless_leak_ends_in_a_refusal() {
+    let shelf = Shelf::new();
+    let stage = Stage::with(|builder| builder.kept_images(2));
+    let path = shelf.counter("libleak.so", "leak", "\"\"", &[]);
+    for _ in 0..2 {
+        stage.host.unload(stage.host.load(&path).unwrap()).unwrap();
+    }
+    let error = stage.host.load(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot load `{}`: 2 images of native plugins that are gone are still mapped, and no \
+             more are allowed: let plugins say `unload`, or raise `HostBuilder::kept_images`",
+            path.display()
+        )
+    );
+    let gone = shelf.counter("libgone.so", "gone", "TP_UNLOAD", &[]);
+    assert!(stage.host.load(gone).is_err(), "a new image might stay as well");
+}
+
+#[test]
+fn copies_are_plugins_of_their_own_and_links_are_the_same() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let path = shelf.counter("libone.so", "one", "\"\"", &[]);
+    assert_eq!(count(&stage.host, &path), 1);
+
+    let link = shelf.path("liblink.so");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert_eq!(count(&stage.host, &link), 2, "a symlink is the same file");
+
+    // A copy and a hard link are other files: refused here for their name and version,
+    // and images of their own in another host.
+    let (copy, hard) = (shelf.path("libcopy.so"), shelf.path("libhard.so"));
+    std::fs::copy(&path, &copy).unwrap();
+    std::fs::hard_link(&path, &hard).unwrap();
+    for other in [&copy, &hard] {
+        assert!(message(stage.host.load(other)).contains("is loaded already"));
+        let another = Stage::new();
+        assert_eq!(count(&another.host, other), 1);
+        assert_eq!(count(&another.host, other), 2);
+    }
+    assert_eq!(count(&stage.host, &path), 3);
+}
+
+#[test]
+fn plugins_do_not_see_each_others_names_nor_change_the_hosts() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let one = shelf.counter("libone.so", "one", "\"\"", &[]);
+    let two = shelf.counter("libtwo.so", "two", "\"\"", &[]);
+    assert_eq!((count(&stage.host, &one), count(&stage.host, &two)), (1, 1));
+    assert_eq!((count(&stage.host, &one), count(&stage.host, &two)), (2, 2));
+    // Both export a `strdup` of their own, which the host's process does not use.
+    let text = std::ffi::CString::new("text").unwrap();
+    assert!(stage.host.load(&C.testplugin).unwrap().call("Hello", ()).is_ok());
+    assert_eq!(text.to_str(), Ok("text"));
+}
+
+#[test]
+fn many_threads_load_at_once() {
+    let shelf = Shelf::new();
+    let stage = Arc::new(Stage::new());
+    let paths: Arc<Vec<_>> = Arc::new(
+        (0..4)
+            .map(|n| shelf.counter(&format!("lib{n}.so"), &format!("n{n}"), "\"\"", &[]))
+            .collect(),
+    );
+    let start = Arc::new(Barrier::new(8));
+    let threads: Vec<_> = (0..8)
+        .map(|n| {
+            let (stage, paths, start) =
+                (Arc::clone(&stage), Arc::clone(&paths), Arc::clone(&start));
+            thread::spawn(move || {
+                start.wait();
+                count(&stage.host, &paths[n % 4])
+            })
+        })
+        .collect();
+    let mut counts: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [1, 1, 1, 1, 2, 2, 2, 2], "each was loaded once");
+    assert_eq!(stage.host.images().len(), 4);
+}
+
+#[test]
+fn dependencies_beside_the_plugin_are_found() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let helper = shelf.path("libhelper.so");
+    let source = shelf.path("helper.c");
+    std::fs::write(&source, "int helper(void) { return 42; }").unwrap();
+    compile(&source, &helper, &["-Wl,-soname,libhelper.so"]);
+    let source = shelf.path("user.c");
+    std::fs::write(
+        &source,
+        "#include \"twinplug.h\"\n\
+         int helper(void);\n\
+         static tp_status ask(tp_call *call) { *call->result = tp_int(helper()); return TP_OK; }\n\
+         static const tp_export exports[] = {TP_EXPORT_FUNC(\"Ask\", \"() -> int\", ask)};\n\
+         TP_PLUGIN(\"user\", \"1.0.0\", exports, NULL);",
+    )
+    .unwrap();
+    let user = shelf.path("libuser.so");
+    let folder = format!("-L{}", shelf.folder.path().display());
+    compile(&source, &user, &[&folder, "-lhelper", "-Wl,-rpath,$ORIGIN"]);
+    let plugin = stage.host.load(&user).unwrap();
+    assert_eq!(plugin.call("Ask", ()).unwrap(), Value::Int(42));
+    stage.host.unload(plugin).unwrap();
+
+    // Another one, whose helper is gone before it was ever mapped.
+    std::fs::write(shelf.path("helper.c"), "int helper(void) { return 43; }").unwrap();
+    let absent = shelf.path("libabsent.so");
+    compile(&shelf.path("helper.c"), &absent, &["-Wl,-soname,libabsent.so"]);
+    let lonely = shelf.path("liblonely.so");
+    compile(&source, &lonely, &[&folder, "-labsent", "-Wl,-rpath,$ORIGIN"]);
+    std::fs::remove_file(&absent).unwrap();
+    let error = Stage::new().host.load(&lonely).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Load);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot load `{}`: the system cannot load it: libabsent.so: cannot open shared object \
+             file: No such file or directory",
+            lonely.display()
+        )
+    );
+}
+
+#[test]
+fn a_missing_import_is_an_error_at_load() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let path = shelf.counter("libfine.so", "fine", "\"\"", &[]);
+    let text = std::fs::read_to_string(shelf.path("source.c")).unwrap();
+    let broken = text
+        .replace("++shared_name", "not_there()")
+        .replace("int shared", "int not_there(void); int shared");
+    std::fs::write(shelf.path("source.c"), broken).unwrap();
+    let library = shelf.path("libbroken.so");
+    compile(&shelf.path("source.c"), &library, &["-Wno-implicit-function-declaration"]);
+    let error = stage.host.load(&library).unwrap_err();
+    assert!(error.to_string().ends_with("undefined symbol: not_there"), "{error}");
+    assert!(error.to_string().starts_with(&format!("cannot load `{}`", library.display())));
+    assert_eq!(count(&stage.host, &path), 1);
+}
+
+#[test]
+fn what_a_killed_process_left_behind_is_removed() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let path = shelf.counter("libtidy.so", "tidy", "\"\"", &[]);
+    // A process that has ended, and one that runs.
+    let mut ended: Child = Command::new("true").spawn().unwrap();
+    ended.wait().unwrap();
+    let mut running = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    let litter = shelf.path(&format!(".twinplug-{}-abc-libtidy.so", ended.id()));
+    let busy = shelf.path(&format!(".twinplug-{}-abc-libtidy.so", running.id()));
+    let other = shelf.path(".twinplug-notes.txt");
+    for file in [&litter, &busy, &other] {
+        std::fs::write(file, "").unwrap();
+    }
+    assert_eq!(count(&stage.host, &path), 1);
+    assert!(!litter.exists());
+    assert!(busy.exists() && other.exists());
+    running.kill().unwrap();
+    running.wait().unwrap();
+}
+
+#[test]
+fn a_failed_load_leaves_nothing_and_the_next_one_works() {
+    let failing = Stage::with(|builder| builder.function("fail_init", || ()));
+    for probe in [&C.probe, &RUST.probe] {
+        for _ in 0..2 {
+            let error = failing.host.load(probe).unwrap_err();
+            assert!(error.to_string().ends_with("its init failed: no, not today"), "{error}");
+        }
+        assert!(failing.host.plugins().is_empty());
+    }
+    assert!(states(&failing.host).iter().all(|s| *s != ImageState::Serving));
+    let stage = Stage::new();
+    assert!(stage.host.load(&C.probe).is_ok());
+}
+
+#[test]
+fn a_function_runs_on_while_its_file_goes() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let path = shelf.path("libprobe.so");
+    std::fs::copy(&C.probe, &path).unwrap();
+    let plugin = stage.host.load(&path).unwrap();
+    let receive = plugin.func::<(&str,), i64>("Receive").unwrap();
+    let worker = thread::spawn(move || receive.call(("numbers",)));
+    std::fs::write(&path, "").unwrap();
+    std::fs::write(&path, vec![0xcc; 1 << 20]).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    stage.host.channel::<i64>("numbers").unwrap().send(3).unwrap();
+    assert_eq!(worker.join().unwrap().unwrap(), 3);
+    assert_eq!(plugin.call("Add", (1, 2)).unwrap(), Value::Int(3));
+}
+
+#[test]
+fn a_very_long_name_is_no_obstacle() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let name = format!("lib{}.so", "é".repeat(120));
+    let path = shelf.counter("libshort.so", "long", "\"\"", &[]);
+    let long = shelf.path(&name);
+    std::fs::rename(path, &long).unwrap();
+    assert_eq!(count(&stage.host, &long), 1);
+}
+
+#[test]
+fn hazards_are_told_before_anything_runs() {
+    let shelf = Shelf::new();
+    let hazards = |path: &Path| Host::inspect(path).unwrap().hazards;
+    let plain = shelf.counter("libplain.so", "plain", "\"\"", &[]);
+    assert_eq!(hazards(&plain), Vec::<String>::new());
+    let stays = shelf.counter("libstays.so", "stays", "\"\"", &["-Wl,-z,nodelete"]);
+    assert_eq!(hazards(&stays), ["NODELETE: it stays mapped"]);
+    let text = std::fs::read_to_string(shelf.path("source.c")).unwrap();
+    let text = text
+        .replace(
+            "int shared_name",
+            "__thread __attribute__((tls_model(\"initial-exec\"))) int local; int shared_name",
+        )
+        .replace("++shared_name", "++local");
+    std::fs::write(shelf.path("source.c"), text).unwrap();
+    let tls = shelf.path("libtls.so");
+    compile(&shelf.path("source.c"), &tls, &[]);
+    assert_eq!(
+        hazards(&tls),
+        ["static thread-local storage: the process has room for a few such libraries"]
+    );
+}
