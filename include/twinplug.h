@@ -396,10 +396,18 @@ typedef struct tp_section {
 #define TP_PLUGIN(NAME, VERSION, EXPORTS, INIT) \
   TP_PLUGIN_WITH(NAME, VERSION, "", EXPORTS, INIT, NULL, NULL, NULL, NULL, NULL, NULL)
 
+/* A plugin without exports in its table; init may register some. */
+#define TP_PLUGIN_BARE(NAME, VERSION, INIT) \
+  TP_PLUGIN_TABLE_(NAME, VERSION, "", NULL, 0, INIT, NULL, NULL, NULL, NULL, NULL, NULL)
+
 /* With all that a plugin can say. MORE is a literal: further keys of the section, each
  * with a comma in front, as TP_UNLOAD; then the six hooks in the order of tp_plugin. */
 #define TP_UNLOAD ",\"unload\":true"
 #define TP_PLUGIN_WITH(NAME, VERSION, MORE, EXPORTS, INIT, ...)                          \
+  TP_PLUGIN_TABLE_(NAME, VERSION, MORE, EXPORTS, sizeof(EXPORTS) / sizeof((EXPORTS)[0]), \
+                   INIT, __VA_ARGS__)
+
+#define TP_PLUGIN_TABLE_(NAME, VERSION, MORE, EXPORTS, COUNT, INIT, ...)                 \
   TP_IN_SECTION static const struct {                                                    \
     tp_section head;                                                                     \
     char json[sizeof(TP_JSON_(NAME, VERSION, MORE))];                                    \
@@ -416,7 +424,7 @@ typedef struct tp_section {
                                      NAME,                                               \
                                      VERSION,                                            \
                                      EXPORTS,                                            \
-                                     (uint32_t)(sizeof(EXPORTS) / sizeof((EXPORTS)[0])), \
+                                     (uint32_t)(COUNT),                                  \
                                      (uint32_t)sizeof(tp_export),                        \
                                      INIT,                                               \
                                      __VA_ARGS__}
@@ -456,7 +464,7 @@ static inline tp_value tp_float(double number) {
   return value;
 }
 
-/* Borrows `text`. */
+/* Borrows `text`, of less than 4 GiB. */
 static inline tp_value tp_text(const char *text, size_t length) {
   tp_value value = tp_null();
   value.tag = TP_STR;
@@ -477,7 +485,8 @@ static inline tp_value tp_map(const tp_pair *pairs, size_t count) {
   return value;
 }
 
-/* The whole number in an int or a float; 0 for anything else. */
+/* The whole number in an int, or a float without what is behind the point; 0 for
+ * anything else. */
 static inline int64_t tp_to_int(const tp_value *value) {
   if (value->tag == TP_INT) return value->as.integer;
   if (value->tag == TP_FLOAT && value->as.number >= -9223372036854775808.0 &&

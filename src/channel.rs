@@ -79,8 +79,14 @@ impl<T: Data + Send + 'static> Channel<T> {
     /// # Errors
     /// As [`Channel::send`], or the time has passed.
     pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<()> {
-        self.inner.may_wait()?;
-        self.inner.send_until(message, Instant::now().checked_add(timeout))
+        match self.inner.queue.try_send(message) {
+            Ok(()) => Ok(()),
+            Err((_, Outcome::Closed)) => Err(self.inner.closed()),
+            Err((message, _)) => {
+                self.inner.may_wait()?;
+                self.inner.send_until(message, Instant::now().checked_add(timeout))
+            }
+        }
     }
 
     /// Waits for a message.
@@ -114,8 +120,14 @@ impl<T: Data + Send + 'static> Channel<T> {
     /// # Errors
     /// As [`Channel::recv`], or the time has passed.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T> {
-        self.inner.may_wait()?;
-        self.inner.recv_until(Instant::now().checked_add(timeout))
+        match self.inner.queue.try_recv() {
+            Ok(message) => Ok(message),
+            Err(Outcome::Closed) => Err(self.inner.closed()),
+            Err(_) => {
+                self.inner.may_wait()?;
+                self.inner.recv_until(Instant::now().checked_add(timeout))
+            }
+        }
     }
 
     /// Closes the channel: sending fails from now on, receiving once what it holds

@@ -234,7 +234,9 @@ pub(crate) fn near<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Stri
     let lower = name.to_lowercase();
     let mut close: Vec<(usize, &str)> = known
         .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))
-        .filter(|(distance, known)| *distance <= known.len().min(name.len()) / 3)
+        .filter(|(distance, known)| {
+            *distance <= (known.len().min(name.len()) / 3).max(usize::from(known.len() > 1))
+        })
         .collect();
     close.sort();
     close.truncate(3);

@@ -52,7 +52,7 @@ impl Host {
     /// name and version is loaded already.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<PluginRef> {
         let located = loading::locate(path.as_ref())?;
-        let loaded = self.registry.load(located, Arc::downgrade(&self.context));
+        let loaded = self.registry.load(&located, Arc::downgrade(&self.context));
         match &loaded {
             Ok(plugin) => tracing::info!(
                 plugin = plugin.name(),

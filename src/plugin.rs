@@ -15,6 +15,7 @@ use crate::error::Result;
 
 pub(crate) use chain::{Entered, cannot_wait, held};
 pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, contained, panic_text};
+pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind};
 pub use handle::{Dynamic, Func, Var};
 pub use symbol::Symbol;

@@ -56,7 +56,7 @@ fn check(path: &Path) -> Checked {
     Host::inspect(&file).map_err(|error| {
         let message = error.to_string();
         // The verdict names the path already.
-        let head = format!("cannot load `{}`: ", path.display());
+        let head = format!("cannot load `{}`: ", file.display());
         message.strip_prefix(&head).map(str::to_owned).unwrap_or(message)
     })
 }

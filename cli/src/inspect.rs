@@ -37,6 +37,8 @@ struct Report {
     abi: Option<String>,
     sha256: String,
     exports: Option<Vec<Listed>>,
+    /// What makes a native plugin behave otherwise than a plugin should.
+    hazards: Vec<String>,
 }
 
 /// One export.
@@ -72,6 +74,7 @@ impl Report {
             abi: inspection.abi.map(|(major, minor)| format!("{major}.{minor}")),
             sha256: hexadecimal(&Sha256::digest(&inspection.bytes)),
             exports: inspection.exports.as_deref().map(listed),
+            hazards: inspection.hazards,
         }
     }
 
@@ -99,6 +102,9 @@ impl Report {
             output::line(&format!("abi      {abi}"))?;
         }
         output::line(&format!("sha256   {}", self.sha256))?;
+        for hazard in &self.hazards {
+            output::line(&format!("hazard   {hazard}"))?;
+        }
         match (&self.exports, loaded) {
             (None, _) => output::line("exports  are known once it is loaded: --load shows them"),
             (Some(exports), true) => show_exports(exports),

@@ -77,7 +77,11 @@ impl<T> Queue<T> {
                 waited = Err(Outcome::Closed);
             }
             if waited.is_err() {
-                state.messages.remove(place);
+                // Dropped with the lock let go: a message's drop is its owner's code, which
+                // may use this channel.
+                let unsent = state.messages.remove(place);
+                drop(state);
+                drop(unsent);
                 return waited;
             }
             waited = wait(&self.taken, &mut state, until);
@@ -191,6 +195,18 @@ mod tests {
         });
         assert_eq!(queue.recv(None), Ok(2));
         assert_eq!(sender.join().unwrap(), Ok(()));
+    }
+
+    #[test]
+    fn a_message_is_dropped_with_the_queue_let_go() {
+        struct Looks(Arc<Queue<Looks>>);
+        impl Drop for Looks {
+            fn drop(&mut self) {
+                assert!(self.0.try_recv().is_err());
+            }
+        }
+        let queue = Arc::new(Queue::new(0));
+        assert_eq!(queue.send(Looks(Arc::clone(&queue)), soon()), Err(Outcome::Waited));
     }
 
     #[test]

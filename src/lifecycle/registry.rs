@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::thread::{self, ThreadId};
 
-use parking_lot::{Mutex, ReentrantMutex};
+use parking_lot::{Condvar, Mutex};
 
 use super::PluginRef;
 use crate::error::{Error, ErrorKind, Result, near};
@@ -14,9 +15,10 @@ use crate::plugin::{HostContext, cannot_wait, held};
 pub(crate) struct Registry {
     pub(crate) loader: Loader,
     entries: Mutex<Vec<Entry>>,
-    /// Held while a plugin is loaded, so that the same one is not loaded twice.
-    /// Re-entrant: a body or an init may call a host function that loads another.
-    loading: ReentrantMutex<()>,
+    /// The files that are being loaded, each by one thread: the same file is not
+    /// loaded twice, and a body that waits holds up no other file.
+    loading: Mutex<Vec<(PathBuf, ThreadId)>>,
+    loaded: Condvar,
 }
 
 struct Entry {
@@ -24,43 +26,75 @@ struct Entry {
     plugin: PluginRef,
 }
 
+/// A file is being loaded on this thread; dropped when that has ended.
+struct Loading<'r> {
+    registry: &'r Registry,
+    canonical: &'r Path,
+}
+
 impl Registry {
     pub(crate) fn new(loader: Loader) -> Self {
-        Registry { loader, entries: Mutex::default(), loading: ReentrantMutex::default() }
+        Registry {
+            loader,
+            entries: Mutex::default(),
+            loading: Mutex::default(),
+            loaded: Condvar::new(),
+        }
     }
 
     /// Loads a located file, or gives the plugin that was loaded from it.
-    pub(crate) fn load(&self, located: Located, host: Weak<HostContext>) -> Result<PluginRef> {
-        let _loading = match held() {
-            0 => self.loading.lock(),
-            _ => self
-                .loading
-                .try_lock()
-                .ok_or_else(|| cannot_wait("a plugin that another thread loads"))?,
-        };
+    pub(crate) fn load(&self, located: &Located, host: Weak<HostContext>) -> Result<PluginRef> {
+        let _loading = self.start(&located.canonical)?;
         if let Some(plugin) = self.at(&located.canonical) {
             return Ok(plugin);
         }
-        let loaded = self.loader.load(&located, host)?;
-        let plugin = PluginRef::new(located.path, Arc::clone(&loaded));
+        let loaded = self.loader.load(located, host)?;
+        let plugin = PluginRef::new(located.path.clone(), Arc::clone(&loaded));
+        let refused = self.insert(&located.canonical, &plugin);
+        if refused.is_err() {
+            loaded.retire()?;
+        }
+        refused.map(|()| plugin)
+    }
+
+    /// Waits until nobody else loads the file.
+    fn start<'r>(&'r self, canonical: &'r Path) -> Result<Loading<'r>> {
+        let here = thread::current().id();
+        let mut loading = self.loading.lock();
+        while let Some((_, other)) = loading.iter().find(|(path, _)| path == canonical) {
+            if *other == here {
+                let message =
+                    format!("cannot load `{}`: it is being loaded already", canonical.display());
+                return Err(Error::new(ErrorKind::Refused, message));
+            }
+            if held() > 0 {
+                return Err(cannot_wait("a plugin that another thread loads"));
+            }
+            self.loaded.wait(&mut loading);
+        }
+        loading.push((canonical.to_owned(), here));
+        Ok(Loading { registry: self, canonical })
+    }
+
+    /// Adds a plugin, unless one of its name and version is there.
+    fn insert(&self, canonical: &Path, plugin: &PluginRef) -> Result<()> {
         let mut entries = self.entries.lock();
         let same = entries.iter().find(|entry| {
             entry.plugin.name() == plugin.name() && entry.plugin.version() == plugin.version()
         });
         if let Some(same) = same {
             let message = format!(
-                "cannot load `{}`: `{}` {} is loaded already, from `{}`: unload that one, or give this one another version",
+                "cannot load `{}`: `{}` {} is loaded already, from `{}`: unload that one, or give \
+                 this one another version",
                 plugin.path().display(),
                 plugin.name(),
                 plugin.version(),
                 same.plugin.path().display(),
             );
-            drop(entries);
-            loaded.retire()?;
             return Err(Error::new(ErrorKind::Refused, message));
         }
-        entries.push(Entry { canonical: located.canonical, plugin: plugin.clone() });
-        Ok(plugin)
+        entries.push(Entry { canonical: canonical.to_owned(), plugin: plugin.clone() });
+        Ok(())
     }
 
     /// The newest version of a name; of equal ones the last that was loaded.
@@ -79,19 +113,32 @@ impl Registry {
         self.entries.lock().iter().map(|entry| entry.plugin.clone()).collect()
     }
 
-    /// Retires a plugin, and forgets it.
+    /// Retires a plugin, and forgets it. From the start nobody else finds it; should
+    /// it not let itself be retired, it is put back.
     pub(crate) fn unload(&self, plugin: &PluginRef) -> Result<()> {
-        if !self.entries.lock().iter().any(|entry| entry.plugin.is(plugin)) {
-            return Err(plugin.unknown());
-        }
-        plugin.retire()?;
-        self.entries.lock().retain(|entry| !entry.plugin.is(plugin));
-        Ok(())
+        let (place, entry) = {
+            let mut entries = self.entries.lock();
+            let place = entries.iter().position(|entry| entry.plugin.is(plugin));
+            let place = place.ok_or_else(|| plugin.unknown())?;
+            (place, entries.remove(place))
+        };
+        plugin.retire().inspect_err(|_| {
+            let mut entries = self.entries.lock();
+            let place = place.min(entries.len());
+            entries.insert(place, entry);
+        })
     }
 
     fn at(&self, canonical: &Path) -> Option<PluginRef> {
         let entries = self.entries.lock();
         let entry = entries.iter().find(|entry| entry.canonical == canonical)?;
         Some(entry.plugin.clone())
+    }
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.registry.loading.lock().retain(|(path, _)| path != self.canonical);
+        self.registry.loaded.notify_all();
     }
 }

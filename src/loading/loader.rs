@@ -1,11 +1,12 @@
 //! Reads a located file, checks it, and hands it to its kind.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use super::{Inspection, Located};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{HostContext, Plugin, PluginKind};
 
 /// Loads files, and remembers what of them is mapped.
@@ -131,13 +132,27 @@ fn inspect_native(_: &Located, _: Vec<u8>) -> Result<Inspection> {
 #[cfg(not(all(feature = "lua54", feature = "native")))]
 fn without(what: &str, feature: &str) -> Error {
     Error::new(
-        crate::error::ErrorKind::Refused,
+        ErrorKind::Refused,
         format!("this host was built without {what}: switch on the Cargo feature `{feature}`"),
     )
 }
 
+/// Larger files are refused unread.
+const MAX_SIZE: u64 = 1 << 30;
+
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| Error::io("read", path, error))
+    let read = fs::File::open(path).and_then(|file| {
+        let size = file.metadata()?.len();
+        let mut bytes = Vec::new();
+        // A file that grows meanwhile is cut off there, and refused as that.
+        file.take(size.min(MAX_SIZE + 1)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    });
+    let bytes = read.map_err(|error| Error::io("read", path, error))?;
+    match bytes.len() as u64 > MAX_SIZE {
+        true => Err(cannot_load(path, Error::new(ErrorKind::Refused, "it is larger than 1 GiB"))),
+        false => Ok(bytes),
+    }
 }
 
 fn cannot_load(path: &Path, error: Error) -> Error {

@@ -22,8 +22,11 @@ pub(crate) struct Located {
 /// Finds the file that `path` means: itself, a folder's `init.lua`, or without an
 /// ending a script or a library of that name.
 pub(crate) fn locate(path: &Path) -> Result<Located> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::new(ErrorKind::NotFound, "no plugin at an empty path"));
+    }
     let tried = places(path);
-    let found = tried.iter().find(|place| place.exists() && !place.is_dir());
+    let found = tried.iter().find(|place| place.symlink_metadata().is_ok() && !place.is_dir());
     let Some(found) = found else {
         let what = if path.is_dir() { "no plugin in" } else { "no plugin at" };
         let list: Vec<_> = tried.iter().map(|place| format!("`{}`", place.display())).collect();

@@ -4,7 +4,7 @@ use mlua::{Function, Table, Value};
 use twinplug_value::{ExportType, Field, Shared, Signature, Struct, Type};
 
 use super::source::sequence;
-use crate::plugin::Export;
+use crate::plugin::{Export, check_name};
 
 /// Names that the host calls itself.
 const HOOKS: [&str; 6] = ["on_load", "on_save", "on_restore", "on_pause", "on_resume", "on_unload"];
@@ -69,7 +69,7 @@ impl Exports {
             let (key, value) = pair.map_err(|error| error.to_string())?;
             let Value::String(key) = key else { continue };
             let Ok(name) = key.to_str() else { continue };
-            if name.starts_with('_') || HOOKS.contains(&&*name) {
+            if name.starts_with('_') || HOOKS.contains(&&*name) || check_name(&name).is_err() {
                 continue;
             }
             if let Some(export) = export(&name, value, table) {

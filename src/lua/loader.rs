@@ -16,7 +16,7 @@ use super::vm::{Entry, Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
     Descriptor, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Results, Symbol, Write,
-    sealed,
+    check_name, sealed,
 };
 
 /// A script, loaded.
@@ -70,6 +70,7 @@ pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> R
         })?,
         None => version.unwrap_or(Version::new(0, 0, 0)),
     };
+    check_name(&name).map_err(|fault| Error::new(ErrorKind::Load, fault))?;
     vm.shared.set_name(&name);
     let added = Exports::find(&module).and_then(|found| vm.shared.exports.lock().add(found));
     added.map_err(|text| Error::new(ErrorKind::Load, text))?;
@@ -87,8 +88,8 @@ fn module(entry: &Entry<'_>, results: Vec<Value>) -> Result<Table> {
         Some(other) => Err(Error::new(
             ErrorKind::Load,
             format!(
-                "the script returns a {}, and no table of exports: end it with `return M`",
-                other.type_name()
+                "the script returns {}, and no table of exports: end it with `return M`",
+                described(&other)
             ),
         )),
     }
@@ -100,8 +101,16 @@ fn text_field(module: &Table, name: &str) -> Result<Option<String>> {
         Value::String(text) => Ok(Some(text.to_string_lossy())),
         other => Err(Error::new(
             ErrorKind::Load,
-            format!("`{name}` is a {}, and no text", other.type_name()),
+            format!("`{name}` is {}, and no text", described(&other)),
         )),
+    }
+}
+
+/// A value's type, as Lua calls it.
+fn described(value: &Value) -> String {
+    match value {
+        Value::Integer(_) | Value::Number(_) => "a number".to_owned(),
+        other => format!("a {}", other.type_name()),
     }
 }
 

@@ -37,14 +37,33 @@ local function run(f, ...)
   return xpcall(f, raw.report, ...)
 end
 
--- A wait inside of a script's own coroutine is passed on to the driver.
+-- Scripts resume and close what they have made, and not the coroutines of calls. One
+-- that waits is passed on to the driver, and is the driver's until the wait is over.
+local own = setmetatable({}, { __mode = "k" })
+local waiting = setmetatable({}, { __mode = "k" })
+local close, status = coroutine.close, coroutine.status
+
+local awake
+
 local function pass(co, ok, first, ...)
-  if ok and first == token then return pass(co, resume(co, yield(token))) end
+  if ok and first == token then
+    waiting[co] = true
+    return awake(co, yield(token))
+  end
   return ok, first, ...
 end
 
--- Scripts resume and close what they have made, and not the coroutines of calls.
-local own = setmetatable({}, { __mode = "k" })
+function awake(co, ...)
+  waiting[co] = nil
+  return pass(co, resume(co, ...))
+end
+
+-- Why a script may not resume or close this coroutine, or nil.
+local function refusal(co)
+  if type(co) ~= "thread" then return nil end
+  if not own[co] then return "the coroutine of a call" end
+  if waiting[co] then return "a coroutine that waits" end
+end
 
 function coroutine.create(f)
   local co = create(f)
@@ -53,14 +72,20 @@ function coroutine.create(f)
 end
 
 function coroutine.resume(co, ...)
-  if type(co) == "thread" and not own[co] then return false, "cannot resume the coroutine of a call" end
+  local why = refusal(co)
+  if why then return false, "cannot resume " .. why end
   return pass(co, resume(co, ...))
 end
 
-local close = coroutine.close
 function coroutine.close(co)
-  if type(co) == "thread" and not own[co] then error("cannot close the coroutine of a call", 2) end
+  local why = refusal(co)
+  if why then error("cannot close " .. why, 2) end
   return close(co)
+end
+
+function coroutine.status(co)
+  if waiting[co] then return "normal" end
+  return status(co)
 end
 
 local function wrapped(ok, ...)
@@ -71,7 +96,12 @@ end
 
 function coroutine.wrap(f)
   local co = create(f)
-  return function(...) return wrapped(pass(co, resume(co, ...))) end
+  own[co] = true
+  return function(...)
+    local why = refusal(co)
+    if why then error("cannot resume " .. why, 2) end
+    return wrapped(pass(co, resume(co, ...)))
+  end
 end
 
 -- Bytecode can break the VM: text alone.

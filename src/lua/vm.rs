@@ -1,6 +1,6 @@
 //! One VM behind one lock, and the driver of its calls.
 //!
-//! Invariants: every handle of mlua's is used with the lock held; no wait is made
+//! Invariants: Lua runs and is looked at with the lock held alone; no wait is made
 //! with it held; the VM is dropped under it, and never inside of its own call.
 
 use std::cell::RefCell;
@@ -136,6 +136,8 @@ impl Vm {
                     "attempt to yield from outside a coroutine",
                 ));
             };
+            // Nothing of the VM's is looked at while it is let go.
+            drop(values);
             let outcome;
             (entry, outcome) = self.wait(entry, pending)?;
             args = resumption(&entry.state.lua, outcome);

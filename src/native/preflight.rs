@@ -17,7 +17,7 @@ use twinplug_value::ExportType;
 
 use super::elf;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::Export;
+use crate::plugin::{Export, check_name};
 
 /// The exported symbol.
 const SYMBOL: &str = "twinplug_plugin";
@@ -89,9 +89,7 @@ pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
     let section = section(&file, abi)?;
     let exports = section.exports.map(declared).transpose()?;
     let Section { name, version, unload, .. } = section;
-    if name.is_empty() || name.contains('\0') {
-        return Err(refused("broken: its name is empty, or holds a NUL"));
-    }
+    check_name(&name).map_err(|fault| refused(format!("broken: {fault}")))?;
     let elf::Facts { dependencies, mut hazards } = facts;
     if file.section_by_name(".go.buildinfo").is_some() {
         hazards.push("a Go runtime: it cannot be unloaded, and a process may hold just one");
@@ -104,6 +102,11 @@ fn shared_library(bytes: &[u8]) -> Result<(object::File<'_>, elf::Facts)> {
     let Ok(kind) = FileKind::parse(bytes) else {
         return Err(refused(what_else(bytes)));
     };
+    if let Some((format, system)) = foreign(kind)
+        && BinaryFormat::native_object() != format
+    {
+        return Err(refused(format!("a library or program of {system}, and none of this system")));
+    }
     let file = object::File::parse(bytes)
         .map_err(|error| refused(format!("not a shared library: {kind:?}, {error}")))?;
     if file.format() != BinaryFormat::native_object() {
@@ -130,6 +133,18 @@ fn shared_library(bytes: &[u8]) -> Result<(object::File<'_>, elf::Facts)> {
         _ => elf::Facts::default(),
     };
     Ok((file, facts))
+}
+
+/// The format of a kind of file, and whose it is.
+fn foreign(kind: FileKind) -> Option<(BinaryFormat, &'static str)> {
+    Some(match kind {
+        FileKind::Pe32 | FileKind::Pe64 => (BinaryFormat::Pe, "Windows (PE)"),
+        FileKind::MachO32 | FileKind::MachO64 | FileKind::MachOFat32 | FileKind::MachOFat64 => {
+            (BinaryFormat::MachO, "macOS (Mach-O)")
+        }
+        FileKind::Elf32 | FileKind::Elf64 => (BinaryFormat::Elf, "Linux (ELF)"),
+        _ => return None,
+    })
 }
 
 /// What a file is that no linker has made.

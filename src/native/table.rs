@@ -10,7 +10,7 @@ use twinplug_value::ExportType;
 
 use super::preflight::{Checked, Declared, MAX_EXPORTS, check_version};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::Export;
+use crate::plugin::{Export, check_name};
 
 /// An export with its entries.
 #[derive(Clone)]
@@ -134,9 +134,8 @@ unsafe fn copy<T>(from: *const T, size: usize) -> T {
 pub(super) unsafe fn entries(export: &abi::Export) -> Result<Entries> {
     // SAFETY: the caller's promise.
     let (name, ty) = unsafe { (text(export.name)?, text(export.kind)?) };
-    if name.is_empty() {
-        return Err(broken("exports something without a name"));
-    }
+    check_name(&name)
+        .map_err(|fault| broken(&format!("has an export that is called wrongly: {fault}")))?;
     let parsed = match export.symbol {
         abi::SYMBOL_FUNC => ty.parse().map(ExportType::Func),
         abi::SYMBOL_VAR | abi::SYMBOL_STATE => ty.parse().map(ExportType::Var),

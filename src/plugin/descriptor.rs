@@ -38,6 +38,20 @@ pub enum PluginKind {
     Native,
 }
 
+/// Whether a plugin or an export may be called so.
+///
+/// # Errors
+/// What is wrong with the name.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    match name {
+        "" => Err("a name is empty".to_owned()),
+        name if name.chars().any(char::is_control) => {
+            Err(format!("the name {name:?} has control characters"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Export {
     pub(crate) fn new(name: impl Into<String>, ty: ExportType) -> Self {
         Export { name: name.into(), ty }

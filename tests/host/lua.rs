@@ -47,9 +47,9 @@ fn a_script_that_does_not_load_says_where() {
     check(
         "return 5",
         None,
-        "the script returns a integer, and no table of exports: end it with `return M`",
+        "the script returns a number, and no table of exports: end it with `return M`",
     );
-    check("return { _NAME = 5 }", None, "`_NAME` is a integer, and no text");
+    check("return { _NAME = 5 }", None, "`_NAME` is a number, and no text");
     check(
         "return { _VERSION = 'new' }",
         None,

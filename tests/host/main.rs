@@ -15,7 +15,11 @@ mod images;
 mod lua;
 #[cfg(feature = "native")]
 mod native;
+#[cfg(feature = "native")]
+mod preflight;
 #[cfg(feature = "lua54")]
 mod reentry;
+#[cfg(feature = "native")]
+mod shop;
 mod threads;
 mod twins;

@@ -75,24 +75,97 @@ fn a_wait_inside_of_a_host_function_is_an_error() {
 }
 
 #[test]
-fn a_load_inside_of_a_host_function_does_not_wait_for_another() {
+fn a_body_that_waits_holds_up_no_other_file() {
     let (host, folder) = reentrant("function Load(path) host.load(path) end");
     let slow = folder.path().join("slow.lua");
     let other = folder.path().join("other.lua").display().to_string();
     std::fs::write(&slow, "host.channel('wait'):send(1) host.channel('wait'):recv()").unwrap();
     std::fs::write(&other, "").unwrap();
     let loader = thread::spawn({
-        let host = Arc::clone(&host);
+        let (host, slow) = (Arc::clone(&host), slow.clone());
         move || host.load(slow).map(drop)
     });
     let wait = host.channel::<i64>("wait").unwrap();
     wait.recv().unwrap();
     // The body of `slow` waits now, in the middle of its load.
     let a = host.plugin("a").unwrap();
-    let error = message(a.call("Load", (other.as_str(),)));
-    assert!(error.contains("cannot wait here for a plugin that another thread loads"), "{error}");
-    wait.send(1).unwrap();
-    loader.join().unwrap().unwrap();
     a.call("Load", (other.as_str(),)).unwrap();
     assert!(host.plugin("other").is_ok());
+    let slow = slow.display().to_string();
+    assert_eq!(
+        message(a.call("Load", (slow.as_str(),))),
+        "plugin `a`: `Load`: a.lua:1: host function `load`: cannot wait here for a plugin that \
+         another thread loads: a Lua plugin's call of a host function is running on this thread"
+    );
+    wait.send(1).unwrap();
+    loader.join().unwrap().unwrap();
+    assert!(host.plugin("slow").is_ok());
+}
+
+#[test]
+fn a_plugin_that_loads_itself_is_refused() {
+    let (host, folder) = reentrant("");
+    let path = folder.path().join("self.lua");
+    std::fs::write(&path, format!("host.load({:?})", path.display().to_string())).unwrap();
+    let canonical = path.canonicalize().unwrap();
+    assert_eq!(
+        message(host.load(&path)),
+        format!(
+            "cannot load `{}`: self.lua:1: host function `load`: cannot load `{}`: it is being \
+             loaded already",
+            path.display(),
+            canonical.display()
+        )
+    );
+    std::fs::write(&path, "").unwrap();
+    host.load(&path).unwrap();
+}
+
+#[test]
+fn a_coroutine_that_waits_is_nobody_elses() {
+    let (host, _folder) = reentrant(
+        "local co = coroutine.create(function() local got = host.channel('wait'):recv() return got end)\n\
+         function Wait() local ok, got = coroutine.resume(co) return got end\n\
+         function Status() return coroutine.status(co) end\n\
+         function Forge() local ok, text = coroutine.resume(co, true, false, 'forged') return text end\n\
+         function Close() coroutine.close(co) end",
+    );
+    let a = host.plugin("a").unwrap();
+    let wait = a.func::<(), i64>("Wait").unwrap();
+    let worker = thread::spawn(move || wait.call(()));
+    while a.call("Status", ()).unwrap() != Value::Str("normal".into()) {
+        thread::yield_now();
+    }
+    assert_eq!(
+        a.call("Forge", ()).unwrap(),
+        Value::Str("cannot resume a coroutine that waits".into())
+    );
+    assert_eq!(
+        message(a.call("Close", ())),
+        "plugin `a`: `Close`: a.lua:5: cannot close a coroutine that waits"
+    );
+    host.channel::<i64>("wait").unwrap().send(6).unwrap();
+    assert_eq!(worker.join().unwrap().unwrap(), 6);
+    assert_eq!(a.call("Status", ()).unwrap(), Value::Str("dead".into()));
+}
+
+#[test]
+fn unloading_is_done_by_one_and_seen_by_all() {
+    let (host, folder) = reentrant("");
+    for round in 0..50 {
+        let path = folder.path().join(format!("n{round}.lua"));
+        std::fs::write(&path, "").unwrap();
+        let plugin = host.load(&path).unwrap();
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let (host, plugin) = (Arc::clone(&host), plugin.clone());
+                thread::spawn(move || host.unload(plugin).is_ok())
+            })
+            .collect();
+        let unloaded = threads.into_iter().filter_map(|t| t.join().unwrap().then_some(())).count();
+        assert_eq!(unloaded, 1);
+        let again = host.load(&path).unwrap();
+        assert!(again.lookup("x").is_err_and(|error| error.to_string().contains("no symbol")));
+        host.unload(again).unwrap();
+    }
 }

@@ -11,7 +11,7 @@ fn reports_a_script_without_running_it() {
     let script = file("inspect_script", "greet_v2.lua", "return {}");
     let sum = "7df8f0cd9e1cd0b204a760783671c0ccca4a3258dc7c51f59e9e2295c6c25315";
     twinplug(&["inspect", &script, "--json"]).gives(&format!(
-        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null}}"#
+        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null,"hazards":[]}}"#
     ));
     let expected = format!(
         "path     {script}\n\
@@ -32,7 +32,8 @@ fn reads_the_exports_of_a_library_from_the_file() {
     let pd = "PluginData { name: string, age: int, tel: string }";
     let expected = json!({
         "path": library("testplugin"), "kind": "native", "name": "testplugin",
-        "version": "1.0.0", "abi": "1.0", "sha256": null,
+        "version": "1.0.0", "abi": "1.1", "sha256": null,
+        "hazards": [],
         "exports": [
             { "name": "Value", "symbol": "var", "type": "int" },
             { "name": "Pd", "symbol": "var", "type": pd },
@@ -49,7 +50,7 @@ fn knows_that_a_c_plugin_may_list_nothing() {
     let ran = twinplug(&["inspect", C, "--json"]);
     let report: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(report["exports"], Value::Null);
-    assert_eq!([&report["name"], &report["abi"]], ["testplugin", "1.0"]);
+    assert_eq!([&report["name"], &report["abi"]], ["testplugin", "1.1"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub(crate) struct Serde {
     pub(crate) default: bool,
     pub(crate) skip: bool,
     pub(crate) transparent: bool,
+    pub(crate) flatten: bool,
     /// The shape is another one than the fields show: `flatten`, `with`, `from`, …
     pub(crate) reshaped: bool,
 }
@@ -36,6 +37,7 @@ impl Serde {
             // What may be left out of what is written must not be missed either.
             ("default" | "skip_serializing_if", _) => self.default = true,
             ("transparent", _) => self.transparent = true,
+            ("flatten", _) => self.flatten = true,
             ("skip", _) => self.skip = true,
             // Conversion alone, the same shape, or a name too many.
             ("alias" | "bound" | "crate" | "deny_unknown_fields" | "expecting", _) => {}

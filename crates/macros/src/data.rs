@@ -72,14 +72,15 @@ fn schema(input: &DeriveInput, path: &Path) -> syn::Result<TokenStream> {
         Data::Struct(DataStruct { fields, .. }) => match fields {
             Fields::Unit => Ok(quote!(&#path::Type::Null)),
             Fields::Unnamed(fields) => {
-                let types: Vec<_> = fields
-                    .unnamed
-                    .iter()
-                    .map(|field| reference(field, &input.ident, path))
-                    .collect();
-                match types.as_slice() {
-                    [inner] => Ok(inner.clone()),
-                    types => Ok(quote! {
+                let types: Option<Vec<_>> = crossing(fields.unnamed.iter(), input, path)?
+                    .map(|fields| fields.into_iter().map(|field| field.ty).collect());
+                match types.as_deref() {
+                    None => Ok(any),
+                    // Of a newtype the inner one, unless others were only left out.
+                    Some([inner]) if serde.transparent || fields.unnamed.len() == 1 => {
+                        Ok(inner.clone())
+                    }
+                    Some(types) => Ok(quote! {
                         &#path::Type::Tuple(#path::Shared::Static(
                             &[#(#path::Shared::Static(#types)),*]
                         ))
@@ -91,40 +92,56 @@ fn schema(input: &DeriveInput, path: &Path) -> syn::Result<TokenStream> {
     }
 }
 
+/// A field that crosses.
+struct Crossing<'f> {
+    field: &'f Field,
+    attributes: Serde,
+    ty: TokenStream,
+}
+
+/// The fields that cross; `None` where their shape is not what they show.
+fn crossing<'f>(
+    fields: impl Iterator<Item = &'f Field>,
+    input: &DeriveInput,
+    path: &Path,
+) -> syn::Result<Option<Vec<Crossing<'f>>>> {
+    let mut found = Vec::new();
+    for field in fields {
+        let attributes = Serde::read(&field.attrs)?;
+        if attributes.skip {
+            continue;
+        }
+        if attributes.flatten {
+            return Ok(None);
+        }
+        let ty = match attributes.reshaped {
+            true => quote!(&#path::Type::Any),
+            false => reference(field, &input.ident, path),
+        };
+        found.push(Crossing { field, attributes, ty });
+    }
+    Ok(Some(found))
+}
+
 fn named<'f>(
     input: &DeriveInput,
     serde: &Serde,
     fields: impl Iterator<Item = &'f Field>,
     path: &Path,
 ) -> syn::Result<TokenStream> {
+    let any = quote!(&#path::Type::Any);
+    let Some(fields) = crossing(fields, input, path)? else { return Ok(any) };
     if serde.transparent {
         // serde itself refuses any other number of fields.
-        let inner = fields.map(|field| reference(field, &input.ident, path)).next();
-        return Ok(inner.unwrap_or(quote!(&#path::Type::Any)));
+        return Ok(fields.into_iter().next().map_or(any, |field| field.ty));
     }
-    let name = serde.rename.clone().unwrap_or_else(|| input.ident.to_string());
     let mut parts = Vec::new();
-    for field in fields {
-        let attributes = Serde::read(&field.attrs)?;
-        if attributes.skip {
-            continue;
-        }
-        if attributes.reshaped
-            && field.attrs.iter().any(|a| a.to_token_stream().to_string().contains("flatten"))
-        {
-            return Ok(quote!(&#path::Type::Any));
-        }
-        let ident = field.ident.as_ref().map(|ident| ident.to_string()).unwrap_or_default();
+    for Crossing { field, attributes, ty } in fields {
+        let ident = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
         let ident = ident.trim_start_matches("r#");
-        let Some(key) =
-            attributes.rename.clone().or_else(|| renamed(ident, serde.rename_all.as_deref()))
-        else {
-            return Ok(quote!(&#path::Type::Any));
-        };
-        let ty = match attributes.reshaped {
-            true => quote!(&#path::Type::Any),
-            false => reference(field, &input.ident, path),
-        };
+        let renamed = attributes.rename.or_else(|| renamed(ident, serde.rename_all.as_deref()));
+        // A key that a type's text cannot show.
+        let Some(key) = renamed.filter(|key| is_plain(key)) else { return Ok(any) };
         let optional = attributes.default || serde.default;
         parts.push(quote! {
             #path::Field {
@@ -134,12 +151,20 @@ fn named<'f>(
             }
         });
     }
+    let name = serde.rename.clone().filter(|name| is_plain(name));
+    let name = name.unwrap_or_else(|| input.ident.to_string().trim_start_matches("r#").to_owned());
     Ok(quote! {
         &#path::Type::Struct(#path::Struct {
             name: #path::Shared::Static(#name),
             fields: #path::Shared::Static(&[#(#parts),*]),
         })
     })
+}
+
+/// Whether a name is one in the text of a type.
+fn is_plain(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
 /// The schema of a field's type; a type that contains itself is `any` there, as

@@ -118,6 +118,27 @@ pub enum Shared<T: ?Sized + 'static> {
     Counted(Arc<T>),
 }
 
+/// The structs that a type is in, by which [`Type::Named`] finds the one it means.
+#[derive(Clone, Copy)]
+struct Scope<'t> {
+    item: &'t Struct,
+    outer: Option<&'t Scope<'t>>,
+}
+
+impl<'t> Scope<'t> {
+    /// The struct of that name around this place, as a scope of its own.
+    fn find(scope: Option<&'t Scope<'t>>, name: &str) -> Option<&'t Scope<'t>> {
+        let mut scope = scope;
+        while let Some(here) = scope {
+            if *here.item.name == *name {
+                return Some(here);
+            }
+            scope = here.outer;
+        }
+        None
+    }
+}
+
 impl Type {
     /// Whether a value of this type may be left out.
     #[must_use]

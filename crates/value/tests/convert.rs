@@ -293,6 +293,25 @@ struct Transparent {
 }
 
 #[data]
+#[allow(dead_code, reason = "its schema is what is looked at")]
+struct Pair(i64, #[serde(skip)] i64);
+
+#[data]
+#[serde(transparent)]
+#[allow(dead_code, reason = "its schema is what is looked at")]
+struct Padded {
+    #[serde(skip)]
+    pad: bool,
+    inner: i64,
+}
+
+#[data]
+struct Odd {
+    #[serde(rename = "$ref")]
+    reference: String,
+}
+
+#[data]
 struct Skipping {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     list: Vec<i64>,
@@ -325,6 +344,9 @@ fn schemas_show_what_serde_writes() {
     check(Wrapper::<Option<Vec<bool>>>::SCHEMA, "Wrapper { inner: list<bool>? }");
     check(Shape::SCHEMA, "any");
     check(Transparent::SCHEMA, "int");
+    check(Padded::SCHEMA, "int");
+    check(Pair::SCHEMA, "(int)");
+    check(Odd::SCHEMA, "any");
     check(Skipping::SCHEMA, "Skipping { list?: list<int>, odd: any }");
     check(<HashMap<i64, [f32; 2]>>::SCHEMA, "map<list<float>>");
     check(<(i64, (String,))>::SCHEMA, "(int, (string))");

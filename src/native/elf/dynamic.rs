@@ -201,7 +201,13 @@ impl<'b> Dynamic<'b> {
         let Some(address) = self.get(VERNEED) else { return Ok(()) };
         let count = self.get(VERNEEDNUM).unwrap_or(0);
         self.chain(segments, address, count, 12, |entry, at| {
-            self.text(entry.u32(4))?;
+            // The loader takes it for granted that it has loaded that library.
+            let file = self.string(entry.u32(4));
+            if file.is_none()
+                || !self.dependencies().needed.iter().any(|name| Some(name.as_str()) == file)
+            {
+                return Err("its symbol versions are of a library that it does not need".into());
+            }
             let inner = at.saturating_add(entry.u32(8));
             self.chain(segments, inner, entry.u16(2), 12, |version, _| {
                 versions.push(version.u16(6) & INDEX);

@@ -52,7 +52,8 @@ pub(super) fn check(
         entries(table, 24).try_for_each(|entry| checker.check(&entry))?;
     }
     checker.check_packed()?;
-    checker.check_overlap()
+    checker.check_overlap()?;
+    checker.check_constructors()
 }
 
 /// Symbols that are only imported are not in the hash table: the largest that a
@@ -87,17 +88,20 @@ impl Checker<'_, '_> {
             return Err("a relocation names a symbol that is not there".into());
         }
         let size = match action {
+            Action::Nothing if (place, symbol, addend) != (0, 0, 0) => {
+                return Err("a relocation of nothing has a place".into());
+            }
             Action::Nothing => return Ok(()),
             Action::Descriptor => 16,
             _ => 8,
         };
-        // A jump slot's old value is read as an address of the image's own.
-        if !self.segments.is_writable(place, size) {
-            return Err("a relocation is outside of what may be written".into());
-        }
-        self.spares_tables(place, size)?;
-        self.places.push((place, size));
+        self.claim(place, size)?;
         match action {
+            Action::ThreadLocal | Action::Descriptor
+                if symbol == 0 && !self.segments.has_thread_locals() =>
+            {
+                Err("a relocation is of thread-local storage, and it has none".into())
+            }
             Action::Relative if symbol != 0 => Err("a relocation names a symbol in vain".into()),
             Action::Relative => self.check_pointer(place, addend),
             Action::Indirect if !self.segments.is_code(addend) => {
@@ -122,6 +126,19 @@ impl Checker<'_, '_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A place that the loader writes to.
+    fn claim(&mut self, place: u64, size: u64) -> Result<(), Fault> {
+        if !place.is_multiple_of(8) {
+            return Err("a relocation is of a place that is not aligned".into());
+        }
+        if !self.segments.is_writable(place, size) {
+            return Err("a relocation is outside of what may be written".into());
+        }
+        self.spares_tables(place, size)?;
+        self.places.push((place, size));
+        Ok(())
     }
 
     /// The loader reads its own tables while it relocates: none may change them.
@@ -161,11 +178,7 @@ impl Checker<'_, '_> {
 
     /// The word holds the address that the base is added to.
     fn check_packed_word(&mut self, place: u64) -> Result<(), Fault> {
-        if !place.is_multiple_of(8) || !self.segments.is_writable(place, 8) {
-            return Err("a relocation is outside of what may be written".into());
-        }
-        self.spares_tables(place, 8)?;
-        self.places.push((place, 8));
+        self.claim(place, 8)?;
         let target = self.segments.read_at(place, 8).map_or(0, |word| Reader(word).u64(0));
         self.check_pointer(place, target)
     }
@@ -177,6 +190,21 @@ impl Checker<'_, '_> {
         self.places.sort_unstable();
         let overlap = self.places.windows(2).any(|pair| pair[0].0 + pair[0].1 > pair[1].0);
         if overlap { Err("two relocations are of one place".into()) } else { Ok(()) }
+    }
+}
+
+impl Checker<'_, '_> {
+    /// Each constructor's address is one that the loader makes: one that stands in the
+    /// file would lead anywhere. After the places were sorted.
+    fn check_constructors(&self) -> Result<(), Fault> {
+        for (start, size) in self.dynamic.function_lists() {
+            for slot in (start..start.saturating_add(size)).step_by(8) {
+                if self.places.binary_search(&(slot, 8)).is_err() {
+                    return Err("a constructor is at an address that is not relocated".into());
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) struct Segments<'b> {
     bytes: &'b [u8],
     loads: Vec<Segment>,
     dynamic: Segment,
+    thread_locals: bool,
 }
 
 /// One program header.
@@ -51,7 +52,8 @@ impl<'b> Segments<'b> {
         let (Some(&dynamic), None) = (dynamics.next(), dynamics.next()) else {
             return Err("it has not just one dynamic table".into());
         };
-        let segments = Segments { bytes, loads, dynamic };
+        let thread_locals = all.iter().any(|segment| segment.kind == PT_TLS);
+        let segments = Segments { bytes, loads, dynamic, thread_locals };
         for segment in &all {
             segments.check_other(segment)?;
         }
@@ -61,6 +63,11 @@ impl<'b> Segments<'b> {
     /// The dynamic table's bytes.
     pub(super) fn dynamic(&self) -> Option<&'b [u8]> {
         self.read_at(self.dynamic.address, self.dynamic.file_size)
+    }
+
+    /// Whether it has thread-local storage of its own.
+    pub(super) fn has_thread_locals(&self) -> bool {
+        self.thread_locals
     }
 
     /// The dynamic table's addresses.

@@ -79,6 +79,12 @@ fn check_symbol(
     if !known {
         return Err(format!("a symbol is of an unknown type, {info:#x}"));
     }
+    // Visibility; other bits are of machines that this is not built for. What is
+    // imported is visible.
+    let other = symbol.0[5];
+    if cfg!(target_arch = "x86_64") && (other > 3 || section == UNDEFINED && other != 0) {
+        return Err(format!("a symbol is of an unknown visibility, {other:#x}"));
+    }
     let placed = match section {
         UNDEFINED | ABSOLUTE => true,
         _ if kind == TLS => value.checked_add(size).is_some_and(|end| end <= 1 << 30),

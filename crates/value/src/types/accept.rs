@@ -4,7 +4,7 @@
 //! another one that has at least its fields, an optional takes what its inner
 //! type takes. Names of structs do not matter.
 
-use super::{Field, Signature, Struct, Type, TypeRef};
+use super::{Field, Scope, Signature, Struct, Type, TypeRef};
 use crate::{ConvertError, Map, MapKey, Value};
 
 /// How values of one type go into another.
@@ -72,8 +72,17 @@ impl Type {
     /// # Errors
     /// The value is of another type; the message names the field.
     pub fn coerce(&self, value: Value) -> Result<Value, ConvertError> {
+        self.coerce_in(value, None)
+    }
+
+    fn coerce_in(&self, value: Value, scope: Option<&Scope<'_>>) -> Result<Value, ConvertError> {
         match (self, value) {
-            (Type::Any | Type::Named(_), value)
+            (Type::Named(name), value) => match (Scope::find(scope, name), value) {
+                (Some(here), Value::Map(map)) => here.coerce(map),
+                (Some(here), other) => Err(ConvertError::expected(here.item, other.kind())),
+                (None, _) => Err(ConvertError::new(format!("the type `{}` is unknown", &**name))),
+            },
+            (Type::Any, value)
             | (Type::Bool, value @ Value::Bool(_))
             | (Type::Int, value @ Value::Int(_))
             | (Type::Float, value @ Value::Float(_))
@@ -81,12 +90,12 @@ impl Type {
             | (Type::Str, value @ Value::Str(_))
             | (Type::Bytes, value @ Value::Bytes(_))
             | (Type::Null | Type::Optional(_), value @ Value::Null) => Ok(value),
-            (Type::Optional(inner), value) => inner.coerce(value),
+            (Type::Optional(inner), value) => inner.coerce_in(value, scope),
             (Type::Int, Value::Float(float)) => crate::convert::whole(float).map(Value::Int),
             (Type::Float, Value::Int(int)) => crate::convert::exact(int).map(Value::Float),
             (Type::Bytes, Value::Str(text)) => Ok(Value::Bytes(text.into_bytes())),
             (Type::List(item), Value::List(items)) => {
-                coerce_items(items.into_iter().map(|value| (&**item, value)))
+                coerce_items(items.into_iter().map(|value| (&**item, value)), scope)
             }
             (Type::Tuple(types), Value::List(items)) => {
                 if types.len() != items.len() {
@@ -96,14 +105,14 @@ impl Type {
                         items.len()
                     )));
                 }
-                coerce_items(types.iter().map(|ty| &**ty).zip(items))
+                coerce_items(types.iter().map(|ty| &**ty).zip(items), scope)
             }
             (Type::List(_), Value::Map(map)) if map.is_empty() => Ok(Value::List(Vec::new())),
             (Type::Map(_) | Type::Struct(_), Value::List(items)) if items.is_empty() => {
-                self.coerce(Value::Map(Map::new()))
+                self.coerce_in(Value::Map(Map::new()), scope)
             }
-            (Type::Map(ty), Value::Map(map)) => coerce_map(map, ty),
-            (Type::Struct(ty), Value::Map(map)) => ty.coerce(map),
+            (Type::Map(ty), Value::Map(map)) => coerce_map(map, ty, scope),
+            (Type::Struct(item), Value::Map(map)) => Scope { item, outer: scope }.coerce(map),
             (ty, value) => Err(ConvertError::expected(ty, value.kind())),
         }
     }
@@ -122,15 +131,21 @@ impl Struct {
             }
         }))
     }
+}
 
+impl Scope<'_> {
+    /// Brings a map to the scope's struct.
     fn coerce(&self, mut map: Map) -> Result<Value, ConvertError> {
         let mut fields = Map::new();
-        for field in self.fields.iter() {
+        for field in self.item.fields.iter() {
             let key = MapKey::from(&*field.name);
             match map.remove(&key) {
                 Some(Value::Null) | None if field.may_be_absent() => {}
                 Some(value) => {
-                    let value = field.ty.coerce(value).map_err(|e| e.at_field(&field.name))?;
+                    let value = field
+                        .ty
+                        .coerce_in(value, Some(self))
+                        .map_err(|e| e.at_field(&field.name))?;
                     fields.insert(key, value);
                 }
                 None => return Err(ConvertError::missing(&field.name)),
@@ -204,15 +219,18 @@ fn all(fits: impl Iterator<Item = Fits>) -> Fits {
     Ok(worst)
 }
 
-fn coerce_items<'t>(items: impl Iterator<Item = (&'t Type, Value)>) -> Result<Value, ConvertError> {
+fn coerce_items<'t>(
+    items: impl Iterator<Item = (&'t Type, Value)>,
+    scope: Option<&Scope<'_>>,
+) -> Result<Value, ConvertError> {
     let coerce = |(index, (ty, value)): (usize, (&Type, Value))| {
-        ty.coerce(value).map_err(|e| e.at_index(index))
+        ty.coerce_in(value, scope).map_err(|e| e.at_index(index))
     };
     items.enumerate().map(coerce).collect::<Result<_, _>>().map(Value::List)
 }
 
-fn coerce_map(map: Map, ty: &TypeRef) -> Result<Value, ConvertError> {
-    let coerce = |(key, value): (MapKey, Value)| match ty.coerce(value) {
+fn coerce_map(map: Map, ty: &TypeRef, scope: Option<&Scope<'_>>) -> Result<Value, ConvertError> {
+    let coerce = |(key, value): (MapKey, Value)| match ty.coerce_in(value, scope) {
         Ok(value) => Ok((key, value)),
         Err(error) => Err(error.at_key(&key)),
     };
@@ -277,6 +295,24 @@ mod tests {
             error(2.into()),
             "expected { age: int, tags: list<string>, note: string? }, got int"
         );
+    }
+
+    #[test]
+    fn a_type_inside_itself_is_checked_at_every_level() {
+        let ty: Type = "Node { id: int, next: Node?, all: list<Node> }".parse().unwrap();
+        let node = |id: Value, next: Value| {
+            let all = Value::List(vec![]);
+            Value::Map([("id".into(), id), ("next".into(), next), ("all".into(), all)].into())
+        };
+        let two = node(1.into(), node(2.0.into(), Value::Null));
+        let held = ty.coerce(two).unwrap();
+        assert_eq!(ty.holds(&mut crate::TreeSource::new(&held)), Ok(()));
+        let wrong = node(1.into(), node("x".into(), Value::Null));
+        let message = "`next.id`: expected int, got string";
+        assert_eq!(ty.holds(&mut crate::TreeSource::new(&wrong)).unwrap_err().to_string(), message);
+        assert_eq!(ty.coerce(wrong).unwrap_err().to_string(), message);
+        let flat = node(1.into(), 5.into());
+        assert!(ty.coerce(flat).unwrap_err().to_string().starts_with("`next`: expected Node {"));
     }
 
     #[test]

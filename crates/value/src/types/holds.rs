@@ -3,7 +3,7 @@
 //! A plugin in C reads a value's payload by the declared type alone. The writer's
 //! schema is no proof: it is an implementation of a safe trait, and may be wrong.
 
-use super::{Signature, Struct, Type};
+use super::{Scope, Signature, Type};
 use crate::{ConvertError, Key, Kind, Source};
 
 type Holds = Result<(), ConvertError>;
@@ -14,9 +14,17 @@ impl Type {
     /// # Errors
     /// It is not; the message names the field.
     pub fn holds(&self, source: &mut dyn Source) -> Holds {
+        self.holds_in(source, None)
+    }
+
+    fn holds_in(&self, source: &mut dyn Source, scope: Option<&Scope<'_>>) -> Holds {
         let kind = source.kind();
         match (self, kind) {
-            (Type::Any | Type::Named(_), _)
+            (Type::Named(name), _) => match Scope::find(scope, name) {
+                Some(here) => here.holds(source),
+                None => Err(ConvertError::new(format!("the type `{}` is unknown", &**name))),
+            },
+            (Type::Any, _)
             | (Type::Null | Type::Optional(_), Kind::Null)
             | (Type::Bool, Kind::Bool)
             | (Type::Int, Kind::Int)
@@ -24,11 +32,15 @@ impl Type {
             | (Type::Number, Kind::Int | Kind::Float)
             | (Type::Str, Kind::Str)
             | (Type::Bytes, Kind::Bytes) => Ok(()),
-            (Type::Optional(inner), _) => inner.holds(source),
-            (Type::List(item), Kind::List) => children(source, |_, source| item.holds(source)),
-            (Type::Tuple(items), Kind::List) => tuple_holds(items, source),
-            (Type::Map(value), Kind::Map) => entries(source, |source| value.holds(source)),
-            (Type::Struct(fields), Kind::Map) => fields.holds(source),
+            (Type::Optional(inner), _) => inner.holds_in(source, scope),
+            (Type::List(item), Kind::List) => {
+                children(source, |_, source| item.holds_in(source, scope))
+            }
+            (Type::Tuple(items), Kind::List) => tuple_holds(items, source, scope),
+            (Type::Map(value), Kind::Map) => {
+                entries(source, |source| value.holds_in(source, scope))
+            }
+            (Type::Struct(item), Kind::Map) => Scope { item, outer: scope }.holds(source),
             (ty, kind) => Err(ConvertError::expected(ty, kind)),
         }
     }
@@ -45,23 +57,27 @@ impl Signature {
     }
 }
 
-impl Struct {
+impl Scope<'_> {
+    /// Whether the source's value is the scope's struct.
     fn holds(&self, source: &mut dyn Source) -> Holds {
-        let mut seen = vec![false; self.fields.len()];
+        if source.kind() != Kind::Map {
+            return Err(ConvertError::expected(self.item, source.kind()));
+        }
+        let fields = &self.item.fields;
+        let mut seen = vec![false; fields.len()];
         entries(source, |source| {
             let Key::Str(name) = source.key() else { return Ok(()) };
-            let Some(index) = self.fields.iter().position(|field| *field.name == *name) else {
+            let Some(index) = fields.iter().position(|field| *field.name == *name) else {
                 return Ok(());
             };
             seen[index] = true;
-            let field = &self.fields[index];
+            let field = &fields[index];
             match source.kind() {
                 Kind::Null if field.may_be_absent() => Ok(()),
-                _ => field.ty.holds(source),
+                _ => field.ty.holds_in(source, Some(self)),
             }
         })?;
-        let missing =
-            self.fields.iter().zip(seen).find(|(field, seen)| !seen && !field.may_be_absent());
+        let missing = fields.iter().zip(seen).find(|(field, seen)| !seen && !field.may_be_absent());
         match missing {
             Some((field, _)) => Err(ConvertError::missing(&field.name)),
             None => Ok(()),
@@ -69,11 +85,15 @@ impl Struct {
     }
 }
 
-fn tuple_holds(items: &[super::TypeRef], source: &mut dyn Source) -> Holds {
+fn tuple_holds(
+    items: &[super::TypeRef],
+    source: &mut dyn Source,
+    scope: Option<&Scope<'_>>,
+) -> Holds {
     let mut count = 0;
     children(source, |index, source| {
         count = index + 1;
-        items.get(index).map_or(Ok(()), |item| item.holds(source))
+        items.get(index).map_or(Ok(()), |item| item.holds_in(source, scope))
     })?;
     match count == items.len() {
         true => Ok(()),

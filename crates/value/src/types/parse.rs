@@ -11,6 +11,10 @@ use super::{Field, Param, Shared, Signature, Struct, Type, TypeRef};
 /// Deeper types are refused, so that reading one cannot exhaust the stack.
 const MAX_DEPTH: usize = 32;
 
+/// What may stand where a type does.
+const TYPES: &str = "a type (null, bool, int, float, number, string, bytes, any, list<T>, map<T>, \
+                     (T, U), Name { field: T }, or the name of a struct around it)";
+
 /// Text that is no type: what was expected, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseTypeError {
@@ -35,7 +39,7 @@ impl std::error::Error for ParseTypeError {}
 impl FromStr for Type {
     type Err = ParseTypeError;
     fn from_str(text: &str) -> Result<Self, ParseTypeError> {
-        let mut parser = Parser { text, at: 0, depth: 0 };
+        let mut parser = Parser { text, at: 0, structs: Vec::new(), depth: 0 };
         let ty = parser.ty()?;
         parser.end()?;
         Ok(ty)
@@ -45,7 +49,7 @@ impl FromStr for Type {
 impl FromStr for Signature {
     type Err = ParseTypeError;
     fn from_str(text: &str) -> Result<Self, ParseTypeError> {
-        let mut parser = Parser { text, at: 0, depth: 0 };
+        let mut parser = Parser { text, at: 0, structs: Vec::new(), depth: 0 };
         let signature = parser.signature()?;
         parser.end()?;
         Ok(signature)
@@ -55,13 +59,15 @@ impl FromStr for Signature {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// The names of the structs that the place is in.
+    structs: Vec<&'a str>,
     depth: usize,
 }
 
 impl<'a> Parser<'a> {
     fn signature(&mut self) -> Result<Signature, ParseTypeError> {
         self.expect("(", "`(`")?;
-        let mut params = Vec::new();
+        let mut params: Vec<Param> = Vec::new();
         let mut variadic = false;
         while !self.take(")") {
             if variadic {
@@ -73,7 +79,15 @@ impl<'a> Parser<'a> {
             if self.take("...") {
                 variadic = true;
             } else {
-                params.push(self.param()?);
+                self.skip();
+                let start = self.at;
+                let param = self.param()?;
+                let twice = |other: &Param| !param.name.is_empty() && other.name == param.name;
+                if params.iter().any(twice) {
+                    self.at = start;
+                    return Err(self.error("a parameter that is not there yet"));
+                }
+                params.push(param);
             }
         }
         let result = if self.take("->") { self.ty()? } else { Type::Null };
@@ -121,6 +135,8 @@ impl<'a> Parser<'a> {
         if self.peek("{") {
             return Ok(Type::Struct(self.fields("")?));
         }
+        self.skip();
+        let start = self.at;
         let name = self.name().ok_or_else(|| self.error("a type"))?;
         Ok(match name {
             "any" => Type::Any,
@@ -134,7 +150,11 @@ impl<'a> Parser<'a> {
             "list" => Type::List(self.inner()?),
             "map" => Type::Map(self.inner()?),
             name if self.peek("{") => Type::Struct(self.fields(name)?),
-            name => Type::Named(name.into()),
+            name if self.structs.contains(&name) => Type::Named(name.into()),
+            _ => {
+                self.at = start;
+                return Err(self.error(TYPES));
+            }
         })
     }
 
@@ -145,18 +165,26 @@ impl<'a> Parser<'a> {
         Ok(ty.into())
     }
 
-    fn fields(&mut self, name: &str) -> Result<Struct, ParseTypeError> {
+    fn fields(&mut self, name: &'a str) -> Result<Struct, ParseTypeError> {
         self.expect("{", "`{`")?;
-        let mut fields = Vec::new();
+        self.structs.push(name);
+        let mut fields: Vec<Field> = Vec::new();
         while !self.take("}") {
             if !fields.is_empty() {
                 self.expect(",", "`,` or `}`")?;
             }
+            self.skip();
+            let start = self.at;
             let name = self.name().ok_or_else(|| self.error("a field's name"))?;
+            if fields.iter().any(|field| *field.name == *name) {
+                self.at = start;
+                return Err(self.error("a field that is not there yet"));
+            }
             let optional = self.take("?");
             self.expect(":", "`:`")?;
             fields.push(Field { name: name.into(), ty: self.ty()?.into(), optional });
         }
+        self.structs.pop();
         Ok(Struct { name: name.into(), fields: fields.into() })
     }
 
@@ -219,9 +247,10 @@ mod tests {
             "list<map<any>>?",
             "(int, string)",
             "()",
-            "{ a: int, b?: list<Node> }",
+            "{ a: int, b?: list<any> }",
             "Node { next: Node?, items: list<(bool, bytes)> }",
             "Empty {}",
+            "Tree { left: Tree?, leaf: Leaf { tree: Tree, leaf: Leaf? } }",
         ] {
             let ty: Type = text.parse().unwrap();
             assert_eq!(ty.to_string(), text);
@@ -249,6 +278,20 @@ mod tests {
         check("int int", "`int int` is no type: expected the end at `int`");
         check("A { x int }", "`A { x int }` is no type: expected `:` at `int }`");
         check("%", "`%` is no type: expected a type at `%`");
+        let unknown = |text: &str, rest: &str| {
+            check(text, &format!("`{text}` is no type: expected {TYPES} at `{rest}`"));
+        };
+        unknown("integer", "integer");
+        unknown("A { x: B { y: C } }", "C } }");
+        unknown("(A { x: int }, A)", "A)");
+        check(
+            "{ a: int, a: int }",
+            "`{ a: int, a: int }` is no type: expected a field that is not there yet at `a: int }`",
+        );
+        assert_eq!(
+            "(a: int, a: int)".parse::<Signature>().unwrap_err().to_string(),
+            "`(a: int, a: int)` is no type: expected a parameter that is not there yet at `a: int)`"
+        );
         let deep = "list<".repeat(100_000);
         assert!(deep.parse::<Type>().is_err());
         let optional = format!("int{}", "?".repeat(100_000));
