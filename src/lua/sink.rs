@@ -43,6 +43,7 @@ impl<'l> LuaSink<'l> {
                 table.raw_set(*index, value).map_err(fault)?;
                 *index += 1;
             }
+            Slot::Key(Value::Nil) => return Err(ConvertError::new("a value without a key")),
             Slot::Key(key) => {
                 table.raw_set(std::mem::replace(key, Value::Nil), value).map_err(fault)?
             }

@@ -187,3 +187,130 @@ fn arguments_that_are_not_written_are_missed_before_c_reads_them() {
         "plugin `probe`: `Greet`: expected 1 argument, got 0"
     );
 }
+
+/// What a broken or hostile plugin answers, as far as it can be told.
+#[test]
+fn results_that_break_the_abi_are_errors() {
+    let shop = Shop::new();
+    let text = r#"
+        #include "twinplug.h"
+        static tp_status tag(tp_call *call) { call->result->tag = 77; return TP_OK; }
+        static tp_status null(tp_call *call) { call->result->tag = TP_LIST; call->result->length = 3; return TP_OK; }
+        static tp_status text(tp_call *call) { *call->result = tp_text("\xff\xfe", 2); return TP_OK; }
+        static tp_status key(tp_call *call) {
+          static tp_pair pair; pair.key = tp_float(1.5); *call->result = tp_map(&pair, 1); return TP_OK; }
+        static tp_status cycle(tp_call *call) {
+          static tp_value list; list.tag = TP_LIST; list.length = 1; list.as.list = &list;
+          *call->result = list; return TP_OK; }
+        static tp_status status(tp_call *call) { (void)call; return 4711; }
+        static tp_status thrown(tp_call *call) { *call->result = tp_int(5); return TP_ERROR; }
+        static tp_status func(tp_call *call) { call->result->tag = TP_FUNC; return TP_OK; }
+        static const tp_export exports[] = {
+          TP_EXPORT_FUNC("Tag", "() -> any", tag), TP_EXPORT_FUNC("Null", "() -> any", null),
+          TP_EXPORT_FUNC("Text", "() -> any", text), TP_EXPORT_FUNC("Key", "() -> any", key),
+          TP_EXPORT_FUNC("Cycle", "() -> any", cycle), TP_EXPORT_FUNC("Status", "() -> any", status),
+          TP_EXPORT_FUNC("Thrown", "() -> any", thrown), TP_EXPORT_FUNC("Func", "() -> any", func)};
+        TP_PLUGIN("broken", "1.0.0", exports, NULL);"#;
+    let path = shop.compile("libbroken.so", text, &["-shared"]);
+    let plugin = shop.stage.host.load(path).unwrap();
+    let check = |name: &str, expected: &str| {
+        let error = plugin.call(name, ()).unwrap_err();
+        assert_eq!(error.to_string(), format!("plugin `broken`: `{name}`: {expected}"));
+        error
+    };
+    check("Tag", "result: a value of an unknown tag cannot cross");
+    check("Null", "result: a container without content");
+    check("Text", "result: a string that is not UTF-8 cannot cross");
+    check("Key", "result: a map's key must be text or an integer");
+    check("Func", "result: a function cannot cross");
+    check("Status", "failed with status 4711");
+    let thrown = check("Thrown", "an error without a message");
+    assert_eq!(thrown.payload(), Some(&twinplug::Value::Int(5)));
+    let error = plugin.call("Cycle", ()).unwrap_err().to_string();
+    assert!(error.ends_with("deeper than 128 levels"), "{error}");
+}
+
+/// A thread of the plugin's own goes on after its plugin, and its host, are gone.
+#[test]
+fn services_answer_a_retired_plugin() {
+    let shop = Shop::new();
+    let text = r#"
+        #define _POSIX_C_SOURCE 200809L
+        #include "twinplug.h"
+        #include <pthread.h>
+        #include <stdlib.h>
+        #include <time.h>
+        static const tp_host *host; static tp_context *context; static const char *out;
+        static void *run(void *nothing) {
+          struct timespec soon = {0, 1000000};
+          tp_arena *arena = host->arena_new();
+          tp_status status; FILE *file;
+          do {
+            tp_value result = tp_null();
+            nanosleep(&soon, NULL);
+            host->arena_reset(arena);
+            status = host->call(context, "world.ask", 9, NULL, 0, arena, &result);
+          } while (status == TP_OK);
+          host->arena_free(arena);
+          file = fopen(out, "w");
+          fprintf(file, "%d %d\n", (int)status, (int)host->print(context, "x", 1));
+          fclose(file);
+          return nothing;
+        }
+        static tp_status start(tp_call *call) {
+          static pthread_t thread; static char path[512];
+          const tp_value *where = &call->args[0];
+          memcpy(path, where->as.text, where->length);
+          host = call->host; context = call->context; out = path;
+          return pthread_create(&thread, NULL, run, NULL) == 0 ? TP_OK : TP_ERROR;
+        }
+        static const tp_export exports[] = {TP_EXPORT_FUNC("Start", "(path: string)", start)};
+        TP_PLUGIN("threads", "1.0.0", exports, NULL);"#;
+    let path = shop.compile("libthreads.so", text, &["-shared", "-pthread"]);
+    for drop_host in [false, true] {
+        let out = shop.folder.path().join(format!("{drop_host}.txt"));
+        let stage = crate::twins::Stage::new();
+        let plugin = stage.host.load(&path).unwrap();
+        plugin.call("Start", (out.to_str().unwrap(),)).unwrap();
+        match drop_host {
+            true => drop(stage),
+            false => stage.host.unload(plugin).unwrap(),
+        }
+        while std::fs::read_to_string(&out).unwrap_or_default().is_empty() {
+            std::thread::yield_now();
+        }
+        // TP_RETIRED, twice.
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), "6 6\n");
+    }
+}
+
+/// Linkers drop what nobody points to; the section must not be among it.
+#[test]
+fn the_section_survives_linkers() {
+    let shop = Shop::new();
+    let text = "#include \"twinplug.h\"\nTP_PLUGIN_BARE(\"linked\", \"1.0.0\", NULL);";
+    let available = |linker: &str| {
+        Command::new(format!("ld.{linker}"))
+            .arg("--version")
+            .output()
+            .is_ok_and(|o| o.status.success())
+    };
+    let mut tried = 0;
+    for linker in ["bfd", "gold", "lld"].into_iter().filter(|linker| available(linker)) {
+        let flag = format!("-fuse-ld={linker}");
+        let flags = [
+            "-shared",
+            "-O2",
+            "-ffunction-sections",
+            "-fdata-sections",
+            "-Wl,--gc-sections,--strip-all",
+            &flag,
+        ];
+        let path = shop.compile("liblinked.so", text, &flags);
+        assert_eq!(Host::inspect(&path).unwrap().name, "linked", "{linker}");
+        shop.stage.host.unload(shop.stage.host.load(path).unwrap()).unwrap();
+        tried += 1;
+    }
+    let all = std::env::var_os("TWINPLUG_REQUIRE_LANGUAGES").is_some();
+    assert!(tried >= if all { 3 } else { 1 }, "only {tried} linkers were found");
+}

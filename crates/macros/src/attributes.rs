@@ -107,12 +107,15 @@ pub(crate) fn pairs(
         Meta::NameValue(value) => return Err(syn::Error::new(value.span(), "expected `(...)`")),
     };
     let values = list.parse_args_with(Punctuated::<MetaNameValue, Token![,]>::parse_terminated)?;
-    let mut pairs = Vec::new();
+    let mut pairs: Vec<(String, String, proc_macro2::Span)> = Vec::new();
     for value in &values {
         let key = value.path.get_ident().map(ToString::to_string).unwrap_or_default();
         if !known.contains(&key.as_str()) {
             let known = known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
             return Err(syn::Error::new(value.path.span(), format!("unknown key; known: {known}")));
+        }
+        if pairs.iter().any(|(other, _, _)| *other == key) {
+            return Err(syn::Error::new(value.path.span(), format!("`{key}` stands here twice")));
         }
         pairs.push((key, text(value)?, value.value.span()));
     }

@@ -57,7 +57,7 @@ impl Plugin {
                 check_text(&text, span)?;
                 match key.as_str() {
                     "name" => name = Some(text),
-                    _ => version = Some(text),
+                    _ => version = Some(check_version(text, span)?),
                 }
             }
         }
@@ -141,6 +141,7 @@ impl Plugin {
 
 impl Var {
     fn read(meta: &Meta, item: &ItemStatic) -> Result<Var> {
+        refuse_condition(&item.attrs)?;
         if let syn::StaticMutability::Mut(token) = &item.mutability {
             return Err(Error::new(
                 token.span(),
@@ -157,6 +158,7 @@ impl Var {
 
 impl Func {
     fn read(meta: &Meta, item: &ItemFn) -> Result<Func> {
+        refuse_condition(&item.attrs)?;
         let signature = &item.sig;
         let refuse =
             |span: Span, what: &str| Err(Error::new(span, format!("{what} cannot be exported")));
@@ -239,6 +241,25 @@ fn check_text(text: &str, span: Span) -> Result<()> {
         return Err(Error::new(span, "a name is not empty and holds no NUL"));
     }
     Ok(())
+}
+
+/// As cargo checks that of a crate.
+fn check_version(text: String, span: Span) -> Result<String> {
+    match semver::Version::parse(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Error::new(span, format!("no version like \"1.2.0\": {error}"))),
+    }
+}
+
+/// An export is there or not in every build: the table has a fixed length.
+fn refuse_condition(attributes: &[syn::Attribute]) -> Result<()> {
+    match attributes.iter().find(|attribute| attribute.path().is_ident("cfg")) {
+        None => Ok(()),
+        Some(attribute) => Err(Error::new(
+            attribute.span(),
+            "an export cannot be conditional: put the `#[cfg]` into its body",
+        )),
+    }
 }
 
 fn refuse(attributes: &mut Vec<syn::Attribute>, name: &str, place: &str) -> Result<()> {
