@@ -7,6 +7,7 @@
 
 mod arena;
 mod context;
+mod dependencies;
 mod elf;
 mod image;
 mod loader;

@@ -99,6 +99,10 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
 #[cfg(feature = "native")]
 fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
     let checked = crate::native::check(bytes)?;
+    let mut hazards: Vec<String> = checked.hazards.iter().map(|&hazard| hazard.into()).collect();
+    if let Some(origin) = located.canonical.parent() {
+        hazards.extend(checked.dependencies.hazards(origin));
+    }
     Ok(Inspection {
         path: located.path.clone(),
         kind: located.kind,
@@ -109,7 +113,7 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
             let public = exports.into_iter().filter(|declared| !declared.private);
             public.map(|declared| declared.export).collect()
         }),
-        hazards: checked.hazards.into_iter().map(str::to_owned).collect(),
+        hazards,
         bytes: checked.bytes,
     })
 }

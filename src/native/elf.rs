@@ -14,7 +14,7 @@ mod relocations;
 mod segments;
 mod symbols;
 
-use super::preflight::Dependencies;
+use super::dependencies::Dependencies;
 use dynamic::Dynamic;
 use segments::Segments;
 

@@ -17,7 +17,8 @@ use tempfile::{Builder, NamedTempFile};
 use twinplug_abi as abi;
 
 use super::context::Context;
-use super::preflight::{Checked, Dependencies};
+use super::dependencies::Dependencies;
+use super::preflight::Checked;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What private copies are called, before the process's number.
@@ -274,12 +275,7 @@ fn copy(path: &Path, bytes: &[u8], dependencies: &Dependencies) -> std::io::Resu
 /// the plugin does. One that cannot be mapped is the plugin's error, with its name.
 fn open_dependencies(origin: &Path, dependencies: &Dependencies) {
     for name in &dependencies.needed {
-        let places = dependencies.run_path.iter().filter_map(|folder| {
-            let rest =
-                folder.strip_prefix("$ORIGIN").or_else(|| folder.strip_prefix("${ORIGIN}"))?;
-            Some(origin.join(rest.trim_start_matches('/')).join(name))
-        });
-        for place in places.filter(|place| place.is_file()) {
+        for place in dependencies.beside(name, origin).filter(|place| place.is_file()) {
             // SAFETY: constructors of a library run that the plugin, which is trusted,
             // would have had run in the same way.
             if let Ok(library) = unsafe { open(&place) } {

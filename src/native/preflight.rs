@@ -15,6 +15,7 @@ use serde::Deserialize;
 use twinplug_abi as abi;
 use twinplug_value::ExportType;
 
+use super::dependencies::{Dependencies, is_go};
 use super::elf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Export, check_name};
@@ -36,13 +37,6 @@ pub(crate) struct Checked {
     pub(crate) dependencies: Dependencies,
     /// What makes the file behave otherwise than a plugin should, a line each.
     pub(crate) hazards: Vec<&'static str>,
-}
-
-/// The libraries that a file needs, and where it looks for them first.
-#[derive(Debug, Default)]
-pub(crate) struct Dependencies {
-    pub(crate) needed: Vec<String>,
-    pub(crate) run_path: Vec<String>,
 }
 
 /// An export that a section lists.
@@ -91,7 +85,7 @@ pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
     let Section { name, version, unload, .. } = section;
     check_name(&name).map_err(|fault| refused(format!("broken: {fault}")))?;
     let elf::Facts { dependencies, mut hazards } = facts;
-    if file.section_by_name(".go.buildinfo").is_some() {
+    if is_go(&file) {
         hazards.push("a Go runtime: it cannot be unloaded, and a process may hold just one");
     }
     Ok(Checked { name, version, abi, exports, unload, dependencies, hazards, bytes })

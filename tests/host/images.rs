@@ -322,6 +322,14 @@ fn hazards_are_told_before_anything_runs() {
     assert_eq!(hazards(&plain), Vec::<String>::new());
     let stays = shelf.counter("libstays.so", "stays", "\"\"", &["-Wl,-z,nodelete"]);
     assert_eq!(hazards(&stays), ["NODELETE: it stays mapped"]);
+    std::fs::write(shelf.path("none.c"), "int none;").unwrap();
+    compile(&shelf.path("none.c"), &shelf.path("libnone.so"), &["-Wl,-soname,libnone.so"]);
+    let folder = format!("-L{}", shelf.folder.path().display());
+    let flags = [&folder, "-Wl,--no-as-needed", "-lnone", "-Wl,-rpath,$ORIGIN"];
+    let needs = shelf.counter("libneeds.so", "needs", "\"\"", &flags);
+    assert_eq!(hazards(&needs), Vec::<String>::new());
+    std::fs::remove_file(shelf.path("libnone.so")).unwrap();
+    assert_eq!(hazards(&needs), ["needs `libnone.so`, which is nowhere that the system looks"]);
     let text = std::fs::read_to_string(shelf.path("source.c")).unwrap();
     let text = text
         .replace(
@@ -336,4 +344,71 @@ fn hazards_are_told_before_anything_runs() {
         hazards(&tls),
         ["static thread-local storage: the process has room for a few such libraries"]
     );
+}
+
+/// A folder in which no copy can be made: its path is so long that there is no room
+/// for the copy's name. (One that is read-only stops everybody but root.)
+#[test]
+fn where_no_copy_can_be_made_dependencies_are_found_all_the_same() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let source = shelf.path("helper.c");
+    std::fs::write(&source, "int helper(void) { return 44; }").unwrap();
+    compile(&source, &shelf.path("libh.so"), &["-Wl,-soname,libh.so"]);
+    let source = shelf.path("far.c");
+    std::fs::write(
+        &source,
+        "#include \"twinplug.h\"\n\
+         int helper(void);\n\
+         static tp_status ask(tp_call *call) { *call->result = tp_int(helper()); return TP_OK; }\n\
+         static const tp_export exports[] = {TP_EXPORT_FUNC(\"Ask\", \"() -> int\", ask)};\n\
+         TP_PLUGIN(\"far\", \"1.0.0\", exports, NULL);",
+    )
+    .unwrap();
+    let folder = format!("-L{}", shelf.folder.path().display());
+    compile(&source, &shelf.path("libfar.so"), &[&folder, "-lh", "-Wl,-rpath,$ORIGIN"]);
+    let mut far = shelf.folder.path().to_owned();
+    // 4096 is the longest path that Linux takes, with its NUL.
+    while far.as_os_str().len() < 4070 {
+        let rest = 4070 - far.as_os_str().len();
+        far.push("d".repeat(rest.clamp(1, 200)));
+    }
+    std::fs::create_dir_all(&far).unwrap();
+    for name in ["libh.so", "libfar.so"] {
+        std::fs::rename(shelf.path(name), far.join(name)).unwrap();
+    }
+    let plugin = stage.host.load(far.join("libfar.so")).unwrap();
+    assert_eq!(plugin.call("Ask", ()).unwrap(), Value::Int(44));
+}
+
+#[test]
+fn an_init_may_load_another_plugin() {
+    use std::sync::{OnceLock, Weak};
+    let shelf = Shelf::new();
+    let source = shelf.path("parent.c");
+    std::fs::write(
+        &source,
+        "#include \"twinplug.h\"\n\
+         static tp_status init(tp_call *call) {\n\
+           return call->host->call(call->context, \"load_other\", 10, NULL, 0, call->arena, call->result);\n\
+         }\n\
+         TP_PLUGIN_BARE(\"parent\", \"1.0.0\", init);",
+    )
+    .unwrap();
+    let parent = shelf.path("libparent.so");
+    compile(&source, &parent, &[]);
+    let cell: Arc<OnceLock<Weak<Host>>> = Arc::default();
+    let here = Arc::clone(&cell);
+    let host = Host::builder()
+        .output(|_, _| {})
+        .function("load_other", move || -> twinplug::Result<()> {
+            let host = here.get().and_then(Weak::upgrade).expect("set below");
+            host.load(&C.testplugin).map(drop)
+        })
+        .build()
+        .unwrap();
+    let host = Arc::new(host);
+    cell.set(Arc::downgrade(&host)).unwrap();
+    host.load(&parent).unwrap();
+    let names: Vec<_> = host.plugins().iter().map(|plugin| plugin.name().to_owned()).collect();
+    assert_eq!(names, ["testplugin", "parent"]);
 }

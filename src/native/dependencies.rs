@@ -1,0 +1,82 @@
+//! The libraries that a plugin needs, looked for as the system's loader does: in its
+//! run path, in `LD_LIBRARY_PATH`, in the system's folders (ld.so(8)).
+//!
+//! For telling beforehand what would be missing; it is the system that finds them.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use object::{Object, ObjectSection};
+
+/// The libraries that a file needs, and where it looks for them first.
+#[derive(Debug, Default)]
+pub(crate) struct Dependencies {
+    pub(super) needed: Vec<String>,
+    pub(super) run_path: Vec<String>,
+}
+
+impl Dependencies {
+    /// Where a needed library may be beside the plugin, whose folder is `origin`.
+    pub(super) fn beside<'d>(
+        &'d self,
+        name: &'d str,
+        origin: &'d Path,
+    ) -> impl Iterator<Item = PathBuf> + 'd {
+        self.run_path.iter().map(move |folder| {
+            let folder = folder.replace("${ORIGIN}", "$ORIGIN");
+            let folder = folder.replace("$ORIGIN", &origin.to_string_lossy());
+            Path::new(&folder).join(name)
+        })
+    }
+
+    /// What of the needed libraries makes the plugin behave otherwise than it should:
+    /// one that is missing, one that brings a Go runtime.
+    pub(crate) fn hazards(&self, origin: &Path) -> Vec<String> {
+        if !cfg!(target_os = "linux") {
+            return Vec::new();
+        }
+        let system = system_folders();
+        let hazard = |name: &String| {
+            let beside = self.beside(name, origin).find(|place| place.is_file());
+            match beside {
+                Some(place) if has_go(&place) => Some(format!(
+                    "a Go runtime in `{name}`: it cannot be unloaded, and a process may hold just one"
+                )),
+                Some(_) => None,
+                None if name.contains('/') && Path::new(name).is_file() => None,
+                None if system.iter().any(|folder| folder.join(name).is_file()) => None,
+                None => Some(format!("needs `{name}`, which is nowhere that the system looks")),
+            }
+        };
+        self.needed.iter().filter_map(hazard).collect()
+    }
+}
+
+/// Whether a library holds a Go runtime: its linker leaves a section that says so.
+fn has_go(path: &Path) -> bool {
+    let Ok(bytes) = fs::read(path) else { return false };
+    object::File::parse(&*bytes).is_ok_and(|file| is_go(&file))
+}
+
+pub(super) fn is_go(file: &object::File<'_>) -> bool {
+    file.sections().any(|section| section.name() == Ok(".go.buildinfo"))
+}
+
+/// `LD_LIBRARY_PATH`, the folders of ld.so.conf, and those that are always looked in.
+fn system_folders() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = env::var_os("LD_LIBRARY_PATH")
+        .map(|paths| env::split_paths(&paths).collect())
+        .unwrap_or_default();
+    let mut files = vec![PathBuf::from("/etc/ld.so.conf")];
+    if let Ok(more) = fs::read_dir("/etc/ld.so.conf.d") {
+        files.extend(more.flatten().map(|entry| entry.path()));
+    }
+    for file in files {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+        folders.extend(lines.filter(|line| line.starts_with('/')).map(PathBuf::from));
+    }
+    folders.extend(["/lib", "/usr/lib", "/lib64", "/usr/lib64"].map(PathBuf::from));
+    folders
+}
