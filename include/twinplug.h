@@ -274,15 +274,17 @@ struct tp_host {
   /* Waits for a message, which comes as the type of channel_open; TP_CLOSED at the
    * end. [any thread] */
   tp_status (*channel_recv)(tp_channel *channel, tp_arena *arena, tp_value *result);
-  /* Gives the plugin's end back. [any thread] */
+  /* Gives the plugin's end back; also after retirement. Ends that are not given back
+   * live until the process ends. [any thread] */
   void (*channel_release)(tp_channel *channel);
 
   /* since 1.1 */
 
   /* Remembers how much of an arena is used. Also of a call's arena. [any thread] */
   void (*arena_mark)(tp_arena *arena, tp_mark *mark);
-  /* Forgets what was allocated since the mark. Marks made since are void. Also of a
-   * call's arena, of what the plugin itself has allocated there. [any thread] */
+  /* Forgets what was allocated since the mark, which is one of this arena's. Marks made
+   * since are void. Also of a call's arena, of what the plugin itself has allocated
+   * there. [any thread] */
   void (*arena_rewind)(tp_arena *arena, const tp_mark *mark);
   /* A table of further services by its id (TP_SERVICE_...), which starts with its
    * size; NULL if the host has none of that id. Lives as long as the plugin's image.
@@ -317,8 +319,8 @@ typedef struct tp_log {
 #define TP_SYMBOL_STATE 3
 
 /* Flags of an export. */
-/* The function calls nothing of the host and waits for nothing (since 1.1). While one
- * runs, services answer TP_WRONG_STATE where the host can tell. */
+/* A promise: the function calls nothing of the host and waits for nothing (since 1.1).
+ * Services answer TP_WRONG_STATE to one that breaks it, where the host can tell. */
 #define TP_LEAF 1
 
 /* One export. Types are written as in `inspect`: null, bool, int, float,

@@ -40,7 +40,8 @@ impl Arena {
         abi::Mark { chunk: self.current.get(), used: self.used.get() }
     }
 
-    /// Goes back to a mark; one that is none of this arena's, or void, is ignored.
+    /// Goes back to a mark of this arena's; one that lies ahead is ignored. Whatever the
+    /// mark, what is handed out next lies within a chunk.
     pub(super) fn rewind(&mut self, mark: abi::Mark) {
         let now = (self.current.get(), self.used.get());
         if (mark.chunk, mark.used) <= now {

@@ -46,7 +46,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<Facts, String> {
     if symbols.unique {
         hazards.push("unique symbols: all loads of it share them, and it stays mapped");
     }
-    Ok(Facts { dependencies: dynamic.dependencies(), hazards })
+    Ok(Facts { dependencies: dynamic.dependencies().map_err(broken)?, hazards })
 }
 
 /// Reads numbers out of bytes, in this machine's order.

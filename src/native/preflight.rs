@@ -79,7 +79,6 @@ struct SectionExport {
 pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
     let (file, facts) = shared_library(&bytes)?;
     let abi = symbol_version(&file)?;
-    check_version(abi)?;
     let section = section(&file, abi)?;
     let exports = section.exports.map(declared).transpose()?;
     let Section { name, version, unload, .. } = section;
@@ -192,7 +191,7 @@ fn check_whole(file: &object::File<'_>, bytes: &[u8]) -> Result<()> {
     if cut { Err(refused("cut off: a part that its header names is missing")) } else { Ok(()) }
 }
 
-/// The ABI version that the exported symbol starts with.
+/// The ABI version that the exported symbol starts with, of one that this host takes.
 fn symbol_version(file: &object::File<'_>) -> Result<(u16, u16)> {
     let exports = file.exports().map_err(|error| refused(format!("broken: {error}")))?;
     let mut address = None;
@@ -213,12 +212,22 @@ fn symbol_version(file: &object::File<'_>) -> Result<(u16, u16)> {
             "a shared library, but no twinplug plugin: it has no symbol `{SYMBOL}`"
         )));
     };
-    let head = file.segments().find_map(|segment| segment.data_range(address, 8).ok().flatten());
-    match head {
-        Some(&[_, _, _, _, a, b, c, d]) => {
-            Ok((u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])))
-        }
-        _ => Err(refused(format!("broken: its symbol `{SYMBOL}` is not in the file"))),
+    let broken = |what: &str| refused(format!("broken: its symbol `{SYMBOL}` {what}"));
+    if !address.is_multiple_of(align_of::<abi::Plugin>() as u64) {
+        return Err(broken("is not aligned"));
+    }
+    let read = |size: u64| {
+        file.segments().find_map(|segment| segment.data_range(address, size).ok().flatten())
+    };
+    let Some(&[a, b, c, d, e, f, g, h]) = read(8) else {
+        return Err(broken("is not in the file"));
+    };
+    let version = (u16::from_ne_bytes([e, f]), u16::from_ne_bytes([g, h]));
+    check_version(version)?;
+    // What it says is read as far as it says that it goes.
+    match read(u32::from_ne_bytes([a, b, c, d]).into()) {
+        Some(_) => Ok(version),
+        None => Err(broken("is longer than what is in the file")),
     }
 }
 

@@ -160,10 +160,10 @@ fn plugins_do_not_see_each_others_names_nor_change_the_hosts() {
     let two = shelf.counter("libtwo.so", "two", "\"\"", &[]);
     assert_eq!((count(&stage.host, &one), count(&stage.host, &two)), (1, 1));
     assert_eq!((count(&stage.host, &one), count(&stage.host, &two)), (2, 2));
-    // Both export a `strdup` of their own, which the host's process does not use.
-    let text = std::ffi::CString::new("text").unwrap();
-    assert!(stage.host.load(&C.testplugin).unwrap().call("Hello", ()).is_ok());
-    assert_eq!(text.to_str(), Ok("text"));
+    // Both export a `strdup` of their own; neither the host nor another plugin uses it.
+    let plugin = stage.host.load(&C.probe).unwrap();
+    plugin.var("Name").unwrap().set("of its own".to_owned()).unwrap();
+    assert_eq!(plugin.var::<String>("Name").unwrap().get().unwrap(), "of its own");
 }
 
 #[test]

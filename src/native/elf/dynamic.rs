@@ -1,5 +1,7 @@
 //! The dynamic table: where the loader finds everything else.
 
+use std::collections::HashSet;
+
 use super::{Dependencies, Fault, Reader, Segments, entries};
 
 /// The table's entries that matter here, by tag.
@@ -40,6 +42,13 @@ const DF_1_PIE: u64 = 0x0800_0000;
 /// What the loader runs or reads and no linker of today writes: auditing, filters,
 /// configuration, `DT_PREINIT_ARRAY` (not allowed in libraries).
 const REFUSED: [u64; 6] = [32, 33, 0x6fff_fefa, 0x6fff_fefb, 0x6fff_fefc, 0x7fff_fffd];
+
+/// More libraries, and longer names of them, are in no plugin.
+const MAX_NEEDED: usize = 1024;
+const MAX_NAME: usize = 4096;
+
+/// More versions are in no library.
+const MAX_VERSIONS: usize = 1 << 15;
 
 /// More are in no library.
 const MAX_ENTRIES: usize = 4096;
@@ -122,7 +131,17 @@ impl<'b> Dynamic<'b> {
     }
 
     /// The libraries it needs, and where it says they are.
-    pub(super) fn dependencies(&self) -> Dependencies {
+    ///
+    /// They are few and their names short: text is shared, so that a small file could
+    /// say much.
+    pub(super) fn dependencies(&self) -> Result<Dependencies, Fault> {
+        let named = self.list.iter().filter(|(tag, _)| matches!(*tag, NEEDED | RUNPATH | RPATH));
+        if named.clone().count() > MAX_NEEDED {
+            return Err(format!("it needs more than {MAX_NEEDED} libraries"));
+        }
+        if named.clone().any(|(_, at)| self.string(*at).is_none()) {
+            return Err("the name of a library that it needs is too long, or not UTF-8".into());
+        }
         let texts = |tag: u64| {
             let named = self.list.iter().filter(move |(found, _)| *found == tag);
             named.filter_map(|(_, at)| self.string(*at))
@@ -130,14 +149,15 @@ impl<'b> Dynamic<'b> {
         // The older RPATH counts where there is no RUNPATH.
         let paths = texts(RUNPATH).next().or_else(|| texts(RPATH).next());
         let run_path = paths.map(|paths| paths.split(':').map(str::to_owned).collect());
-        Dependencies {
+        Ok(Dependencies {
             needed: texts(NEEDED).map(str::to_owned).collect(),
             run_path: run_path.unwrap_or_default(),
-        }
+        })
     }
 
     fn string(&self, at: u64) -> Option<&'b str> {
         let text = self.strings.get(usize::try_from(at).ok()?..)?;
+        let text = &text[..text.len().min(MAX_NAME)];
         std::ffi::CStr::from_bytes_until_nul(text).ok()?.to_str().ok()
     }
 
@@ -157,14 +177,6 @@ impl<'b> Dynamic<'b> {
             }
         }
         self.check_functions(segments)
-    }
-
-    /// The versions that symbols may have: those of the file's own, those it needs.
-    pub(super) fn versions(&self, segments: &Segments<'b>) -> Result<Vec<u64>, Fault> {
-        let mut versions = vec![LOCAL, GLOBAL];
-        self.needed_versions(segments, &mut versions)?;
-        self.defined_versions(segments, &mut versions)?;
-        Ok(versions)
     }
 
     /// What runs at loading and unloading is code, and its list can be read.
@@ -191,6 +203,18 @@ impl<'b> Dynamic<'b> {
         lists.into_iter().filter_map(|(address, size)| Some((self.get(address)?, self.get(size)?)))
     }
 
+    /// The versions that symbols may have: those of the file's own, those it needs.
+    pub(super) fn versions(&self, segments: &Segments<'b>) -> Result<HashSet<u64>, Fault> {
+        let mut versions = Vec::new();
+        self.needed_versions(segments, &mut versions)?;
+        self.defined_versions(segments, &mut versions)?;
+        if versions.is_empty() && self.symbol_versions().is_some() {
+            return Err("its symbols have versions, and it lists none".into());
+        }
+        versions.extend([LOCAL, GLOBAL]);
+        Ok(versions.into_iter().collect())
+    }
+
     /// Versions that are needed of other libraries: a chain of entries, each with a
     /// chain of its own.
     fn needed_versions(
@@ -200,17 +224,15 @@ impl<'b> Dynamic<'b> {
     ) -> Result<(), Fault> {
         let Some(address) = self.get(VERNEED) else { return Ok(()) };
         let count = self.get(VERNEEDNUM).unwrap_or(0);
+        let needed: HashSet<_> = self.dependencies()?.needed.into_iter().collect();
         self.chain(segments, address, count, 12, |entry, at| {
             // The loader takes it for granted that it has loaded that library.
-            let file = self.string(entry.u32(4));
-            if file.is_none()
-                || !self.dependencies().needed.iter().any(|name| Some(name.as_str()) == file)
-            {
+            if !self.string(entry.u32(4)).is_some_and(|file| needed.contains(file)) {
                 return Err("its symbol versions are of a library that it does not need".into());
             }
             let inner = at.saturating_add(entry.u32(8));
             self.chain(segments, inner, entry.u16(2), 12, |version, _| {
-                versions.push(version.u16(6) & INDEX);
+                add(versions, version.u16(6))?;
                 self.text(version.u32(8))
             })
         })
@@ -225,7 +247,7 @@ impl<'b> Dynamic<'b> {
         let Some(address) = self.get(VERDEF) else { return Ok(()) };
         let count = self.get(VERDEFNUM).unwrap_or(0);
         self.chain(segments, address, count, 16, |entry, at| {
-            versions.push(entry.u16(4) & INDEX);
+            add(versions, entry.u16(4))?;
             let inner = at.saturating_add(entry.u32(12));
             self.chain(segments, inner, entry.u16(6), 4, |name, _| self.text(name.u32(0)))
         })
@@ -243,6 +265,10 @@ impl<'b> Dynamic<'b> {
     ) -> Result<(), Fault> {
         // An entry of a definition is 20 bytes, of a needed version 16, of a name 8.
         let size = if step == 4 { 8 } else { step as u64 + 4 };
+        if count == 0 {
+            // The loader looks at the first entry before it asks how many there are.
+            return Err("its symbol versions are none".into());
+        }
         for index in 1..=count {
             let entry = segments.read_at(address, size).map(Reader);
             let entry = entry.ok_or("its symbol versions are not in what is loaded")?;
@@ -263,4 +289,12 @@ impl<'b> Dynamic<'b> {
             false => Err("its symbol versions name a string that is not there".into()),
         }
     }
+}
+
+fn add(versions: &mut Vec<u64>, version: u64) -> Result<(), Fault> {
+    if versions.len() == MAX_VERSIONS {
+        return Err("it has too many symbol versions".into());
+    }
+    versions.push(version & INDEX);
+    Ok(())
 }

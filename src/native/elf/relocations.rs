@@ -9,6 +9,7 @@ const REL: u64 = 17;
 const PLTREL: u64 = 20;
 const PLTRELSZ: u64 = 2;
 const JMPREL: u64 = 23;
+const RELACOUNT: u64 = 0x6fff_fff9;
 const RELR: u64 = 36;
 const RELRSZ: u64 = 35;
 const RELRENT: u64 = 37;
@@ -41,8 +42,8 @@ pub(super) fn check(
     if dynamic.get(RELA).is_some() && dynamic.get(RELAENT) != Some(24) {
         return Err("its relocations are of another size".into());
     }
-    let symbols = all_symbols(segments, dynamic, symbols)?;
-    let mut checker = Checker { segments, symbols, dynamic, places: Vec::new() };
+    let lists = dynamic.function_lists().collect();
+    let mut checker = Checker { segments, symbols, dynamic, lists, places: Vec::new() };
     let tables = [("relocations", RELA, RELASZ), ("calls", JMPREL, PLTRELSZ)];
     for (name, address, size) in tables {
         let Some(table) = dynamic.table(segments, name, address, size)? else { continue };
@@ -50,24 +51,23 @@ pub(super) fn check(
             return Err(format!("its {name} end in the middle of one"));
         }
         entries(table, 24).try_for_each(|entry| checker.check(&entry))?;
+        if address == RELA {
+            check_relative_count(dynamic, table)?;
+        }
     }
     checker.check_packed()?;
     checker.check_overlap()?;
     checker.check_constructors()
 }
 
-/// Symbols that are only imported are not in the hash table: the largest that a
-/// relocation names is the last.
-fn all_symbols(segments: &Segments<'_>, dynamic: &Dynamic<'_>, hashed: u64) -> Result<u64, Fault> {
-    let address = dynamic.symbols()?;
-    // The string table follows the symbols in what every linker writes; where it
-    // does not, only symbols of the hash table can be told to be some.
-    let strings = dynamic.get(5).unwrap_or(0);
-    let between = strings.checked_sub(address).map_or(0, |bytes| bytes / 24);
-    let count = hashed.max(between.min(1 << 24));
-    match segments.read_at(address, count * 24) {
-        Some(_) => Ok(count),
-        None => Ok(hashed),
+/// The loader takes so many of the first for relative ones without looking.
+fn check_relative_count(dynamic: &Dynamic<'_>, table: &[u8]) -> Result<(), Fault> {
+    let count = dynamic.get(RELACOUNT).unwrap_or(0);
+    let first = entries(table, 24).take(usize::try_from(count).unwrap_or(usize::MAX));
+    let relative = first.filter(|entry| action(entry.u32(8)) == Some(Action::Relative)).count();
+    match relative as u64 == count {
+        true => Ok(()),
+        false => Err("it counts more relative relocations than there are".into()),
     }
 }
 
@@ -75,6 +75,8 @@ struct Checker<'s, 'b> {
     segments: &'s Segments<'b>,
     dynamic: &'s Dynamic<'b>,
     symbols: u64,
+    /// The lists of functions that the loader calls: start and size.
+    lists: Vec<(u64, u64)>,
     /// What is written: start and size.
     places: Vec<(u64, u64)>,
 }
@@ -115,9 +117,9 @@ impl Checker<'_, '_> {
     /// to code.
     fn check_pointer(&self, place: u64, target: u64) -> Result<(), Fault> {
         let called = self
-            .dynamic
-            .function_lists()
-            .any(|(start, size)| place >= start && place < start.saturating_add(size));
+            .lists
+            .iter()
+            .any(|&(start, size)| place >= start && place < start.saturating_add(size));
         match called {
             true if !self.segments.is_code(target) => Err("a constructor is no code".into()),
             // One past the end is a pointer that a program may make.
@@ -163,6 +165,9 @@ impl Checker<'_, '_> {
         let mut next: Option<u64> = None;
         for entry in entries(table, 8).map(|entry| entry.u64(0)) {
             if entry & 1 == 0 {
+                if next.is_some_and(|next| entry < next) {
+                    return Err(format!("its {name} are not in order"));
+                }
                 self.check_packed_word(entry)?;
                 next = entry.checked_add(8);
                 continue;
@@ -197,7 +202,7 @@ impl Checker<'_, '_> {
     /// Each constructor's address is one that the loader makes: one that stands in the
     /// file would lead anywhere. After the places were sorted.
     fn check_constructors(&self) -> Result<(), Fault> {
-        for (start, size) in self.dynamic.function_lists() {
+        for &(start, size) in &self.lists {
             for slot in (start..start.saturating_add(size)).step_by(8) {
                 if self.places.binary_search(&(slot, 8)).is_err() {
                     return Err("a constructor is at an address that is not relocated".into());

@@ -20,6 +20,9 @@ const WRITABLE: u64 = 2;
 /// Larger images are refused: reserving their addresses would already do harm.
 const MAX_SPAN: u64 = 1 << 34;
 
+/// Larger alignments are refused, as they take as many addresses.
+const MAX_ALIGN: u64 = 1 << 26;
+
 /// More are in no library, and each costs a look at the others.
 const MAX_SEGMENTS: usize = 128;
 
@@ -93,14 +96,14 @@ impl<'b> Segments<'b> {
         self.holding(address, size, |load| load.memory_size).is_some()
     }
 
-    /// Whether these addresses are in the pages of one segment: linkers round up what
-    /// is made read-only.
-    fn is_within_pages(&self, address: u64, size: u64) -> bool {
-        self.holding(address, size, |load| {
+    /// Whether these addresses are in the pages of one segment of data: linkers round
+    /// up what is made read-only.
+    fn is_within_data(&self, address: u64, size: u64) -> bool {
+        let load = self.holding(address, size, |load| {
             let end = load.address + load.memory_size;
             end.next_multiple_of(load.align.max(PAGE)) - load.address
-        })
-        .is_some()
+        });
+        load.is_some_and(|load| load.flags & WRITABLE != 0 && load.flags & EXECUTABLE == 0)
     }
 
     /// Whether the loader may write to these addresses.
@@ -138,11 +141,18 @@ impl<'b> Segments<'b> {
             PT_GNU_RELRO => "what it makes read-only",
             _ => return Ok(()),
         };
-        let in_file =
-            segment.file_size == 0 || self.read_at(segment.address, segment.file_size).is_some();
+        // What is made read-only is memory; some linkers give it more of the file than
+        // is there.
+        let in_file = matches!(segment.kind, PT_GNU_RELRO)
+            || segment.file_size == 0
+            || self.read_at(segment.address, segment.file_size).is_some();
         let in_memory = match segment.kind {
             PT_TLS => true,
-            PT_GNU_RELRO => self.is_within_pages(segment.address, segment.memory_size),
+            PT_GNU_RELRO => self.is_within_data(segment.address, segment.memory_size),
+            // The loader writes to a table that says so.
+            PT_DYNAMIC if segment.flags & WRITABLE != 0 => {
+                self.is_writable(segment.address, segment.memory_size)
+            }
             _ => self.is_mapped(segment.address, segment.memory_size),
         };
         let sizes = segment.kind == PT_GNU_RELRO || segment.file_size <= segment.memory_size;
@@ -151,7 +161,7 @@ impl<'b> Segments<'b> {
         let tls = segment.kind != PT_TLS
             || (segment.memory_size <= 1 << 30
                 && power_of_two_or_none(segment.align)
-                && segment.align <= 1 << 16);
+                && segment.align <= MAX_ALIGN);
         match in_file && in_memory && sizes && offset && tls {
             true => Ok(()),
             false => Err(format!("{name} is not in what is loaded")),
@@ -196,6 +206,7 @@ impl Segment {
 
 fn check_loads(loads: &[Segment], length: u64) -> Result<(), Fault> {
     let mut end = 0;
+    let mut previous: Option<&Segment> = None;
     for load in loads {
         let in_file = load.offset.checked_add(load.file_size).is_some_and(|end| end <= length);
         if !in_file {
@@ -209,19 +220,29 @@ fn check_loads(loads: &[Segment], length: u64) -> Result<(), Fault> {
         if load.flags & WRITABLE == 0 && load.file_size != load.memory_size {
             return Err("a part of its code is missing".into());
         }
-        let aligned = load.align <= 1 << 21
+        let aligned = load.align <= MAX_ALIGN
             && power_of_two_or_none(load.align)
             && (load.align <= 1 || load.offset % load.align == load.address % load.align)
             && load.offset % PAGE == load.address % PAGE;
         if !aligned {
             return Err("a segment is not aligned as it says".into());
         }
+        // Whole pages are mapped: one that two segments share must show the same bytes.
+        let shares = |other: &Segment| {
+            end.next_multiple_of(PAGE) > load.address - load.address % PAGE
+                && load.address.wrapping_sub(load.offset)
+                    != other.address.wrapping_sub(other.offset)
+        };
+        if previous.is_some_and(shares) {
+            return Err("two segments share a page".into());
+        }
         end = next;
+        previous = Some(load);
     }
     match loads {
         [] => Err("it has nothing to load".into()),
-        // The image's start is found from the first segment.
-        [first, ..] if first.address >= PAGE || first.offset >= PAGE => {
+        // The file's header is found at the image's start.
+        [first, ..] if first.offset >= PAGE => {
             Err("its first segment does not start the file".into())
         }
         _ => Ok(()),

@@ -122,7 +122,8 @@ fn gnu_count(segments: &Segments<'_>, at: u64) -> Result<u64, Fault> {
         last = last.max(symbol);
     }
     if last == 0 {
-        return Ok(first);
+        // Where nothing is exported the table does not tell how many are imported.
+        return Err("it exports nothing".into());
     }
     // The chain of the last bucket ends the table; every other one ends before it.
     let rest = entries(&chains[(last - first) as usize * 4..], 4);
