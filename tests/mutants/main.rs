@@ -155,7 +155,7 @@ fn load_all<'t>(folder: &Path, batch: &mut Vec<&'t str>, tallies: &mut BTreeMap<
 /// What a child said of each mutant from `start` on, until it ended.
 fn run_child(folder: &Path, start: usize, end: usize) -> Vec<String> {
     let output = Command::new("timeout")
-        .arg("60")
+        .arg("15")
         .arg(env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env(FOLDER, folder)
