@@ -334,3 +334,40 @@ fn descriptors_that_are_too_much_are_refused() {
     let error = Host::inspect(path).unwrap_err();
     assert!(error.to_string().contains("has a descriptor of"), "{error}");
 }
+
+/// One word of a table, damaged, of which the system's loader would believe all.
+#[test]
+fn words_that_the_loader_believes_are_refused_when_they_are_wrong() {
+    let shop = Shop::new();
+    let whole = std::fs::read(&C.testplugin).unwrap();
+    let word = |at: usize| u64::from_ne_bytes(whole[at..at + 8].try_into().unwrap());
+    let half = |at: usize| u32::from_ne_bytes(whole[at..at + 4].try_into().unwrap());
+    // ELF64: program headers of 56 bytes from 64 on; their type, flags, offset, address.
+    let headers: Vec<usize> = (0..usize::from(whole[56])).map(|n| 64 + 56 * n).collect();
+    let header = |kind: u32| *headers.iter().find(|&&at| half(at) == kind).unwrap();
+    let code = *headers.iter().find(|&&at| half(at) == 1 && half(at + 4) == 5).unwrap();
+    let (dynamic, relro) = (header(2), header(0x6474_e552));
+    let table = word(dynamic + 8) as usize;
+    let entry = |tag: u64| (table..).step_by(16).find(|&at| word(at) == tag).unwrap();
+    let check = |at: usize, value: u64, expected: &str| {
+        let mut bytes = whole.clone();
+        bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        let path = shop.write("damaged.so", bytes);
+        shop.check(&path, ErrorKind::Refused, &format!("broken: {expected}"));
+    };
+    let counts = "it counts more relative relocations than there are";
+    let relative = entry(0x6fff_fff9) + 8;
+    check(relative, word(relative) + 3, counts);
+    check(relative, 1 << 40, counts);
+    let read_only = "what it makes read-only is not in what is loaded";
+    check(relro + 16, word(code + 16), read_only);
+    check(relro + 40, 1 << 32, read_only);
+    check(dynamic + 16, word(code + 16), "its dynamic table is not in what is loaded");
+    // DT_STRTAB, DT_SYMTAB, DT_GNU_HASH: out of the file.
+    check(entry(5) + 8, 1 << 40, "its strings are not in what is loaded");
+    check(entry(6) + 8, 1 << 40, "its symbol table is not in what is loaded");
+    check(entry(0x6fff_fef5) + 8, 1 << 40, "its hash table is not in what is loaded");
+    // DT_INIT_ARRAY to where nothing is relocated.
+    let list = entry(25) + 8;
+    check(list, word(list) - 8, "its constructors are not in what is loaded");
+}
