@@ -14,7 +14,7 @@ use twinplug_value::{ConvertError, Sink, Source};
 use crate::error::Result;
 
 pub(crate) use chain::{Entered, cannot_wait, held};
-pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, contained, panic_text};
+pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, contained};
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind};
 pub use handle::{Dynamic, Func, Var};

@@ -22,12 +22,14 @@ local function check(ok, ...)
   error((...), 2)
 end
 
+local no_wait = "cannot wait here: Lua cannot suspend a call inside of this function"
+
 local function finish(ok, waits, ...)
   if not ok then error(waits, 2) end
   if not waits then return ... end
   if not isyieldable() then
     raw.forget()
-    error("cannot wait here: Lua cannot suspend a call inside of this function", 2)
+    error(no_wait, 2)
   end
   return finish(yield(token))
 end
@@ -43,10 +45,14 @@ local own = setmetatable({}, { __mode = "k" })
 local waiting = setmetatable({}, { __mode = "k" })
 local close, status = coroutine.close, coroutine.status
 
-local awake
+local pass, awake
 
-local function pass(co, ok, first, ...)
+function pass(co, ok, first, ...)
   if ok and first == token then
+    if not isyieldable() then
+      raw.forget()
+      return pass(co, resume(co, false, no_wait))
+    end
     waiting[co] = true
     return awake(co, yield(token))
   end

@@ -55,6 +55,10 @@ impl Dependencies {
 
 /// Whether a library holds a Go runtime: its linker leaves a section that says so.
 fn has_go(path: &Path) -> bool {
+    // It is looked at, and not loaded: a larger one is not read for that.
+    if fs::metadata(path).map_or(true, |file| file.len() > 1 << 30) {
+        return false;
+    }
     let Ok(bytes) = fs::read(path) else { return false };
     object::File::parse(&*bytes).is_ok_and(|file| is_go(&file))
 }

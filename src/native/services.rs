@@ -10,14 +10,13 @@ use std::sync::Arc;
 
 use twinplug_abi::{self as abi, Status};
 use twinplug_value::raw::{Allocate, RawSink, RawSource};
-use twinplug_value::{ConvertError, Sink, Tree, Type, to_sink};
+use twinplug_value::{ConvertError, Sink, Tree, Type, panic_text, to_sink};
 
 use super::arena::Arena;
 use super::context::Context;
 use super::table;
 use crate::channel::{AnyChannel, Message};
 use crate::error::{Error, ErrorKind, Result, WaitFault};
-use crate::plugin::panic_text;
 
 /// The services of this host. One table serves all plugins; whom it serves is in
 /// the context.

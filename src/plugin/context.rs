@@ -1,12 +1,11 @@
 //! [`HostContext`]: what a plugin may ask of its host. Plugins hold it weakly, so
 //! that the host owns its plugins and not the other way round.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use twinplug_value::{Callable, Outcome, Params, Signature, Sink, Source, to_sink};
+use twinplug_value::{Callable, Outcome, Params, Signature, Sink, Source, panic_text, to_sink};
 
 use crate::channel::AnyChannel;
 use crate::error::{Error, ErrorKind, Result, near};
@@ -97,15 +96,4 @@ pub(crate) fn contained<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         Err(Error::new(ErrorKind::Call, format!("panicked: {}", panic_text(panic))))
     })
-}
-
-/// What a panic said. The payload itself is leaked: its drop could panic again.
-pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
-    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (_, Some(text)) => text.clone(),
-        _ => "a panic without text".to_owned(),
-    };
-    std::mem::forget(panic);
-    text
 }

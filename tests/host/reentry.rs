@@ -61,13 +61,16 @@ fn a_wait_inside_of_a_host_function_is_an_error() {
         "function Outer() return host.call('b', 'Inner') end\n\
          function Inner() local got = host.channel('wait'):recv() return got end\n\
          function InSort() table.sort({1, 2}, function() host.channel('wait'):recv() end) end\n\
-         function InCoroutine() return coroutine.wrap(function() return host.channel('wait'):recv() + 1 end)() end",
+         function InCoroutine() return coroutine.wrap(function() return host.channel('wait'):recv() + 1 end)() end\n\
+         function InBoth() table.sort({1, 2}, function() coroutine.wrap(function() local got = host.channel('wait'):recv() end)() end) end",
     );
     let a = host.plugin("a").unwrap();
     let error = message(a.call("Outer", ()));
     assert!(error.contains("b.lua:2: cannot wait here for a channel"), "{error}");
     let error = message(a.call("InSort", ()));
     assert!(error.contains("cannot wait here"), "{error}");
+    let error = message(a.call("InBoth", ()));
+    assert!(error.contains("a.lua:5: cannot wait here: Lua cannot suspend"), "{error}");
     let call = a.func::<(), i64>("InCoroutine").unwrap();
     let worker = thread::spawn(move || call.call(()));
     host.channel::<i64>("wait").unwrap().send(4).unwrap();

@@ -1,5 +1,6 @@
 //! What may be called from the other side: closures, and what they return.
 
+use std::any::Any;
 use std::fmt::Display;
 
 use crate::{Data, Param, Params, Shared, Signature};
@@ -31,6 +32,19 @@ impl<T: Data, E: Display> Outcome for Result<T, E> {
     fn outcome(self) -> Result<T, String> {
         self.map_err(|error| error.to_string())
     }
+}
+
+/// What a panic said, for the other side. The payload itself is leaked: its drop could
+/// panic again.
+#[must_use]
+pub fn panic_text(panic: Box<dyn Any + Send>) -> String {
+    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "a panic without text".to_owned(),
+    };
+    std::mem::forget(panic);
+    text
 }
 
 /// A closure of up to 8 parameters that the other side may call, from any thread.

@@ -21,7 +21,7 @@ mod value;
 pub use args::{Args, Argument, Params};
 pub use convert::{ConvertError, Key, Kind, Sink, Source, Tree, TreeSource, from_source, to_sink};
 pub use data::Data;
-pub use function::{Callable, Outcome};
+pub use function::{Callable, Outcome, panic_text};
 pub use serde;
 pub use twinplug_macros::data_for_value as data;
 pub use types::{

@@ -46,6 +46,7 @@ const REFUSED: [u64; 6] = [32, 33, 0x6fff_fefa, 0x6fff_fefb, 0x6fff_fefc, 0x7fff
 /// More libraries, and longer names of them, are in no plugin.
 const MAX_NEEDED: usize = 1024;
 const MAX_NAME: usize = 4096;
+const MAX_RUN_PATH: usize = 64;
 
 /// More versions are in no library.
 const MAX_VERSIONS: usize = 1 << 15;
@@ -148,7 +149,8 @@ impl<'b> Dynamic<'b> {
         };
         // The older RPATH counts where there is no RUNPATH.
         let paths = texts(RUNPATH).next().or_else(|| texts(RPATH).next());
-        let run_path = paths.map(|paths| paths.split(':').map(str::to_owned).collect());
+        let run_path =
+            paths.map(|paths| paths.split(':').take(MAX_RUN_PATH).map(str::to_owned).collect());
         Ok(Dependencies {
             needed: texts(NEEDED).map(str::to_owned).collect(),
             run_path: run_path.unwrap_or_default(),

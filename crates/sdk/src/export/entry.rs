@@ -1,12 +1,11 @@
 //! The functions that the host calls: arguments read, panics caught, results
 //! written. Generic over what is behind them.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use twinplug_abi::{self as abi, Call, Status};
 use twinplug_value::raw::{RawSink, RawSource};
-use twinplug_value::{Callable, Data, Outcome, Params, to_sink};
+use twinplug_value::{Callable, Data, Outcome, Params, panic_text, to_sink};
 
 use super::Func;
 use crate::arena::CallArena;
@@ -117,15 +116,4 @@ fn write<R: Data>(call: &Call, value: &R) -> Result<()> {
     // entry returns; what it points to lies in the call's arena.
     unsafe { call.result.write(sink.last()) };
     Ok(())
-}
-
-/// What a panic said. The payload itself is leaked: its drop could panic again.
-fn panic_text(panic: Box<dyn Any + Send>) -> String {
-    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (_, Some(text)) => text.clone(),
-        _ => "a panic without text".to_owned(),
-    };
-    std::mem::forget(panic);
-    text
 }
