@@ -204,19 +204,26 @@ typedef struct tp_call {
  * and may have others. What is declared `any` has any tag. */
 typedef tp_status (*tp_function)(tp_call *call);
 
-/* Where a direct entry leaves the text of its error (since 1.1). The text is static,
- * or the plugin's own and unchanged until its next call on this thread. */
-typedef struct tp_fault {
-  const char *text;
+/* Where a direct entry leaves the text of its error (since 1.1). Made by the host,
+ * valid until the entry returns, on the calling thread alone. */
+typedef struct tp_fault tp_fault;
+struct tp_fault {
+  const char *text; /* UTF-8; NULL at first */
   size_t length;
-} tp_fault;
+  /* Copies text that does not outlive the call, and points `text` at the copy, which
+   * is the host's. For static text, set the two fields. [in call] */
+  void (*keep)(tp_fault *fault, const char *text, size_t length);
+  void *kept; /* the host's affair */
+};
 
 /* A direct entry (since 1.1): the function itself, for a signature that has scalars
  * alone. Its C type follows from the declared one:
  *   tp_status (*)(tp_fault *fault, ARGS..., RESULT *result)
- * where bool is uint8_t, int is int64_t, float is double; without a result the last
- * parameter is left out. It writes `*fault` only where it does not answer TP_OK, and
- * `*result` only where it does. Up to 6 parameters. [any thread]
+ * where bool is uint8_t (0 or 1), int is int64_t, float is double; without a result the
+ * last parameter is left out. It writes `*fault` only where it does not answer TP_OK,
+ * and `*result` only where it does. Up to 6 parameters, none of them optional. The host
+ * may call the direct entry or the general one, whichever it likes; both do the same.
+ * [any thread]
  * Stored as this type, and cast back to its own before it is called. */
 typedef tp_status (*tp_direct)(void);
 

@@ -53,13 +53,18 @@ pub struct Call {
 /// The type of every entry of a plugin.
 pub type Function = unsafe extern "C" fn(call: *mut Call) -> Status;
 
-/// Where a direct entry leaves the text of its error (since 1.1).
+/// Where a direct entry leaves the text of its error (since 1.1). Made by the host,
+/// valid until the entry returns.
 #[repr(C)]
 pub struct Fault {
-    /// The text.
+    /// The text; null at first.
     pub text: *const c_char,
     /// In bytes.
     pub length: usize,
+    /// Copies text that does not outlive the call, and points `text` at the copy.
+    pub keep: unsafe extern "C" fn(fault: *mut Fault, text: *const c_char, length: usize),
+    /// The host's affair.
+    pub kept: *mut c_void,
 }
 
 /// A direct entry (since 1.1), stored as this type and cast back to the one that

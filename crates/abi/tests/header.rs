@@ -74,7 +74,7 @@ fn assertions() -> Assertions {
             arena_mark = "arena_mark", arena_rewind = "arena_rewind", service = "service",
         }
         Mark = "tp_mark" { chunk = "chunk", used = "used" }
-        Fault = "tp_fault" { text = "text", length = "length" }
+        Fault = "tp_fault" { text = "text", length = "length", keep = "keep", kept = "kept" }
         Log = "tp_log" { size = "size", reserved = "reserved", write = "write" }
         Func = "tp_func" { kind = "type" }
         FuncType = "tp_func_type" {
