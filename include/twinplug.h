@@ -219,7 +219,7 @@ struct tp_fault {
 /* A direct entry (since 1.1): the function itself, for a signature that has scalars
  * alone. Its C type follows from the declared one:
  *   tp_status (*)(tp_fault *fault, ARGS..., RESULT *result)
- * where bool is uint8_t (0 or 1), int is int64_t, float is double; without a result the
+ * where bool is C's bool, int is int64_t, float is double; without a result the
  * last parameter is left out. It writes `*fault` only where it does not answer TP_OK,
  * and `*result` only where it does. Up to 6 parameters, none of them optional. The host
  * may call the direct entry or the general one, whichever it likes; both do the same.

@@ -5,7 +5,6 @@
 //! a place at the host (`context`) and the services (`services`). Values go straight
 //! between Rust types and the ABI's, in an arena a call (`arena`).
 
-mod arena;
 mod context;
 mod dependencies;
 mod elf;

@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{RawSink, RawSource};
+use twinplug_value::raw::{Arena, RawSink, RawSource};
 use twinplug_value::{ConvertError, ExportType, Value, from_source};
 
-use super::arena::Arena;
 use super::context::Context;
 use super::image::{Image, Images};
 use super::preflight::Checked;

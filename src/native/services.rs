@@ -9,10 +9,9 @@ use std::ptr;
 use std::sync::Arc;
 
 use twinplug_abi::{self as abi, Status};
-use twinplug_value::raw::{Allocate, RawSink, RawSource};
+use twinplug_value::raw::{Allocate, Arena, RawSink, RawSource};
 use twinplug_value::{ConvertError, Sink, Tree, Type, panic_text, to_sink};
 
-use super::arena::Arena;
 use super::context::Context;
 use super::table;
 use crate::channel::{AnyChannel, Message};

@@ -168,7 +168,7 @@ struct Silent;
 impl twinplug::Args for Silent {
     const TYPES: &'static [&'static twinplug::Type] = &[&twinplug::Type::Str];
 
-    fn write(&self, _: &mut dyn twinplug::Sink) -> Result<(), twinplug::ConvertError> {
+    fn write<S: twinplug::Sink + ?Sized>(&self, _: &mut S) -> Result<(), twinplug::ConvertError> {
         Ok(())
     }
 

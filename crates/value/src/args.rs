@@ -2,16 +2,21 @@
 
 use serde::Serialize;
 
+use crate::raw::{Direct, Entry, Failed, Scalar};
 use crate::{ConvertError, Data, Sink, Source, TreeSource, Type, Value, from_source, to_sink};
 
 /// What may stand as one argument of a call: any [`Data`], and `&str`.
-pub trait Argument: Serialize {
+pub trait Argument: Serialize + Sized {
     /// The argument's type.
     const SCHEMA: &'static Type;
+    /// Whether it is a scalar of direct entries.
+    #[doc(hidden)]
+    const SCALAR: Option<Scalar<Self>> = None;
 }
 
 impl<T: Data> Argument for T {
     const SCHEMA: &'static Type = T::SCHEMA;
+    const SCALAR: Option<Scalar<Self>> = T::SCALAR;
 }
 
 impl Argument for &str {
@@ -19,7 +24,7 @@ impl Argument for &str {
 }
 
 /// The arguments that a caller passes: a tuple of up to 8, `()` for none.
-pub trait Args {
+pub trait Args: Sized {
     /// Their types.
     const TYPES: &'static [&'static Type];
 
@@ -27,13 +32,20 @@ pub trait Args {
     ///
     /// # Errors
     /// As [`to_sink`]; the message names the argument.
-    fn write(&self, sink: &mut dyn Sink) -> Result<(), ConvertError>;
+    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError>;
 
     /// They as values.
     ///
     /// # Errors
     /// As [`to_sink`]; the message names the argument.
     fn to_values(&self) -> Result<Vec<Value>, ConvertError>;
+
+    /// Calls a direct entry, if it is one for just these arguments and this result; else
+    /// gives the arguments back.
+    #[doc(hidden)]
+    fn call_direct<R: Data>(self, _: &Entry) -> Result<Result<R, Failed>, Self> {
+        Err(self)
+    }
 }
 
 /// The parameters that a function takes: a tuple of up to 8, `()` for none.
@@ -45,14 +57,18 @@ pub trait Params: Sized {
     ///
     /// # Errors
     /// As [`from_source`]; the message names the argument.
-    fn read(source: &mut dyn Source) -> Result<Self, ConvertError>;
+    fn read<S: Source + ?Sized>(source: &mut S) -> Result<Self, ConvertError>;
 }
 
-fn write<T: Argument>(value: &T, index: usize, sink: &mut dyn Sink) -> Result<(), ConvertError> {
+fn write<T: Argument, S: Sink + ?Sized>(
+    value: &T,
+    index: usize,
+    sink: &mut S,
+) -> Result<(), ConvertError> {
     to_sink(value, sink).map_err(|error| numbered(error, index))
 }
 
-fn read<T: Data>(source: &mut dyn Source, index: usize) -> Result<T, ConvertError> {
+fn read<T: Data, S: Source + ?Sized>(source: &mut S, index: usize) -> Result<T, ConvertError> {
     let read = match source.next()? {
         true => from_source(source),
         false => from_source(&mut TreeSource::new(&Value::Null)),
@@ -70,7 +86,7 @@ macro_rules! tuples {
             const TYPES: &'static [&'static Type] = &[$($item::SCHEMA),*];
 
             #[allow(unused_variables, reason = "no arguments, nothing to write")]
-            fn write(&self, sink: &mut dyn Sink) -> Result<(), ConvertError> {
+            fn write<Into: Sink + ?Sized>(&self, sink: &mut Into) -> Result<(), ConvertError> {
                 $(write(&self.$index, $index, sink)?;)*
                 Ok(())
             }
@@ -78,13 +94,21 @@ macro_rules! tuples {
             fn to_values(&self) -> Result<Vec<Value>, ConvertError> {
                 Ok(vec![$(Value::of(&self.$index).map_err(|error| numbered(error, $index))?),*])
             }
+
+            #[inline]
+            fn call_direct<Returned: Data>(
+                self,
+                entry: &Entry,
+            ) -> Result<Result<Returned, Failed>, Self> {
+                Direct::call(self, entry)
+            }
         }
 
         impl<$($item: Data),*> Params for ($($item,)*) {
             const TYPES: &'static [&'static Type] = &[$($item::SCHEMA),*];
 
             #[allow(clippy::unused_unit, reason = "no parameters, nothing to read")]
-            fn read(source: &mut dyn Source) -> Result<Self, ConvertError> {
+            fn read<From: Source + ?Sized>(source: &mut From) -> Result<Self, ConvertError> {
                 if source.enter_list()?.is_none() {
                     return Err(ConvertError::expected(&"arguments", source.kind()));
                 }
@@ -93,10 +117,10 @@ macro_rules! tuples {
                 return items;
 
                 #[allow(unused_variables, reason = "no parameters, nothing to read")]
-                fn items<$($item: Data),*>(
-                    source: &mut dyn Source,
+                fn items<$($item: Data,)* From: Source + ?Sized>(
+                    source: &mut From,
                 ) -> Result<($($item,)*), ConvertError> {
-                    Ok(($(read::<$item>(source, $index)?,)*))
+                    Ok(($(read::<$item, From>(source, $index)?,)*))
                 }
             }
         }

@@ -29,7 +29,10 @@ pub(crate) const MAX_DEPTH: usize = 128;
 /// # Errors
 /// A number out of range, a map key that is neither text nor integer, too deep,
 /// or what the sink or the type's own `Serialize` reports.
-pub fn to_sink<T: Serialize + ?Sized>(value: &T, sink: &mut dyn Sink) -> Result<(), ConvertError> {
+pub fn to_sink<T: Serialize + ?Sized>(
+    value: &T,
+    sink: &mut (impl Sink + ?Sized),
+) -> Result<(), ConvertError> {
     value.serialize(serializer::Serializer::new(sink))
 }
 
@@ -37,6 +40,8 @@ pub fn to_sink<T: Serialize + ?Sized>(value: &T, sink: &mut dyn Sink) -> Result<
 ///
 /// # Errors
 /// The source's value is of another type; the message names the field.
-pub fn from_source<T: DeserializeOwned>(source: &mut dyn Source) -> Result<T, ConvertError> {
+pub fn from_source<T: DeserializeOwned>(
+    source: &mut (impl Source + ?Sized),
+) -> Result<T, ConvertError> {
     T::deserialize(deserializer::Deserializer::new(source))
 }

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, Hash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::raw::Scalar;
 use crate::{Bytes, MapKey, Shared, Type, Value};
 
 /// A Rust type that crosses the border: serde moves it, [`Data::SCHEMA`]
@@ -22,6 +23,9 @@ use crate::{Bytes, MapKey, Shared, Type, Value};
 pub trait Data: Serialize + DeserializeOwned {
     /// The type, as descriptors and errors write it.
     const SCHEMA: &'static Type;
+    /// Whether it is a scalar of direct entries.
+    #[doc(hidden)]
+    const SCALAR: Option<Scalar<Self>> = None;
 }
 
 macro_rules! data {
@@ -32,10 +36,22 @@ macro_rules! data {
     )*};
 }
 data! {
-    () => Null, bool => Bool, char => Str, String => Str, Bytes => Bytes, Value => Any,
+    char => Str, String => Str, Bytes => Bytes, Value => Any,
     MapKey => Any,
-    i8 => Int, i16 => Int, i32 => Int, i64 => Int, u8 => Int, u16 => Int, u32 => Int, u64 => Int,
-    isize => Int, usize => Int, f32 => Float, f64 => Float,
+    i8 => Int, i16 => Int, i32 => Int, u8 => Int, u16 => Int, u32 => Int, u64 => Int,
+    isize => Int, usize => Int, f32 => Float,
+}
+
+macro_rules! scalars {
+    ($($type:ty => $schema:ident $scalar:ident),* $(,)?) => {$(
+        impl Data for $type {
+            const SCHEMA: &'static Type = &Type::$schema;
+            const SCALAR: Option<Scalar<Self>> = Some(Scalar::$scalar);
+        }
+    )*};
+}
+scalars! {
+    () => Null NOTHING, bool => Bool BOOL, i64 => Int INT, f64 => Float FLOAT,
 }
 
 impl<T: Data> Data for Option<T> {

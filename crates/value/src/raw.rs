@@ -1,7 +1,12 @@
-//! Raw ABI values as a sink and as a source. The only `unsafe` of this crate.
+//! Raw ABI values as a sink and as a source, and the memory that they lie in. The only `unsafe` of this crate.
 
+mod arena;
+mod direct;
 mod sink;
 mod source;
 
+pub use arena::Arena;
+pub(crate) use direct::Direct;
+pub use direct::{Entry, Failed, Scalar};
 pub use sink::{Allocate, RawSink};
 pub use source::RawSource;

@@ -9,13 +9,13 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use super::{ConvertError, Key, Kind, MAX_DEPTH, Source, exact, whole};
 
-pub(super) struct Deserializer<'s> {
-    source: &'s mut dyn Source,
+pub(super) struct Deserializer<'s, S: ?Sized> {
+    source: &'s mut S,
     depth: usize,
 }
 
-impl<'s> Deserializer<'s> {
-    pub(super) fn new(source: &'s mut dyn Source) -> Self {
+impl<'s, S: Source + ?Sized> Deserializer<'s, S> {
+    pub(super) fn new(source: &'s mut S) -> Self {
         Deserializer { source, depth: 0 }
     }
 
@@ -49,7 +49,7 @@ impl<'s> Deserializer<'s> {
     /// One level further down, with the children's deserializer.
     fn inside<T>(
         self,
-        read: impl FnOnce(Children<'_>) -> Result<T, ConvertError>,
+        read: impl FnOnce(Children<'_, S>) -> Result<T, ConvertError>,
         left: usize,
     ) -> Result<T, ConvertError> {
         let result = if self.depth == MAX_DEPTH {
@@ -96,7 +96,7 @@ macro_rules! numbers {
     )*};
 }
 
-impl<'de> de::Deserializer<'de> for Deserializer<'_> {
+impl<'de, S: Source + ?Sized> de::Deserializer<'de> for Deserializer<'_, S> {
     type Error = ConvertError;
 
     numbers! {
@@ -247,27 +247,27 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_> {
 }
 
 /// The children of the container that the source has entered.
-struct Children<'s> {
-    source: &'s mut dyn Source,
+struct Children<'s, S: ?Sized> {
+    source: &'s mut S,
     depth: usize,
     index: usize,
     left: usize,
 }
 
-impl Children<'_> {
+impl<S: Source + ?Sized> Children<'_, S> {
     fn next(&mut self) -> Result<bool, ConvertError> {
         self.left = self.left.saturating_sub(1);
         self.source.next()
     }
 
-    fn child(&mut self) -> Deserializer<'_> {
+    fn child(&mut self) -> Deserializer<'_, S> {
         Deserializer { source: &mut *self.source, depth: self.depth }
     }
 }
 
-struct Items<'s>(Children<'s>);
+struct Items<'s, S: ?Sized>(Children<'s, S>);
 
-impl<'de> de::SeqAccess<'de> for Items<'_> {
+impl<'de, S: Source + ?Sized> de::SeqAccess<'de> for Items<'_, S> {
     type Error = ConvertError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -295,12 +295,12 @@ enum Keys {
     Text,
 }
 
-struct Entries<'s> {
-    children: Children<'s>,
+struct Entries<'s, S: ?Sized> {
+    children: Children<'s, S>,
     keys: Keys,
 }
 
-impl<'de> de::MapAccess<'de> for Entries<'_> {
+impl<'de, S: Source + ?Sized> de::MapAccess<'de> for Entries<'_, S> {
     type Error = ConvertError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -332,9 +332,9 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
 }
 
 /// A variant with content: the one entry of a map.
-struct Variant<'s>(Children<'s>);
+struct Variant<'s, S: ?Sized>(Children<'s, S>);
 
-impl<'de, 's> de::EnumAccess<'de> for Variant<'s> {
+impl<'de, S: Source + ?Sized> de::EnumAccess<'de> for Variant<'_, S> {
     type Error = ConvertError;
     type Variant = Self;
 
@@ -351,16 +351,16 @@ impl<'de, 's> de::EnumAccess<'de> for Variant<'s> {
     }
 }
 
-impl Variant<'_> {
+impl<S: Source + ?Sized> Variant<'_, S> {
     fn content<T>(
         mut self,
-        read: impl FnOnce(Deserializer<'_>) -> Result<T, ConvertError>,
+        read: impl FnOnce(Deserializer<'_, S>) -> Result<T, ConvertError>,
     ) -> Result<T, ConvertError> {
         read(self.0.child()).map_err(|error| error.at(self.0.source.key()))
     }
 }
 
-impl<'de> de::VariantAccess<'de> for Variant<'_> {
+impl<'de, S: Source + ?Sized> de::VariantAccess<'de> for Variant<'_, S> {
     type Error = ConvertError;
 
     fn unit_variant(self) -> Result<(), ConvertError> {

@@ -10,35 +10,35 @@ use super::{ConvertError, Key, MAX_DEPTH, Sink};
 
 type Done = Result<(), ConvertError>;
 
-pub(super) struct Serializer<'s> {
-    sink: &'s mut dyn Sink,
+pub(super) struct Serializer<'s, S: ?Sized> {
+    sink: &'s mut S,
     depth: usize,
     /// The struct field that the value belongs to; written before the value, so
     /// that `None` can leave it out.
     field: Option<&'static str>,
 }
 
-impl<'s> Serializer<'s> {
-    pub(super) fn new(sink: &'s mut dyn Sink) -> Self {
+impl<'s, S: Sink + ?Sized> Serializer<'s, S> {
+    pub(super) fn new(sink: &'s mut S) -> Self {
         Serializer { sink, depth: 0, field: None }
     }
 
     /// The sink, standing where the value goes.
-    fn place(self) -> Result<&'s mut dyn Sink, ConvertError> {
+    fn place(self) -> Result<&'s mut S, ConvertError> {
         if let Some(name) = self.field {
-            self.sink.key(Key::Str(name))?;
+            self.sink.field(name)?;
         }
         Ok(self.sink)
     }
 
-    fn list(self, length: usize) -> Result<Container<'s>, ConvertError> {
+    fn list(self, length: usize) -> Result<Container<'s, S>, ConvertError> {
         let depth = deeper(self.depth)?;
         let sink = self.place()?;
         sink.begin_list(length)?;
         Ok(Container { sink, depth, index: 0, variant: false })
     }
 
-    fn map(self, length: usize) -> Result<Container<'s>, ConvertError> {
+    fn map(self, length: usize) -> Result<Container<'s, S>, ConvertError> {
         let depth = deeper(self.depth)?;
         let sink = self.place()?;
         sink.begin_map(length)?;
@@ -46,11 +46,11 @@ impl<'s> Serializer<'s> {
     }
 
     /// Opens the map of one entry that a variant with content is.
-    fn variant(self, name: &'static str) -> Result<Serializer<'s>, ConvertError> {
+    fn variant(self, name: &'static str) -> Result<Serializer<'s, S>, ConvertError> {
         let depth = deeper(self.depth)?;
         let sink = self.place()?;
         sink.begin_map(1)?;
-        sink.key(Key::Str(name))?;
+        sink.field(name)?;
         Ok(Serializer { sink, depth, field: None })
     }
 }
@@ -59,16 +59,16 @@ fn deeper(depth: usize) -> Result<usize, ConvertError> {
     if depth == MAX_DEPTH { Err(ConvertError::too_deep()) } else { Ok(depth + 1) }
 }
 
-impl<'s> ser::Serializer for Serializer<'s> {
+impl<'s, S: Sink + ?Sized> ser::Serializer for Serializer<'s, S> {
     type Ok = ();
     type Error = ConvertError;
-    type SerializeSeq = Container<'s>;
-    type SerializeTuple = Container<'s>;
-    type SerializeTupleStruct = Container<'s>;
-    type SerializeTupleVariant = Container<'s>;
-    type SerializeMap = Container<'s>;
-    type SerializeStruct = Container<'s>;
-    type SerializeStructVariant = Container<'s>;
+    type SerializeSeq = Container<'s, S>;
+    type SerializeTuple = Container<'s, S>;
+    type SerializeTupleStruct = Container<'s, S>;
+    type SerializeTupleVariant = Container<'s, S>;
+    type SerializeMap = Container<'s, S>;
+    type SerializeStruct = Container<'s, S>;
+    type SerializeStructVariant = Container<'s, S>;
 
     fn serialize_bool(self, value: bool) -> Done {
         self.place()?.bool(value)
@@ -171,11 +171,11 @@ impl<'s> ser::Serializer for Serializer<'s> {
         sink.end_map()
     }
 
-    fn serialize_seq(self, length: Option<usize>) -> Result<Container<'s>, ConvertError> {
+    fn serialize_seq(self, length: Option<usize>) -> Result<Container<'s, S>, ConvertError> {
         self.list(length.unwrap_or(0))
     }
 
-    fn serialize_tuple(self, length: usize) -> Result<Container<'s>, ConvertError> {
+    fn serialize_tuple(self, length: usize) -> Result<Container<'s, S>, ConvertError> {
         self.list(length)
     }
 
@@ -183,7 +183,7 @@ impl<'s> ser::Serializer for Serializer<'s> {
         self,
         _: &'static str,
         length: usize,
-    ) -> Result<Container<'s>, ConvertError> {
+    ) -> Result<Container<'s, S>, ConvertError> {
         self.list(length)
     }
 
@@ -193,12 +193,12 @@ impl<'s> ser::Serializer for Serializer<'s> {
         _: u32,
         variant: &'static str,
         length: usize,
-    ) -> Result<Container<'s>, ConvertError> {
+    ) -> Result<Container<'s, S>, ConvertError> {
         let list = self.variant(variant)?.list(length)?;
         Ok(Container { variant: true, ..list })
     }
 
-    fn serialize_map(self, length: Option<usize>) -> Result<Container<'s>, ConvertError> {
+    fn serialize_map(self, length: Option<usize>) -> Result<Container<'s, S>, ConvertError> {
         self.map(length.unwrap_or(0))
     }
 
@@ -206,7 +206,7 @@ impl<'s> ser::Serializer for Serializer<'s> {
         self,
         _: &'static str,
         length: usize,
-    ) -> Result<Container<'s>, ConvertError> {
+    ) -> Result<Container<'s, S>, ConvertError> {
         self.map(length)
     }
 
@@ -216,7 +216,7 @@ impl<'s> ser::Serializer for Serializer<'s> {
         _: u32,
         variant: &'static str,
         length: usize,
-    ) -> Result<Container<'s>, ConvertError> {
+    ) -> Result<Container<'s, S>, ConvertError> {
         let map = self.variant(variant)?.map(length)?;
         Ok(Container { variant: true, ..map })
     }
@@ -227,15 +227,15 @@ fn in_range<T: Copy + std::fmt::Display + TryInto<i64>>(value: T) -> Result<i64,
 }
 
 /// A list or a map that is being written.
-pub(super) struct Container<'s> {
-    sink: &'s mut dyn Sink,
+pub(super) struct Container<'s, S: ?Sized> {
+    sink: &'s mut S,
     depth: usize,
     index: usize,
     /// Whether the map of one entry around it ends with it.
     variant: bool,
 }
 
-impl Container<'_> {
+impl<S: Sink + ?Sized> Container<'_, S> {
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         let index = self.index;
         self.index += 1;
@@ -261,7 +261,7 @@ impl Container<'_> {
 
 macro_rules! list {
     ($($part:ident: $write:ident),*) => {$(
-        impl ser::$part for Container<'_> {
+        impl<S: Sink + ?Sized> ser::$part for Container<'_, S> {
             type Ok = ();
             type Error = ConvertError;
             fn $write<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
@@ -278,7 +278,7 @@ list!(SerializeSeq: serialize_element, SerializeTuple: serialize_element,
 
 macro_rules! fields {
     ($($part:ident),*) => {$(
-        impl ser::$part for Container<'_> {
+        impl<S: Sink + ?Sized> ser::$part for Container<'_, S> {
             type Ok = ();
             type Error = ConvertError;
             fn serialize_field<T: Serialize + ?Sized>(
@@ -296,7 +296,7 @@ macro_rules! fields {
 }
 fields!(SerializeStruct, SerializeStructVariant);
 
-impl ser::SerializeMap for Container<'_> {
+impl<S: Sink + ?Sized> ser::SerializeMap for Container<'_, S> {
     type Ok = ();
     type Error = ConvertError;
 
@@ -314,7 +314,7 @@ impl ser::SerializeMap for Container<'_> {
 }
 
 /// Writes a map's key: text, an integer, or what stands for one.
-struct KeySerializer<'s>(&'s mut dyn Sink);
+struct KeySerializer<'s, S: ?Sized>(&'s mut S);
 
 fn no_key() -> ConvertError {
     ConvertError::new("a map's key must be text or an integer")
@@ -328,7 +328,7 @@ macro_rules! no_key {
     )*};
 }
 
-impl ser::Serializer for KeySerializer<'_> {
+impl<S: Sink + ?Sized> ser::Serializer for KeySerializer<'_, S> {
     type Ok = ();
     type Error = ConvertError;
     type SerializeSeq = ser::Impossible<(), ConvertError>;

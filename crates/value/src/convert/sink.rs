@@ -29,6 +29,11 @@ pub trait Sink {
     fn begin_map(&mut self, length: usize) -> Result<(), ConvertError>;
     /// The key of the value that follows.
     fn key(&mut self, key: Key<'_>) -> Result<(), ConvertError>;
+    /// The key that follows is a struct's field, whose name lives as long as the code
+    /// that writes it: a sink need not copy it.
+    fn field(&mut self, name: &'static str) -> Result<(), ConvertError> {
+        self.key(Key::Str(name))
+    }
     /// The map ends.
     fn end_map(&mut self) -> Result<(), ConvertError>;
 }

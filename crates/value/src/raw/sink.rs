@@ -3,6 +3,7 @@
 use std::mem::{align_of, size_of};
 use std::ptr::{self, NonNull};
 
+use smallvec::SmallVec;
 use twinplug_abi::{self as abi, Pair, Payload};
 
 use crate::{ConvertError, Key, Sink};
@@ -19,19 +20,19 @@ pub unsafe trait Allocate {
 
 /// A sink that writes raw values: each value that is complete is pushed to
 /// [`RawSink::values`], and all that they point to lies in the arena.
-pub struct RawSink<'a> {
-    arena: &'a dyn Allocate,
+pub struct RawSink<'a, M: Allocate + ?Sized = dyn Allocate + 'a> {
+    arena: &'a M,
     /// Values that are done, and the children of containers that are open.
-    values: Vec<abi::Value>,
+    values: SmallVec<[abi::Value; 16]>,
     /// For each open container, where its children start.
-    open: Vec<usize>,
+    open: SmallVec<[usize; 4]>,
 }
 
-impl<'a> RawSink<'a> {
+impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
     /// An empty sink; what it writes lives as long as the arena's content.
     #[must_use]
-    pub fn new(arena: &'a dyn Allocate) -> Self {
-        RawSink { arena, values: Vec::new(), open: Vec::new() }
+    pub fn new(arena: &'a M) -> Self {
+        RawSink { arena, values: SmallVec::new(), open: SmallVec::new() }
     }
 
     /// The values that were written.
@@ -80,7 +81,7 @@ const _: () = assert!(
         && align_of::<Pair>() == align_of::<abi::Value>()
 );
 
-impl Sink for RawSink<'_> {
+impl<M: Allocate + ?Sized> Sink for RawSink<'_, M> {
     fn null(&mut self) -> Result<(), ConvertError> {
         self.push(abi::TAG_NULL, 0, Payload { integer: 0 })
     }
@@ -132,6 +133,12 @@ impl Sink for RawSink<'_> {
             Key::Int(int) => self.int(int),
             Key::Str(text) => self.str(text),
         }
+    }
+
+    // The name is static in the image that writes it; the other side reads it while
+    // that image is mapped.
+    fn field(&mut self, name: &'static str) -> Result<(), ConvertError> {
+        self.push(abi::TAG_STR, name.len(), Payload { text: name.as_ptr().cast() })
     }
 
     fn end_map(&mut self) -> Result<(), ConvertError> {

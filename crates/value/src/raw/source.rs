@@ -3,6 +3,7 @@
 
 use std::marker::PhantomData;
 
+use smallvec::SmallVec;
 use twinplug_abi as abi;
 
 use crate::{ConvertError, Key, Kind, Source};
@@ -10,7 +11,7 @@ use crate::{ConvertError, Key, Kind, Source};
 /// A source over a raw value.
 pub struct RawSource<'a> {
     current: abi::Value,
-    entered: Vec<Entered<'a>>,
+    entered: SmallVec<[Entered<'a>; 2]>,
     /// What the values point to is borrowed.
     borrowed: PhantomData<&'a abi::Value>,
 }
@@ -36,7 +37,7 @@ impl<'a> RawSource<'a> {
     /// lead to as many readable items as the lengths say, and nobody writes them.
     #[must_use]
     pub unsafe fn new(value: abi::Value) -> Self {
-        RawSource { current: value, entered: Vec::new(), borrowed: PhantomData }
+        RawSource { current: value, entered: SmallVec::new(), borrowed: PhantomData }
     }
 
     /// A cursor on a list of `values`.

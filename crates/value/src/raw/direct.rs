@@ -1,0 +1,366 @@
+//! Direct entries: a function of scalars, called as the function that it is.
+//!
+//! Its C type follows from its signature, as the header says. The Rust types of a call
+//! prove, at compile time, that they are those scalars; the entry knows, at run time,
+//! which ones it takes. Where both agree it is called, else nothing happens.
+
+use std::ffi::{c_char, c_void};
+use std::marker::PhantomData;
+use std::mem::{MaybeUninit, transmute};
+use std::ptr;
+
+use twinplug_abi::{self as abi, Status};
+
+use crate::{Argument, Data, Signature, Type};
+
+/// Proof that `T` is just the scalar of a direct entry. Only this crate makes one, and
+/// one of another type is none.
+#[derive(Debug)]
+pub struct Scalar<T> {
+    code: u32,
+    of: PhantomData<fn(T) -> T>,
+}
+
+impl<T> Scalar<T> {
+    const fn new(code: u32) -> Self {
+        Scalar { code, of: PhantomData }
+    }
+}
+
+const INT: u32 = 1;
+const FLOAT: u32 = 2;
+const BOOL: u32 = 3;
+/// No result.
+const NOTHING: u32 = 4;
+/// Bits of a code.
+const WIDTH: usize = 3;
+
+/// As many parameters a direct entry has at most.
+const MAX_PARAMETERS: usize = 6;
+
+impl Scalar<i64> {
+    pub(crate) const INT: Self = Scalar::new(INT);
+}
+
+impl Scalar<f64> {
+    pub(crate) const FLOAT: Self = Scalar::new(FLOAT);
+}
+
+impl Scalar<bool> {
+    pub(crate) const BOOL: Self = Scalar::new(BOOL);
+}
+
+impl Scalar<()> {
+    pub(crate) const NOTHING: Self = Scalar::new(NOTHING);
+}
+
+/// Which scalars a function takes and gives; `NONE` where they are not all scalars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape(u32);
+
+impl Shape {
+    const NONE: Shape = Shape(0);
+
+    /// From the codes of the types, 0 for what is no scalar.
+    const fn new(result: u32, params: &[u32]) -> Shape {
+        if result == 0 || params.len() > MAX_PARAMETERS {
+            return Shape::NONE;
+        }
+        let mut shape = result;
+        let mut index = 0;
+        while index < params.len() {
+            if params[index] == 0 || params[index] == NOTHING {
+                return Shape::NONE;
+            }
+            index += 1;
+            shape |= params[index - 1] << (WIDTH * index);
+        }
+        Shape(shape)
+    }
+
+    fn of(signature: &Signature) -> Shape {
+        if signature.variadic || signature.params.len() > MAX_PARAMETERS {
+            return Shape::NONE;
+        }
+        let mut params = [0; MAX_PARAMETERS];
+        for (code, param) in params.iter_mut().zip(signature.params.iter()) {
+            *code = code_of(&param.ty);
+        }
+        Shape::new(code_of(&signature.result), &params[..signature.params.len()])
+    }
+}
+
+fn code_of(ty: &Type) -> u32 {
+    match ty {
+        Type::Int => INT,
+        Type::Float => FLOAT,
+        Type::Bool => BOOL,
+        Type::Null => NOTHING,
+        _ => 0,
+    }
+}
+
+const fn code<T>(scalar: Option<Scalar<T>>) -> u32 {
+    match scalar {
+        Some(Scalar { code, .. }) => code,
+        None => 0,
+    }
+}
+
+/// A function's direct entry, or that it has none.
+#[derive(Debug)]
+pub struct Entry {
+    shape: Shape,
+    function: abi::Direct,
+}
+
+/// Why a direct entry did not answer a result.
+#[derive(Debug)]
+pub struct Failed {
+    /// What it answered; never `OK`.
+    pub status: Status,
+    /// The error's text, where it left one.
+    pub text: Option<String>,
+}
+
+impl Entry {
+    /// A function without a direct entry.
+    pub const NONE: Entry = Entry { shape: Shape::NONE, function: nothing };
+
+    /// The direct entry of a function of that signature; [`Entry::NONE`] where such a
+    /// signature can have none.
+    ///
+    /// # Safety
+    /// `function` is of the C type that follows from the signature, follows the ABI, and
+    /// may be called for as long as the entry is borrowed by anybody.
+    #[must_use]
+    pub unsafe fn new(function: abi::Direct, signature: &Signature) -> Entry {
+        match Shape::of(signature) {
+            Shape::NONE => Entry::NONE,
+            shape => Entry { shape, function },
+        }
+    }
+}
+
+unsafe extern "C" fn nothing() -> Status {
+    abi::NOT_FOUND
+}
+
+/// Where the entry leaves its error. The text that it keeps is behind `kept`.
+struct Fault(abi::Fault);
+
+impl Fault {
+    #[inline]
+    fn new() -> Self {
+        Fault(abi::Fault { text: ptr::null(), length: 0, keep, kept: ptr::null_mut() })
+    }
+
+    #[cold]
+    fn failed(self, status: Status) -> Failed {
+        let abi::Fault { text, length, kept, .. } = self.0;
+        let text = (!text.is_null()).then(|| {
+            // SAFETY: the entry has left static text of that length, or `keep` its copy.
+            let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) };
+            String::from_utf8_lossy(bytes).into_owned()
+        });
+        if !kept.is_null() {
+            // SAFETY: made by `keep`, and taken once: the entry has returned.
+            drop(unsafe { Box::from_raw(kept.cast::<Vec<u8>>()) });
+        }
+        Failed { status, text }
+    }
+}
+
+/// `tp_fault.keep`.
+unsafe extern "C" fn keep(fault: *mut abi::Fault, text: *const c_char, length: usize) {
+    // SAFETY: the entry passes the fault that it got from us, and has not returned.
+    let Some(fault) = (unsafe { fault.as_mut() }) else { return };
+    let bytes = match length {
+        0 => &[],
+        _ if text.is_null() => return,
+        // SAFETY: not null, and readable for `length` bytes by the plugin's promise.
+        length => unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) },
+    };
+    if !fault.kept.is_null() {
+        // SAFETY: made below, for this fault, and replaced now.
+        drop(unsafe { Box::from_raw(fault.kept.cast::<Vec<u8>>()) });
+    }
+    let copy = Box::new(bytes.to_vec());
+    (fault.text, fault.length) = (copy.as_ptr().cast(), copy.len());
+    fault.kept = Box::into_raw(copy).cast();
+}
+
+/// The place of a result, zero at first: what an entry leaves that writes nothing.
+struct Place<R>(MaybeUninit<R>);
+
+impl<R: Data> Place<R> {
+    const NOTHING: bool = code(R::SCALAR) == NOTHING;
+
+    #[inline]
+    fn new() -> Self {
+        Place(MaybeUninit::zeroed())
+    }
+
+    /// # Safety
+    /// `R` is a scalar, and the place holds zero or what the entry has written.
+    #[inline]
+    unsafe fn read(self, status: Status, fault: Fault) -> Result<R, Failed> {
+        if status != abi::OK {
+            return Err(fault.failed(status));
+        }
+        if const { code(R::SCALAR) == BOOL } {
+            // SAFETY: a `bool` is one byte, which is initialised.
+            let byte = unsafe { self.0.as_ptr().cast::<u8>().read() };
+            if byte > 1 {
+                let text = format!("result: expected bool, got the byte {byte}");
+                return Err(Failed { status: abi::TYPE, text: Some(text) });
+            }
+        }
+        // SAFETY: initialised; every number is an `i64` or an `f64`, the byte of a `bool`
+        // is 0 or 1, and `()` is empty.
+        Ok(unsafe { self.0.assume_init() })
+    }
+}
+
+/// A tuple of arguments, as a direct entry takes them.
+pub(crate) trait Direct: Sized {
+    /// Calls the entry, if it is one for just these arguments and this result; else gives
+    /// the arguments back.
+    fn call<R: Data>(self, entry: &Entry) -> Result<Result<R, Failed>, Self>;
+}
+
+macro_rules! direct {
+    ($($($item:ident $value:ident)*;)*) => {$(
+        impl<$($item: Argument),*> Direct for ($($item,)*) {
+            #[inline]
+            fn call<R: Data>(self, entry: &Entry) -> Result<Result<R, Failed>, Self> {
+                let shape = const { Shape::new(code(R::SCALAR), &[$(code($item::SCALAR)),*]) };
+                if shape == Shape::NONE || entry.shape != shape {
+                    return Err(self);
+                }
+                let ($($value,)*) = self;
+                let (mut fault, mut place) = (Fault::new(), Place::<R>::new());
+                let function = entry.function;
+                // SAFETY: the shapes are the same and not none, so that the arguments and
+                // the result are proven to be the scalars of the entry's signature, of
+                // which `Entry::new` was promised that the function's type follows from
+                // it; an `i64`, an `f64` and a `bool` are C's `int64_t`, `double` and
+                // `bool`. The entry is borrowed, so the function may be called.
+                let status = unsafe {
+                    if Place::<R>::NOTHING {
+                        transmute::<
+                            abi::Direct,
+                            unsafe extern "C" fn(*mut c_void $(, $item)*) -> Status,
+                        >(function)((&raw mut fault.0).cast() $(, $value)*)
+                    } else {
+                        transmute::<
+                            abi::Direct,
+                            unsafe extern "C" fn(*mut c_void $(, $item)*, *mut R) -> Status,
+                        >(function)((&raw mut fault.0).cast() $(, $value)*, place.0.as_mut_ptr())
+                    }
+                };
+                // SAFETY: `R` is a scalar, as above; the place was zero before the call.
+                Ok(unsafe { place.read(status, fault) })
+            }
+        }
+    )*};
+}
+direct! {
+    ;
+    A a;
+    A a B b;
+    A a B b C c;
+    A a B b C c D d;
+    A a B b C c D d E e;
+    A a B b C c D d E e F f;
+}
+
+macro_rules! too_long {
+    ($($($item:ident)*;)*) => {$(
+        impl<$($item: Argument),*> Direct for ($($item,)*) {
+            fn call<R: Data>(self, _: &Entry) -> Result<Result<R, Failed>, Self> {
+                Err(self)
+            }
+        }
+    )*};
+}
+too_long! {
+    A B C D E F G;
+    A B C D E F G H;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Args;
+
+    unsafe extern "C" fn mixed(
+        fault: *mut abi::Fault,
+        on: bool,
+        by: f64,
+        x: i64,
+        result: *mut f64,
+    ) -> Status {
+        if x < 0 {
+            let text = format!("{x} is below 0");
+            // SAFETY: the fault of this call.
+            unsafe { ((*fault).keep)(fault, text.as_ptr().cast(), text.len()) };
+            return abi::ERROR;
+        }
+        // SAFETY: the place of this call.
+        unsafe { *result = if on { x as f64 * by } else { 0.0 } };
+        abi::OK
+    }
+
+    fn mixed_entry() -> Entry {
+        let signature = "(on: bool, by: float, x: int) -> float".parse().unwrap();
+        // SAFETY: of that type, and of this program.
+        unsafe { Entry::new(transmute::<*const (), abi::Direct>(mixed as *const ()), &signature) }
+    }
+
+    #[test]
+    fn just_its_own_types_are_called() {
+        let entry = mixed_entry();
+        assert_eq!((true, 2.5, 2_i64).call_direct::<f64>(&entry).unwrap().unwrap(), 5.0);
+        assert_eq!((false, 2.5, 2_i64).call_direct::<f64>(&entry).unwrap().unwrap(), 0.0);
+        assert!((true, 2.5, 2_i64).call_direct::<i64>(&entry).is_err());
+        assert!((true, 2.5, 2_i64).call_direct::<()>(&entry).is_err());
+        assert!((true, 2.5).call_direct::<f64>(&entry).is_err());
+        assert!((true, 2.5, 2_i32).call_direct::<f64>(&entry).is_err());
+        assert!((true, 2.5, 2, 3).call_direct::<f64>(&entry).is_err());
+        assert!((true, 2.5, "2").call_direct::<f64>(&entry).is_err());
+        assert!((true, 2.5, 2_i64).call_direct::<f64>(&Entry::NONE).is_err());
+        assert!(((),).call_direct::<()>(&Entry::NONE).is_err());
+    }
+
+    #[test]
+    fn an_error_comes_with_the_text_that_was_kept() {
+        let failed = (true, 2.5, -2_i64).call_direct::<f64>(&mixed_entry()).unwrap().unwrap_err();
+        assert_eq!((failed.status, failed.text.as_deref()), (abi::ERROR, Some("-2 is below 0")));
+    }
+
+    #[test]
+    fn a_byte_that_is_no_bool_is_an_error() {
+        unsafe extern "C" fn two(_: *mut abi::Fault, result: *mut u8) -> Status {
+            // SAFETY: the place of this call.
+            unsafe { *result = 2 };
+            abi::OK
+        }
+        let signature = "() -> bool".parse().unwrap();
+        // SAFETY: of that type, and of this program.
+        let entry = unsafe {
+            Entry::new(transmute::<*const (), abi::Direct>(two as *const ()), &signature)
+        };
+        let failed = ().call_direct::<bool>(&entry).unwrap().unwrap_err();
+        assert_eq!(failed.text.as_deref(), Some("result: expected bool, got the byte 2"));
+    }
+
+    #[test]
+    fn signatures_that_have_no_direct_entry() {
+        for signature in ["(x: number) -> int", "(x: int?)", "(...)", "(s: string)", "() -> any"] {
+            assert_eq!(Shape::of(&signature.parse().unwrap()), Shape::NONE, "{signature}");
+        }
+        let seven = "(a: int, b: int, c: int, d: int, e: int, f: int, g: int)".parse().unwrap();
+        assert_eq!(Shape::of(&seven), Shape::NONE);
+    }
+}
