@@ -327,8 +327,12 @@ typedef struct tp_log {
 
 /* Flags of an export. */
 /* A promise: the function calls nothing of the host and waits for nothing (since 1.1).
- * Services answer TP_WRONG_STATE to one that breaks it, where the host can tell. */
+ * Services answer TP_WRONG_STATE to one that breaks it, where the host can tell: in
+ * calls of its general entry. */
 #define TP_LEAF 1
+/* The export's entries look at the tags of their arguments themselves, and take another
+ * type for an error: the host need not check what it has converted (since 1.1). */
+#define TP_CHECKS 2
 
 /* One export. Types are written as in `inspect`: null, bool, int, float,
  * number, string, bytes, any, list<T>, map<T>, T?, (T, U),
@@ -337,7 +341,7 @@ typedef struct tp_export {
   const char *name;  /* terminated */
   const char *type;  /* terminated */
   uint32_t symbol;   /* TP_SYMBOL_FUNC, TP_SYMBOL_VAR, TP_SYMBOL_STATE */
-  uint32_t flags;    /* TP_LEAF or 0 */
+  uint32_t flags;    /* TP_LEAF, TP_CHECKS, both or 0; a host refuses others */
   void *data;        /* handed to the entries as call->data */
   tp_function call;  /* of a function: the function; else NULL */
   tp_function get;   /* of a variable: writes the value to the result; else NULL */

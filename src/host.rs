@@ -67,8 +67,9 @@ impl Host {
     }
 
     /// Unloads a plugin: what was handed out answers that it is stale. Waits for a
-    /// call that runs in a Lua plugin, but not for one that waits itself; calls that
-    /// run in a native plugin go on, and the host refuses them its services.
+    /// call that runs in a Lua plugin, but not for one that waits itself; for calls that
+    /// run in a native plugin with variables, hooks or `unload` it waits a second at
+    /// most. They go on, and the host refuses them its services.
     ///
     /// # Errors
     /// It is not loaded in this host; or inside of a host function that a Lua plugin

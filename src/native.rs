@@ -9,6 +9,7 @@ mod context;
 mod dependencies;
 mod elf;
 mod image;
+mod leaf;
 mod loader;
 mod preflight;
 mod services;

@@ -5,10 +5,13 @@ mod chain;
 mod context;
 mod descriptor;
 mod handle;
+mod live;
 mod symbol;
+mod target;
 
 use std::sync::Arc;
 
+use twinplug_value::raw::{Arena, RawSink, RawSource};
 use twinplug_value::{ConvertError, Sink, Source};
 
 use crate::error::Result;
@@ -18,7 +21,9 @@ pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, contained
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind};
 pub use handle::{Dynamic, Func, Var};
+pub(crate) use live::Track;
 pub use symbol::Symbol;
+pub(crate) use target::{FuncTarget, VarTarget};
 
 /// One load of a plugin, of either kind.
 ///
@@ -58,16 +63,35 @@ pub(crate) enum Results {
     All,
 }
 
-/// A plugin's function, as its kind calls it.
+/// A plugin's function, of a kind that keeps values in memory of its own.
 pub(crate) trait RawFunc: Send + Sync {
     /// Calls it with the values that `args` writes; `read` gets what it returns.
     fn call(&self, args: Write<'_>, results: Results, read: Read<'_>) -> Result<()>;
 }
 
-/// A plugin's variable, as its kind keeps it.
+/// A plugin's variable, of a kind that keeps values in memory of its own.
 pub(crate) trait RawVar: Send + Sync {
     /// Shows the value to `read`.
     fn get(&self, read: Read<'_>) -> Result<()>;
     /// Sets the value that `write` writes.
     fn set(&self, write: Write<'_>) -> Result<()>;
+}
+
+/// Values that are written and go into a plugin as they are.
+pub(crate) type Written<'a> = RawSink<'a, Arena>;
+/// Reads the value that came out of a plugin.
+pub(crate) type ReadRaw<'a> = &'a mut dyn FnMut(&mut RawSource<'_>) -> Result<(), ConvertError>;
+
+/// A plugin's function, of a kind that takes raw values.
+pub(crate) trait ValueFunc: Send + Sync {
+    /// Calls it; `read` gets what it returns, several results as one list.
+    fn call(&self, args: &Written<'_>, read: ReadRaw<'_>) -> Result<()>;
+}
+
+/// A plugin's variable, of a kind that takes raw values.
+pub(crate) trait ValueVar: Send + Sync {
+    /// Shows the value to `read`.
+    fn get(&self, read: ReadRaw<'_>) -> Result<()>;
+    /// Sets the one value that was written.
+    fn set(&self, value: &Written<'_>) -> Result<()>;
 }

@@ -56,9 +56,11 @@ const BACKENDS: [(&str, &str); 3] =
     [("mlua", "lua"), ("libloading", "native"), ("twinplug_abi", "native")];
 
 /// Where `unsafe` may stand.
-const UNSAFE: [&str; 9] = [
+const UNSAFE: [&str; 10] = [
     "src/lua/",
     "src/native/",
+    // what a call reads without a lock
+    "src/plugin/live",
     "crates/abi/",
     "crates/value/src/raw/",
     // makes raw values, as a plugin would

@@ -15,8 +15,8 @@ use super::source::LuaSource;
 use super::vm::{Entry, Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Results, Symbol, Write,
-    check_name, sealed,
+    Descriptor, FuncTarget, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Results,
+    Symbol, VarTarget, Write, check_name, sealed,
 };
 
 /// A script, loaded.
@@ -164,11 +164,12 @@ impl Plugin for LuaPlugin {
         Ok(match &exports.list[index].ty {
             ExportType::Func(signature) => {
                 let raw = Arc::new(LuaFunc { script, index });
-                Symbol::of_func(&self.name, name, signature.clone(), raw)
+                let target = FuncTarget::memory(raw);
+                Symbol::of_func(&self.name, name, signature.clone(), target, None)
             }
             ExportType::Var(ty) => {
                 let raw = Arc::new(LuaVar { script, index, name: name.to_owned() });
-                Symbol::of_var(&self.name, name, ty.clone(), raw)
+                Symbol::of_var(&self.name, name, ty.clone(), VarTarget::Memory(raw), None)
             }
         })
     }

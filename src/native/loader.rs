@@ -1,31 +1,43 @@
 //! From checked bytes to a plugin.
 
+use std::collections::HashMap;
+use std::ffi::c_void;
 use std::path::Path;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{Arena, RawSink, RawSource};
+use twinplug_value::raw::{Arena, Entry, Failed, RawSource};
 use twinplug_value::{ConvertError, ExportType, Value, from_source};
 
 use super::context::Context;
 use super::image::{Image, Images};
+use super::leaf;
 use super::preflight::Checked;
 use super::services::SERVICES;
 use super::table::{Entries, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Results, Symbol, Write,
-    sealed,
+    Descriptor, FuncTarget, HostContext, Plugin, PluginKind, ReadRaw, Symbol, Track, ValueFunc,
+    ValueVar, VarTarget, Written, sealed,
 };
+
+/// How long an unload waits for calls that run.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A shared library, loaded.
 pub(crate) struct NativePlugin {
     descriptor: Arc<Descriptor>,
-    exports: Vec<Entries>,
-    image: Arc<Image>,
+    symbols: HashMap<String, Symbol>,
+    /// Counts its calls, if it matters whether one runs: it has state, or goes.
+    track: Option<Arc<Track>>,
+    on_unload: Option<abi::Function>,
+    /// `None` once it was retired.
+    image: Mutex<Option<Arc<Image>>>,
 }
 
-/// Maps the checked file, reads its table and runs its init.
+/// Maps the checked file, reads its table, runs its init and its `on_load`.
 pub(crate) fn load(
     path: &Path,
     checked: &Checked,
@@ -42,6 +54,7 @@ pub(crate) fn load(
     if let Some(init) = table.plugin.init {
         exports.extend(registered(&image, init, &exports)?);
     }
+    let track = is_tracked(checked, &table, &exports).then(|| Arc::new(Track::new()));
     exports.retain(|entries| !entries.private);
     let descriptor = Descriptor {
         name: checked.name.clone(),
@@ -49,14 +62,44 @@ pub(crate) fn load(
         kind: PluginKind::Native,
         exports: exports.iter().map(|entries| entries.export.clone()).collect(),
     };
-    Ok(NativePlugin { descriptor: Arc::new(descriptor), exports, image: Arc::new(image) })
+    if let Some(on_load) = table.plugin.on_load {
+        // No configuration is an empty map.
+        let config = abi::Value { tag: abi::TAG_MAP, ..abi::Value::NULL };
+        let loaded = call(image.context(), on_load, no_data(), &[config], &mut |_| Ok(()));
+        loaded.map_err(|error| error.context("its on_load failed").with_kind(ErrorKind::Load))?;
+    }
+    let image = Arc::new(image);
+    let symbol = |entries| symbol(&checked.name, entries, &image, track.as_ref());
+    Ok(NativePlugin {
+        descriptor: Arc::new(descriptor),
+        symbols: exports.into_iter().map(symbol).collect(),
+        track,
+        on_unload: table.plugin.on_unload,
+        image: Mutex::new(Some(image)),
+    })
+}
+
+/// Whether it must be known when a call runs: a reload carries state when none does, and
+/// an image is unmapped.
+fn is_tracked(checked: &Checked, table: &Table, exports: &[Entries]) -> bool {
+    let plugin = &table.plugin;
+    let hooks = [
+        plugin.on_load,
+        plugin.on_save,
+        plugin.on_restore,
+        plugin.on_pause,
+        plugin.on_resume,
+        plugin.on_unload,
+    ];
+    let is_var = |entries: &Entries| matches!(entries.export.ty, ExportType::Var(_));
+    checked.unload || hooks.iter().any(Option::is_some) || exports.iter().any(is_var)
 }
 
 /// Runs init; what it has registered.
 fn registered(image: &Image, init: abi::Function, exports: &[Entries]) -> Result<Vec<Entries>> {
     let context = image.context();
     context.start_registering();
-    let done = call(context, init, std::ptr::null_mut(), &[], &mut |_| Ok(()));
+    let done = call(context, init, no_data(), &[], &mut |_| Ok(()));
     let registered = context.end_registering();
     done.map_err(|error| error.context("its init failed").with_kind(ErrorKind::Load))?;
     let twice = registered
@@ -72,29 +115,68 @@ fn registered(image: &Image, init: abi::Function, exports: &[Entries]) -> Result
     }
 }
 
+/// The data of an entry that is no export's.
+fn no_data() -> *mut c_void {
+    std::ptr::null_mut()
+}
+
+/// The symbol of an export.
+fn symbol(
+    plugin: &str,
+    entries: Entries,
+    image: &Arc<Image>,
+    track: Option<&Arc<Track>>,
+) -> (String, Symbol) {
+    let name = entries.export.name.clone();
+    let ty = entries.export.ty.clone();
+    let direct = entries.direct;
+    let native = Arc::new(NativeSymbol { entries, image: Arc::clone(image) });
+    let track = track.cloned();
+    let symbol = match ty {
+        ExportType::Func(signature) => {
+            let direct = match direct {
+                // SAFETY: that its type follows from the signature, and that it may be
+                // called from any thread, is the ABI's; the target holds `native`, and
+                // that the image.
+                Some(direct) => unsafe { Entry::new(direct, &signature) },
+                None => Entry::NONE,
+            };
+            Symbol::of_func(plugin, &name, signature, FuncTarget::values(native, direct), track)
+        }
+        ExportType::Var(ty) => Symbol::of_var(plugin, &name, ty, VarTarget::Values(native), track),
+    };
+    (name, symbol)
+}
+
 impl Plugin for NativePlugin {
     fn descriptor(&self) -> Arc<Descriptor> {
         Arc::clone(&self.descriptor)
     }
 
     fn lookup(&self, name: &str) -> Result<Symbol> {
-        let plugin = &self.descriptor.name;
-        let Some(entries) = self.exports.iter().find(|entries| entries.export.name == name) else {
-            let known = self.exports.iter().map(|entries| entries.export.name.as_str());
-            return Err(Symbol::missing(plugin, name, known));
-        };
-        let raw =
-            Arc::new(NativeSymbol { entries: entries.clone(), image: Arc::clone(&self.image) });
-        Ok(match &entries.export.ty {
-            ExportType::Func(signature) => Symbol::of_func(plugin, name, signature.clone(), raw),
-            ExportType::Var(ty) => Symbol::of_var(plugin, name, ty.clone(), raw),
+        self.symbols.get(name).cloned().ok_or_else(|| {
+            let known = self.descriptor.exports.iter().map(|export| export.name.as_str());
+            Symbol::missing(&self.descriptor.name, name, known)
         })
     }
 }
 
 impl sealed::Implemented for NativePlugin {
     fn retire(&self) -> Result<()> {
-        self.image.retire();
+        let Some(image) = self.image.lock().take() else { return Ok(()) };
+        self.symbols.values().for_each(Symbol::retire);
+        let plugin = &self.descriptor.name;
+        if self.track.as_ref().is_some_and(|track| !track.wait(PATIENCE)) {
+            tracing::warn!(plugin, "calls of it still run");
+        }
+        if let Some(on_unload) = self.on_unload {
+            let done = call(image.context(), on_unload, no_data(), &[], &mut |_| Ok(()));
+            if let Err(error) = done {
+                tracing::warn!(plugin, %error, "its on_unload failed");
+            }
+        }
+        image.retire();
+        self.symbols.values().for_each(Symbol::free_retired);
         Ok(())
     }
 }
@@ -106,11 +188,12 @@ struct NativeSymbol {
 }
 
 impl NativeSymbol {
+    #[inline]
     fn call(
         &self,
         entry: Option<abi::Function>,
         args: &[abi::Value],
-        read: Read<'_>,
+        read: ReadRaw<'_>,
     ) -> Result<()> {
         match entry {
             Some(entry) => call(self.image.context(), entry, self.entries.data, args, read),
@@ -120,6 +203,7 @@ impl NativeSymbol {
 
     /// Whether the arguments are of the declared types. Code in C reads them by
     /// those; that their schemas say so is no proof.
+    #[inline]
     fn check(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
         match &self.entries.export.ty {
             ExportType::Func(signature) => signature.check_count(args.len())?,
@@ -128,6 +212,10 @@ impl NativeSymbol {
             }
             ExportType::Var(_) => {}
         }
+        if self.entries.checks { Ok(()) } else { self.check_types(args) }
+    }
+
+    fn check_types(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
         args.iter().enumerate().try_for_each(|(index, arg)| {
             // SAFETY: a `RawSink` wrote it; what it points to lies in an arena that
             // outlives this call.
@@ -143,31 +231,23 @@ impl NativeSymbol {
     }
 }
 
-impl RawFunc for NativeSymbol {
+impl ValueFunc for NativeSymbol {
     // Several results are one list, which is how a tuple is read in any case.
-    fn call(&self, args: Write<'_>, _: Results, read: Read<'_>) -> Result<()> {
-        self.image.context().check()?;
-        let arguments = Arena::default();
-        let mut sink = RawSink::new(&arguments);
-        args(&mut sink)?;
-        self.check(sink.values())?;
-        self.call(self.entries.call, sink.values(), read)
+    fn call(&self, args: &Written<'_>, read: ReadRaw<'_>) -> Result<()> {
+        self.check(args.values())?;
+        let _leaf = self.entries.leaf.then(leaf::enter);
+        self.call(self.entries.call, args.values(), read)
     }
 }
 
-impl RawVar for NativeSymbol {
-    fn get(&self, read: Read<'_>) -> Result<()> {
-        self.image.context().check()?;
+impl ValueVar for NativeSymbol {
+    fn get(&self, read: ReadRaw<'_>) -> Result<()> {
         self.call(self.entries.get, &[], read)
     }
 
-    fn set(&self, write: Write<'_>) -> Result<()> {
-        self.image.context().check()?;
-        let arguments = Arena::default();
-        let mut sink = RawSink::new(&arguments);
-        write(&mut sink)?;
-        self.check(sink.values())?;
-        self.call(self.entries.set, sink.values(), &mut |_| Ok(()))
+    fn set(&self, value: &Written<'_>) -> Result<()> {
+        self.check(value.values())?;
+        self.call(self.entries.set, value.values(), &mut |_| Ok(()))
     }
 }
 
@@ -176,11 +256,11 @@ impl RawVar for NativeSymbol {
 fn call(
     context: &Arc<Context>,
     entry: abi::Function,
-    data: *mut std::ffi::c_void,
+    data: *mut c_void,
     args: &[abi::Value],
-    read: Read<'_>,
+    read: ReadRaw<'_>,
 ) -> Result<()> {
-    let mut memory = Arena::default();
+    let mut memory = Arena::new();
     let mut result = abi::Value::NULL;
     let count = u32::try_from(args.len())
         .map_err(|_| Error::new(ErrorKind::Type, "more arguments than a call can have"))?;
@@ -208,12 +288,11 @@ fn call(
 
 fn failed(status: abi::Status, thrown: Value) -> Error {
     let text = match &thrown {
-        Value::Str(text) => text.clone(),
-        Value::Null => format!("failed with status {status}"),
-        _ => "an error without a message".to_owned(),
+        Value::Str(text) => Some(text.clone()),
+        Value::Null => None,
+        _ => Some("an error without a message".to_owned()),
     };
-    let text = if status == abi::PANIC { format!("panicked: {text}") } else { text };
-    let error = Error::new(ErrorKind::Call, text);
+    let error = Error::new(ErrorKind::Call, Failed { status, text }.to_string());
     match thrown {
         Value::Str(_) | Value::Null => error,
         payload => error.with_payload(payload),

@@ -13,7 +13,7 @@ use twinplug_value::raw::{Allocate, Arena, RawSink, RawSource};
 use twinplug_value::{ConvertError, Sink, Tree, Type, panic_text, to_sink};
 
 use super::context::Context;
-use super::table;
+use super::{leaf, table};
 use crate::channel::{AnyChannel, Message};
 use crate::error::{Error, ErrorKind, Result, WaitFault};
 
@@ -372,10 +372,19 @@ fn null(what: &str) -> Failure {
     Failure::new(abi::ERROR, &format!("`{what}` is a null pointer"))
 }
 
+/// Refuses services to a function that has promised to call none.
+fn may_call() -> Result<(), Failure> {
+    match leaf::runs() {
+        true => Err(Failure::new(abi::WRONG_STATE, "a leaf function calls nothing of the host")),
+        false => Ok(()),
+    }
+}
+
 /// # Safety
 /// `context` is null or what we gave the plugin, whose image is mapped while `'a`
 /// lasts: its code is running.
 unsafe fn context_of<'a>(context: *mut abi::Context) -> Result<&'a Context, Failure> {
+    may_call()?;
     // SAFETY: an image holds its context for as long as it is mapped.
     unsafe { context.cast::<Context>().as_ref() }.ok_or_else(|| null("context"))
 }
@@ -383,6 +392,7 @@ unsafe fn context_of<'a>(context: *mut abi::Context) -> Result<&'a Context, Fail
 /// # Safety
 /// `channel` is null or from `channel_open` and not released while `'a` lasts.
 unsafe fn attached<'a>(channel: *mut abi::Channel) -> Result<&'a Attached, Failure> {
+    may_call()?;
     // SAFETY: the caller's promise.
     let attached = unsafe { channel.cast::<Attached>().as_ref() }.ok_or_else(|| null("channel"))?;
     attached.context.host()?;

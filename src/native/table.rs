@@ -24,6 +24,12 @@ pub(super) struct Entries {
     /// Of a variable.
     pub(super) get: Option<abi::Function>,
     pub(super) set: Option<abi::Function>,
+    /// Of a function that is all scalars, if it has one.
+    pub(super) direct: Option<abi::Direct>,
+    /// The function calls nothing of the host.
+    pub(super) leaf: bool,
+    /// Its entries look at the tags of their arguments themselves.
+    pub(super) checks: bool,
 }
 
 // SAFETY: the ABI requires entries to be callable from any thread with the
@@ -149,9 +155,24 @@ pub(super) unsafe fn entries(export: &abi::Export) -> Result<Entries> {
     if !complete {
         return Err(broken(&format!("exports `{name}` without its entries")));
     }
-    let abi::Export { data, call, get, set, .. } = *export;
+    let unknown = export.flags & !(abi::LEAF | abi::CHECKS);
+    if unknown != 0 {
+        return Err(broken(&format!("exports `{name}` with unknown flags {unknown:#x}")));
+    }
+    let abi::Export { data, call, get, set, direct, flags, .. } = *export;
     let private = export.symbol == abi::SYMBOL_STATE;
-    Ok(Entries { export: Export::new(name, ty), private, data, call, get, set })
+    let (leaf, checks) = (flags & abi::LEAF != 0, flags & abi::CHECKS != 0);
+    Ok(Entries {
+        export: Export::new(name, ty),
+        private,
+        data,
+        call,
+        get,
+        set,
+        direct,
+        leaf,
+        checks,
+    })
 }
 
 /// What the section lists is what the table has; where it lists nothing, the table

@@ -4,9 +4,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use twinplug_value::{Args, ConvertError, Data, Fit, Signature, Type, Value, from_source, to_sink};
+use twinplug_value::raw::{Arena, Failed, RawSink};
+use twinplug_value::{
+    Args, ConvertError, Data, Fit, Signature, Sink, Type, Value, from_source, to_sink,
+};
 
-use super::{RawFunc, RawVar, Results};
+use super::live::{Live, Track};
+use super::target::{FuncTarget, General, VarTarget, stale};
+use super::{RawFunc, Results, ValueFunc};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Stands for arguments whose types are known at run time: `Func<Dynamic>`
@@ -17,30 +22,32 @@ pub enum Dynamic {}
 /// A function of a plugin. Cheap to clone, callable from any thread.
 ///
 /// `A` is a tuple of up to 8 arguments, `R` the result; a tuple takes as many
-/// results.
+/// results. Arguments of `i64`, `f64` and `bool` alone, with such a result, go straight to
+/// a native function that offers it, at about the price of a function pointer.
 pub struct Func<A, R = Value> {
-    inner: Arc<FuncInner>,
+    link: Arc<FuncLink>,
     fit: Fit,
     types: PhantomData<fn(A) -> R>,
 }
 
-struct FuncInner {
-    place: Place,
+/// All handles on one function share it.
+struct FuncLink {
+    target: Live<FuncTarget>,
     signature: Signature,
-    raw: Arc<dyn RawFunc>,
+    place: Place,
 }
 
 /// A variable of a plugin. Cheap to clone, usable from any thread.
 pub struct Var<T> {
-    inner: Arc<VarInner>,
+    link: Arc<VarLink>,
     fit: Fit,
     types: PhantomData<fn(T) -> T>,
 }
 
-struct VarInner {
-    place: Place,
+struct VarLink {
+    target: Live<VarTarget>,
     ty: Type,
-    raw: Arc<dyn RawVar>,
+    place: Place,
 }
 
 /// Where a symbol is, for messages.
@@ -49,13 +56,31 @@ pub(super) struct Place {
     symbol: String,
 }
 
-pub(super) fn func(place: Place, signature: Signature, raw: Arc<dyn RawFunc>) -> Func<Dynamic> {
-    let inner = Arc::new(FuncInner { place, signature, raw });
-    Func { inner, fit: Fit::Convert, types: PhantomData }
+pub(super) fn func(
+    place: Place,
+    signature: Signature,
+    target: FuncTarget,
+    track: Option<Arc<Track>>,
+) -> Func<Dynamic> {
+    let link = Arc::new(FuncLink { target: live(target, track), signature, place });
+    Func { link, fit: Fit::Convert, types: PhantomData }
 }
 
-pub(super) fn var(place: Place, ty: Type, raw: Arc<dyn RawVar>) -> Var<Value> {
-    Var { inner: Arc::new(VarInner { place, ty, raw }), fit: Fit::Convert, types: PhantomData }
+pub(super) fn var(
+    place: Place,
+    ty: Type,
+    target: VarTarget,
+    track: Option<Arc<Track>>,
+) -> Var<Value> {
+    let link = Arc::new(VarLink { target: live(target, track), ty, place });
+    Var { link, fit: Fit::Convert, types: PhantomData }
+}
+
+fn live<T>(target: T, track: Option<Arc<Track>>) -> Live<T> {
+    match track {
+        Some(track) => Live::tracked(target, track),
+        None => Live::new(target),
+    }
 }
 
 impl<A: Args, R: Data> Func<A, R> {
@@ -64,12 +89,24 @@ impl<A: Args, R: Data> Func<A, R> {
     /// # Errors
     /// The function failed, an argument or the result is of another type where
     /// that could not be told at lookup, or the plugin was unloaded.
+    #[inline]
     pub fn call(&self, args: A) -> Result<R> {
+        let target = self.link.target.enter();
+        match args.call_direct(&target.direct) {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(failed)) => Err(self.link.failed(failed)),
+            Err(args) => self.call_general(&target, &args),
+        }
+    }
+
+    #[inline(never)]
+    fn call_general(&self, target: &FuncTarget, args: &A) -> Result<R> {
         match self.fit {
-            Fit::Exact => self.inner.call(|sink| args.write(sink)),
+            Fit::Exact => self.link.call(target, &Typed(args)),
             Fit::Convert => {
                 let values = args.to_values().map_err(Error::from);
-                self.inner.call_values(values.map_err(|error| self.inner.place.name(error))?)
+                let values = values.map_err(|error| self.link.place.name(error))?;
+                self.link.call_converted(target, values)
             }
         }
     }
@@ -81,7 +118,11 @@ impl Func<Dynamic> {
     /// # Errors
     /// As a typed call, and where number or types of the arguments are others.
     pub fn call(&self, args: &[Value]) -> Result<Value> {
-        self.inner.call_values(args.to_vec())
+        let target = self.link.target.enter();
+        match self.link.signature.takes(args) {
+            true => self.link.call(&target, &Values(args)),
+            false => self.link.call_converted(&target, args.to_vec()),
+        }
     }
 
     /// This function for arguments `A` and a result `R`.
@@ -89,21 +130,31 @@ impl Func<Dynamic> {
     /// # Errors
     /// The signature is another one.
     pub fn typed<A: Args, R: Data>(&self) -> Result<Func<A, R>> {
-        let FuncInner { place, signature, .. } = &*self.inner;
+        let FuncLink { place, signature, .. } = &*self.link;
         let refuse = |error: ConvertError| {
             let message = format!("`{}` is `{signature}`: {error}", place.symbol);
             place.name(Error::new(ErrorKind::Type, message).of_symbol(&place.symbol))
         };
         let fit = signature.accepts_args(A::TYPES).map_err(refuse)?;
         R::SCHEMA.accepts(&signature.result).map_err(|error| refuse(error.of("result")))?;
-        Ok(Func { inner: Arc::clone(&self.inner), fit, types: PhantomData })
+        Ok(Func { link: Arc::clone(&self.link), fit, types: PhantomData })
     }
 
     pub(super) fn no_var(&self) -> Error {
-        let FuncInner { place, signature, .. } = &*self.inner;
+        let FuncLink { place, signature, .. } = &*self.link;
         let message =
             format!("`{}` is a function, `{signature}`, and no variable: use `func`", place.symbol);
         place.name(Error::new(ErrorKind::Symbol, message).of_symbol(&place.symbol))
+    }
+
+    /// The plugin is gone: calls answer that they are stale.
+    pub(super) fn retire(&self) {
+        self.link.target.replace(FuncTarget::stale());
+    }
+
+    /// Lets go of what it led to, unless a call of the plugin still runs.
+    pub(super) fn free_retired(&self) {
+        self.link.target.free_replaced();
     }
 }
 
@@ -111,35 +162,75 @@ impl<A, R> Func<A, R> {
     /// The function's signature, as the plugin declares it.
     #[must_use]
     pub fn signature(&self) -> &Signature {
-        &self.inner.signature
+        &self.link.signature
     }
 }
 
-impl FuncInner {
-    fn call<R: Data>(
-        &self,
-        mut args: impl FnMut(&mut dyn twinplug_value::Sink) -> Result<(), ConvertError>,
-    ) -> Result<R> {
-        let mut result = None;
-        let results = match R::SCHEMA {
-            Type::Tuple(_) => Results::All,
-            _ => Results::One,
+/// Writes the arguments of a call.
+trait WriteArgs {
+    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError>;
+}
+
+struct Typed<'a, A>(&'a A);
+
+impl<A: Args> WriteArgs for Typed<'_, A> {
+    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
+        self.0.write(sink)
+    }
+}
+
+struct Values<'a>(&'a [Value]);
+
+impl WriteArgs for Values<'_> {
+    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
+        self.0.iter().try_for_each(|arg| to_sink(arg, sink))
+    }
+}
+
+impl FuncLink {
+    fn call<R: Data>(&self, target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
+        let called = match &target.general {
+            General::Memory(function) => in_memory(&**function, args),
+            General::Values(function) => with_values(&**function, args),
+            General::Stale => Err(stale()),
         };
-        let called = self.raw.call(&mut args, results, &mut |source| {
-            result = Some(from_source(source).map_err(|error| error.of("result"))?);
-            Ok(())
-        });
-        match (called, result) {
-            (Ok(()), Some(result)) => Ok(result),
-            (Ok(()), None) => Err(self.place.at(Error::new(ErrorKind::Call, "no result"))),
-            (Err(error), _) => Err(self.place.at(error)),
-        }
+        called.map_err(|error| self.place.at(error))
     }
 
-    fn call_values<R: Data>(&self, args: Vec<Value>) -> Result<R> {
+    fn call_converted<R: Data>(&self, target: &FuncTarget, args: Vec<Value>) -> Result<R> {
         let args = self.signature.coerce_args(args).map_err(|error| self.place.at(error.into()))?;
-        self.call(|sink| args.iter().try_for_each(|arg| to_sink(arg, sink)))
+        self.call(target, &Values(&args))
     }
+
+    #[cold]
+    fn failed(&self, failed: Failed) -> Error {
+        self.place.at(Error::new(ErrorKind::Call, failed.to_string()))
+    }
+}
+
+fn in_memory<R: Data>(function: &dyn RawFunc, args: &impl WriteArgs) -> Result<R> {
+    let results = match R::SCHEMA {
+        Type::Tuple(_) => Results::All,
+        _ => Results::One,
+    };
+    let mut result = None;
+    function.call(&mut |sink| args.write(sink), results, &mut |source| {
+        result = Some(from_source(source).map_err(|error| error.of("result"))?);
+        Ok(())
+    })?;
+    result.ok_or_else(|| Error::new(ErrorKind::Call, "no result"))
+}
+
+fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Result<R> {
+    let memory = Arena::new();
+    let mut sink = RawSink::new(&memory);
+    args.write(&mut sink)?;
+    let mut result = None;
+    function.call(&sink, &mut |source| {
+        result = Some(from_source(source).map_err(|error| error.of("result"))?);
+        Ok(())
+    })?;
+    result.ok_or_else(|| Error::new(ErrorKind::Call, "no result"))
 }
 
 impl<T: Data> Var<T> {
@@ -149,18 +240,22 @@ impl<T: Data> Var<T> {
     /// It is of another type where that could not be told at lookup, or the
     /// plugin was unloaded.
     pub fn get(&self) -> Result<T> {
-        let VarInner { place, raw, .. } = &*self.inner;
+        let place = &self.link.place;
+        let here = |error: ConvertError| error.at_field(&place.symbol);
         let mut value = None;
-        let got = raw.get(&mut |source| {
-            let read = from_source(source).map_err(|error| error.at_field(&place.symbol))?;
-            value = Some(read);
-            Ok(())
-        });
-        match (got, value) {
-            (Ok(()), Some(value)) => Ok(value),
-            (Ok(()), None) => Err(place.of(Error::new(ErrorKind::Call, "no value"))),
-            (Err(error), _) => Err(place.of(error)),
-        }
+        let got = match &*self.link.target.enter() {
+            General::Memory(var) => var.get(&mut |source| {
+                value = Some(from_source(source).map_err(here)?);
+                Ok(())
+            }),
+            General::Values(var) => var.get(&mut |source| {
+                value = Some(from_source(source).map_err(here)?);
+                Ok(())
+            }),
+            General::Stale => Err(stale()),
+        };
+        got.and_then(|()| value.ok_or_else(|| Error::new(ErrorKind::Call, "no value")))
+            .map_err(|error| place.of(error))
     }
 
     /// Sets the value.
@@ -169,16 +264,31 @@ impl<T: Data> Var<T> {
     /// It is of another type where that could not be told at lookup, the plugin
     /// refused it, or was unloaded.
     pub fn set(&self, value: T) -> Result<()> {
-        let VarInner { place, ty, raw } = &*self.inner;
-        let here = |error: ConvertError| error.at_field(&place.symbol);
+        let VarLink { place, ty, .. } = &*self.link;
         let set = match self.fit {
-            Fit::Exact => raw.set(&mut |sink| to_sink(&value, sink).map_err(here)),
+            Fit::Exact => self.link.set(&value),
             Fit::Convert => Value::of(&value)
                 .and_then(|value| ty.coerce(value))
-                .map_err(|error| here(error).into())
-                .and_then(|value| raw.set(&mut |sink| to_sink(&value, sink).map_err(here))),
+                .map_err(|error| error.at_field(&place.symbol).into())
+                .and_then(|value| self.link.set(&value)),
         };
         set.map_err(|error| place.of(error))
+    }
+}
+
+impl VarLink {
+    fn set<T: serde::Serialize>(&self, value: &T) -> Result<()> {
+        let here = |error: ConvertError| error.at_field(&self.place.symbol);
+        match &*self.target.enter() {
+            General::Memory(var) => var.set(&mut |sink| to_sink(value, sink).map_err(here)),
+            General::Values(var) => {
+                let memory = Arena::new();
+                let mut sink = RawSink::new(&memory);
+                to_sink(value, &mut sink).map_err(here)?;
+                var.set(&sink)
+            }
+            General::Stale => Err(stale()),
+        }
     }
 }
 
@@ -186,7 +296,7 @@ impl<T> Var<T> {
     /// The variable's type, as the plugin declares it.
     #[must_use]
     pub fn ty(&self) -> &Type {
-        &self.inner.ty
+        &self.link.ty
     }
 }
 
@@ -196,7 +306,7 @@ impl Var<Value> {
     /// # Errors
     /// The type is another one.
     pub fn typed<T: Data>(&self) -> Result<Var<T>> {
-        let VarInner { place, ty, .. } = &*self.inner;
+        let VarLink { place, ty, .. } = &*self.link;
         let asked = T::SCHEMA;
         let fit = asked.accepts(ty).and_then(|_| ty.accepts(asked)).map_err(|error| {
             let mut message = format!("`{}` is `{ty}`, asked for as `{asked}`", place.symbol);
@@ -205,14 +315,24 @@ impl Var<Value> {
             }
             place.name(Error::new(ErrorKind::Type, message).of_symbol(&place.symbol))
         })?;
-        Ok(Var { inner: Arc::clone(&self.inner), fit, types: PhantomData })
+        Ok(Var { link: Arc::clone(&self.link), fit, types: PhantomData })
     }
 
     pub(super) fn no_func(&self) -> Error {
-        let VarInner { place, ty, .. } = &*self.inner;
+        let VarLink { place, ty, .. } = &*self.link;
         let message =
             format!("`{}` is a variable, `{ty}`, and no function: use `var`", place.symbol);
         place.name(Error::new(ErrorKind::Symbol, message).of_symbol(&place.symbol))
+    }
+
+    /// The plugin is gone: uses answer that they are stale.
+    pub(super) fn retire(&self) {
+        self.link.target.replace(VarTarget::Stale);
+    }
+
+    /// Lets go of what it led to, unless a call of the plugin still runs.
+    pub(super) fn free_retired(&self) {
+        self.link.target.free_replaced();
     }
 }
 
@@ -241,26 +361,26 @@ impl Place {
 
 impl<A, R> Clone for Func<A, R> {
     fn clone(&self) -> Self {
-        Func { inner: Arc::clone(&self.inner), fit: self.fit, types: PhantomData }
+        Func { link: Arc::clone(&self.link), fit: self.fit, types: PhantomData }
     }
 }
 
 impl<T> Clone for Var<T> {
     fn clone(&self) -> Self {
-        Var { inner: Arc::clone(&self.inner), fit: self.fit, types: PhantomData }
+        Var { link: Arc::clone(&self.link), fit: self.fit, types: PhantomData }
     }
 }
 
 impl<A, R> fmt::Debug for Func<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FuncInner { place, signature, .. } = &*self.inner;
+        let FuncLink { place, signature, .. } = &*self.link;
         write!(f, "Func({}.{}{signature})", place.plugin, place.symbol)
     }
 }
 
 impl<T> fmt::Debug for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let VarInner { place, ty, .. } = &*self.inner;
+        let VarLink { place, ty, .. } = &*self.link;
         write!(f, "Var({}.{}: {ty})", place.plugin, place.symbol)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use twinplug_value::{Args, Data, Signature, Type, Value};
 
 use super::handle::{Place, func, var};
-use super::{Dynamic, Func, RawFunc, RawVar, Var};
+use super::{Dynamic, Func, FuncTarget, Track, Var, VarTarget};
 use crate::error::{Error, ErrorKind, Result, near};
 
 /// A variable or a function of a plugin, of a type that is known at run time.
@@ -18,17 +18,44 @@ pub enum Symbol {
 }
 
 impl Symbol {
+    /// A function; where `track` is given it counts the function's calls.
     pub(crate) fn of_func(
         plugin: &str,
         name: &str,
         signature: Signature,
-        raw: Arc<dyn RawFunc>,
+        target: FuncTarget,
+        track: Option<Arc<Track>>,
     ) -> Self {
-        Symbol::Func(func(Place::new(plugin, name), signature, raw))
+        Symbol::Func(func(Place::new(plugin, name), signature, target, track))
     }
 
-    pub(crate) fn of_var(plugin: &str, name: &str, ty: Type, raw: Arc<dyn RawVar>) -> Self {
-        Symbol::Var(var(Place::new(plugin, name), ty, raw))
+    /// A variable; as above.
+    pub(crate) fn of_var(
+        plugin: &str,
+        name: &str,
+        ty: Type,
+        target: VarTarget,
+        track: Option<Arc<Track>>,
+    ) -> Self {
+        Symbol::Var(var(Place::new(plugin, name), ty, target, track))
+    }
+
+    /// The plugin is gone: whatever came from this symbol answers that it is stale.
+    #[cfg(feature = "native")]
+    pub(crate) fn retire(&self) {
+        match self {
+            Symbol::Var(var) => var.retire(),
+            Symbol::Func(func) => func.retire(),
+        }
+    }
+
+    /// Lets go of what a retired symbol led to, unless a call of the plugin still runs.
+    #[cfg(feature = "native")]
+    pub(crate) fn free_retired(&self) {
+        match self {
+            Symbol::Var(var) => var.free_retired(),
+            Symbol::Func(func) => func.free_retired(),
+        }
     }
 
     /// The error of a lookup that found nothing.

@@ -125,6 +125,14 @@ impl Stage {
         Stage { host: offer(builder).build().unwrap(), output }
     }
 
+    /// What is printed while the host goes.
+    pub(crate) fn printed_when_dropped(self) -> String {
+        self.printed();
+        let Stage { host, output } = self;
+        drop(host);
+        std::mem::take(&mut output.lock().unwrap())
+    }
+
     /// What was printed since the last time.
     pub(crate) fn printed(&self) -> String {
         std::mem::take(&mut self.output.lock().unwrap())

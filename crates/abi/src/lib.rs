@@ -14,7 +14,9 @@ mod value;
 
 pub use call::{Arena, Call, Context, Direct, Fault, Function, Mark};
 pub use host::{Channel, Host};
-pub use plugin::{Export, LEAF, MAGIC, Plugin, SYMBOL_FUNC, SYMBOL_STATE, SYMBOL_VAR, SectionHead};
+pub use plugin::{
+    CHECKS, Export, LEAF, MAGIC, Plugin, SYMBOL_FUNC, SYMBOL_STATE, SYMBOL_VAR, SectionHead,
+};
 pub use reference::{
     Buffer, BufferType, ELEMENT_F32, ELEMENT_F64, ELEMENT_I32, ELEMENT_I64, ELEMENT_U8, Func,
     FuncType, Object, ObjectType,

@@ -14,6 +14,9 @@ pub const SYMBOL_STATE: u32 = 3;
 
 /// A flag of [`Export::flags`]: the function calls nothing of the host (since 1.1).
 pub const LEAF: u32 = 1;
+/// A flag of [`Export::flags`]: its entries look at the tags of their arguments
+/// themselves (since 1.1).
+pub const CHECKS: u32 = 2;
 
 /// How the section `.twinplug` starts.
 pub const MAGIC: [u8; 8] = *b"twinplug";
@@ -27,7 +30,7 @@ pub struct Export {
     pub kind: *const c_char,
     /// One of the `SYMBOL_` constants.
     pub symbol: u32,
-    /// [`LEAF`] or 0.
+    /// [`LEAF`] and [`CHECKS`], or 0.
     pub flags: u32,
     /// Handed to the entries as `call.data`.
     pub data: *mut c_void,

@@ -5,6 +5,7 @@
 //! which ones it takes. Where both agree it is called, else nothing happens.
 
 use std::ffi::{c_char, c_void};
+use std::fmt;
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, transmute};
 use std::ptr;
@@ -121,6 +122,18 @@ pub struct Failed {
     pub status: Status,
     /// The error's text, where it left one.
     pub text: Option<String>,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.status == abi::PANIC {
+            f.write_str("panicked: ")?;
+        }
+        match &self.text {
+            Some(text) => f.write_str(text),
+            None => write!(f, "failed with status {}", self.status),
+        }
+    }
 }
 
 impl Entry {

@@ -180,6 +180,28 @@ impl Signature {
         args.into_iter().enumerate().map(coerce).collect()
     }
 
+    /// Whether a call takes just these values, with nothing to convert. It looks into no
+    /// list and no map: false where that would tell.
+    #[must_use]
+    pub fn takes(&self, args: &[Value]) -> bool {
+        let most = self.params.len();
+        let count = args.len() == most || self.variadic && args.len() > most;
+        count
+            && self.params.iter().zip(args).all(|(param, arg)| {
+                matches!(
+                    (&*param.ty, arg),
+                    (Type::Any, _)
+                        | (Type::Null, Value::Null)
+                        | (Type::Bool, Value::Bool(_))
+                        | (Type::Int, Value::Int(_))
+                        | (Type::Float, Value::Float(_))
+                        | (Type::Number, Value::Int(_) | Value::Float(_))
+                        | (Type::Str, Value::Str(_))
+                        | (Type::Bytes, Value::Bytes(_))
+                )
+            })
+    }
+
     /// Whether a call may have this many arguments.
     ///
     /// # Errors

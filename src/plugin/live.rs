@@ -1,0 +1,260 @@
+//! [`Live`]: what a handle leads to now. Calls read it without a lock and without a
+//! write that another thread sees; a reload or an unload replaces it under them.
+//!
+//! It does not know what it holds.
+
+mod barrier;
+mod track;
+
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use track::Running;
+pub(crate) use track::Track;
+
+/// A place whose content is replaced while others use it.
+///
+/// What was replaced is kept until this is dropped, as somebody may still use it. Of a
+/// *tracked* content it can be told when nobody does any more: it is freed then.
+pub(crate) struct Live<T> {
+    /// A box; its address is odd where the content is tracked, so that a call knows it
+    /// before it looks into the box.
+    current: AtomicPtr<T>,
+    track: Option<Arc<Track>>,
+    /// Boxes that were replaced.
+    replaced: Mutex<Vec<Replaced<T>>>,
+}
+
+struct Replaced<T> {
+    content: NonNull<T>,
+    tracked: bool,
+}
+
+/// The bit of an address that says that the content is tracked.
+const TRACKED: usize = 1;
+
+impl<T> Live<T> {
+    /// A place with this content.
+    pub(crate) fn new(content: T) -> Self {
+        Live { current: boxed(content, 0), track: None, replaced: Mutex::default() }
+    }
+
+    /// A place with this content, whose uses `track` counts.
+    pub(crate) fn tracked(content: T, track: Arc<Track>) -> Self {
+        let current = boxed(content, TRACKED);
+        Live { current, track: Some(track), replaced: Mutex::default() }
+    }
+
+    /// The content of this moment, for as long as the answer is held.
+    #[inline]
+    pub(crate) fn enter(&self) -> Entered<'_, T> {
+        let content = self.current.load(Ordering::Acquire);
+        if content.addr() & TRACKED == 0 {
+            // SAFETY: an even address is that of a box, which is freed with `self` alone.
+            return Entered { content: unsafe { &*content }, running: None };
+        }
+        self.enter_tracked()
+    }
+
+    #[inline]
+    fn enter_tracked(&self) -> Entered<'_, T> {
+        let running = self.track.as_ref().map(|track| track.raise());
+        // Read after the count was raised: who replaces it now sees the count.
+        let content = self.current.load(Ordering::Acquire);
+        let content = content.map_addr(|address| address & !TRACKED);
+        // SAFETY: the address of a box. It was the content after the count was raised, so
+        // that `free_replaced` sees `running`; an untracked one lives as `self` does.
+        Entered { content: unsafe { &*content }, running }
+    }
+
+    /// Puts other content there, untracked; who entered before goes on with the old.
+    pub(crate) fn replace(&self, content: T) {
+        let content = Box::into_raw(Box::new(content));
+        let mut replaced = self.replaced.lock();
+        let old = self.current.swap(content, Ordering::AcqRel);
+        let tracked = old.addr() & TRACKED != 0;
+        if let Some(content) = NonNull::new(old.map_addr(|address| address & !TRACKED)) {
+            replaced.push(Replaced { content, tracked });
+        }
+    }
+
+    /// Frees what was replaced and tracked, unless another thread still uses the plugin.
+    /// Not while this thread does.
+    pub(crate) fn free_replaced(&self) {
+        let Some(track) = &self.track else { return };
+        // Held, so that nothing is replaced after the wait.
+        let mut replaced = self.replaced.lock();
+        if track.is_raised_here() || !track.wait(Duration::ZERO) {
+            return;
+        }
+        let tracked: Vec<_> = replaced.extract_if(.., |old| old.tracked).collect();
+        drop(replaced);
+        for old in tracked {
+            // SAFETY: made by `boxed`, and out of reach since it was replaced. Who entered
+            // before that has raised the count, which no thread has raised any more, this
+            // one included.
+            drop(unsafe { Box::from_raw(old.content.as_ptr()) });
+        }
+    }
+}
+
+/// A box's address, with its tag.
+fn boxed<T>(content: T, tag: usize) -> AtomicPtr<T> {
+    const { assert!(align_of::<T>() > TRACKED, "the tag needs a bit of the address") };
+    AtomicPtr::new(Box::into_raw(Box::new(content)).map_addr(|address| address | tag))
+}
+
+impl<T> Drop for Live<T> {
+    fn drop(&mut self) {
+        let current = self.current.get_mut().map_addr(|address| address & !TRACKED);
+        // SAFETY: nobody has entered, as that borrows `self`; both kinds of box were made
+        // by `Box::into_raw` and are freed once.
+        unsafe {
+            drop(Box::from_raw(current));
+            for old in self.replaced.get_mut().drain(..) {
+                drop(Box::from_raw(old.content.as_ptr()));
+            }
+        }
+    }
+}
+
+// SAFETY: it owns its boxes and hands out `&T`, as an `Arc` does.
+unsafe impl<T: Send + Sync> Send for Live<T> {}
+// SAFETY: as above; all that it changes is atomic or behind a lock.
+unsafe impl<T: Send + Sync> Sync for Live<T> {}
+
+/// The content of a [`Live`], in use.
+pub(crate) struct Entered<'l, T> {
+    content: &'l T,
+    /// Counted for as long as the content is used.
+    #[expect(dead_code, reason = "held for its drop")]
+    running: Option<Running<'l>>,
+}
+
+impl<T> Deref for Entered<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.content
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::sync::{Barrier, Weak};
+    use std::thread;
+
+    use super::*;
+
+    fn waits(track: &Track) -> bool {
+        track.wait(Duration::ZERO)
+    }
+
+    #[test]
+    fn who_entered_goes_on_with_the_old() {
+        let live = Live::new(String::from("old"));
+        let entered = live.enter();
+        live.replace("new".into());
+        assert_eq!((entered.as_str(), live.enter().as_str()), ("old", "new"));
+    }
+
+    #[test]
+    fn what_is_tracked_is_freed_once_nobody_uses_it() {
+        let track = Arc::new(Track::new());
+        let content = Arc::new(());
+        let gone: Weak<()> = Arc::downgrade(&content);
+        let live = Live::tracked(Some(content), Arc::clone(&track));
+        let (entered, may_leave) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            let (entered, may_leave, live) = (&entered, &may_leave, &live);
+            let user = scope.spawn(move || {
+                let content = live.enter();
+                // Counts nest.
+                drop(live.enter());
+                entered.wait();
+                may_leave.wait();
+                assert!(content.is_some());
+            });
+            entered.wait();
+            live.replace(None);
+            assert!(!waits(&track), "a thread is in");
+            may_leave.wait();
+            user.join().unwrap();
+            assert!(waits(&track));
+        });
+        assert!(gone.upgrade().is_some());
+        live.free_replaced();
+        assert!(gone.upgrade().is_none());
+        assert!(live.enter().is_none());
+    }
+
+    #[test]
+    fn ones_own_uses_are_not_waited_for() {
+        let track = Arc::new(Track::new());
+        let live = Live::tracked(1_u64, Arc::clone(&track));
+        let _entered = live.enter();
+        assert!(waits(&track), "this thread would wait for itself");
+    }
+
+    #[test]
+    fn many_tracks_do_not_meet() {
+        let tracks: Vec<_> = (0..200).map(|_| Arc::new(Track::new())).collect();
+        let lives: Vec<_> =
+            tracks.iter().map(|track| Live::tracked(0_u64, track.clone())).collect();
+        let (entered, may_leave) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            let (lives, entered, may_leave) = (&lives, &entered, &may_leave);
+            scope.spawn(move || {
+                let _first = lives[0].enter();
+                // The thread's counts grow while one of them is raised.
+                let _last = lives[199].enter();
+                entered.wait();
+                may_leave.wait();
+            });
+            entered.wait();
+            let busy: Vec<usize> = (0..200).filter(|index| !waits(&tracks[*index])).collect();
+            may_leave.wait();
+            assert_eq!(busy, [0, 199]);
+        });
+        assert!(tracks.iter().all(|track| waits(track)));
+    }
+
+    #[test]
+    fn replacing_under_use_neither_tears_nor_frees_too_early() {
+        let track = Arc::new(Track::new());
+        let live = Live::tracked(vec![0; 4], Arc::clone(&track));
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        let content = live.enter();
+                        assert!(content.iter().all(|item| *item == content[0]));
+                    }
+                });
+            }
+            for round in 1..2_000 {
+                live.replace_tracked(vec![round; 4]);
+                while !track.wait(Duration::from_secs(10)) {}
+                live.free_replaced();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    }
+
+    impl<T> Live<T> {
+        fn replace_tracked(&self, content: T) {
+            let content = boxed(content, TRACKED).into_inner();
+            let old = self.current.swap(content, Ordering::AcqRel);
+            let old = NonNull::new(old.map_addr(|address| address & !TRACKED)).unwrap();
+            self.replaced.lock().push(Replaced { content: old, tracked: true });
+        }
+    }
+}

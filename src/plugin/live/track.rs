@@ -1,0 +1,166 @@
+//! Which calls of a plugin run: a count for each thread and plugin, written by that
+//! thread alone, so that no call waits for another's cache line.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::barrier;
+
+/// The counts of one thread, by the index of the [`Track`]. Never freed: a thread that
+/// ends leaves them, all 0, to the next.
+type Counts = &'static [AtomicU32];
+
+thread_local! {
+    /// Has no destructor: it is there as long as anything of the thread can run.
+    static COUNTS: Cell<Counts> = const { Cell::new(&[]) };
+    /// Gives the counts back when the thread ends.
+    static LEAVING: Leaving = const { Leaving };
+}
+
+static THREADS: Mutex<Threads> = Mutex::new(Threads { used: Vec::new(), free: Vec::new() });
+
+struct Threads {
+    used: Vec<Counts>,
+    free: Vec<Counts>,
+}
+
+static INDICES: Mutex<Indices> = Mutex::new(Indices { next: 0, free: Vec::new() });
+
+struct Indices {
+    next: usize,
+    free: Vec<usize>,
+}
+
+/// Counts the uses of one plugin, on all threads.
+pub(crate) struct Track {
+    index: usize,
+}
+
+/// A use that is counted; on the thread that began it.
+pub(super) struct Running<'t> {
+    track: &'t Track,
+    _thread: PhantomData<*const ()>,
+}
+
+impl Track {
+    pub(crate) fn new() -> Self {
+        barrier::prepare();
+        let mut indices = INDICES.lock();
+        let index = indices.free.pop().unwrap_or_else(|| {
+            indices.next += 1;
+            indices.next - 1
+        });
+        Track { index }
+    }
+
+    /// Counts one more use, which others see before anything is read after it.
+    #[inline]
+    pub(super) fn raise(&self) -> Running<'_> {
+        let counts = COUNTS.get();
+        let count = match counts.get(self.index) {
+            Some(count) => count,
+            None => grow(self.index),
+        };
+        count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        barrier::light();
+        Running { track: self, _thread: PhantomData }
+    }
+
+    /// Waits until nobody uses the plugin who entered before; who enters later sees
+    /// what this thread has written before. False if that took too long. Uses of
+    /// the calling thread itself do not count: it would wait for itself.
+    pub(crate) fn wait(&self, at_most: Duration) -> bool {
+        let end = Instant::now() + at_most;
+        let mut pause = Duration::from_micros(20);
+        if !barrier::heavy() {
+            return false;
+        }
+        while self.is_used() {
+            if Instant::now() >= end {
+                return false;
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(1));
+        }
+        true
+    }
+
+    /// Whether this thread uses the plugin.
+    pub(super) fn is_raised_here(&self) -> bool {
+        COUNTS.get().get(self.index).is_some_and(|count| count.load(Ordering::Relaxed) != 0)
+    }
+
+    fn is_used(&self) -> bool {
+        let own = COUNTS.get().as_ptr();
+        let threads = THREADS.lock();
+        // Acquire: what the use did, it has done.
+        threads.used.iter().filter(|counts| counts.as_ptr() != own).any(|counts| {
+            counts.get(self.index).is_some_and(|count| count.load(Ordering::Acquire) != 0)
+        })
+    }
+}
+
+impl Drop for Track {
+    fn drop(&mut self) {
+        // Who uses the plugin holds this, so that all counts of the index are 0.
+        INDICES.lock().free.push(self.index);
+    }
+}
+
+impl Drop for Running<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // They may have grown since.
+        if let Some(count) = COUNTS.get().get(self.track.index) {
+            count.store(count.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Release);
+        }
+    }
+}
+
+/// Gives this thread counts up to that index; the one of the index.
+#[cold]
+fn grow(index: usize) -> &'static AtomicU32 {
+    // Fails while the thread ends: its counts then stay, all 0, until the process does.
+    let _ = LEAVING.try_with(|_| ());
+    let old = COUNTS.get();
+    let mut threads = THREADS.lock();
+    let fits = threads.free.iter().position(|counts| counts.len() > index);
+    let new = match fits {
+        Some(place) => threads.free.swap_remove(place),
+        None => {
+            let length = (index + 1).next_power_of_two().max(64);
+            Box::leak((0..length).map(|_| AtomicU32::new(0)).collect())
+        }
+    };
+    // Under the lock, so that who looks sees the one or the other.
+    for (new, old) in new.iter().zip(old) {
+        new.store(old.load(Ordering::Relaxed), Ordering::Relaxed);
+        old.store(0, Ordering::Relaxed);
+    }
+    threads.give_back(old);
+    threads.used.push(new);
+    COUNTS.set(new);
+    &new[index]
+}
+
+impl Threads {
+    fn give_back(&mut self, counts: Counts) {
+        self.used.retain(|used| used.as_ptr() != counts.as_ptr());
+        if !counts.is_empty() {
+            self.free.push(counts);
+        }
+    }
+}
+
+struct Leaving;
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        THREADS.lock().give_back(COUNTS.replace(&[]));
+    }
+}
