@@ -1,0 +1,186 @@
+//! Rows of native plugins.
+
+mod by_hand;
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::thread;
+use std::time::Instant;
+
+use twinplug::{Dynamic, Func, Host, PluginRef, Value, data};
+
+use crate::measure::{Effort, median};
+use crate::report::{Report, Row};
+use by_hand::ByHand;
+
+#[data]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PluginData {
+    pub(crate) name: String,
+    pub(crate) age: i64,
+    pub(crate) tel: String,
+}
+
+impl PluginData {
+    fn sample() -> Self {
+        PluginData { name: "PluginTest".into(), age: 11, tel: "15396656998".into() }
+    }
+}
+
+fn build(folder: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    twinplug_build::build(&root.join("benches/plugins").join(folder), &root.join("target/bench"))
+        .unwrap()
+}
+
+pub(crate) fn measure(report: &mut Report, effort: Effort) {
+    let host = Host::builder().kept_images(usize::MAX).build().unwrap();
+    let path = build("adder");
+    let adder = host.load(&path).unwrap();
+    let counter = host.load(build("counter")).unwrap();
+    let by_hand = ByHand::load(&path);
+    calls(report, effort, "native_call", 1.4, &adder, &by_hand);
+    calls(report, effort, "native_call_stateful", 2.2, &counter, &by_hand);
+    two_threads(report, effort, &counter);
+    dynamic(report, effort, &adder);
+    structs(report, effort, &adder, &by_hand);
+    open(report, effort, &path);
+    lookup(report, effort, &adder);
+}
+
+fn typed(plugin: &PluginRef) -> Func<(i64, i64), i64> {
+    plugin.func("add").unwrap()
+}
+
+/// Adds up, each sum an argument of the next call.
+fn sum(repetitions: u64, mut add: impl FnMut(i64, i64) -> i64) -> u64 {
+    let mut sum = 0;
+    for step in 0..repetitions {
+        sum ^= add(black_box(step as i64), black_box(7));
+    }
+    sum as u64
+}
+
+fn calls(
+    report: &mut Report,
+    effort: Effort,
+    name: &'static str,
+    goal: f64,
+    plugin: &PluginRef,
+    by_hand: &ByHand,
+) {
+    if !report.wants(name) {
+        return;
+    }
+    let add = typed(plugin);
+    let raw = by_hand.add();
+    let (ours_ns, theirs_ns) = effort.compare(
+        |repetitions| sum(repetitions, |a, b| add.call((a, b)).unwrap()),
+        |repetitions| sum(repetitions, &raw),
+    );
+    report.add(Row { name, ours_ns, theirs: "raw pointer", theirs_ns, goal: Some(goal) });
+}
+
+fn two_threads(report: &mut Report, effort: Effort, plugin: &PluginRef) {
+    let name = "native_two_threads";
+    if !report.wants(name) {
+        return;
+    }
+    let add = typed(plugin);
+    let work = |repetitions| sum(repetitions, |a, b| add.call((a, b)).unwrap());
+    let (ours_ns, theirs_ns) = effort.compare(
+        |repetitions| {
+            let start = Barrier::new(2);
+            thread::scope(|scope| {
+                let other = scope.spawn(|| {
+                    start.wait();
+                    work(repetitions)
+                });
+                start.wait();
+                let mine = work(repetitions);
+                assert_eq!(mine, other.join().unwrap());
+                mine
+            })
+        },
+        work,
+    );
+    report.add(Row { name, ours_ns, theirs: "one thread", theirs_ns, goal: Some(1.2) });
+}
+
+fn dynamic(report: &mut Report, effort: Effort, plugin: &PluginRef) {
+    let name = "native_dynamic";
+    if !report.wants(name) {
+        return;
+    }
+    let add: Func<Dynamic> = plugin.lookup("add").unwrap().into_dynamic().unwrap();
+    let ours_ns = effort.alone(|repetitions| {
+        sum(repetitions, |a, b| match add.call(&[Value::Int(a), Value::Int(b)]).unwrap() {
+            Value::Int(sum) => sum,
+            other => panic!("{other:?}"),
+        })
+    });
+    report.add(limit(name, ours_ns, 12.0));
+}
+
+fn limit(name: &'static str, ours_ns: f64, limit_ns: f64) -> Row {
+    Row { name, ours_ns, theirs: "limit", theirs_ns: limit_ns, goal: Some(1.0) }
+}
+
+/// Sends the struct there and back, over and over.
+fn round(repetitions: u64, mut older: impl FnMut(PluginData) -> PluginData) -> u64 {
+    let mut data = PluginData::sample();
+    for _ in 0..repetitions {
+        data = older(black_box(data));
+    }
+    assert_eq!((data.name.as_str(), data.tel.as_str()), ("PluginTest", "15396656998"));
+    data.age as u64
+}
+
+fn structs(report: &mut Report, effort: Effort, plugin: &PluginRef, by_hand: &ByHand) {
+    let name = "native_struct";
+    if !report.wants(name) {
+        return;
+    }
+    let older = plugin.func::<(PluginData,), PluginData>("older").unwrap();
+    let ours = |repetitions| round(repetitions, |data| older.call((data,)).unwrap());
+    let mut add = |theirs, goal, (ours_ns, theirs_ns)| {
+        report.add(Row { name, ours_ns, theirs, theirs_ns, goal });
+    };
+    let hand = effort.compare(ours, |n| round(n, |data| by_hand.older(&data)));
+    add("repr(C) by hand", Some(1.5), hand);
+    let postcard = effort.compare(ours, |n| round(n, |data| by_hand.postcard_older(&data)));
+    add("postcard", None, postcard);
+    let json = effort.compare(ours, |n| round(n, |data| by_hand.json_older(&data)));
+    add("serde_json", None, json);
+}
+
+fn open(report: &mut Report, effort: Effort, path: &Path) {
+    let name = "open";
+    if !report.wants(name) {
+        return;
+    }
+    // Images are kept, each of them a little more for the system to look through: so
+    // this has a count of its own.
+    let _ = effort;
+    let times = (0..101).map(|_| {
+        let host = Host::builder().build().unwrap();
+        let start = Instant::now();
+        let plugin = host.load(path).unwrap();
+        let taken = start.elapsed().as_nanos() as f64;
+        assert_eq!(plugin.call("add", (1, 2)).unwrap(), Value::Int(3));
+        taken
+    });
+    report.add(limit(name, median(times.collect()), 300_000.0));
+}
+
+fn lookup(report: &mut Report, effort: Effort, plugin: &PluginRef) {
+    let name = "lookup";
+    if !report.wants(name) {
+        return;
+    }
+    let ours_ns = effort.alone(|repetitions| {
+        (0..repetitions).map(|_| typed(black_box(plugin)).signature().params.len() as u64).sum()
+    });
+    report.add(limit(name, ours_ns, 40.0));
+}
