@@ -11,7 +11,7 @@ mod target;
 
 use std::sync::Arc;
 
-use twinplug_value::raw::{Arena, RawSink, RawSource};
+use twinplug_value::raw::{Arena, RawSink, RawView};
 use twinplug_value::{ConvertError, Sink, Source};
 
 use crate::error::Result;
@@ -80,7 +80,7 @@ pub(crate) trait RawVar: Send + Sync {
 /// Values that are written and go into a plugin as they are.
 pub(crate) type Written<'a> = RawSink<'a, Arena>;
 /// Reads the value that came out of a plugin.
-pub(crate) type ReadRaw<'a> = &'a mut dyn FnMut(&mut RawSource<'_>) -> Result<(), ConvertError>;
+pub(crate) type ReadRaw<'a> = &'a mut dyn FnMut(RawView<'_>) -> Result<(), ConvertError>;
 
 /// A plugin's function, of a kind that takes raw values.
 pub(crate) trait ValueFunc: Send + Sync {

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     // Here, once, and not in each child.
-    ["adder", "counter"].map(build);
+    ["adder", "counter"].iter().for_each(|plugin| build(plugin));
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions.json");
     let now: BTreeMap<&str, u64> = paths::NAMES.iter().map(|name| (*name, count(name))).collect();
     if env::args().any(|argument| argument == "--bless") {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{Arena, Entry, Failed, RawSource};
-use twinplug_value::{ConvertError, ExportType, Value, from_source};
+use twinplug_value::raw::{Arena, Entry, Failed, RawSource, RawView};
+use twinplug_value::{ConvertError, ExportType, Value, from_view};
 
 use super::context::Context;
 use super::image::{Image, Images};
@@ -279,10 +279,10 @@ fn call(
     let status = unsafe { entry(&raw mut call) };
     // SAFETY: the result is static or lies in `memory`, which outlives the reading,
     // by the plugin's promise.
-    let mut source = unsafe { RawSource::new(result) };
+    let result = unsafe { RawView::new(&result) };
     match status {
-        abi::OK => Ok(read(&mut source)?),
-        status => Err(failed(status, from_source(&mut source).unwrap_or_default())),
+        abi::OK => Ok(read(result)?),
+        status => Err(failed(status, from_view(result).unwrap_or_default())),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use twinplug_value::raw::{Arena, Failed, RawSink};
 use twinplug_value::{
-    Args, ConvertError, Data, Fit, Signature, Sink, Type, Value, from_source, to_sink,
+    Args, ConvertError, Data, Fit, Signature, Sink, Type, Value, from_source, from_view, to_sink,
 };
 
 use super::live::{Live, Track};
@@ -226,8 +226,8 @@ fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Resu
     let mut sink = RawSink::new(&memory);
     args.write(&mut sink)?;
     let mut result = None;
-    function.call(&sink, &mut |source| {
-        result = Some(from_source(source).map_err(|error| error.of("result"))?);
+    function.call(&sink, &mut |view| {
+        result = Some(from_view(view).map_err(|error| error.of("result"))?);
         Ok(())
     })?;
     result.ok_or_else(|| Error::new(ErrorKind::Call, "no result"))
@@ -248,8 +248,8 @@ impl<T: Data> Var<T> {
                 value = Some(from_source(source).map_err(here)?);
                 Ok(())
             }),
-            General::Values(var) => var.get(&mut |source| {
-                value = Some(from_source(source).map_err(here)?);
+            General::Values(var) => var.get(&mut |view| {
+                value = Some(from_view(view).map_err(here)?);
                 Ok(())
             }),
             General::Stale => Err(stale()),

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::raw::{Direct, Entry, Failed, Scalar};
-use crate::{ConvertError, Data, Sink, Source, TreeSource, Type, Value, from_source, to_sink};
+use crate::{
+    Children, ConvertError, Data, Sink, TreeSource, Type, Value, View, from_view, to_sink,
+};
 
 /// What may stand as one argument of a call: any [`Data`], and `&str`.
 pub trait Argument: Serialize + Sized {
@@ -56,8 +58,8 @@ pub trait Params: Sized {
     /// Reads them from a list; those that it does not have are null.
     ///
     /// # Errors
-    /// As [`from_source`]; the message names the argument.
-    fn read<S: Source + ?Sized>(source: &mut S) -> Result<Self, ConvertError>;
+    /// As [`from_view`]; the message names the argument.
+    fn read<V: View>(list: V) -> Result<Self, ConvertError>;
 }
 
 fn write<T: Argument, S: Sink + ?Sized>(
@@ -68,10 +70,11 @@ fn write<T: Argument, S: Sink + ?Sized>(
     to_sink(value, sink).map_err(|error| numbered(error, index))
 }
 
-fn read<T: Data, S: Source + ?Sized>(source: &mut S, index: usize) -> Result<T, ConvertError> {
-    let read = match source.next()? {
-        true => from_source(source),
-        false => from_source(&mut TreeSource::new(&Value::Null)),
+#[inline]
+fn read<T: Data>(items: &mut impl Children, index: usize) -> Result<T, ConvertError> {
+    let read = match items.advance()? {
+        true => from_view(items.child()),
+        false => from_view(&mut TreeSource::new(&Value::Null)),
     };
     read.map_err(|error| numbered(error, index))
 }
@@ -107,21 +110,15 @@ macro_rules! tuples {
         impl<$($item: Data),*> Params for ($($item,)*) {
             const TYPES: &'static [&'static Type] = &[$($item::SCHEMA),*];
 
-            #[allow(clippy::unused_unit, reason = "no parameters, nothing to read")]
-            fn read<From: Source + ?Sized>(source: &mut From) -> Result<Self, ConvertError> {
-                if source.enter_list()?.is_none() {
-                    return Err(ConvertError::expected(&"arguments", source.kind()));
-                }
-                let items = items(source);
-                source.leave();
-                return items;
-
-                #[allow(unused_variables, reason = "no parameters, nothing to read")]
-                fn items<$($item: Data,)* From: Source + ?Sized>(
-                    source: &mut From,
-                ) -> Result<($($item,)*), ConvertError> {
-                    Ok(($(read::<$item, From>(source, $index)?,)*))
-                }
+            #[inline]
+            #[allow(unused_variables, unused_mut, reason = "no parameters, nothing to read")]
+            #[allow(clippy::unused_unit, reason = "as above")]
+            fn read<From: View>(list: From) -> Result<Self, ConvertError> {
+                let kind = list.kind();
+                let Some(mut items) = list.list()? else {
+                    return Err(ConvertError::expected(&"arguments", kind));
+                };
+                Ok(($(read::<$item>(&mut items, $index)?,)*))
             }
         }
     )*};

@@ -10,6 +10,7 @@ mod serializer;
 mod sink;
 mod source;
 mod tree;
+mod view;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,7 @@ pub(crate) use number::{exact, whole};
 pub use sink::Sink;
 pub use source::{Key, Kind, Source};
 pub use tree::{Tree, TreeSource};
+pub use view::{Children, View};
 
 /// Values that are deeper than this are refused, in either direction: it bounds
 /// the stack, and ends what contains itself.
@@ -43,5 +45,14 @@ pub fn to_sink<T: Serialize + ?Sized>(
 pub fn from_source<T: DeserializeOwned>(
     source: &mut (impl Source + ?Sized),
 ) -> Result<T, ConvertError> {
-    T::deserialize(deserializer::Deserializer::new(source))
+    from_view(source)
+}
+
+/// Reads a Rust value from a view.
+///
+/// # Errors
+/// As [`from_source`].
+#[inline]
+pub fn from_view<T: DeserializeOwned>(view: impl View) -> Result<T, ConvertError> {
+    T::deserialize(deserializer::Deserializer::new(view))
 }

@@ -19,7 +19,10 @@ mod types;
 mod value;
 
 pub use args::{Args, Argument, Params};
-pub use convert::{ConvertError, Key, Kind, Sink, Source, Tree, TreeSource, from_source, to_sink};
+pub use convert::{
+    Children, ConvertError, Key, Kind, Sink, Source, Tree, TreeSource, View, from_source,
+    from_view, to_sink,
+};
 pub use data::Data;
 pub use function::{Callable, Outcome, panic_text};
 pub use serde;

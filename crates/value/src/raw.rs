@@ -4,9 +4,11 @@ mod arena;
 mod direct;
 mod sink;
 mod source;
+mod view;
 
 pub use arena::Arena;
 pub(crate) use direct::Direct;
 pub use direct::{Entry, Failed, Scalar};
 pub use sink::{Allocate, RawSink};
 pub use source::RawSource;
+pub use view::{RawValues, RawView};

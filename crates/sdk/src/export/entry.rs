@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use twinplug_abi::{self as abi, Call, Status};
-use twinplug_value::raw::{RawSink, RawSource};
+use twinplug_value::raw::{RawSink, RawValues};
 use twinplug_value::{Callable, Data, Outcome, Params, panic_text, to_sink};
 
 use super::Func;
@@ -104,8 +104,7 @@ fn params<P: Params>(call: &Call) -> Result<P> {
         count => unsafe { std::slice::from_raw_parts(call.args, count as usize) },
     };
     // SAFETY: as above, for what the values point to.
-    let mut source = unsafe { RawSource::list(values) }?;
-    Ok(P::read(&mut source)?)
+    Ok(P::read(unsafe { RawValues::new(values) })?)
 }
 
 fn write<R: Data>(call: &Call, value: &R) -> Result<()> {

@@ -1,90 +1,91 @@
-//! serde's deserializer over a [`Source`]: the typed target decides.
+//! serde's deserializer over a [`View`]: the typed target decides.
 //!
 //! Whole floats go into ints and exact ints into floats, text into bytes, an
-//! empty container into a list or a map. Every step that enters a container
-//! leaves it again, also on failure, so that the path can be read off the
-//! cursor on the way up.
+//! empty container into a list or a map.
 
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
-use super::{ConvertError, Key, Kind, MAX_DEPTH, Source, exact, whole};
+use super::view::{Children, View};
+use super::{ConvertError, Key, Kind, MAX_DEPTH, exact, whole};
 
-pub(super) struct Deserializer<'s, S: ?Sized> {
-    source: &'s mut S,
+pub(super) struct Deserializer<V> {
+    view: V,
     depth: usize,
 }
 
-impl<'s, S: Source + ?Sized> Deserializer<'s, S> {
-    pub(super) fn new(source: &'s mut S) -> Self {
-        Deserializer { source, depth: 0 }
+impl<V: View> Deserializer<V> {
+    #[inline]
+    pub(super) fn new(view: V) -> Self {
+        Deserializer { view, depth: 0 }
     }
 
+    #[cold]
     fn mismatch(&self, expected: &'static str) -> ConvertError {
-        ConvertError::expected(&expected, self.source.kind())
+        ConvertError::expected(&expected, self.view.kind())
     }
 
+    #[inline]
     fn int(&self) -> Result<i64, ConvertError> {
-        match self.source.kind() {
-            Kind::Int => Ok(self.source.int()),
-            Kind::Float => whole(self.source.float()),
+        match self.view.kind() {
+            Kind::Int => Ok(self.view.int()),
+            Kind::Float => whole(self.view.float()),
             _ => Err(self.mismatch("int")),
         }
     }
 
+    #[inline]
     fn float(&self) -> Result<f64, ConvertError> {
-        match self.source.kind() {
-            Kind::Float => Ok(self.source.float()),
-            Kind::Int => exact(self.source.int()),
+        match self.view.kind() {
+            Kind::Float => Ok(self.view.float()),
+            Kind::Int => exact(self.view.int()),
             _ => Err(self.mismatch("float")),
         }
     }
 
+    #[inline]
     fn str(&self) -> Result<&str, ConvertError> {
-        match self.source.kind() {
-            Kind::Str => Ok(self.source.str()),
+        match self.view.kind() {
+            Kind::Str => self.view.str(),
             _ => Err(self.mismatch("string")),
         }
     }
 
-    /// One level further down, with the children's deserializer.
-    fn inside<T>(
-        self,
-        read: impl FnOnce(Children<'_, S>) -> Result<T, ConvertError>,
-        left: usize,
-    ) -> Result<T, ConvertError> {
-        let result = if self.depth == MAX_DEPTH {
-            Err(ConvertError::too_deep())
-        } else {
-            read(Children { source: &mut *self.source, depth: self.depth + 1, index: 0, left })
-        };
-        self.source.leave();
-        result
+    /// One level further down.
+    #[inline]
+    fn inside(children: V::Children, depth: usize) -> Result<Inside<V::Children>, ConvertError> {
+        if depth == MAX_DEPTH {
+            return Err(ConvertError::too_deep());
+        }
+        let left = children.length();
+        Ok(Inside { children, depth: depth + 1, index: 0, left })
     }
 
-    fn list<'de, V: Visitor<'de>>(
+    #[inline]
+    fn list<'de, T: Visitor<'de>>(
         self,
-        visitor: V,
+        visitor: T,
         length: Option<usize>,
-    ) -> Result<V::Value, ConvertError> {
-        let Some(got) = self.source.enter_list()? else {
-            return Err(self.mismatch("list"));
+    ) -> Result<T::Value, ConvertError> {
+        let (kind, depth) = (self.view.kind(), self.depth);
+        let Some(children) = self.view.list()? else {
+            return Err(ConvertError::expected(&"list", kind));
         };
-        self.inside(
-            |children| match length {
-                Some(length) if length != got => {
-                    Err(ConvertError::new(format!("expected {length} items, got {got}")))
-                }
-                _ => visitor.visit_seq(Items(children)),
-            },
-            got,
-        )
+        let inside = Self::inside(children, depth)?;
+        match length {
+            Some(length) if length != inside.left => {
+                Err(ConvertError::new(format!("expected {length} items, got {}", inside.left)))
+            }
+            _ => visitor.visit_seq(Items(inside)),
+        }
     }
 
-    fn map<'de, V: Visitor<'de>>(self, visitor: V, keys: Keys) -> Result<V::Value, ConvertError> {
-        let Some(length) = self.source.enter_map()? else {
-            return Err(self.mismatch("map"));
+    #[inline]
+    fn map<'de, T: Visitor<'de>>(self, visitor: T, keys: Keys) -> Result<T::Value, ConvertError> {
+        let (kind, depth) = (self.view.kind(), self.depth);
+        let Some(children) = self.view.map()? else {
+            return Err(ConvertError::expected(&"map", kind));
         };
-        self.inside(|children| visitor.visit_map(Entries { children, keys }), length)
+        visitor.visit_map(Entries { inside: Self::inside(children, depth)?, keys })
     }
 }
 
@@ -96,7 +97,7 @@ macro_rules! numbers {
     )*};
 }
 
-impl<'de, S: Source + ?Sized> de::Deserializer<'de> for Deserializer<'_, S> {
+impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
     type Error = ConvertError;
 
     numbers! {
@@ -119,13 +120,13 @@ impl<'de, S: Source + ?Sized> de::Deserializer<'de> for Deserializer<'_, S> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
-        match self.source.kind() {
+        match self.view.kind() {
             Kind::Null => visitor.visit_unit(),
-            Kind::Bool => visitor.visit_bool(self.source.bool()),
-            Kind::Int => visitor.visit_i64(self.source.int()),
-            Kind::Float => visitor.visit_f64(self.source.float()),
-            Kind::Str => visitor.visit_str(self.source.str()),
-            Kind::Bytes => visitor.visit_bytes(self.source.bytes()),
+            Kind::Bool => visitor.visit_bool(self.view.bool()),
+            Kind::Int => visitor.visit_i64(self.view.int()),
+            Kind::Float => visitor.visit_f64(self.view.float()),
+            Kind::Str => visitor.visit_str(self.view.str()?),
+            Kind::Bytes => visitor.visit_bytes(self.view.bytes()),
             Kind::List => self.list(visitor, None),
             Kind::Map => self.map(visitor, Keys::AsTheyAre),
             Kind::Other(name) => Err(ConvertError::new(format!("a {name} cannot cross"))),
@@ -133,15 +134,15 @@ impl<'de, S: Source + ?Sized> de::Deserializer<'de> for Deserializer<'_, S> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
-        match self.source.kind() {
-            Kind::Bool => visitor.visit_bool(self.source.bool()),
+        match self.view.kind() {
+            Kind::Bool => visitor.visit_bool(self.view.bool()),
             _ => Err(self.mismatch("bool")),
         }
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
-        match self.source.kind() {
-            Kind::Bytes | Kind::Str => visitor.visit_bytes(self.source.bytes()),
+        match self.view.kind() {
+            Kind::Bytes | Kind::Str => visitor.visit_bytes(self.view.bytes()),
             Kind::List => self.list(visitor, None),
             _ => Err(self.mismatch("bytes")),
         }
@@ -152,14 +153,14 @@ impl<'de, S: Source + ?Sized> de::Deserializer<'de> for Deserializer<'_, S> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
-        match self.source.kind() {
+        match self.view.kind() {
             Kind::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
-        match self.source.kind() {
+        match self.view.kind() {
             Kind::Null => visitor.visit_unit(),
             _ => Err(self.mismatch("null")),
         }
@@ -221,20 +222,19 @@ impl<'de, S: Source + ?Sized> de::Deserializer<'de> for Deserializer<'_, S> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConvertError> {
-        if self.source.kind() == Kind::Str {
-            return visitor.visit_enum(self.source.str().into_deserializer());
+        let (kind, depth) = (self.view.kind(), self.depth);
+        if kind == Kind::Str {
+            return visitor.visit_enum(self.view.str()?.into_deserializer());
         }
-        match self.source.enter_map()? {
-            None => Err(self.mismatch("a variant")),
-            Some(length) => self.inside(
-                |children| match length {
-                    1 => visitor.visit_enum(Variant(children)),
-                    _ => Err(ConvertError::new(format!(
-                        "expected a variant, got a map of {length} entries"
-                    ))),
-                },
-                length,
-            ),
+        let Some(children) = self.view.map()? else {
+            return Err(ConvertError::expected(&"a variant", kind));
+        };
+        let inside = Self::inside(children, depth)?;
+        match inside.left {
+            1 => visitor.visit_enum(Variant(inside)),
+            length => {
+                Err(ConvertError::new(format!("expected a variant, got a map of {length} entries")))
+            }
         }
     }
 
@@ -246,35 +246,38 @@ impl<'de, S: Source + ?Sized> de::Deserializer<'de> for Deserializer<'_, S> {
     }
 }
 
-/// The children of the container that the source has entered.
-struct Children<'s, S: ?Sized> {
-    source: &'s mut S,
+/// The children of a container.
+struct Inside<C> {
+    children: C,
     depth: usize,
     index: usize,
     left: usize,
 }
 
-impl<S: Source + ?Sized> Children<'_, S> {
-    fn next(&mut self) -> Result<bool, ConvertError> {
+impl<C: Children> Inside<C> {
+    #[inline]
+    fn advance(&mut self) -> Result<bool, ConvertError> {
         self.left = self.left.saturating_sub(1);
-        self.source.next()
+        self.children.advance()
     }
 
-    fn child(&mut self) -> Deserializer<'_, S> {
-        Deserializer { source: &mut *self.source, depth: self.depth }
+    #[inline]
+    fn child(&mut self) -> Deserializer<C::Child<'_>> {
+        Deserializer { view: self.children.child(), depth: self.depth }
     }
 }
 
-struct Items<'s, S: ?Sized>(Children<'s, S>);
+struct Items<C>(Inside<C>);
 
-impl<'de, S: Source + ?Sized> de::SeqAccess<'de> for Items<'_, S> {
+impl<'de, C: Children> de::SeqAccess<'de> for Items<C> {
     type Error = ConvertError;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, ConvertError> {
-        if !self.0.next()? {
+        if !self.0.advance()? {
             return Ok(None);
         }
         let index = self.0.index;
@@ -295,22 +298,23 @@ enum Keys {
     Text,
 }
 
-struct Entries<'s, S: ?Sized> {
-    children: Children<'s, S>,
+struct Entries<C> {
+    inside: Inside<C>,
     keys: Keys,
 }
 
-impl<'de, S: Source + ?Sized> de::MapAccess<'de> for Entries<'_, S> {
+impl<'de, C: Children> de::MapAccess<'de> for Entries<C> {
     type Error = ConvertError;
 
+    #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, ConvertError> {
-        if !self.children.next()? {
+        if !self.inside.advance()? {
             return Ok(None);
         }
-        match (self.children.source.key(), self.keys) {
+        match (self.inside.children.key(), self.keys) {
             (Key::Str(text), _) => seed.deserialize(text.into_deserializer()),
             (Key::Int(int), Keys::AsTheyAre) => seed.deserialize(int.into_deserializer()),
             (Key::Int(int), Keys::Text) => seed.deserialize(int.to_string().into_deserializer()),
@@ -318,23 +322,24 @@ impl<'de, S: Source + ?Sized> de::MapAccess<'de> for Entries<'_, S> {
         .map(Some)
     }
 
+    #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(
         &mut self,
         seed: V,
     ) -> Result<V::Value, ConvertError> {
-        let value = seed.deserialize(self.children.child());
-        value.map_err(|error| error.at(self.children.source.key()))
+        let value = seed.deserialize(self.inside.child());
+        value.map_err(|error| error.at(self.inside.children.key()))
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.children.left)
+        Some(self.inside.left)
     }
 }
 
 /// A variant with content: the one entry of a map.
-struct Variant<'s, S: ?Sized>(Children<'s, S>);
+struct Variant<C>(Inside<C>);
 
-impl<'de, S: Source + ?Sized> de::EnumAccess<'de> for Variant<'_, S> {
+impl<'de, C: Children> de::EnumAccess<'de> for Variant<C> {
     type Error = ConvertError;
     type Variant = Self;
 
@@ -342,8 +347,8 @@ impl<'de, S: Source + ?Sized> de::EnumAccess<'de> for Variant<'_, S> {
         mut self,
         seed: V,
     ) -> Result<(V::Value, Self), ConvertError> {
-        self.0.next()?;
-        let variant = match self.0.source.key() {
+        self.0.advance()?;
+        let variant = match self.0.children.key() {
             Key::Str(text) => seed.deserialize(text.into_deserializer()),
             Key::Int(int) => seed.deserialize(int.to_string().into_deserializer()),
         };
@@ -351,16 +356,16 @@ impl<'de, S: Source + ?Sized> de::EnumAccess<'de> for Variant<'_, S> {
     }
 }
 
-impl<S: Source + ?Sized> Variant<'_, S> {
+impl<C: Children> Variant<C> {
     fn content<T>(
         mut self,
-        read: impl FnOnce(Deserializer<'_, S>) -> Result<T, ConvertError>,
+        read: impl FnOnce(Deserializer<C::Child<'_>>) -> Result<T, ConvertError>,
     ) -> Result<T, ConvertError> {
-        read(self.0.child()).map_err(|error| error.at(self.0.source.key()))
+        read(self.0.child()).map_err(|error| error.at(self.0.children.key()))
     }
 }
 
-impl<'de, S: Source + ?Sized> de::VariantAccess<'de> for Variant<'_, S> {
+impl<'de, C: Children> de::VariantAccess<'de> for Variant<C> {
     type Error = ConvertError;
 
     fn unit_variant(self) -> Result<(), ConvertError> {

@@ -9,7 +9,6 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 
-use smallvec::SmallVec;
 use twinplug_abi as abi;
 
 use super::Allocate;
@@ -24,7 +23,13 @@ const FIRST: usize = 4096;
 const SPARE: usize = 8;
 
 thread_local! {
-    static SPARES: RefCell<SmallVec<[Chunk; SPARE]>> = const { RefCell::new(SmallVec::new_const()) };
+    static SPARES: Spares = const { Spares { last: Cell::new(None), count: Cell::new(0) } };
+}
+
+/// First chunks that are in no arena, each with the address of the one before it.
+struct Spares {
+    last: Cell<Option<NonNull<u8>>>,
+    count: Cell<usize>,
 }
 
 /// What `tp_arena` is. One thread at a time.
@@ -33,9 +38,10 @@ pub struct Arena {
     /// The free part of the current chunk.
     next: Cell<*mut u8>,
     end: Cell<*mut u8>,
-    /// The chunk that is filled now.
+    /// The chunk that is filled now; 0 is the first.
     current: Cell<usize>,
-    chunks: RefCell<SmallVec<[Chunk; 1]>>,
+    first: Cell<Option<NonNull<u8>>>,
+    further: RefCell<Vec<Chunk>>,
 }
 
 impl Default for Arena {
@@ -46,17 +52,20 @@ impl Default for Arena {
 
 impl Arena {
     /// An arena that has no memory yet.
+    #[inline]
     #[must_use]
     pub const fn new() -> Self {
         Arena {
             next: Cell::new(ptr::null_mut()),
             end: Cell::new(ptr::null_mut()),
             current: Cell::new(0),
-            chunks: RefCell::new(SmallVec::new_const()),
+            first: Cell::new(None),
+            further: RefCell::new(Vec::new()),
         }
     }
 
     /// As plugins hold it.
+    #[inline]
     pub fn as_raw(&mut self) -> *mut abi::Arena {
         (&raw mut *self).cast()
     }
@@ -70,7 +79,7 @@ impl Arena {
     #[must_use]
     pub fn mark(&self) -> abi::Mark {
         let chunk = self.current.get();
-        let start = self.chunks.borrow().get(chunk).map_or(0, |chunk| chunk.start.addr().get());
+        let start = self.chunk(chunk).map_or(0, |(start, _)| start.addr().get());
         abi::Mark { chunk, used: self.next.get().addr().saturating_sub(start) }
     }
 
@@ -83,18 +92,24 @@ impl Arena {
         }
     }
 
-    /// Goes on in that chunk, behind `used` bytes of it; false where it has none so long.
-    fn enter(&self, index: usize, used: usize) -> bool {
-        let chunks = self.chunks.borrow();
-        let Some(chunk) = chunks.get(index).filter(|chunk| used <= chunk.size) else {
-            return false;
+    /// Where a chunk starts, and its size.
+    fn chunk(&self, index: usize) -> Option<(NonNull<u8>, usize)> {
+        match index.checked_sub(1) {
+            None => self.first.get().map(|first| (first, FIRST)),
+            Some(index) => self.further.borrow().get(index).map(|chunk| (chunk.start, chunk.size)),
+        }
+    }
+
+    /// Goes on in that chunk, behind `used` bytes of it; not if it has none so long.
+    fn enter(&self, index: usize, used: usize) {
+        let Some((start, size)) = self.chunk(index).filter(|(_, size)| used <= *size) else {
+            return;
         };
         self.current.set(index);
         // SAFETY: both are at most the chunk's size, of which they are a part.
-        let (next, end) = unsafe { (chunk.start.add(used), chunk.start.add(chunk.size)) };
+        let (next, end) = unsafe { (start.add(used), start.add(size)) };
         self.next.set(next.as_ptr());
         self.end.set(end.as_ptr());
-        true
     }
 
     /// A place in the current chunk.
@@ -116,28 +131,26 @@ impl Arena {
     /// A place in a chunk that follows.
     #[cold]
     fn place_further(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
-        let chunks = || self.chunks.borrow().len();
-        let mut index = if self.next.get().is_null() { 0 } else { self.current.get() + 1 };
         loop {
-            if index == chunks() {
+            let next = self.first.get().map_or(0, |_| self.current.get() + 1);
+            if self.chunk(next).is_none() {
                 self.grow(size)?;
             }
-            self.enter(index, 0);
+            self.enter(next, 0);
             if let Some(place) = self.place(size, align) {
                 return Some(place);
             }
-            index += 1;
         }
     }
 
     fn grow(&self, size: usize) -> Option<()> {
-        let mut chunks = self.chunks.borrow_mut();
-        let chunk = match chunks.last() {
-            None if size <= FIRST => Chunk::first()?,
-            None => Chunk::new(size)?,
-            Some(last) => Chunk::new(last.size.saturating_mul(2).max(size))?,
-        };
-        chunks.push(chunk);
+        if self.first.get().is_none() {
+            self.first.set(Some(Spares::take()?));
+            return Some(());
+        }
+        let mut further = self.further.borrow_mut();
+        let last = further.last().map_or(FIRST, |last| last.size);
+        further.push(Chunk::new(last.saturating_mul(2).max(size))?);
         Some(())
     }
 }
@@ -145,27 +158,9 @@ impl Arena {
 impl Drop for Arena {
     #[inline]
     fn drop(&mut self) {
-        if !self.next.get().is_null() {
-            self.keep_first();
+        if let Some(first) = self.first.get() {
+            Spares::keep(first);
         }
-    }
-}
-
-impl Arena {
-    /// Leaves the first chunk to the thread's next arena.
-    fn keep_first(&mut self) {
-        let mut chunks = self.chunks.take();
-        if chunks.first().is_none_or(|first| first.size != FIRST) {
-            return;
-        }
-        let first = chunks.swap_remove(0);
-        // While the thread ends there may be no place for it any more.
-        let _ = SPARES.try_with(|spares| {
-            let mut spares = spares.borrow_mut();
-            if spares.len() < SPARE {
-                spares.push(first);
-            }
-        });
     }
 }
 
@@ -177,7 +172,55 @@ unsafe impl Allocate for Arena {
         if !align.is_power_of_two() || align > ALIGN {
             return None;
         }
-        self.place(size, align).or_else(|| self.place_further(size, align))
+        match self.place(size, align) {
+            None => self.place_further(size, align),
+            place => place,
+        }
+    }
+}
+
+impl Spares {
+    /// A first chunk: one of the thread's, or a new one.
+    fn take() -> Option<NonNull<u8>> {
+        let spare = SPARES.try_with(|spares| {
+            let last = spares.last.get()?;
+            // SAFETY: a chunk among the spares starts with what `keep` has written.
+            spares.last.set(unsafe { last.cast::<Option<NonNull<u8>>>().read() });
+            spares.count.set(spares.count.get() - 1);
+            Some(last)
+        });
+        match spare {
+            Ok(Some(spare)) => Some(spare),
+            _ => Some(std::mem::ManuallyDrop::new(Chunk::new(FIRST)?).start),
+        }
+    }
+
+    /// Leaves a first chunk, which is used no more, to the thread's next arena.
+    fn keep(chunk: NonNull<u8>) {
+        let kept = SPARES.try_with(|spares| {
+            if spares.count.get() == SPARE {
+                return false;
+            }
+            // SAFETY: the chunk is ours, aligned, and larger than that.
+            unsafe { chunk.cast::<Option<NonNull<u8>>>().write(spares.last.get()) };
+            spares.last.set(Some(chunk));
+            spares.count.set(spares.count.get() + 1);
+            true
+        });
+        // While the thread ends there may be no place for it any more.
+        if !kept.unwrap_or(false) {
+            drop(Chunk { start: chunk, size: FIRST });
+        }
+    }
+}
+
+impl Drop for Spares {
+    fn drop(&mut self) {
+        while let Some(last) = self.last.get() {
+            // SAFETY: as in `take`.
+            self.last.set(unsafe { last.cast::<Option<NonNull<u8>>>().read() });
+            drop(Chunk { start: last, size: FIRST });
+        }
     }
 }
 
@@ -189,12 +232,6 @@ struct Chunk {
 }
 
 impl Chunk {
-    /// One of the thread's, or a new one.
-    fn first() -> Option<Chunk> {
-        let spare = SPARES.try_with(|spares| spares.borrow_mut().pop()).ok().flatten();
-        spare.or_else(|| Chunk::new(FIRST))
-    }
-
     fn new(size: usize) -> Option<Chunk> {
         let layout = Layout::from_size_align(size.max(1), ALIGN).ok()?;
         // SAFETY: the layout is not empty.
@@ -236,10 +273,10 @@ mod tests {
         let first = arena.allocate(5000, 16).unwrap();
         arena.rewind(mark);
         assert_eq!(arena.allocate(5000, 16).unwrap(), first, "the chunk is used again");
-        let chunks = arena.chunks.borrow().len();
+        let chunks = arena.further.borrow().len();
         arena.reset();
         arena.allocate(5000, 16).unwrap();
-        assert_eq!(arena.chunks.borrow().len(), chunks);
+        assert_eq!(arena.further.borrow().len(), chunks);
     }
 
     #[test]

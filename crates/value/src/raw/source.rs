@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use smallvec::SmallVec;
 use twinplug_abi as abi;
 
+use super::view::{NOT_UTF8, other_kind};
 use crate::{ConvertError, Key, Kind, Source};
 
 /// A source over a raw value.
@@ -107,13 +108,10 @@ impl Source for RawSource<'_> {
             }
             abi::TAG_BYTES => Kind::Bytes,
             abi::TAG_STR if self.text(&self.current).is_some() => Kind::Str,
-            abi::TAG_STR => Kind::Other("string that is not UTF-8"),
+            abi::TAG_STR => Kind::Other(NOT_UTF8),
             abi::TAG_LIST => Kind::List,
             abi::TAG_MAP => Kind::Map,
-            abi::TAG_FUNC => Kind::Other("function"),
-            abi::TAG_OBJECT => Kind::Other("object"),
-            abi::TAG_BUFFER => Kind::Other("buffer"),
-            _ => Kind::Other("value of an unknown tag"),
+            other => other_kind(other),
         }
     }
 

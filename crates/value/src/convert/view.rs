@@ -1,0 +1,131 @@
+//! What the deserializer reads: a value as its memory shows it.
+//!
+//! A [`Source`] is one, as a cursor behind a `dyn`; who knows its memory at compile time
+//! makes one that is no more than a pointer.
+
+use super::{ConvertError, Key, Kind, Source};
+
+/// A value that can be looked at.
+pub trait View: Sized {
+    /// Its children, if it is a list or a map.
+    type Children: Children;
+
+    /// What it is.
+    fn kind(&self) -> Kind;
+    /// It, of [`Kind::Bool`].
+    fn bool(&self) -> bool;
+    /// It, of [`Kind::Int`].
+    fn int(&self) -> i64;
+    /// It, of [`Kind::Float`].
+    fn float(&self) -> f64;
+    /// It, of [`Kind::Str`].
+    ///
+    /// # Errors
+    /// It is not UTF-8 after all.
+    fn str(&self) -> Result<&str, ConvertError>;
+    /// It, of [`Kind::Bytes`] or [`Kind::Str`].
+    fn bytes(&self) -> &[u8];
+    /// Its children, if it can be read as a list.
+    ///
+    /// # Errors
+    /// It is broken.
+    fn list(self) -> Result<Option<Self::Children>, ConvertError>;
+    /// Its children, if it can be read as a map.
+    ///
+    /// # Errors
+    /// It is broken.
+    fn map(self) -> Result<Option<Self::Children>, ConvertError>;
+}
+
+/// The children of a list or a map, one after the other.
+pub trait Children {
+    /// One of them.
+    type Child<'c>: View
+    where
+        Self: 'c;
+
+    /// How many there are.
+    fn length(&self) -> usize;
+    /// Goes to the next; false after the last.
+    ///
+    /// # Errors
+    /// Its key is broken.
+    fn advance(&mut self) -> Result<bool, ConvertError>;
+    /// The key of the current child of a map.
+    fn key(&self) -> Key<'_>;
+    /// The current child.
+    fn child(&mut self) -> Self::Child<'_>;
+}
+
+impl<'s, S: Source + ?Sized> View for &'s mut S {
+    type Children = Entered<'s, S>;
+
+    fn kind(&self) -> Kind {
+        Source::kind(*self)
+    }
+
+    fn bool(&self) -> bool {
+        Source::bool(*self)
+    }
+
+    fn int(&self) -> i64 {
+        Source::int(*self)
+    }
+
+    fn float(&self) -> f64 {
+        Source::float(*self)
+    }
+
+    fn str(&self) -> Result<&str, ConvertError> {
+        Ok(Source::str(*self))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        Source::bytes(*self)
+    }
+
+    fn list(self) -> Result<Option<Entered<'s, S>>, ConvertError> {
+        let length = self.enter_list()?;
+        Ok(length.map(|length| Entered { source: self, length }))
+    }
+
+    fn map(self) -> Result<Option<Entered<'s, S>>, ConvertError> {
+        let length = self.enter_map()?;
+        Ok(length.map(|length| Entered { source: self, length }))
+    }
+}
+
+/// A container that a cursor is in; dropped, the cursor is on the container again.
+pub struct Entered<'s, S: Source + ?Sized> {
+    source: &'s mut S,
+    length: usize,
+}
+
+impl<S: Source + ?Sized> Children for Entered<'_, S> {
+    type Child<'c>
+        = &'c mut S
+    where
+        Self: 'c;
+
+    fn length(&self) -> usize {
+        self.length
+    }
+
+    fn advance(&mut self) -> Result<bool, ConvertError> {
+        self.source.next()
+    }
+
+    fn key(&self) -> Key<'_> {
+        self.source.key()
+    }
+
+    fn child(&mut self) -> &mut S {
+        self.source
+    }
+}
+
+impl<S: Source + ?Sized> Drop for Entered<'_, S> {
+    fn drop(&mut self) {
+        self.source.leave();
+    }
+}

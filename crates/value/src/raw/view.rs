@@ -1,0 +1,311 @@
+//! Raw ABI values looked at where they lie: no more than a pointer to one.
+
+use std::marker::PhantomData;
+
+use twinplug_abi::{self as abi, Pair};
+
+use crate::{Children, ConvertError, Key, Kind, View};
+
+/// A raw value, and that what it points to may be read.
+#[derive(Clone, Copy)]
+pub struct RawView<'a> {
+    value: &'a abi::Value,
+}
+
+impl<'a> RawView<'a> {
+    /// A view of `value`.
+    ///
+    /// # Safety
+    /// For `'a`, the value and all that it points to follow the ABI: pointers lead to as
+    /// many readable items as the lengths say, and nobody writes them.
+    #[inline]
+    #[must_use]
+    pub unsafe fn new(value: &'a abi::Value) -> Self {
+        RawView { value }
+    }
+
+    /// The bytes of a value of tag BYTES or STR; `None` for a null pointer.
+    #[inline]
+    fn slice(&self) -> Option<&'a [u8]> {
+        // SAFETY: it may be read, as `new` was promised.
+        unsafe { slice(self.value) }
+    }
+}
+
+/// The bytes of a value of tag BYTES or STR; `None` for a null pointer.
+///
+/// # Safety
+/// As [`RawView::new`].
+#[inline]
+unsafe fn slice(value: &abi::Value) -> Option<&[u8]> {
+    if value.length == 0 || !matches!(value.tag, abi::TAG_BYTES | abi::TAG_STR) {
+        return Some(&[]);
+    }
+    // SAFETY: of BYTES and STR the payload is a pointer to bytes.
+    let bytes = unsafe { value.payload.bytes };
+    // SAFETY: not null, and by the caller's promise readable for `length` bytes.
+    (!bytes.is_null()).then(|| unsafe { std::slice::from_raw_parts(bytes, value.length as usize) })
+}
+
+/// Text, if it is UTF-8. Most is short and ASCII, which is seen at once.
+#[inline]
+fn text(bytes: &[u8]) -> Option<&str> {
+    if bytes.len() <= 16 && bytes.iter().fold(0, |all, byte| all | byte) < 0x80 {
+        // SAFETY: ASCII is UTF-8.
+        return Some(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
+    std::str::from_utf8(bytes).ok()
+}
+
+fn not_utf8() -> ConvertError {
+    ConvertError::expected(&"string", Kind::Other(NOT_UTF8))
+}
+
+/// What text is called that is none.
+pub(super) const NOT_UTF8: &str = "string that is not UTF-8";
+
+impl<'a> View for RawView<'a> {
+    type Children = RawChildren<'a>;
+
+    #[inline]
+    fn kind(&self) -> Kind {
+        match self.value.tag {
+            abi::TAG_NULL => Kind::Null,
+            abi::TAG_BOOL => Kind::Bool,
+            abi::TAG_INT => Kind::Int,
+            abi::TAG_FLOAT => Kind::Float,
+            abi::TAG_BYTES | abi::TAG_STR if self.slice().is_none() => Kind::Other("null pointer"),
+            abi::TAG_BYTES => Kind::Bytes,
+            // Whether it is UTF-8 is seen where it is read.
+            abi::TAG_STR => Kind::Str,
+            abi::TAG_LIST => Kind::List,
+            abi::TAG_MAP => Kind::Map,
+            other => other_kind(other),
+        }
+    }
+
+    #[inline]
+    fn bool(&self) -> bool {
+        // SAFETY: any byte is a `u8`, and the payload is 8 initialised bytes.
+        self.value.tag == abi::TAG_BOOL && unsafe { self.value.payload.boolean } != 0
+    }
+
+    #[inline]
+    fn int(&self) -> i64 {
+        match self.value.tag {
+            // SAFETY: of an INT, the payload is an integer.
+            abi::TAG_INT => unsafe { self.value.payload.integer },
+            _ => 0,
+        }
+    }
+
+    #[inline]
+    fn float(&self) -> f64 {
+        match self.value.tag {
+            // SAFETY: of a FLOAT, the payload is a number.
+            abi::TAG_FLOAT => unsafe { self.value.payload.number },
+            _ => 0.0,
+        }
+    }
+
+    #[inline]
+    fn str(&self) -> Result<&str, ConvertError> {
+        self.slice().and_then(text).ok_or_else(not_utf8)
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.slice().unwrap_or_default()
+    }
+
+    #[inline]
+    fn list(self) -> Result<Option<RawChildren<'a>>, ConvertError> {
+        let abi::Value { tag, length, payload } = *self.value;
+        match tag {
+            // SAFETY: of a LIST, the payload is a pointer to values.
+            abi::TAG_LIST => RawChildren::new(Items::List(unsafe { payload.list }), length),
+            abi::TAG_MAP if length == 0 => RawChildren::new(Items::List(std::ptr::null()), 0),
+            _ => Ok(None),
+        }
+    }
+
+    #[inline]
+    fn map(self) -> Result<Option<RawChildren<'a>>, ConvertError> {
+        let abi::Value { tag, length, payload } = *self.value;
+        match tag {
+            // SAFETY: of a MAP, the payload is a pointer to pairs.
+            abi::TAG_MAP => RawChildren::new(Items::Map(unsafe { payload.map }), length),
+            abi::TAG_LIST if length == 0 => RawChildren::new(Items::Map(std::ptr::null()), 0),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What a tag is called that does not cross, or is unknown.
+#[cold]
+pub(super) fn other_kind(tag: u32) -> Kind {
+    Kind::Other(match tag {
+        abi::TAG_FUNC => "function",
+        abi::TAG_OBJECT => "object",
+        abi::TAG_BUFFER => "buffer",
+        _ => "value of an unknown tag",
+    })
+}
+
+/// The children of a raw list or map.
+pub struct RawChildren<'a> {
+    items: Items,
+    length: usize,
+    /// One more than the current child's index.
+    next: usize,
+    key: Key<'a>,
+    /// What the pointers lead to may be read for `'a`.
+    borrowed: PhantomData<&'a abi::Value>,
+}
+
+#[derive(Clone, Copy)]
+enum Items {
+    List(*const abi::Value),
+    Map(*const Pair),
+}
+
+impl<'a> RawChildren<'a> {
+    #[inline]
+    fn new(items: Items, length: u32) -> Result<Option<Self>, ConvertError> {
+        let null = match items {
+            Items::List(values) => values.is_null(),
+            Items::Map(pairs) => pairs.is_null(),
+        };
+        if null && length > 0 {
+            return Err(ConvertError::new("a container without content"));
+        }
+        let (length, key) = (length as usize, Key::Int(0));
+        Ok(Some(RawChildren { items, length, next: 0, key, borrowed: PhantomData }))
+    }
+
+    /// The arguments of a call: a list that stands for itself.
+    #[inline]
+    fn values(values: &'a [abi::Value]) -> Self {
+        RawChildren {
+            items: Items::List(values.as_ptr()),
+            length: values.len(),
+            next: 0,
+            key: Key::Int(0),
+            borrowed: PhantomData,
+        }
+    }
+}
+
+impl<'a> Children for RawChildren<'a> {
+    type Child<'c>
+        = RawView<'a>
+    where
+        Self: 'c;
+
+    #[inline]
+    fn length(&self) -> usize {
+        self.length
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<bool, ConvertError> {
+        if self.next == self.length {
+            return Ok(false);
+        }
+        if let Items::Map(pairs) = self.items {
+            // SAFETY: the index is below the length, and by the promise to
+            // `RawView::new` as many pairs are readable for `'a`.
+            let key: &'a abi::Value = unsafe { &(*pairs.add(self.next)).key };
+            self.key = key_of(key)?;
+        }
+        self.next += 1;
+        Ok(true)
+    }
+
+    #[inline]
+    fn key(&self) -> Key<'_> {
+        self.key
+    }
+
+    #[inline]
+    fn child(&mut self) -> RawView<'a> {
+        assert!(self.next > 0, "there is a child after an `advance`");
+        let index = self.next - 1;
+        // SAFETY: `next` is at most the length, so that the index is below it; by the
+        // promise to `RawView::new` as many items are readable for `'a`.
+        let value = unsafe {
+            match self.items {
+                Items::List(values) => &*values.add(index),
+                Items::Map(pairs) => &(*pairs.add(index)).value,
+            }
+        };
+        RawView { value }
+    }
+}
+
+#[inline]
+fn key_of(key: &abi::Value) -> Result<Key<'_>, ConvertError> {
+    let key = match key.tag {
+        // SAFETY: of an INT, the payload is an integer.
+        abi::TAG_INT => Some(Key::Int(unsafe { key.payload.integer })),
+        // SAFETY: the key of a map that may be read.
+        abi::TAG_STR => unsafe { slice(key) }.and_then(text).map(Key::Str),
+        _ => None,
+    };
+    key.ok_or_else(|| ConvertError::new("a map's key must be text or an integer"))
+}
+
+/// The values of a call, one after the other.
+#[derive(Clone, Copy)]
+pub struct RawValues<'a> {
+    values: &'a [abi::Value],
+}
+
+impl<'a> RawValues<'a> {
+    /// A view of these values as a list.
+    ///
+    /// # Safety
+    /// As [`RawView::new`], for each of the values.
+    #[inline]
+    #[must_use]
+    pub unsafe fn new(values: &'a [abi::Value]) -> Self {
+        RawValues { values }
+    }
+}
+
+impl<'a> View for RawValues<'a> {
+    type Children = RawChildren<'a>;
+
+    fn kind(&self) -> Kind {
+        Kind::List
+    }
+
+    fn bool(&self) -> bool {
+        false
+    }
+
+    fn int(&self) -> i64 {
+        0
+    }
+
+    fn float(&self) -> f64 {
+        0.0
+    }
+
+    fn str(&self) -> Result<&str, ConvertError> {
+        Err(ConvertError::expected(&"string", Kind::List))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &[]
+    }
+
+    #[inline]
+    fn list(self) -> Result<Option<RawChildren<'a>>, ConvertError> {
+        Ok(Some(RawChildren::values(self.values)))
+    }
+
+    fn map(self) -> Result<Option<RawChildren<'a>>, ConvertError> {
+        Ok(None)
+    }
+}
