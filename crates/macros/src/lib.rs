@@ -1,11 +1,13 @@
-//! The macros of Twinplug: `#[data]` for types that cross the border and
-//! `#[plugin]` for native plugins. Use them through `twinplug`, `twinplug_sdk` or
+//! The macros of Twinplug: `#[data]` for types that cross the border, `#[plugin]` for
+//! native plugins and `#[object]` for what they hand out. Use them through `twinplug`, `twinplug_sdk` or
 //! `twinplug_value`; each re-exports `#[data]` with its own path in it.
 //!
 //! Each macro parses, validates, then expands to what a user could write by hand.
 
 mod attributes;
 mod data;
+mod function;
+mod object;
 mod plugin;
 
 use proc_macro::TokenStream;
@@ -33,4 +35,12 @@ pub fn data_for_value(attribute: TokenStream, item: TokenStream) -> TokenStream 
 #[proc_macro_attribute]
 pub fn plugin(attribute: TokenStream, item: TokenStream) -> TokenStream {
     plugin::expand(attribute, item)
+}
+
+/// Makes the values of a type objects: the functions of its `impl` block that take
+/// `&self` are the methods that the other side may call, each under its name or that of
+/// `#[method(name = "..")]`.
+#[proc_macro_attribute]
+pub fn object(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    object::expand(attribute, item)
 }

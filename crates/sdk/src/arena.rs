@@ -1,5 +1,6 @@
-//! Arenas of the host: the one that a call brings, and ones of our own.
+//! Arenas of the host: ones that a call brings, and ones of our own.
 
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use twinplug_abi as abi;
@@ -7,18 +8,34 @@ use twinplug_value::raw::Allocate;
 
 use crate::{Error, HostRef, Result};
 
-/// The arena of the call that runs. It cannot leave the call: it borrows it.
-pub(crate) struct CallArena<'c> {
-    pub(crate) call: &'c abi::Call,
+/// The arena that a caller brought. It cannot leave the call: it borrows it.
+pub(crate) struct Arena<'c> {
+    host: Option<&'c abi::Host>,
+    raw: *mut abi::Arena,
+    call: PhantomData<&'c ()>,
+}
+
+impl<'c> Arena<'c> {
+    pub(crate) fn of(call: &'c abi::Call) -> Self {
+        // SAFETY: the services are valid as long as this image is mapped.
+        let host = unsafe { call.host.as_ref() };
+        Arena { host, raw: call.arena, call: PhantomData }
+    }
+
+    /// # Safety
+    /// `raw` is an arena of the host (or null), for this thread while `'c` lasts.
+    pub(crate) unsafe fn new(host: Option<&'c HostRef>, raw: *mut abi::Arena) -> Self {
+        Arena { host: host.map(HostRef::services), raw, call: PhantomData }
+    }
 }
 
 // SAFETY: the host's `alloc` returns null or bytes of the arena that it hands to
 // nobody else, aligned as asked, valid until the call ends; the arena is used by
-// the calling thread alone, as `CallArena` is not `Send` (a raw pointer in it).
-unsafe impl Allocate for CallArena<'_> {
+// the calling thread alone, as `Arena` is not `Send` (a raw pointer in it).
+unsafe impl Allocate for Arena<'_> {
     fn allocate(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
-        // SAFETY: the call's services and arena are valid while the call runs.
-        let place = unsafe { ((*self.call.host).alloc)(self.call.arena, size, align) };
+        // SAFETY: services and arena are valid while the call runs.
+        let place = unsafe { (self.host?.alloc)(self.raw, size, align) };
         NonNull::new(place.cast())
     }
 }
@@ -44,7 +61,7 @@ impl Scratch {
     }
 }
 
-// SAFETY: as for `CallArena`; the arena is ours until it is dropped.
+// SAFETY: as for `Arena`; the arena is ours until it is dropped.
 unsafe impl Allocate for Scratch {
     fn allocate(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
         // SAFETY: the arena is ours, made by `arena_new` and not freed yet.

@@ -1,128 +1,115 @@
 //! What `#[plugin]` is written over: entries, exports, the table and the section.
-//!
-//! A plugin by hand, without macros, is a `static` [`Plugin`] named
-//! `twinplug_plugin`, its [`Section`] in `.twinplug`, and a type that implements
-//! [`Func`] for each function.
 
+mod describe;
+mod direct;
 mod entry;
+mod object;
+mod params;
 mod text;
 
 use std::ffi::{CStr, c_void};
 
-use twinplug_abi as abi;
-use twinplug_value::{Callable, Data, Outcome, Params, Type};
+use twinplug_abi::{self as abi, Call};
+use twinplug_value::raw::{Allocate, RawSink};
+use twinplug_value::{Callable, ConvertError, Data, Outcome, Params, Type, to_sink};
 
 pub use abi::{Export, Plugin};
+pub use describe::{Described, Identity, Section, methods_length, methods_text, section_length};
+pub use direct::{DirectOf, NoDirect, Scalar, ScalarResult, Scalars};
+pub use object::{Class, Method, MethodEntry, ObjectType};
+pub use params::{Arguments, Arity, Parameter, Parameters};
 
-use crate::{HostRef, Var};
+pub(crate) use object::{downcast, make};
 
-/// A function that is exported; implemented by a type that stands for it.
-pub trait Func {
-    /// The parameters, as a tuple.
-    type Params: Params;
+use crate::{HostRef, Var, host};
+
+/// A function that is exported, or a hook; implemented by a type that stands for it.
+pub trait Func: Sized {
+    /// How many parameters it has: [`Arity`].
+    type Params: Parameters<Self>;
     /// What it returns.
     type Outcome: Outcome;
     /// Calls the function.
-    fn call(host: &HostRef, params: Self::Params) -> Self::Outcome;
+    fn call(caller: &Caller<'_>, values: Values<Self>) -> Self::Outcome;
 }
 
-/// A variable that is exported.
-pub trait Variable {
-    /// The type of its value.
-    const SCHEMA: &'static Type;
+/// What a function takes, as a tuple.
+pub type Values<F> = <<F as Func>::Params as Parameters<F>>::Values;
+
+/// Who calls a function.
+pub struct Caller<'c> {
+    call: Option<&'c Call>,
 }
 
-impl<T: Data> Variable for Var<T> {
-    const SCHEMA: &'static Type = T::SCHEMA;
-}
-
-/// What an export is called and of what type it is, for descriptor and table.
-pub struct Described {
-    name: &'static str,
-    /// Of a variable, `ty` is its type, of a function its result's.
-    ty: &'static Type,
-    params: Option<(&'static [&'static str], &'static [&'static Type])>,
-}
-
-impl Described {
-    /// A variable.
-    #[must_use]
-    pub const fn var(name: &'static str, ty: &'static Type) -> Self {
-        Described { name, ty, params: None }
+impl<'c> Caller<'c> {
+    fn general(call: &'c Call) -> Self {
+        Caller { call: Some(call) }
     }
 
-    /// A function, with its parameters' names.
-    #[must_use]
-    pub const fn func<F: Func>(name: &'static str, params: &'static [&'static str]) -> Self {
-        Described {
-            name,
-            ty: <F::Outcome as Outcome>::Value::SCHEMA,
-            params: Some((params, F::Params::TYPES)),
-        }
+    fn direct() -> Self {
+        Caller { call: None }
     }
 
-    /// The length of [`Described::name_text`].
+    /// The host that calls. A direct entry is not told, and takes that of the image.
+    ///
+    /// # Panics
+    /// There is none: the direct entry is called, and no host has called init before.
     #[must_use]
-    pub const fn name_length(&self) -> usize {
-        self.name.len() + 1
-    }
-
-    /// The name, terminated.
-    #[must_use]
-    pub const fn name_text<const N: usize>(&self) -> [u8; N] {
-        let mut text = [0; N];
-        text::put(&mut text, 0, self.name);
-        text
-    }
-
-    /// The length of [`Described::type_text`].
-    #[must_use]
-    pub const fn type_length(&self) -> usize {
-        text::put_export(&mut [], 0, self) + 1
-    }
-
-    /// The type, terminated.
-    #[must_use]
-    pub const fn type_text<const N: usize>(&self) -> [u8; N] {
-        let mut text = [0; N];
-        text::put_export(&mut text, 0, self);
-        text
-    }
-}
-
-/// What stands in the section `.twinplug`: the descriptor as JSON.
-#[repr(C)]
-pub struct Section<const N: usize> {
-    head: abi::SectionHead,
-    json: [u8; N],
-}
-
-impl<const N: usize> Section<N> {
-    /// The section of a plugin; `N` is [`section_length`] of the same.
-    #[must_use]
-    pub const fn new(name: &CStr, version: &CStr, exports: &[Described]) -> Self {
-        let mut json = [0; N];
-        text::put_section(&mut json, name, version, exports);
-        let head = abi::SectionHead {
-            magic: abi::MAGIC,
-            abi_major: abi::ABI_MAJOR,
-            abi_minor: abi::ABI_MINOR,
-            length: N as u32,
+    pub fn host(&self) -> HostRef {
+        let host = match self.call {
+            Some(call) => HostRef::of(call),
+            None => host::current(),
         };
-        Section { head, json }
+        host.expect("a host calls init before it calls anything else")
     }
 }
 
-/// How long the JSON of a section is.
-#[must_use]
-pub const fn section_length(name: &CStr, version: &CStr, exports: &[Described]) -> usize {
-    text::put_section(&mut [], name, version, exports)
+/// A variable that is exported; implemented by a type that stands for it.
+pub trait Variable {
+    /// Its whole type, a [`Var`].
+    type Var: AnyVar;
+}
+
+/// [`Var`], of whatever type that crosses.
+#[diagnostic::on_unimplemented(
+    message = "a variable is of type `Var<T>`, this one is of type `{Self}`",
+    label = "not a `Var<T>`",
+    note = "write it as `static NAME: Var<T> = Var::new(value);`"
+)]
+pub trait AnyVar: Sync + 'static {
+    /// The type of its value.
+    type Value: Data + Clone + Send;
+    /// The same, for the descriptor.
+    const SCHEMA: &'static Type = Self::Value::SCHEMA;
+    /// The variable.
+    fn var(&self) -> &Var<Self::Value>;
+}
+
+impl<T: Data + Clone + Send + 'static> AnyVar for Var<T> {
+    type Value = T;
+    fn var(&self) -> &Var<T> {
+        self
+    }
 }
 
 /// An export that has no name yet.
 pub struct Unnamed(Export);
 
 impl Unnamed {
+    /// Promises that the function calls nothing of the host and waits for nothing.
+    #[must_use]
+    pub const fn leaf(mut self) -> Self {
+        self.0.flags |= abi::LEAF;
+        self
+    }
+
+    /// Adds a direct entry: [`DirectOf`].
+    #[must_use]
+    pub const fn direct(mut self, entry: Option<abi::Direct>) -> Self {
+        self.0.direct = entry;
+        self
+    }
+
     /// The export; both texts are terminated, and live as long as it does.
     #[must_use]
     pub const fn described(mut self, name: &[u8], ty: &[u8]) -> Export {
@@ -137,7 +124,8 @@ impl Unnamed {
             name: std::ptr::null(),
             kind: std::ptr::null(),
             symbol,
-            flags: 0,
+            // Every entry reads its arguments by their tags.
+            flags: abi::CHECKS,
             data,
             call: None,
             get: None,
@@ -149,10 +137,18 @@ impl Unnamed {
 
 /// The export of a variable.
 #[must_use]
-pub const fn var<T: Data + Clone + Send>(var: &'static Var<T>) -> Unnamed {
+pub const fn var<V: Variable>(var: &'static V::Var) -> Unnamed {
     let mut export = Unnamed::new(abi::SYMBOL_VAR, (&raw const *var).cast_mut().cast());
-    export.0.get = Some(entry::get::<T>);
-    export.0.set = Some(entry::set::<T>);
+    export.0.get = Some(entry::get::<V::Var>);
+    export.0.set = Some(entry::set::<V::Var>);
+    export
+}
+
+/// The export of a variable that is private.
+#[must_use]
+pub const fn state<V: Variable>(variable: &'static V::Var) -> Unnamed {
+    let mut export = var::<V>(variable);
+    export.0.symbol = abi::SYMBOL_STATE;
     export
 }
 
@@ -174,60 +170,124 @@ pub fn closure<P: Params, F: Callable<P>>(function: F) -> Unnamed {
     export
 }
 
-/// The init of a plugin that has one.
-#[must_use]
-pub const fn init<F: Func<Params = ()>>() -> abi::Function {
-    entry::init::<F>
-}
+/// What a hook returns that has nothing to say.
+#[diagnostic::on_unimplemented(
+    message = "this hook returns nothing, or a `Result` of nothing, and not `{Self}`",
+    label = "nobody takes this",
+    note = "only `#[on_save]` returns a value"
+)]
+pub trait Done: Outcome<Value = ()> {}
 
-/// The init of a plugin that has none of its own.
-#[must_use]
-pub const fn no_init() -> abi::Function {
-    entry::init::<Nothing>
+impl Done for () {}
+impl<E: std::fmt::Display> Done for Result<(), E> {}
+
+/// The entries of a plugin that are no exports: its init and its hooks.
+pub struct Hooks(Plugin);
+
+impl Hooks {
+    /// None of them. (An init is there in any case, to remember the host.)
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "it is for statics, `Default` is not const")]
+    pub const fn new() -> Self {
+        Hooks(Plugin {
+            size: size_of::<Plugin>() as u32,
+            abi_major: abi::ABI_MAJOR,
+            abi_minor: abi::ABI_MINOR,
+            section: std::ptr::null(),
+            name: std::ptr::null(),
+            version: std::ptr::null(),
+            exports: std::ptr::null(),
+            export_count: 0,
+            export_size: size_of::<Export>() as u32,
+            init: Some(entry::init::<Nothing>),
+            on_load: None,
+            on_save: None,
+            on_restore: None,
+            on_pause: None,
+            on_resume: None,
+            on_unload: None,
+        })
+    }
+
+    /// Runs once, after loading.
+    #[must_use]
+    pub const fn init<F: Func<Params = Arity<0>, Outcome: Done>>(mut self) -> Self {
+        self.0.init = Some(entry::init::<F>);
+        self
+    }
+
+    /// Takes the configuration, or nothing.
+    #[must_use]
+    pub const fn on_load<F: Func<Outcome: Done>>(mut self) -> Self {
+        self.0.on_load = Some(entry::func::<F>);
+        self
+    }
+
+    /// Gives what a reload keeps.
+    #[must_use]
+    pub const fn on_save<F: Func<Params = Arity<0>>>(mut self) -> Self {
+        self.0.on_save = Some(entry::func::<F>);
+        self
+    }
+
+    /// Takes what `on_save` gave, and the version that gave it.
+    #[must_use]
+    pub const fn on_restore<F: Func<Params = Arity<2>, Outcome: Done>>(mut self) -> Self {
+        self.0.on_restore = Some(entry::func::<F>);
+        self
+    }
+
+    /// From now on no calls come.
+    #[must_use]
+    pub const fn on_pause<F: Func<Params = Arity<0>, Outcome: Done>>(mut self) -> Self {
+        self.0.on_pause = Some(entry::func::<F>);
+        self
+    }
+
+    /// Calls come again.
+    #[must_use]
+    pub const fn on_resume<F: Func<Params = Arity<0>, Outcome: Done>>(mut self) -> Self {
+        self.0.on_resume = Some(entry::func::<F>);
+        self
+    }
+
+    /// The end.
+    #[must_use]
+    pub const fn on_unload<F: Func<Params = Arity<0>, Outcome: Done>>(mut self) -> Self {
+        self.0.on_unload = Some(entry::func::<F>);
+        self
+    }
 }
 
 struct Nothing;
 
 impl Func for Nothing {
-    type Params = ();
+    type Params = Arity<0>;
     type Outcome = ();
-    fn call(_: &HostRef, (): ()) {}
+    fn call(_: &Caller<'_>, (): ()) {}
 }
 
 /// The table that `twinplug_plugin` is.
 #[must_use]
 pub const fn plugin<const N: usize, const S: usize>(
-    name: &'static CStr,
-    version: &'static CStr,
+    identity: Identity,
     section: &'static Section<S>,
     exports: &'static [Export; N],
-    init: abi::Function,
+    hooks: Hooks,
 ) -> Plugin {
-    Plugin {
-        size: size_of::<Plugin>() as u32,
-        abi_major: abi::ABI_MAJOR,
-        abi_minor: abi::ABI_MINOR,
-        section: (&raw const *section).cast(),
-        name: name.as_ptr(),
-        version: version.as_ptr(),
-        exports: exports.as_ptr(),
-        export_count: N as u32,
-        export_size: size_of::<Export>() as u32,
-        init: Some(init),
-        on_load: None,
-        on_save: None,
-        on_restore: None,
-        on_pause: None,
-        on_resume: None,
-        on_unload: None,
-    }
+    let mut plugin = hooks.0;
+    plugin.section = (&raw const *section).cast();
+    plugin.name = identity.name.as_ptr();
+    plugin.version = identity.version.as_ptr();
+    plugin.exports = exports.as_ptr();
+    plugin.export_count = N as u32;
+    plugin
 }
 
-/// A name that ends with a NUL, as a C string; a compile error if it has another.
-#[must_use]
-pub const fn name(text: &'static str) -> &'static CStr {
-    match CStr::from_bytes_with_nul(text.as_bytes()) {
-        Ok(name) => name,
-        Err(_) => panic!("a plugin's name and version hold no NUL"),
-    }
+/// A value as the other side reads it; what it points to is allocated in `arena`.
+#[inline]
+fn written<T: Data>(value: &T, arena: &impl Allocate) -> Result<abi::Value, ConvertError> {
+    let mut sink = RawSink::new(arena);
+    to_sink(value, &mut sink)?;
+    Ok(sink.last())
 }

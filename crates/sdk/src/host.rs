@@ -2,20 +2,21 @@
 
 use std::ffi::{CString, c_char};
 use std::marker::PhantomData;
-use std::ptr::NonNull;
-use std::sync::OnceLock;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use twinplug_abi::{self as abi, Status};
 use twinplug_value::raw::{RawSink, RawSource};
 use twinplug_value::{Args, Callable, Data, Params, from_source, to_sink};
 
 use crate::arena::Scratch;
+use crate::log::Level;
 use crate::{Error, Result, export};
 
 /// The host that loaded this plugin. Valid on every thread, as long as the
 /// plugin's image is mapped: also after the plugin was unloaded or the host is
 /// gone, when everything answers an error that says so.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostRef {
     services: NonNull<abi::Host>,
     context: NonNull<abi::Context>,
@@ -27,12 +28,25 @@ unsafe impl Send for HostRef {}
 // SAFETY: as above.
 unsafe impl Sync for HostRef {}
 
-/// This image's host: an image is loaded by one host, once.
-static CURRENT: OnceLock<HostRef> = OnceLock::new();
+/// This image's host; what it points to is never freed. A host loads an image once;
+/// test hosts come one after the other.
+static CURRENT: AtomicPtr<HostRef> = AtomicPtr::new(ptr::null_mut());
 
 /// The host, once it has called init.
+#[inline]
 pub(crate) fn current() -> Option<HostRef> {
-    CURRENT.get().copied()
+    // SAFETY: null, or leaked by `set_current`.
+    unsafe { CURRENT.load(Ordering::Acquire).as_ref() }.copied()
+}
+
+/// What there is to say where a host is needed, and none is there.
+pub(crate) fn missing() -> Error {
+    Error { status: abi::WRONG_STATE, text: "no host has loaded this plugin".into() }
+}
+
+/// Forgets the host: a test's, which ends.
+pub(crate) fn forget_current() {
+    CURRENT.store(ptr::null_mut(), Ordering::Release);
 }
 
 impl HostRef {
@@ -45,8 +59,9 @@ impl HostRef {
     }
 
     pub(crate) fn set_current(self) {
-        // A second init of one image does not happen; the first host stays.
-        let _ = CURRENT.set(self);
+        if current() != Some(self) {
+            CURRENT.store(Box::into_raw(Box::new(self)), Ordering::Release);
+        }
     }
 
     pub(crate) fn services(&self) -> &abi::Host {
@@ -131,8 +146,21 @@ impl HostRef {
         let _ = unsafe { (self.services().print)(self.context.as_ptr(), data, text.len()) };
     }
 
+    /// Writes a message to the host's log. [`crate::log`] has macros that format.
+    pub fn log(&self, level: Level, text: &str) {
+        // SAFETY: the service lives as long as this image.
+        let table = unsafe {
+            (self.services().service)(self.context.as_ptr(), abi::SERVICE_LOG).cast::<abi::Log>()
+        };
+        // SAFETY: null, or the table of that id.
+        let Some(table) = (unsafe { table.as_ref() }) else { return };
+        let data = text.as_ptr().cast::<c_char>();
+        // SAFETY: as for `print`.
+        let _ = unsafe { (table.write)(self.context.as_ptr(), level as u32, data, text.len()) };
+    }
+
     /// Asks a service and reads its answer.
-    fn ask<R: Data>(
+    pub(crate) fn ask<R: Data>(
         self,
         service: impl FnOnce(*mut abi::Context, *mut abi::Arena, *mut abi::Value) -> Status,
     ) -> Result<R> {

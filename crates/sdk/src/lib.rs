@@ -34,19 +34,24 @@ mod arena;
 mod error;
 pub mod export;
 mod host;
+pub mod log;
+mod object;
 mod print;
+pub mod testing;
 mod var;
 
 pub use error::{Error, Result};
 pub use host::{Channel, HostRef};
-pub use twinplug_macros::{data_for_sdk as data, plugin};
+pub use object::Object;
+pub use twinplug_macros::{data_for_sdk as data, object, plugin};
 pub use twinplug_value::{Bytes, Data, Map, MapKey, Value};
 pub use var::Var;
 
 /// What a plugin's source imports with one line.
 pub mod prelude {
     pub use crate::{
-        Bytes, Channel, Data, Error, HostRef, Map, MapKey, Result, Value, Var, data, plugin,
+        Bytes, Channel, Data, Error, HostRef, Map, MapKey, Object, Result, Value, Var, data,
+        object, plugin,
     };
 }
 

@@ -62,6 +62,7 @@ pub trait Params: Sized {
     fn read<V: View>(list: V) -> Result<Self, ConvertError>;
 }
 
+#[inline]
 fn write<T: Argument, S: Sink + ?Sized>(
     value: &T,
     index: usize,
@@ -89,6 +90,7 @@ macro_rules! tuples {
             const TYPES: &'static [&'static Type] = &[$($item::SCHEMA),*];
 
             #[allow(unused_variables, reason = "no arguments, nothing to write")]
+            #[inline]
             fn write<Into: Sink + ?Sized>(&self, sink: &mut Into) -> Result<(), ConvertError> {
                 $(write(&self.$index, $index, sink)?;)*
                 Ok(())

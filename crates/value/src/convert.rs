@@ -31,6 +31,7 @@ pub(crate) const MAX_DEPTH: usize = 128;
 /// # Errors
 /// A number out of range, a map key that is neither text nor integer, too deep,
 /// or what the sink or the type's own `Serialize` reports.
+#[inline]
 pub fn to_sink<T: Serialize + ?Sized>(
     value: &T,
     sink: &mut (impl Sink + ?Sized),

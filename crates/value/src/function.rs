@@ -21,6 +21,7 @@ pub trait Outcome {
 impl<T: Data> Outcome for T {
     type Value = T;
 
+    #[inline]
     fn outcome(self) -> Result<T, String> {
         Ok(self)
     }
@@ -29,6 +30,7 @@ impl<T: Data> Outcome for T {
 impl<T: Data, E: Display> Outcome for Result<T, E> {
     type Value = T;
 
+    #[inline]
     fn outcome(self) -> Result<T, String> {
         self.map_err(|error| error.to_string())
     }

@@ -1,31 +1,27 @@
-//! Writes the table, the section and the entries of a plugin.
+//! Writes the table, the section and the entries of a plugin. What it writes is shown
+//! by hand in `twinplug_sdk::export`.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Ident;
+use syn::spanned::Spanned;
 
-use super::parse::{Func, Plugin, Var};
+use super::hook::{Hook, Kind};
+use super::parse::{Func, Plugin, Var, VarSymbol};
+use crate::function::Function;
 
 pub(super) fn generate(plugin: &Plugin) -> TokenStream {
-    let Plugin { module, items, vars, funcs, init, .. } = plugin;
-    let name = text_or(plugin.name.as_deref(), "CARGO_PKG_NAME");
-    let version = text_or(plugin.version.as_deref(), "CARGO_PKG_VERSION");
-    let implementations = funcs.iter().chain(init).map(implementation);
-    let described = vars.iter().map(describe_var).chain(funcs.iter().map(describe_func));
-    let exports = vars
-        .iter()
-        .map(export_var)
-        .chain(funcs.iter().map(export_func))
-        .enumerate()
-        .map(|(index, export)| export_with_type(index, &export));
-    let init = match init {
-        Some(init) => {
-            let marker = marker(init);
-            quote!(__twinplug_export::init::<#marker>())
-        }
-        None => quote!(__twinplug_export::no_init()),
-    };
-    let count = vars.len() + funcs.len();
+    let Plugin { module, items, vars, funcs, hooks, .. } = plugin;
     let (attributes, visibility, ident) = (&module.attrs, &module.vis, &module.ident);
+    let identity = identity(plugin);
+    let variables = vars.iter().map(variable);
+    let functions = funcs.iter().map(|func| &func.function);
+    let functions = functions.chain(hooks.iter().map(|hook| &hook.function)).map(function);
+    let described = vars.iter().map(describe_var).chain(funcs.iter().map(describe_func));
+    let exports = vars.iter().map(export_var).chain(funcs.iter().map(export_func));
+    let exports = exports.enumerate().map(|(index, export)| with_text(index, &export));
+    let hooks = hooks.iter().map(hook);
+    let count = vars.len() + funcs.len();
     quote! {
         #(#attributes)*
         #visibility mod #ident {
@@ -33,31 +29,45 @@ pub(super) fn generate(plugin: &Plugin) -> TokenStream {
             use ::twinplug_sdk::{print, println};
             #(#items)*
 
-            const _: () = {
-                use ::twinplug_sdk::export::{self as __twinplug_export, Described as __TwinplugDescribed};
+            /// The plugin's table, as the host finds it.
+            #[unsafe(no_mangle)]
+            #[allow(non_upper_case_globals, reason = "the name that the ABI fixes")]
+            pub static twinplug_plugin: ::twinplug_sdk::export::Plugin = {
+                use ::twinplug_sdk::export as __twinplug_export;
+                #[allow(unused_imports, reason = "all functions may have a direct entry")]
+                use ::twinplug_sdk::export::NoDirect as _;
 
-                #(#implementations)*
+                #(#variables)*
+                #(#functions)*
 
-                const __TWINPLUG_DESCRIBED: [__TwinplugDescribed; #count] = [#(#described),*];
-                const __TWINPLUG_NAME: &::std::ffi::CStr = __twinplug_export::name(#name);
-                const __TWINPLUG_VERSION: &::std::ffi::CStr = __twinplug_export::name(#version);
+                const __TWINPLUG_IDENTITY: __twinplug_export::Identity = #identity;
+                const __TWINPLUG_DESCRIBED: [__twinplug_export::Described; #count] = [#(#described),*];
 
                 #[cfg_attr(not(any(target_vendor = "apple", windows)), unsafe(link_section = ".twinplug"))]
                 #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__twinplug"))]
                 #[cfg_attr(windows, unsafe(link_section = ".twinplg"))]
                 #[used]
-                static __TWINPLUG_SECTION: __twinplug_export::Section<{ __twinplug_export::section_length(__TWINPLUG_NAME, __TWINPLUG_VERSION, &__TWINPLUG_DESCRIBED) }> =
-                    __twinplug_export::Section::new(__TWINPLUG_NAME, __TWINPLUG_VERSION, &__TWINPLUG_DESCRIBED);
+                static __TWINPLUG_SECTION: __twinplug_export::Section<{ __twinplug_export::section_length(__TWINPLUG_IDENTITY, &__TWINPLUG_DESCRIBED) }> =
+                    __twinplug_export::Section::new(__TWINPLUG_IDENTITY, &__TWINPLUG_DESCRIBED);
 
                 static __TWINPLUG_EXPORTS: [__twinplug_export::Export; #count] = [#(#exports),*];
 
-                #[unsafe(no_mangle)]
-                #[allow(non_upper_case_globals, reason = "the name that the ABI fixes")]
-                pub static twinplug_plugin: __twinplug_export::Plugin =
-                    __twinplug_export::plugin(__TWINPLUG_NAME, __TWINPLUG_VERSION, &__TWINPLUG_SECTION, &__TWINPLUG_EXPORTS, #init);
+                __twinplug_export::plugin(
+                    __TWINPLUG_IDENTITY,
+                    &__TWINPLUG_SECTION,
+                    &__TWINPLUG_EXPORTS,
+                    __twinplug_export::Hooks::new()#(#hooks)*,
+                )
             };
         }
     }
+}
+
+fn identity(plugin: &Plugin) -> TokenStream {
+    let name = text_or(plugin.name.as_deref(), "CARGO_PKG_NAME");
+    let version = text_or(plugin.version.as_deref(), "CARGO_PKG_VERSION");
+    let unload = plugin.unload.then(|| quote!(.unload()));
+    quote!(__twinplug_export::Identity::new(#name, #version)#unload)
 }
 
 /// A literal with a NUL at its end, or the crate's.
@@ -71,54 +81,93 @@ fn text_or(text: Option<&str>, variable: &str) -> TokenStream {
     }
 }
 
-fn marker(func: &Func) -> proc_macro2::Ident {
-    format_ident!("__Twinplug_{}", func.ident)
+/// The type that stands for a variable.
+fn variable(Var { ident, ty, .. }: &Var) -> TokenStream {
+    let marker = variable_marker(ident);
+    quote! {
+        #[allow(non_camel_case_types, reason = "bears the variable's name")]
+        struct #marker;
+        impl __twinplug_export::Variable for #marker {
+            type Var = #ty;
+        }
+    }
 }
 
-/// A type that stands for the function, so that one generic entry serves all.
-fn implementation(func: &Func) -> TokenStream {
-    let (marker, ident, returns, params) = (marker(func), &func.ident, &func.returns, func.tuple());
-    let host = func.host.then(|| quote!(host,));
-    let args = func.params.iter().enumerate().map(|(index, param)| {
-        let index = Literal::usize_unsuffixed(index);
-        if param.by_reference { quote!(&params.#index) } else { quote!(params.#index) }
-    });
+fn variable_marker(ident: &Ident) -> Ident {
+    format_ident!("__Twinplug_{}", ident)
+}
+
+/// The type that stands for a function.
+fn function(function: &Function) -> TokenStream {
+    let (marker, ident, returns) = (function.marker(), &function.ident, &function.returns);
+    let (marker_with_params, arity) = (function.marker_with_params(), function.arity());
+    let (values, arguments) = (function.values(), function.arguments());
     quote! {
-        #[allow(non_camel_case_types, reason = "bears the function's name")]
-        struct #marker;
+        #marker_with_params
         impl __twinplug_export::Func for #marker {
-            type Params = #params;
+            type Params = #arity;
             type Outcome = #returns;
-            #[allow(unused_variables, reason = "a function need not take the host or arguments")]
+            #[inline]
+            #[allow(unused_variables, reason = "a function need not take the host")]
             #[allow(clippy::unit_arg, clippy::unused_unit, reason = "a function may return nothing")]
-            fn call(host: &::twinplug_sdk::HostRef, params: Self::Params) -> Self::Outcome {
-                #ident(#host #(#args),*)
+            fn call(
+                caller: &__twinplug_export::Caller<'_>,
+                (#(#values,)*): __twinplug_export::Values<Self>,
+            ) -> Self::Outcome {
+                #ident(#arguments)
             }
         }
     }
 }
 
-fn describe_var(Var { name, ty, .. }: &Var) -> TokenStream {
-    quote!(__TwinplugDescribed::var(#name, <#ty as __twinplug_export::Variable>::SCHEMA))
+fn describe_var(Var { name, ident, symbol, .. }: &Var) -> TokenStream {
+    let marker = variable_marker(ident);
+    match symbol {
+        VarSymbol::Var => quote!(__twinplug_export::Described::var::<#marker>(#name)),
+        VarSymbol::State => quote!(__twinplug_export::Described::state::<#marker>(#name)),
+    }
 }
 
-fn describe_func(func: &Func) -> TokenStream {
-    let (name, marker) = (&func.name, marker(func));
-    let params = func.params.iter().map(|param| &param.name);
-    quote!(__TwinplugDescribed::func::<#marker>(#name, &[#(#params),*]))
+fn describe_func(Func { name, function, .. }: &Func) -> TokenStream {
+    let marker = function.marker();
+    quote!(__twinplug_export::Described::func::<#marker>(#name))
 }
 
-fn export_var(Var { ident, .. }: &Var) -> TokenStream {
-    quote!(__twinplug_export::var(&#ident))
+fn export_var(Var { ident, symbol, .. }: &Var) -> TokenStream {
+    let marker = variable_marker(ident);
+    match symbol {
+        VarSymbol::Var => quote!(__twinplug_export::var::<#marker>(&#ident)),
+        VarSymbol::State => quote!(__twinplug_export::state::<#marker>(&#ident)),
+    }
 }
 
-fn export_func(func: &Func) -> TokenStream {
-    let marker = marker(func);
-    quote!(__twinplug_export::func::<#marker>())
+fn export_func(Func { function, leaf, .. }: &Func) -> TokenStream {
+    let marker = function.marker();
+    let leaf = leaf.then(|| quote!(.leaf()));
+    quote! {
+        __twinplug_export::func::<#marker>()
+            .direct(__twinplug_export::DirectOf::<#marker>::ENTRY)
+            #leaf
+    }
+}
+
+fn hook(Hook { kind, function }: &Hook) -> TokenStream {
+    let marker = function.marker();
+    let method = match kind {
+        Kind::Init => quote!(init),
+        Kind::Load => quote!(on_load),
+        Kind::Save => quote!(on_save),
+        Kind::Restore => quote!(on_restore),
+        Kind::Pause => quote!(on_pause),
+        Kind::Resume => quote!(on_resume),
+        Kind::Unload => quote!(on_unload),
+    };
+    // A wrong result is reported where it stands.
+    quote_spanned!(function.returns.span()=> .#method::<#marker>())
 }
 
 /// Adds the export's name and type, as static text, to the call that makes it.
-fn export_with_type(index: usize, export: &TokenStream) -> TokenStream {
+fn with_text(index: usize, export: &TokenStream) -> TokenStream {
     let index = Literal::usize_unsuffixed(index);
     quote! {{
         static __TWINPLUG_NAME: [u8; __TWINPLUG_DESCRIBED[#index].name_length()] = __TWINPLUG_DESCRIBED[#index].name_text();

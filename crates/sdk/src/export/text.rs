@@ -4,11 +4,9 @@
 //! Every function writes from `at` on what fits and returns where it ends, so
 //! that one pass over an empty buffer measures.
 
-use std::ffi::CStr;
-
 use twinplug_value::{Field, Shared, Struct, Type};
 
-use super::Described;
+use super::describe::{Described, Identity, Symbol};
 
 pub(super) const fn put(out: &mut [u8], at: usize, text: &str) -> usize {
     put_bytes(out, at, text.as_bytes())
@@ -28,9 +26,10 @@ const fn put_bytes(out: &mut [u8], mut at: usize, bytes: &[u8]) -> usize {
 
 /// The type of an export, as the host's `Type` and `Signature` print it.
 pub(super) const fn put_export(out: &mut [u8], mut at: usize, described: &Described) -> usize {
-    let Some((names, types)) = described.params else {
+    if !matches!(described.symbol, Symbol::Func) {
         return put_type(out, at, described.ty);
-    };
+    }
+    let (names, types) = (described.param_names, described.params);
     assert!(names.len() == types.len());
     at = put(out, at, "(");
     let mut index = 0;
@@ -128,14 +127,13 @@ const fn known<T: ?Sized>(shared: &Shared<T>) -> &T {
 /// The descriptor as JSON.
 pub(super) const fn put_section(
     out: &mut [u8],
-    name: &CStr,
-    version: &CStr,
+    identity: Identity,
     exports: &[Described],
 ) -> usize {
     let mut at = put(out, 0, "{\"name\":");
-    at = put_json(out, at, name.to_bytes());
+    at = put_json(out, at, identity.name.to_bytes());
     at = put(out, at, ",\"version\":");
-    at = put_json(out, at, version.to_bytes());
+    at = put_json(out, at, identity.version.to_bytes());
     at = put(out, at, ",\"exports\":[");
     let mut index = 0;
     while index < exports.len() {
@@ -145,15 +143,40 @@ pub(super) const fn put_section(
         let described = &exports[index];
         at = put(out, at, "{\"name\":");
         at = put_json(out, at, described.name.as_bytes());
-        let symbol = if described.params.is_some() { "func" } else { "var" };
         at = put(out, at, ",\"symbol\":\"");
-        at = put(out, at, symbol);
+        at = put(
+            out,
+            at,
+            match described.symbol {
+                Symbol::Func => "func",
+                Symbol::Var => "var",
+                Symbol::State => "state",
+            },
+        );
         at = put(out, at, "\",\"type\":\"");
         at = put_export(out, at, described);
         at = put(out, at, "\"}");
         index += 1;
     }
-    put(out, at, "]}")
+    put(out, at, if identity.unload { "],\"unload\":true}" } else { "]}" })
+}
+
+/// The methods of an object's type as JSON.
+pub(super) const fn put_methods(out: &mut [u8], methods: &[Described]) -> usize {
+    let mut at = put(out, 0, "[");
+    let mut index = 0;
+    while index < methods.len() {
+        if index > 0 {
+            at = put(out, at, ",");
+        }
+        at = put(out, at, "{\"name\":");
+        at = put_json(out, at, methods[index].name.as_bytes());
+        at = put(out, at, ",\"type\":\"");
+        at = put_export(out, at, &methods[index]);
+        at = put(out, at, "\"}");
+        index += 1;
+    }
+    put(out, at, "]")
 }
 
 const fn put_json(out: &mut [u8], mut at: usize, text: &[u8]) -> usize {

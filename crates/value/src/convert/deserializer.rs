@@ -91,6 +91,7 @@ impl<V: View> Deserializer<V> {
 
 macro_rules! numbers {
     ($($method:ident: $read:ident => $visit:ident),* $(,)?) => {$(
+        #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
             visitor.$visit(self.$read()?)
         }
@@ -119,6 +120,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         deserialize_identifier: str => visit_str,
     }
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
         match self.view.kind() {
             Kind::Null => visitor.visit_unit(),
@@ -133,6 +135,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         }
     }
 
+    #[inline]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
         match self.view.kind() {
             Kind::Bool => visitor.visit_bool(self.view.bool()),
@@ -140,6 +143,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         }
     }
 
+    #[inline]
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
         match self.view.kind() {
             Kind::Bytes | Kind::Str => visitor.visit_bytes(self.view.bytes()),
@@ -148,10 +152,12 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         }
     }
 
+    #[inline]
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
         self.deserialize_bytes(visitor)
     }
 
+    #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
         match self.view.kind() {
             Kind::Null => visitor.visit_none(),
@@ -159,6 +165,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         }
     }
 
+    #[inline]
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
         match self.view.kind() {
             Kind::Null => visitor.visit_unit(),
@@ -166,6 +173,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         }
     }
 
+    #[inline]
     fn deserialize_unit_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -174,6 +182,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         self.deserialize_unit(visitor)
     }
 
+    #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -182,10 +191,12 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         visitor.visit_newtype_struct(self)
     }
 
+    #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
         self.list(visitor, None)
     }
 
+    #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(
         self,
         length: usize,
@@ -194,6 +205,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         self.list(visitor, Some(length))
     }
 
+    #[inline]
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -203,10 +215,12 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         self.list(visitor, Some(length))
     }
 
+    #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
         self.map(visitor, Keys::AsTheyAre)
     }
 
+    #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -216,6 +230,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         self.map(visitor, Keys::Text)
     }
 
+    #[inline]
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -238,6 +253,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         }
     }
 
+    #[inline]
     fn deserialize_ignored_any<V: Visitor<'de>>(
         self,
         visitor: V,

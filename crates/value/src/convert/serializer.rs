@@ -24,6 +24,7 @@ impl<'s, S: Sink + ?Sized> Serializer<'s, S> {
     }
 
     /// The sink, standing where the value goes.
+    #[inline]
     fn place(self) -> Result<&'s mut S, ConvertError> {
         if let Some(name) = self.field {
             self.sink.field(name)?;
@@ -31,6 +32,7 @@ impl<'s, S: Sink + ?Sized> Serializer<'s, S> {
         Ok(self.sink)
     }
 
+    #[inline]
     fn list(self, length: usize) -> Result<Container<'s, S>, ConvertError> {
         let depth = deeper(self.depth)?;
         let sink = self.place()?;
@@ -38,6 +40,7 @@ impl<'s, S: Sink + ?Sized> Serializer<'s, S> {
         Ok(Container { sink, depth, index: 0, variant: false })
     }
 
+    #[inline]
     fn map(self, length: usize) -> Result<Container<'s, S>, ConvertError> {
         let depth = deeper(self.depth)?;
         let sink = self.place()?;
@@ -70,94 +73,117 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Serializer<'s, S> {
     type SerializeStruct = Container<'s, S>;
     type SerializeStructVariant = Container<'s, S>;
 
+    #[inline]
     fn serialize_bool(self, value: bool) -> Done {
         self.place()?.bool(value)
     }
 
+    #[inline]
     fn serialize_i8(self, value: i8) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_i16(self, value: i16) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_i32(self, value: i32) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_i64(self, value: i64) -> Done {
         self.place()?.int(value)
     }
 
+    #[inline]
     fn serialize_i128(self, value: i128) -> Done {
         self.serialize_i64(in_range(value)?)
     }
 
+    #[inline]
     fn serialize_u8(self, value: u8) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_u16(self, value: u16) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_u32(self, value: u32) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_u64(self, value: u64) -> Done {
         self.serialize_i64(in_range(value)?)
     }
 
+    #[inline]
     fn serialize_u128(self, value: u128) -> Done {
         self.serialize_i64(in_range(value)?)
     }
 
+    #[inline]
     fn serialize_f32(self, value: f32) -> Done {
         self.serialize_f64(value.into())
     }
 
+    #[inline]
     fn serialize_f64(self, value: f64) -> Done {
         self.place()?.float(value)
     }
 
+    #[inline]
     fn serialize_char(self, value: char) -> Done {
         self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
+    #[inline]
     fn serialize_str(self, value: &str) -> Done {
         self.place()?.str(value)
     }
 
+    #[inline]
     fn serialize_bytes(self, value: &[u8]) -> Done {
         self.place()?.bytes(value)
     }
 
+    #[inline]
     fn serialize_none(self) -> Done {
         if self.field.is_some() { Ok(()) } else { self.sink.null() }
     }
 
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
         value.serialize(self)
     }
 
+    #[inline]
     fn serialize_unit(self) -> Done {
         self.place()?.null()
     }
 
+    #[inline]
     fn serialize_unit_struct(self, _name: &'static str) -> Done {
         self.serialize_unit()
     }
 
+    #[inline]
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Done {
         self.serialize_str(variant)
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
         value.serialize(self)
     }
 
+    #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
         _: &'static str,
@@ -171,14 +197,17 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Serializer<'s, S> {
         sink.end_map()
     }
 
+    #[inline]
     fn serialize_seq(self, length: Option<usize>) -> Result<Container<'s, S>, ConvertError> {
         self.list(length.unwrap_or(0))
     }
 
+    #[inline]
     fn serialize_tuple(self, length: usize) -> Result<Container<'s, S>, ConvertError> {
         self.list(length)
     }
 
+    #[inline]
     fn serialize_tuple_struct(
         self,
         _: &'static str,
@@ -187,6 +216,7 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Serializer<'s, S> {
         self.list(length)
     }
 
+    #[inline]
     fn serialize_tuple_variant(
         self,
         _: &'static str,
@@ -198,10 +228,12 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Serializer<'s, S> {
         Ok(Container { variant: true, ..list })
     }
 
+    #[inline]
     fn serialize_map(self, length: Option<usize>) -> Result<Container<'s, S>, ConvertError> {
         self.map(length.unwrap_or(0))
     }
 
+    #[inline]
     fn serialize_struct(
         self,
         _: &'static str,
@@ -210,6 +242,7 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Serializer<'s, S> {
         self.map(length)
     }
 
+    #[inline]
     fn serialize_struct_variant(
         self,
         _: &'static str,
@@ -236,6 +269,7 @@ pub(super) struct Container<'s, S: ?Sized> {
 }
 
 impl<S: Sink + ?Sized> Container<'_, S> {
+    #[inline]
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         let index = self.index;
         self.index += 1;
@@ -243,16 +277,19 @@ impl<S: Sink + ?Sized> Container<'_, S> {
         value.serialize(inner).map_err(|error| error.at_index(index))
     }
 
+    #[inline]
     fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
         let inner = Serializer { sink: &mut *self.sink, depth: self.depth, field: Some(name) };
         value.serialize(inner).map_err(|error| error.at_field(name))
     }
 
+    #[inline]
     fn end_list(self) -> Done {
         self.sink.end_list()?;
         if self.variant { self.sink.end_map() } else { Ok(()) }
     }
 
+    #[inline]
     fn end_map(self) -> Done {
         self.sink.end_map()?;
         if self.variant { self.sink.end_map() } else { Ok(()) }
@@ -281,6 +318,7 @@ macro_rules! fields {
         impl<S: Sink + ?Sized> ser::$part for Container<'_, S> {
             type Ok = ();
             type Error = ConvertError;
+            #[inline]
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
@@ -300,10 +338,12 @@ impl<S: Sink + ?Sized> ser::SerializeMap for Container<'_, S> {
     type Ok = ();
     type Error = ConvertError;
 
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
         key.serialize(KeySerializer(&mut *self.sink))
     }
 
+    #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         value.serialize(Serializer { sink: &mut *self.sink, depth: self.depth, field: None })
     }
@@ -339,58 +379,72 @@ impl<S: Sink + ?Sized> ser::Serializer for KeySerializer<'_, S> {
     type SerializeStruct = ser::Impossible<(), ConvertError>;
     type SerializeStructVariant = ser::Impossible<(), ConvertError>;
 
+    #[inline]
     fn serialize_i8(self, value: i8) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_i16(self, value: i16) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_i32(self, value: i32) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_i64(self, value: i64) -> Done {
         self.0.key(Key::Int(value))
     }
 
+    #[inline]
     fn serialize_u8(self, value: u8) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_u16(self, value: u16) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_u32(self, value: u32) -> Done {
         self.serialize_i64(value.into())
     }
 
+    #[inline]
     fn serialize_u64(self, value: u64) -> Done {
         self.serialize_i64(in_range(value)?)
     }
 
+    #[inline]
     fn serialize_char(self, value: char) -> Done {
         self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
+    #[inline]
     fn serialize_str(self, value: &str) -> Done {
         self.0.key(Key::Str(value))
     }
 
+    #[inline]
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Done {
         self.serialize_str(variant)
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
         value.serialize(self)
     }
 
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Done {
         Err(no_key())
     }
 
+    #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
         _: &'static str,

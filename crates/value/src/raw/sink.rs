@@ -31,22 +31,26 @@ pub struct RawSink<'a, M: Allocate + ?Sized = dyn Allocate + 'a> {
 impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
     /// An empty sink; what it writes lives as long as the arena's content.
     #[must_use]
+    #[inline]
     pub fn new(arena: &'a M) -> Self {
         RawSink { arena, values: SmallVec::new(), open: SmallVec::new() }
     }
 
     /// The values that were written.
     #[must_use]
+    #[inline]
     pub fn values(&self) -> &[abi::Value] {
         &self.values
     }
 
     /// The last value that was written; null if there is none.
     #[must_use]
+    #[inline]
     pub fn last(&self) -> abi::Value {
         self.values.last().copied().unwrap_or(abi::Value::NULL)
     }
 
+    #[inline]
     fn push(&mut self, tag: u32, length: usize, payload: Payload) -> Result<(), ConvertError> {
         let length = u32::try_from(length)
             .map_err(|_| ConvertError::new(format!("longer than {}", u32::MAX)))?;
@@ -55,6 +59,7 @@ impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
     }
 
     /// Copies items into the arena; null where there are none.
+    #[inline]
     fn copy<T: Copy>(&self, items: &[T]) -> Result<*const T, ConvertError> {
         if items.is_empty() {
             return Ok(ptr::null());
@@ -82,10 +87,12 @@ const _: () = assert!(
 );
 
 impl<M: Allocate + ?Sized> Sink for RawSink<'_, M> {
+    #[inline]
     fn null(&mut self) -> Result<(), ConvertError> {
         self.push(abi::TAG_NULL, 0, Payload { integer: 0 })
     }
 
+    #[inline]
     fn bool(&mut self, value: bool) -> Result<(), ConvertError> {
         // The whole payload is written, so that no byte of it is indeterminate.
         let mut payload = Payload { integer: 0 };
@@ -93,29 +100,35 @@ impl<M: Allocate + ?Sized> Sink for RawSink<'_, M> {
         self.push(abi::TAG_BOOL, 0, payload)
     }
 
+    #[inline]
     fn int(&mut self, value: i64) -> Result<(), ConvertError> {
         self.push(abi::TAG_INT, 0, Payload { integer: value })
     }
 
+    #[inline]
     fn float(&mut self, value: f64) -> Result<(), ConvertError> {
         self.push(abi::TAG_FLOAT, 0, Payload { number: value })
     }
 
+    #[inline]
     fn str(&mut self, value: &str) -> Result<(), ConvertError> {
         let text = self.copy(value.as_bytes())?;
         self.push(abi::TAG_STR, value.len(), Payload { text })
     }
 
+    #[inline]
     fn bytes(&mut self, value: &[u8]) -> Result<(), ConvertError> {
         let bytes = self.copy(value)?;
         self.push(abi::TAG_BYTES, value.len(), Payload { bytes })
     }
 
+    #[inline]
     fn begin_list(&mut self, _length: usize) -> Result<(), ConvertError> {
         self.open.push(self.values.len());
         Ok(())
     }
 
+    #[inline]
     fn end_list(&mut self) -> Result<(), ConvertError> {
         let start = self.close()?;
         let items = &self.values[start..];
@@ -124,10 +137,12 @@ impl<M: Allocate + ?Sized> Sink for RawSink<'_, M> {
         self.push(abi::TAG_LIST, length, Payload { list })
     }
 
+    #[inline]
     fn begin_map(&mut self, length: usize) -> Result<(), ConvertError> {
         self.begin_list(length)
     }
 
+    #[inline]
     fn key(&mut self, key: Key<'_>) -> Result<(), ConvertError> {
         match key {
             Key::Int(int) => self.int(int),
@@ -137,10 +152,12 @@ impl<M: Allocate + ?Sized> Sink for RawSink<'_, M> {
 
     // The name is static in the image that writes it; the other side reads it while
     // that image is mapped.
+    #[inline]
     fn field(&mut self, name: &'static str) -> Result<(), ConvertError> {
         self.push(abi::TAG_STR, name.len(), Payload { text: name.as_ptr().cast() })
     }
 
+    #[inline]
     fn end_map(&mut self) -> Result<(), ConvertError> {
         let start = self.close()?;
         let items = &self.values[start..];

@@ -58,7 +58,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
 }
 
 fn not_utf8() -> ConvertError {
-    ConvertError::expected(&"string", Kind::Other(NOT_UTF8))
+    ConvertError::new(format!("a {NOT_UTF8} cannot cross"))
 }
 
 /// What text is called that is none.
