@@ -11,7 +11,7 @@ mod target;
 
 use std::sync::Arc;
 
-use twinplug_value::raw::{Arena, RawSink, RawView};
+use twinplug_value::raw::{Arena, RawSink, Returned};
 use twinplug_value::{ConvertError, Sink, Source};
 
 use crate::error::Result;
@@ -79,19 +79,17 @@ pub(crate) trait RawVar: Send + Sync {
 
 /// Values that are written and go into a plugin as they are.
 pub(crate) type Written<'a> = RawSink<'a, Arena>;
-/// Reads the value that came out of a plugin.
-pub(crate) type ReadRaw<'a> = &'a mut dyn FnMut(RawView<'_>) -> Result<(), ConvertError>;
 
 /// A plugin's function, of a kind that takes raw values.
 pub(crate) trait ValueFunc: Send + Sync {
-    /// Calls it; `read` gets what it returns, several results as one list.
-    fn call(&self, args: &Written<'_>, read: ReadRaw<'_>) -> Result<()>;
+    /// Calls it; several results are one list.
+    fn call(&self, args: &Written<'_>, result: &mut Returned) -> Result<()>;
 }
 
 /// A plugin's variable, of a kind that takes raw values.
 pub(crate) trait ValueVar: Send + Sync {
-    /// Shows the value to `read`.
-    fn get(&self, read: ReadRaw<'_>) -> Result<()>;
+    /// Reads it.
+    fn get(&self, value: &mut Returned) -> Result<()>;
     /// Sets the one value that was written.
     fn set(&self, value: &Written<'_>) -> Result<()>;
 }

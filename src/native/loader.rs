@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{Arena, Entry, Failed, RawSource, RawView};
+use twinplug_value::raw::{Entry, Failed, RawSource, Returned};
 use twinplug_value::{ConvertError, ExportType, Value, from_view};
 
 use super::context::Context;
@@ -19,8 +19,8 @@ use super::services::SERVICES;
 use super::table::{Entries, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Plugin, PluginKind, ReadRaw, Symbol, Track, ValueFunc,
-    ValueVar, VarTarget, Written, sealed,
+    Descriptor, FuncTarget, HostContext, Plugin, PluginKind, Symbol, Track, ValueFunc, ValueVar,
+    VarTarget, Written, sealed,
 };
 
 /// How long an unload waits for calls that run.
@@ -65,7 +65,7 @@ pub(crate) fn load(
     if let Some(on_load) = table.plugin.on_load {
         // No configuration is an empty map.
         let config = abi::Value { tag: abi::TAG_MAP, ..abi::Value::NULL };
-        let loaded = call(image.context(), on_load, no_data(), &[config], &mut |_| Ok(()));
+        let loaded = call(image.context(), on_load, no_data(), &[config], &mut Returned::new());
         loaded.map_err(|error| error.context("its on_load failed").with_kind(ErrorKind::Load))?;
     }
     let image = Arc::new(image);
@@ -99,7 +99,7 @@ fn is_tracked(checked: &Checked, table: &Table, exports: &[Entries]) -> bool {
 fn registered(image: &Image, init: abi::Function, exports: &[Entries]) -> Result<Vec<Entries>> {
     let context = image.context();
     context.start_registering();
-    let done = call(context, init, no_data(), &[], &mut |_| Ok(()));
+    let done = call(context, init, no_data(), &[], &mut Returned::new());
     let registered = context.end_registering();
     done.map_err(|error| error.context("its init failed").with_kind(ErrorKind::Load))?;
     let twice = registered
@@ -170,7 +170,7 @@ impl sealed::Implemented for NativePlugin {
             tracing::warn!(plugin, "calls of it still run");
         }
         if let Some(on_unload) = self.on_unload {
-            let done = call(image.context(), on_unload, no_data(), &[], &mut |_| Ok(()));
+            let done = call(image.context(), on_unload, no_data(), &[], &mut Returned::new());
             if let Err(error) = done {
                 tracing::warn!(plugin, %error, "its on_unload failed");
             }
@@ -193,10 +193,10 @@ impl NativeSymbol {
         &self,
         entry: Option<abi::Function>,
         args: &[abi::Value],
-        read: ReadRaw<'_>,
+        result: &mut Returned,
     ) -> Result<()> {
         match entry {
-            Some(entry) => call(self.image.context(), entry, self.entries.data, args, read),
+            Some(entry) => call(self.image.context(), entry, self.entries.data, args, result),
             None => Err(Error::new(ErrorKind::Symbol, "it has no such entry")),
         }
     }
@@ -233,59 +233,57 @@ impl NativeSymbol {
 
 impl ValueFunc for NativeSymbol {
     // Several results are one list, which is how a tuple is read in any case.
-    fn call(&self, args: &Written<'_>, read: ReadRaw<'_>) -> Result<()> {
+    fn call(&self, args: &Written<'_>, result: &mut Returned) -> Result<()> {
         self.check(args.values())?;
         let _leaf = self.entries.leaf.then(leaf::enter);
-        self.call(self.entries.call, args.values(), read)
+        self.call(self.entries.call, args.values(), result)
     }
 }
 
 impl ValueVar for NativeSymbol {
-    fn get(&self, read: ReadRaw<'_>) -> Result<()> {
-        self.call(self.entries.get, &[], read)
+    fn get(&self, result: &mut Returned) -> Result<()> {
+        self.call(self.entries.get, &[], result)
     }
 
     fn set(&self, value: &Written<'_>) -> Result<()> {
         self.check(value.values())?;
-        self.call(self.entries.set, value.values(), &mut |_| Ok(()))
+        self.call(self.entries.set, value.values(), &mut Returned::new())
     }
 }
 
-/// Calls an entry of a plugin, which writes its result into an arena of its own:
-/// the arguments', which it reads meanwhile, is another one.
+/// Calls an entry of a plugin. The arena that it writes its result to is another one
+/// than the arguments', which it reads meanwhile.
+#[inline]
 fn call(
     context: &Arc<Context>,
     entry: abi::Function,
     data: *mut c_void,
     args: &[abi::Value],
-    read: ReadRaw<'_>,
+    result: &mut Returned,
 ) -> Result<()> {
-    let mut memory = Arena::new();
-    let mut result = abi::Value::NULL;
     let count = u32::try_from(args.len())
         .map_err(|_| Error::new(ErrorKind::Type, "more arguments than a call can have"))?;
+    // SAFETY: the entry follows the ABI, by the plugin's promise.
+    let (place, arena) = unsafe { result.place() };
     let mut call = Call {
         size: size_of::<Call>() as u32,
         count,
         args: args.as_ptr(),
-        result: &raw mut result,
-        arena: memory.as_raw(),
+        result: place,
+        arena,
         data,
         host: &raw const SERVICES,
         context: context.as_raw(),
     };
     // SAFETY: an entry of an image that the caller holds, with a call as the ABI
     // says: all that it points to lives until the entry has returned.
-    let status = unsafe { entry(&raw mut call) };
-    // SAFETY: the result is static or lies in `memory`, which outlives the reading,
-    // by the plugin's promise.
-    let result = unsafe { RawView::new(&result) };
-    match status {
-        abi::OK => Ok(read(result)?),
-        status => Err(failed(status, from_view(result).unwrap_or_default())),
+    match unsafe { entry(&raw mut call) } {
+        abi::OK => Ok(()),
+        status => Err(failed(status, from_view(result.view()).unwrap_or_default())),
     }
 }
 
+#[cold]
 fn failed(status: abi::Status, thrown: Value) -> Error {
     let text = match &thrown {
         Value::Str(text) => Some(text.clone()),

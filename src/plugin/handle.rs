@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use twinplug_value::raw::{Arena, Failed, RawSink};
+use twinplug_value::raw::{Arena, Failed, RawSink, Returned};
 use twinplug_value::{
     Args, ConvertError, Data, Fit, Signature, Sink, Type, Value, from_source, from_view, to_sink,
 };
@@ -225,12 +225,9 @@ fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Resu
     let memory = Arena::new();
     let mut sink = RawSink::new(&memory);
     args.write(&mut sink)?;
-    let mut result = None;
-    function.call(&sink, &mut |view| {
-        result = Some(from_view(view).map_err(|error| error.of("result"))?);
-        Ok(())
-    })?;
-    result.ok_or_else(|| Error::new(ErrorKind::Call, "no result"))
+    let mut result = Returned::new();
+    function.call(&sink, &mut result)?;
+    from_view(result.view()).map_err(|error| error.of("result").into())
 }
 
 impl<T: Data> Var<T> {
@@ -242,20 +239,23 @@ impl<T: Data> Var<T> {
     pub fn get(&self) -> Result<T> {
         let place = &self.link.place;
         let here = |error: ConvertError| error.at_field(&place.symbol);
-        let mut value = None;
-        let got = match &*self.link.target.enter() {
-            General::Memory(var) => var.get(&mut |source| {
-                value = Some(from_source(source).map_err(here)?);
-                Ok(())
-            }),
-            General::Values(var) => var.get(&mut |view| {
-                value = Some(from_view(view).map_err(here)?);
-                Ok(())
-            }),
+        let value = match &*self.link.target.enter() {
+            General::Memory(var) => {
+                let mut value = None;
+                var.get(&mut |source| {
+                    value = Some(from_source(source).map_err(here)?);
+                    Ok(())
+                })
+                .and_then(|()| value.ok_or_else(|| Error::new(ErrorKind::Call, "no value")))
+            }
+            General::Values(var) => {
+                let mut value = Returned::new();
+                var.get(&mut value)
+                    .and_then(|()| from_view(value.view()).map_err(|error| here(error).into()))
+            }
             General::Stale => Err(stale()),
         };
-        got.and_then(|()| value.ok_or_else(|| Error::new(ErrorKind::Call, "no value")))
-            .map_err(|error| place.of(error))
+        value.map_err(|error| place.of(error))
     }
 
     /// Sets the value.

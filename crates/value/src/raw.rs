@@ -2,6 +2,7 @@
 
 mod arena;
 mod direct;
+mod returned;
 mod sink;
 mod source;
 mod view;
@@ -9,6 +10,7 @@ mod view;
 pub use arena::Arena;
 pub(crate) use direct::Direct;
 pub use direct::{Entry, Failed, Scalar};
+pub use returned::Returned;
 pub use sink::{Allocate, RawSink};
 pub use source::RawSource;
 pub use view::{RawValues, RawView};

@@ -6,7 +6,7 @@
 //! first chunks of its arenas, so that a call takes no memory from the system.
 
 use std::alloc::{Layout, alloc, dealloc};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 use twinplug_abi as abi;
@@ -33,7 +33,6 @@ struct Spares {
 }
 
 /// What `tp_arena` is. One thread at a time.
-#[derive(Debug)]
 pub struct Arena {
     /// The free part of the current chunk.
     next: Cell<*mut u8>,
@@ -41,7 +40,9 @@ pub struct Arena {
     /// The chunk that is filled now; 0 is the first.
     current: Cell<usize>,
     first: Cell<Option<NonNull<u8>>>,
-    further: RefCell<Vec<Chunk>>,
+    /// Behind a pointer: an arena is made for each call, and few need more.
+    #[allow(clippy::box_collection, reason = "one word to look at, where a `Vec` has three")]
+    further: Cell<Option<Box<Vec<Chunk>>>>,
 }
 
 impl Default for Arena {
@@ -60,7 +61,7 @@ impl Arena {
             end: Cell::new(ptr::null_mut()),
             current: Cell::new(0),
             first: Cell::new(None),
-            further: RefCell::new(Vec::new()),
+            further: Cell::new(None),
         }
     }
 
@@ -96,7 +97,8 @@ impl Arena {
     fn chunk(&self, index: usize) -> Option<(NonNull<u8>, usize)> {
         match index.checked_sub(1) {
             None => self.first.get().map(|first| (first, FIRST)),
-            Some(index) => self.further.borrow().get(index).map(|chunk| (chunk.start, chunk.size)),
+            Some(index) => self
+                .with_further(|further| further.get(index).map(|chunk| (chunk.start, chunk.size))),
         }
     }
 
@@ -148,10 +150,18 @@ impl Arena {
             self.first.set(Some(Spares::take()?));
             return Some(());
         }
-        let mut further = self.further.borrow_mut();
-        let last = further.last().map_or(FIRST, |last| last.size);
-        further.push(Chunk::new(last.saturating_mul(2).max(size))?);
-        Some(())
+        self.with_further(|further| {
+            let last = further.last().map_or(FIRST, |last| last.size);
+            further.push(Chunk::new(last.saturating_mul(2).max(size))?);
+            Some(())
+        })
+    }
+
+    fn with_further<R>(&self, look: impl FnOnce(&mut Vec<Chunk>) -> R) -> R {
+        let mut further = self.further.take().unwrap_or_default();
+        let seen = look(&mut further);
+        self.further.set(Some(further));
+        seen
     }
 }
 
@@ -225,7 +235,6 @@ impl Drop for Spares {
 }
 
 /// Memory of its own.
-#[derive(Debug)]
 struct Chunk {
     start: NonNull<u8>,
     size: usize,
@@ -273,10 +282,10 @@ mod tests {
         let first = arena.allocate(5000, 16).unwrap();
         arena.rewind(mark);
         assert_eq!(arena.allocate(5000, 16).unwrap(), first, "the chunk is used again");
-        let chunks = arena.further.borrow().len();
+        let chunks = arena.with_further(|further| further.len());
         arena.reset();
         arena.allocate(5000, 16).unwrap();
-        assert_eq!(arena.further.borrow().len(), chunks);
+        assert_eq!(arena.with_further(|further| further.len()), chunks);
     }
 
     #[test]

@@ -50,11 +50,26 @@ unsafe fn slice(value: &abi::Value) -> Option<&[u8]> {
 /// Text, if it is UTF-8. Most is short and ASCII, which is seen at once.
 #[inline]
 fn text(bytes: &[u8]) -> Option<&str> {
-    if bytes.len() <= 16 && bytes.iter().fold(0, |all, byte| all | byte) < 0x80 {
+    if is_short_ascii(bytes) {
         // SAFETY: ASCII is UTF-8.
         return Some(unsafe { std::str::from_utf8_unchecked(bytes) });
     }
     std::str::from_utf8(bytes).ok()
+}
+
+/// Whether it is ASCII of at most 16 bytes: looked at in two pieces, which overlap.
+#[inline]
+fn is_short_ascii(bytes: &[u8]) -> bool {
+    fn ends<const N: usize>(bytes: &[u8]) -> Option<([u8; N], [u8; N])> {
+        Some((*bytes.first_chunk()?, *bytes.last_chunk()?))
+    }
+    let all = match bytes.len() {
+        8..=16 => ends(bytes).map(|(a, b)| u64::from_ne_bytes(a) | u64::from_ne_bytes(b)),
+        4..8 => ends(bytes).map(|(a, b)| (u32::from_ne_bytes(a) | u32::from_ne_bytes(b)).into()),
+        0..4 => Some(bytes.iter().fold(0, |all, byte| all | u64::from(*byte))),
+        _ => None,
+    };
+    all.is_some_and(|all| all & 0x8080_8080_8080_8080 == 0)
 }
 
 fn not_utf8() -> ConvertError {

@@ -206,8 +206,13 @@ impl Signature {
     ///
     /// # Errors
     /// Both numbers.
+    #[inline]
     pub fn check_count(&self, got: usize) -> Result<(), ConvertError> {
-        let (least, most) = (self.required(), self.params.len());
+        let most = self.params.len();
+        if got == most {
+            return Ok(());
+        }
+        let least = self.required();
         if got >= least && (self.variadic || got <= most) {
             return Ok(());
         }

@@ -1,0 +1,45 @@
+//! The place of a result, and the memory that it lies in.
+
+use twinplug_abi as abi;
+
+use super::{Arena, RawView};
+
+/// What an entry has answered, with the arena that it has written to.
+pub struct Returned {
+    value: abi::Value,
+    memory: Arena,
+}
+
+impl Default for Returned {
+    fn default() -> Self {
+        Returned::new()
+    }
+}
+
+impl Returned {
+    /// Nothing yet: null.
+    #[inline]
+    #[must_use]
+    pub const fn new() -> Self {
+        Returned { value: abi::Value::NULL, memory: Arena::new() }
+    }
+
+    /// Where an entry writes its result, and the arena that goes with it.
+    ///
+    /// # Safety
+    /// Who writes there follows the ABI: what the value points to is static, or lies in
+    /// the arena.
+    #[inline]
+    pub unsafe fn place(&mut self) -> (*mut abi::Value, *mut abi::Arena) {
+        (&raw mut self.value, self.memory.as_raw())
+    }
+
+    /// The value.
+    #[inline]
+    #[must_use]
+    pub fn view(&self) -> RawView<'_> {
+        // SAFETY: null, or what was written as `place` demands: it is static or lies in
+        // `memory`, which is borrowed, and nobody writes either meanwhile.
+        unsafe { RawView::new(&self.value) }
+    }
+}
