@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
+use crate::ran::folder;
 
 /// A part of a page.
 pub(crate) struct Section {
@@ -80,21 +80,22 @@ impl Section {
     /// Writes its files and runs its commands, as a reader would: in a folder with the
     /// checkout in it, with the command installed.
     pub(crate) fn run(&self) {
-        let folder = tempfile::tempdir().unwrap();
+        // The same folder each time: what cargo keeps of crates goes by their paths.
+        let folder = folder(&format!("docs {}", self.title));
         let bin = tempfile::tempdir().unwrap();
-        symlink(root(), folder.path().join("twinplug")).unwrap();
+        symlink(root(), folder.join("twinplug")).unwrap();
         symlink(env!("CARGO_BIN_EXE_twinplug"), bin.path().join("twinplug")).unwrap();
         for block in &self.blocks {
             match block {
                 Block::File { path, text } => write(&folder, path, text),
-                Block::Commands(lines) => run(&folder, &bin, lines),
+                Block::Commands(lines) => run(&folder, bin.path(), lines),
             }
         }
     }
 }
 
-fn write(folder: &TempDir, path: &str, text: &str) {
-    let path = folder.path().join(path);
+fn write(folder: &Path, path: &str, text: &str) {
+    let path = folder.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     if path.ends_with("Cargo.toml") {
         // The versions that this repository is built with: they are there, and built.
@@ -104,15 +105,15 @@ fn write(folder: &TempDir, path: &str, text: &str) {
 }
 
 /// Runs the lines of a block in one shell, which says what each has printed.
-fn run(folder: &TempDir, bin: &TempDir, lines: &[Line]) {
+fn run(folder: &Path, bin: &Path, lines: &[Line]) {
     const MARK: &str = "==== end of line ====";
     let script: String =
         lines.iter().map(|line| format!("{}\necho '{MARK}'\n", line.command)).collect();
     let paths = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
-    let paths = [bin.path().to_owned()].into_iter().chain(paths);
+    let paths = [bin.to_owned()].into_iter().chain(paths);
     let output = Command::new("sh")
         .args(["-e", "-c", &script])
-        .current_dir(folder.path())
+        .current_dir(folder)
         .env("PATH", env::join_paths(paths).unwrap())
         .env("CARGO_TARGET_DIR", target())
         .env("CARGO_NET_OFFLINE", "true")
@@ -147,8 +148,8 @@ mod tests {
 
     #[test]
     fn a_page_that_says_what_happens_passes() {
-        let page = "## One\n`a/b.txt`:\n\n```\nx  # y\n```\n\n```sh\ncat a/b.txt  # x  # y\n```\n\
-                    ## Two\n```sh\ntest ! -e a; echo 1; echo 2    # 2\ncd twinplug\ntest -d docs\n```\n";
+        let page = "## First\n`a/b.txt`:\n\n```\nx  # y\n```\n\n```sh\ncat a/b.txt  # x  # y\n```\n\
+                    ## Second\n```sh\ntest ! -e a; echo 1; echo 2    # 2\ncd twinplug\ntest -d docs\n```\n";
         let sections = parse(page);
         assert_eq!(sections.len(), 2);
         sections.iter().for_each(super::Section::run);
@@ -161,12 +162,12 @@ mod tests {
             let text = failed.unwrap_err().downcast::<String>().unwrap();
             *text
         };
-        let text = fails("```sh\necho 1  # 2\n```\n");
+        let text = fails("## Third\n```sh\necho 1  # 2\n```\n");
         assert!(
             text.contains("left: Some(\"1\")") && text.contains("right: Some(\"2\")"),
             "{text}"
         );
-        assert!(fails("```sh\nfalse\necho 1\n```\n").starts_with("false\n"));
+        assert!(fails("## Fourth\n```sh\nfalse\necho 1\n```\n").starts_with("false\n"));
         let text = fails("Somewhere:\n\n```c\nint x;\n```\n");
         assert_eq!(text, "a block that nothing runs, after: Somewhere:");
     }
