@@ -15,7 +15,8 @@
  * without a length.
  *
  * Nothing may unwind through a function of this header, in either direction:
- * no C++ exception, no Rust panic, no longjmp. Catch it and return a status.
+ * no C++ exception, no Rust panic, no longjmp. Catch it and return a status; in
+ * C++, TP_GUARD does.
  */
 #ifndef TWINPLUG_H
 #define TWINPLUG_H
@@ -447,6 +448,11 @@ typedef struct tp_section {
 
 #define TP_EXPORT_FUNC(NAME, TYPE, CALL) \
   {NAME, TYPE, TP_SYMBOL_FUNC, 0, NULL, CALL, NULL, NULL, NULL}
+/* With a direct entry, of the type that tp_direct says. */
+#define TP_EXPORT_DIRECT(NAME, TYPE, CALL, DIRECT)              \
+  {NAME, TYPE, TP_SYMBOL_FUNC, 0, NULL, CALL, NULL, NULL, TP_DIRECT(DIRECT)}
+/* By way of the one type that compilers let every function be cast to. */
+#define TP_DIRECT(DIRECT) ((tp_direct)(void (*)(void))(DIRECT))
 #define TP_EXPORT_VAR(NAME, TYPE, DATA, GET, SET) \
   {NAME, TYPE, TP_SYMBOL_VAR, 0, DATA, NULL, GET, SET, NULL}
 
@@ -489,6 +495,23 @@ static inline tp_value tp_text(const char *text, size_t length) {
 /* Borrows `text`, which is terminated. */
 static inline tp_value tp_str(const char *text) { return tp_text(text, strlen(text)); }
 
+/* A field of a struct; borrows `key`, which is terminated. */
+static inline tp_pair tp_named(const char *key, tp_value value) {
+  tp_pair pair;
+  pair.key = tp_str(key);
+  pair.value = value;
+  return pair;
+}
+
+/* Borrows `values`. */
+static inline tp_value tp_list(const tp_value *values, size_t count) {
+  tp_value value = tp_null();
+  value.tag = TP_LIST;
+  value.length = (uint32_t)count;
+  value.as.list = values;
+  return value;
+}
+
 /* Borrows `pairs`. */
 static inline tp_value tp_map(const tp_pair *pairs, size_t count) {
   tp_value value = tp_null();
@@ -514,6 +537,21 @@ static inline double tp_to_float(const tp_value *value) {
   return value->tag == TP_INT ? (double)value->as.integer : 0.0;
 }
 
+/* Whether it is a true bool: 1 or 0. */
+static inline int tp_to_bool(const tp_value *value) {
+  return value->tag == TP_BOOL && value->as.boolean != 0;
+}
+
+/* The text, not terminated, its length in `value->length`; empty for anything else. */
+static inline const char *tp_to_text(const tp_value *value) {
+  return value->tag == TP_STR && value->length > 0 ? value->as.text : "";
+}
+
+/* The item of a list, or NULL where there is none. */
+static inline const tp_value *tp_item(const tp_value *list, size_t index) {
+  return list->tag == TP_LIST && index < list->length ? &list->as.list[index] : NULL;
+}
+
 /* The value of a text key, or NULL. */
 static inline const tp_value *tp_field(const tp_value *map, const char *key) {
   size_t length = strlen(key);
@@ -528,12 +566,70 @@ static inline const tp_value *tp_field(const tp_value *map, const char *key) {
   return NULL;
 }
 
+/* `size` bytes in the call's arena, for anything; NULL if there is no memory. */
+static inline void *tp_alloc(tp_call *call, size_t size) {
+  return call->host->alloc(call->arena, size ? size : 1, 16);
+}
+
 /* Copies text into the call's arena; null if there is no memory. */
 static inline tp_value tp_copy_text(tp_call *call, const char *text, size_t length) {
   char *copy = (char *)call->host->alloc(call->arena, length ? length : 1, 1);
   if (copy == NULL) return tp_null();
-  memcpy(copy, text, length);
+  if (length > 0) memcpy(copy, text, length);
   return tp_text(copy, length);
+}
+
+/* Sets the result to a copy of the text, and returns `status`. */
+static inline tp_status tp_answer_text(tp_call *call, tp_status status, const char *text,
+                                       size_t length) {
+  *call->result = tp_copy_text(call, text, length);
+  return call->result->tag == TP_STR ? status : TP_NO_MEMORY;
+}
+
+/* The error's text of a direct entry, copied; returns `status`. */
+static inline tp_status tp_fault_text(tp_fault *fault, tp_status status, const char *text,
+                                      size_t length) {
+  fault->keep(fault, text, length);
+  return status;
+}
+
+/* The services, with the call's arena, and its result for what they answer. For
+ * languages that cannot call through a pointer, and to write less in those that can. */
+
+static inline tp_status tp_print_text(tp_call *call, const char *text, size_t length) {
+  return call->host->print(call->context, text, length);
+}
+
+static inline tp_status tp_register(tp_call *call, const tp_export *export_) {
+  return call->host->register_export(call->context, export_, call->arena, call->result);
+}
+
+/* Calls the host's function of that name, which is terminated. */
+static inline tp_status tp_host_call(tp_call *call, const char *name, const tp_value *args,
+                                     uint32_t count) {
+  return call->host->call(call->context, name, strlen(name), args, count, call->arena,
+                          call->result);
+}
+
+/* Attaches to a channel; `type` may be NULL. */
+static inline tp_status tp_open(tp_call *call, const char *name, size_t name_length,
+                                const char *type, tp_channel **channel) {
+  return call->host->channel_open(call->context, name, name_length, type,
+                                  type == NULL ? 0 : strlen(type), call->arena, call->result,
+                                  channel);
+}
+
+static inline tp_status tp_send(tp_call *call, tp_channel *channel, const tp_value *message) {
+  return call->host->channel_send(channel, message, call->arena, call->result);
+}
+
+/* The message is the call's result. */
+static inline tp_status tp_receive(tp_call *call, tp_channel *channel) {
+  return call->host->channel_recv(channel, call->arena, call->result);
+}
+
+static inline void tp_close(tp_call *call, tp_channel *channel) {
+  call->host->channel_release(channel);
 }
 
 /* Formats as vprintf does, into the call's arena. */
@@ -585,6 +681,58 @@ static inline tp_status tp_print(tp_call *call, const char *format, ...) {
 
 #ifdef __cplusplus
 } /* extern "C" */
+#endif
+
+/* --------------------------------------------------------------------- C++ */
+
+/* TP_GUARD(f), since C++11: the entry `f`, general or direct, with what it throws turned
+ * into TP_PANIC and the exception's `what()`:
+ *   TP_EXPORT_FUNC("Add", "(a: int, b: int) -> int", TP_GUARD(add))
+ *   TP_PLUGIN("name", "1.0.0", exports, TP_GUARD(init));
+ * `f` is a function of a namespace, `static` or not. Without exceptions
+ * (-fno-exceptions) it is `f` with nothing around it. */
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define TP_GUARD(FUNCTION) (&decltype(tp_border_of_(FUNCTION))::template entry<FUNCTION>)
+
+extern "C++" { /* also where someone includes this header as C */
+#if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
+#include <exception>
+
+inline tp_status tp_thrown_(tp_call *call, const char *text) noexcept {
+  return tp_answer_text(call, TP_PANIC, text, strlen(text));
+}
+
+inline tp_status tp_thrown_(tp_fault *fault, const char *text) noexcept {
+  return tp_fault_text(fault, TP_PANIC, text, strlen(text));
+}
+
+template <typename Call, typename... Arguments>
+struct tp_border_ {
+  template <tp_status (*function)(Call *, Arguments...)>
+  static tp_status entry(Call *call, Arguments... arguments) noexcept {
+    try {
+      return function(call, arguments...);
+    } catch (const std::exception &thrown) {
+      return tp_thrown_(call, thrown.what());
+    } catch (...) {
+      return tp_thrown_(call, "an exception that is no std::exception");
+    }
+  }
+};
+#else
+template <typename Call, typename... Arguments>
+struct tp_border_ {
+  template <tp_status (*function)(Call *, Arguments...)>
+  static tp_status entry(Call *call, Arguments... arguments) noexcept {
+    return function(call, arguments...);
+  }
+};
+#endif
+
+/* Names the type of the border that a function needs; never called. */
+template <typename Call, typename... Arguments>
+tp_border_<Call, Arguments...> tp_border_of_(tp_status (*)(Call *, Arguments...));
+} /* extern "C++" */
 #endif
 
 #endif /* TWINPLUG_H */

@@ -1,5 +1,5 @@
--- The tutorial's plugin, in Lua. Its twins: native-plugins/testplugin (Rust),
--- native-plugins/testplugin-c (C).
+-- The tutorial's plugin, in Lua. Its twins: native-plugins/testplugin (Rust), and
+-- beside that one a folder for each other language.
 
 local M = { _NAME = "testplugin", _VERSION = "1.0.0" }
 

@@ -11,12 +11,8 @@ use twinplug_value::{Callable, Data, Params};
 use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::{PluginRef, Registry};
-use crate::loading::{self, Inspection, Loader};
+use crate::loading::{self, Allowance, Inspection, Loader};
 use crate::plugin::{BUILT_INS, HostContext, HostFunction, Output};
-
-/// How many images of native plugins that are gone a host keeps unless told otherwise:
-/// more than a day of edits, and an end to a loop.
-const KEPT_IMAGES: usize = 1024;
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
 ///
@@ -32,7 +28,7 @@ pub struct HostBuilder {
     functions: BTreeMap<String, HostFunction>,
     channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     output: Option<Box<Output>>,
-    kept_images: Option<usize>,
+    allowance: Allowance,
     /// The first thing that was wrong; `build` reports it.
     error: Option<Error>,
 }
@@ -192,7 +188,17 @@ impl HostBuilder {
     /// unless set.
     #[must_use]
     pub fn kept_images(mut self, most: usize) -> Self {
-        self.kept_images = Some(most);
+        self.allowance.kept_images = most;
+        self
+    }
+
+    /// Lets plugins bring more than one Go runtime into the process, and a plugin in Go
+    /// be loaded again. Go does not support it, though it often works: the runtimes take
+    /// signal handlers from each other, and each load keeps its threads and memory until
+    /// the process ends. Unless set, the second one is refused.
+    #[must_use]
+    pub fn allow_several_go_runtimes(mut self) -> Self {
+        self.allowance.several_go_runtimes = true;
         self
     }
 
@@ -204,10 +210,10 @@ impl HostBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let HostBuilder { functions, channels, output, kept_images, .. } = self;
+        let HostBuilder { functions, channels, output, allowance, .. } = self;
         let output = output.unwrap_or_else(|| Box::new(to_standard_output));
         let context = Arc::new(HostContext { functions, channels, output });
-        let loader = Loader::new(kept_images.unwrap_or(KEPT_IMAGES));
+        let loader = Loader::new(&allowance);
         Ok(Host { registry: Registry::new(loader), context })
     }
 

@@ -10,5 +10,5 @@ mod search;
 #[cfg(feature = "native")]
 pub use crate::native::{ImageReport, ImageState};
 pub use inspection::Inspection;
-pub(crate) use loader::{Loader, inspect};
+pub(crate) use loader::{Allowance, Loader, inspect};
 pub(crate) use search::{Located, locate};

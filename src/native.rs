@@ -1,13 +1,15 @@
 //! Native plugins: everything that knows libloading. No other room names it.
 //!
 //! A file's bytes are read once and checked (`preflight`); a private copy of just
-//! those bytes is mapped (`image`), its table read (`table`), its init called with
+//! those bytes is mapped (`image`), unless it brings a second
+//! Go runtime (`go_runtime`), its table read (`table`), its init called with
 //! a place at the host (`context`) and the services (`services`). Values go straight
 //! between Rust types and the ABI's, in an arena a call (`arena`).
 
 mod context;
 mod dependencies;
 mod elf;
+mod go_runtime;
 mod image;
 mod leaf;
 mod loader;
@@ -16,6 +18,7 @@ mod services;
 mod stdio;
 mod table;
 
+pub(crate) use go_runtime::GoRuntimes;
 pub(crate) use image::Images;
 pub use image::{ImageReport, ImageState};
 pub(crate) use loader::load;

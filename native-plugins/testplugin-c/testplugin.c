@@ -1,5 +1,5 @@
 /* The tutorial's plugin, in C, with the header alone. Its twins:
- * lua-plugins/testplugin.lua, native-plugins/testplugin. */
+ * lua-plugins/testplugin.lua, and the other folders beside this one. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "twinplug.h"

@@ -9,6 +9,22 @@ use super::{Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{HostContext, Plugin, PluginKind};
 
+/// What a host allows native plugins that others may not.
+#[cfg_attr(not(feature = "native"), allow(dead_code, reason = "it is about native plugins"))]
+pub(crate) struct Allowance {
+    /// How many images of plugins that are gone may stay mapped.
+    pub(crate) kept_images: usize,
+    /// Whether the process may hold more than one Go runtime.
+    pub(crate) several_go_runtimes: bool,
+}
+
+impl Default for Allowance {
+    /// More kept images than a day of edits needs, and an end to a loop.
+    fn default() -> Self {
+        Allowance { kept_images: 1024, several_go_runtimes: false }
+    }
+}
+
 /// Loads files, and remembers what of them is mapped.
 pub(crate) struct Loader {
     #[cfg(feature = "native")]
@@ -16,14 +32,19 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// A loader that keeps at most so many images of native plugins that are gone.
-    pub(crate) fn new(kept_images: usize) -> Self {
-        #[cfg(not(feature = "native"))]
-        let _ = kept_images;
-        Loader {
-            #[cfg(feature = "native")]
-            images: crate::native::Images::new(kept_images),
-        }
+    #[cfg(feature = "native")]
+    pub(crate) fn new(allowance: &Allowance) -> Self {
+        use crate::native::{GoRuntimes, Images};
+        let go_runtimes = match allowance.several_go_runtimes {
+            true => GoRuntimes::Several,
+            false => GoRuntimes::One,
+        };
+        Loader { images: Images::new(allowance.kept_images, go_runtimes) }
+    }
+
+    #[cfg(not(feature = "native"))]
+    pub(crate) fn new(_: &Allowance) -> Self {
+        Loader {}
     }
 
     /// Loads a located file.

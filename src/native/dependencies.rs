@@ -30,6 +30,12 @@ impl Dependencies {
         })
     }
 
+    /// The needed libraries beside the plugin that bring a Go runtime.
+    pub(super) fn with_go(&self, origin: &Path) -> Vec<PathBuf> {
+        let place = |name: &String| self.beside(name, origin).find(|place| place.is_file());
+        self.needed.iter().filter_map(place).filter(|place| has_go(place)).collect()
+    }
+
     /// What of the needed libraries makes the plugin behave otherwise than it should:
     /// one that is missing, one that brings a Go runtime.
     pub(crate) fn hazards(&self, origin: &Path) -> Vec<String> {

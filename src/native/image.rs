@@ -18,6 +18,7 @@ use twinplug_abi as abi;
 
 use super::context::Context;
 use super::dependencies::Dependencies;
+use super::go_runtime::{self, GoRuntimes};
 use super::preflight::Checked;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -51,6 +52,7 @@ impl Image {
         images: &Images,
     ) -> Result<Image> {
         images.check_budget()?;
+        let runtime = go_runtime::claim(path, checked, images.go_runtimes)?;
         let copied = copy(path, &checked.bytes, &checked.dependencies);
         let copy = copied.map_err(|error| Error::io("copy", path, error))?;
         // SAFETY: constructors of the image run. The file was preflighted and is a
@@ -62,6 +64,7 @@ impl Image {
             Error::new(ErrorKind::Load, format!("the system cannot load it: {text}"))
                 .with_source(error)
         })?;
+        runtime.mapped();
         // From here on the image is dropped as any other one is.
         let record = images.add(&context.plugin, path);
         let mut image = Image {
@@ -152,6 +155,7 @@ pub(crate) struct Images {
     records: Mutex<Vec<Arc<Record>>>,
     /// How many may be kept of plugins that are gone.
     budget: usize,
+    go_runtimes: GoRuntimes,
 }
 
 struct Record {
@@ -199,8 +203,8 @@ impl Record {
 }
 
 impl Images {
-    pub(crate) fn new(budget: usize) -> Self {
-        Images { records: Mutex::new(Vec::new()), budget }
+    pub(crate) fn new(budget: usize, go_runtimes: GoRuntimes) -> Self {
+        Images { records: Mutex::new(Vec::new()), budget, go_runtimes }
     }
 
     /// Those that are mapped.

@@ -35,6 +35,8 @@ pub(crate) struct Checked {
     /// Whether the image may be unmapped.
     pub(crate) unload: bool,
     pub(crate) dependencies: Dependencies,
+    /// Whether a Go runtime is in the file itself.
+    pub(crate) has_go: bool,
     /// What makes the file behave otherwise than a plugin should, a line each.
     pub(crate) hazards: Vec<&'static str>,
 }
@@ -84,10 +86,11 @@ pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
     let Section { name, version, unload, .. } = section;
     check_name(&name).map_err(|fault| refused(format!("broken: {fault}")))?;
     let elf::Facts { dependencies, mut hazards } = facts;
-    if is_go(&file) {
+    let has_go = is_go(&file);
+    if has_go {
         hazards.push("a Go runtime: it cannot be unloaded, and a process may hold just one");
     }
-    Ok(Checked { name, version, abi, exports, unload, dependencies, hazards, bytes })
+    Ok(Checked { name, version, abi, exports, unload, dependencies, has_go, hazards, bytes })
 }
 
 /// The file, if it is a shared library for this machine.

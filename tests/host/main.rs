@@ -12,7 +12,13 @@ mod calls;
 mod conformance;
 mod errors;
 #[cfg(feature = "native")]
+mod exceptions;
+#[cfg(feature = "native")]
+mod go;
+#[cfg(feature = "native")]
 mod images;
+#[cfg(feature = "native")]
+mod languages;
 #[cfg(feature = "lua54")]
 mod lua;
 #[cfg(feature = "native")]

@@ -27,10 +27,27 @@ impl Shop {
 
     /// Compiles C text to a file of that name.
     pub(crate) fn compile(&self, name: &str, text: &str, flags: &[&str]) -> PathBuf {
-        let source = self.write("source.c", text);
+        self.compile_by(&["cc", "-std=c99"], "source.c", name, text, flags)
+    }
+
+    /// Compiles C++ text to a shared library of that name.
+    pub(crate) fn compile_cpp(&self, name: &str, text: &str) -> PathBuf {
+        self.compile_by(&["c++", "-std=c++11"], "source.cpp", name, text, &["-shared"])
+    }
+
+    fn compile_by(
+        &self,
+        compiler: &[&str],
+        source: &str,
+        name: &str,
+        text: &str,
+        flags: &[&str],
+    ) -> PathBuf {
+        let source = self.write(source, text);
         let library = self.folder.path().join(name);
-        let status = Command::new("cc")
-            .args(["-std=c99", "-fPIC", "-I"])
+        let status = Command::new(compiler[0])
+            .args(&compiler[1..])
+            .args(["-fPIC", "-I"])
             .arg(root("include"))
             .args(flags)
             .arg(source)

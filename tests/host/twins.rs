@@ -34,6 +34,18 @@ pub(crate) static C: LazyLock<Twin> =
     LazyLock::new(|| native("native-plugins/testplugin-c", "tests/fixtures/probe-c"));
 
 impl Twin {
+    /// The twin of two libraries that were built.
+    pub(crate) fn native(testplugin: PathBuf, probe: PathBuf) -> Twin {
+        Twin {
+            kind: PluginKind::Native,
+            testplugin,
+            probe,
+            int: "int",
+            float: "float",
+            signatures: true,
+        }
+    }
+
     /// What stands in front of the probe's own messages: Lua says its line.
     pub(crate) fn at(&self, line: u32) -> String {
         match self.kind {
@@ -51,14 +63,7 @@ pub(crate) fn line_of(text: &str) -> u32 {
 }
 
 fn native(testplugin: &str, probe: &str) -> Twin {
-    Twin {
-        kind: PluginKind::Native,
-        testplugin: build(testplugin),
-        probe: build(probe),
-        int: "int",
-        float: "float",
-        signatures: true,
-    }
+    Twin::native(build(testplugin), build(probe))
 }
 
 pub(crate) fn root(path: &str) -> PathBuf {
@@ -75,6 +80,21 @@ macro_rules! on_every_twin {
         $crate::twins::on_every_twin!(@twin "lua54" lua LUA $($test)*);
         $crate::twins::on_every_twin!(@twin "native" rust RUST $($test)*);
         $crate::twins::on_every_twin!(@twin "native" c C $($test)*);
+        $crate::twins::on_every_twin!(@language cpp CPP $($test)*);
+        $crate::twins::on_every_twin!(@language zig ZIG $($test)*);
+        $crate::twins::on_every_twin!(@language go GO $($test)*);
+    };
+    (@language $module:ident $twin:ident $($test:ident)*) => {
+        #[cfg(feature = "native")]
+        mod $module {
+            $(
+                #[test]
+                fn $test() {
+                    let name = concat!(module_path!(), "::", stringify!($test));
+                    $crate::languages::run(&$crate::languages::$twin, name, super::$test);
+                }
+            )*
+        }
     };
     (@twin $feature:literal $module:ident $twin:ident $($test:ident)*) => {
         #[cfg(feature = $feature)]
@@ -122,6 +142,8 @@ impl Stage {
             .output(move |plugin, text| {
                 kept.lock().unwrap().push_str(&format!("[{plugin}] {text}"));
             });
+        #[cfg(feature = "native")]
+        let builder = crate::languages::allow(builder);
         Stage { host: offer(builder).build().unwrap(), output }
     }
 

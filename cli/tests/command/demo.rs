@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::ran::{C, LUA, RUST, command, folder, library, run, twinplug};
+use crate::ran::{C, CPP, GO, LUA, RUST, ZIG, command, folder, is_skipped, library, run, twinplug};
 
 #[test]
 fn shows_the_tutorial_on_each_twin() {
@@ -22,10 +22,27 @@ fn shows_the_tutorial_on_each_twin() {
         (LUA, "lua", LUA.to_owned()),
         (RUST, "native", library("testplugin")),
         (C, "native", library("testplugin_c")),
+        (CPP, "native", library("testplugin_cpp")),
+        (GO, "native", library("testplugin_go")),
+        (ZIG, "native", library("testplugin_zig")),
     ] {
+        if is_skipped(twin) {
+            continue;
+        }
         let expected = shown(twin, kind, &file);
         assert!(ran.out.contains(&expected), "{expected}\n{}\n{}", ran.out, ran.err);
     }
+    assert_eq!(ran.code, Some(0));
+}
+
+#[test]
+fn skips_a_language_that_is_not_there() {
+    let ran = run(command(&["demo"]).env("GO", "no-go"));
+    let expected = "== native-plugins/testplugin-go ==\n\
+                    skipped: `no-go` is not there: install Go (`golang-go` on Debian) and a C \
+                    compiler, or set `GO`\n\n";
+    assert!(ran.out.contains(expected), "{}\n{}", ran.out, ran.err);
+    assert!(ran.out.contains(&format!("== {C} ==\nplugin load...\n")), "{}", ran.out);
     assert_eq!(ran.code, Some(0));
 }
 

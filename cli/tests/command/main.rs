@@ -8,6 +8,10 @@ mod ran;
 mod call;
 mod check;
 mod demo;
+#[cfg(unix)]
+mod docs;
+#[cfg(unix)]
+mod document;
 mod inspect;
 mod twins;
 mod usage;

@@ -1,13 +1,18 @@
 //! A run of the command, and the files that it is given.
 
+use std::env;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub(crate) const LUA: &str = "lua-plugins/testplugin.lua";
 pub(crate) const RUST: &str = "native-plugins/testplugin";
 pub(crate) const C: &str = "native-plugins/testplugin-c";
+pub(crate) const CPP: &str = "native-plugins/testplugin-cpp";
+pub(crate) const GO: &str = "native-plugins/testplugin-go";
+pub(crate) const ZIG: &str = "native-plugins/testplugin-zig";
 
 /// What a run of the command has left.
 pub(crate) struct Ran {
@@ -52,6 +57,20 @@ impl Ran {
         assert_eq!((self.err.lines().next(), self.code), (Some(first), Some(2)), "{}", self.err);
         assert_eq!(self.out, "");
     }
+}
+
+/// Whether a twin's compiler is missing, and may be.
+pub(crate) fn is_skipped(twin: &str) -> bool {
+    if env::var_os("TWINPLUG_REQUIRE_LANGUAGES").is_some() {
+        return false;
+    }
+    let ran = twinplug(&["check", twin]);
+    let missing = ran.err.lines().find(|line| line.contains(" is not there: install "));
+    if let Some(missing) = missing {
+        // Past the harness, which keeps what a test that passes has printed.
+        let _ = writeln!(io::stderr(), "skipped: {twin}: {missing}");
+    }
+    missing.is_some()
 }
 
 /// An empty folder for one test.

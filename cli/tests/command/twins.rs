@@ -1,8 +1,9 @@
-//! What holds for each twin of the sample plugin: one table, three plugins.
+//! What holds for each twin of the sample plugin: one table, a plugin a
+//! language.
 
 use serde_json::Value;
 
-use crate::ran::{LUA, twinplug};
+use crate::ran::{LUA, is_skipped, twinplug};
 
 /// Makes a test of each row on each twin.
 macro_rules! on_each_twin {
@@ -10,6 +11,9 @@ macro_rules! on_each_twin {
         mod lua { $(#[test] fn $row() { super::$row(crate::ran::LUA) })* }
         mod rust { $(#[test] fn $row() { super::$row(crate::ran::RUST) })* }
         mod c { $(#[test] fn $row() { super::$row(crate::ran::C) })* }
+        mod cpp { $(#[test] fn $row() { super::unless_skipped(crate::ran::CPP, super::$row) })* }
+        mod go { $(#[test] fn $row() { super::unless_skipped(crate::ran::GO, super::$row) })* }
+        mod zig { $(#[test] fn $row() { super::unless_skipped(crate::ran::ZIG, super::$row) })* }
     };
 }
 on_each_twin! {
@@ -19,6 +23,12 @@ on_each_twin! {
     refuses_a_variable_as_a_function
     reports_a_call_without_a_channel
     lists_what_init_registers
+}
+
+fn unless_skipped(twin: &str, row: fn(&str)) {
+    if !is_skipped(twin) {
+        row(twin);
+    }
 }
 
 fn calls_with_a_variable_set(twin: &str) {

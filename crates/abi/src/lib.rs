@@ -37,3 +37,6 @@ pub const ABI_MINOR: u16 = 1;
 
 /// The header itself, for whoever compiles a native plugin.
 pub const HEADER: &str = include_str!("../../../include/twinplug.h");
+
+/// The same contract for plugins in Zig.
+pub const ZIG: &str = include_str!("../../../include/twinplug.zig");

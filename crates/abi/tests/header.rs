@@ -1,12 +1,14 @@
-//! The header and this crate say the same: sizes, offsets, constants. The C compiler
-//! compares them; it also takes the header as C99 and as C++, included twice.
+//! The header, its twin for Zig, and this crate say the same: sizes, offsets, constants.
+//! The compilers compare them. The header is taken as C99 and as C++, included twice.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+use std::env;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::mem::{offset_of, size_of};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use twinplug_abi as abi;
 
@@ -15,35 +17,56 @@ fn compile(language: &[&str], text: &str) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("source.c");
     std::fs::write(&source, text).unwrap();
-    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include");
     let output = Command::new("cc")
         .args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "-I"])
-        .arg(include)
+        .arg(include())
         .args(language)
         .arg(source)
         .output()
         .unwrap();
+    messages(&output)
+}
+
+fn include() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include")
+}
+
+fn messages(output: &Output) -> Result<(), String> {
     match output.status.success() {
         true => Ok(()),
         false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     }
 }
 
-/// Assertions for the C compiler.
+/// Assertions for the compilers.
 #[derive(Default)]
-struct Assertions(String);
+struct Assertions {
+    c: String,
+    zig: String,
+}
 
 impl Assertions {
     fn equal(&mut self, c: &str, rust: impl std::fmt::Display) {
-        writeln!(self.0, "_Static_assert(({c}) == {rust}, \"{c} is {rust}\");").unwrap();
+        writeln!(self.c, "_Static_assert(({c}) == {rust}, \"{c} is {rust}\");").unwrap();
+    }
+
+    fn equal_in_zig(&mut self, zig: &str, rust: impl std::fmt::Display) {
+        let text = zig.replace('"', "'");
+        let line = format!("if ({zig} != {rust}) @compileError(\"{text} is not {rust}\");");
+        writeln!(self.zig, "    {line}").unwrap();
     }
 }
 
 macro_rules! layout {
     ($out:ident, $($rust:ident = $c:literal { $($field:ident = $member:literal),* $(,)? })*) => {$(
         $out.equal(concat!("sizeof(", $c, ")"), size_of::<abi::$rust>());
+        $out.equal_in_zig(concat!("@sizeOf(tp.", stringify!($rust), ")"), size_of::<abi::$rust>());
         $($out.equal(
             concat!("offsetof(", $c, ", ", $member, ")"),
+            offset_of!(abi::$rust, $field),
+        );)*
+        $($out.equal_in_zig(
+            concat!("@offsetOf(tp.", stringify!($rust), ", \"", $member, "\")"),
             offset_of!(abi::$rust, $field),
         );)*
     )*};
@@ -122,13 +145,60 @@ fn assertions() -> Assertions {
         LOG_ERROR = "TP_LOG_ERROR", LOG_WARN = "TP_LOG_WARN", LOG_INFO = "TP_LOG_INFO",
         LOG_DEBUG = "TP_LOG_DEBUG", LOG_TRACE = "TP_LOG_TRACE",
     }
+    let statuses = [
+        ("ok", abi::OK),
+        ("failed", abi::ERROR),
+        ("panic", abi::PANIC),
+        ("not_found", abi::NOT_FOUND),
+        ("wrong_type", abi::TYPE),
+        ("closed", abi::CLOSED),
+        ("retired", abi::RETIRED),
+        ("wrong_state", abi::WRONG_STATE),
+        ("no_memory", abi::NO_MEMORY),
+        ("cannot_wait", abi::CANNOT_WAIT),
+    ];
+    for (name, status) in statuses {
+        out.equal_in_zig(&format!("tp.status.{name}"), status);
+    }
+    for (zig, rust) in [
+        ("tp.abi_major", u32::from(abi::ABI_MAJOR)),
+        ("tp.abi_minor", abi::ABI_MINOR.into()),
+        ("@intFromEnum(tp.Tag.null)", abi::TAG_NULL),
+        ("@intFromEnum(tp.Tag.bool)", abi::TAG_BOOL),
+        ("@intFromEnum(tp.Tag.int)", abi::TAG_INT),
+        ("@intFromEnum(tp.Tag.float)", abi::TAG_FLOAT),
+        ("@intFromEnum(tp.Tag.bytes)", abi::TAG_BYTES),
+        ("@intFromEnum(tp.Tag.str)", abi::TAG_STR),
+        ("@intFromEnum(tp.Tag.list)", abi::TAG_LIST),
+        ("@intFromEnum(tp.Tag.map)", abi::TAG_MAP),
+        ("@intFromEnum(tp.Tag.func)", abi::TAG_FUNC),
+        ("@intFromEnum(tp.Tag.object)", abi::TAG_OBJECT),
+        ("@intFromEnum(tp.Tag.buffer)", abi::TAG_BUFFER),
+        ("@intFromEnum(tp.Symbol.func)", abi::SYMBOL_FUNC),
+        ("@intFromEnum(tp.Symbol.variable)", abi::SYMBOL_VAR),
+        ("@intFromEnum(tp.Symbol.state)", abi::SYMBOL_STATE),
+        ("@intFromEnum(tp.Element.f64)", abi::ELEMENT_F64),
+        ("@intFromEnum(tp.Element.f32)", abi::ELEMENT_F32),
+        ("@intFromEnum(tp.Element.i64)", abi::ELEMENT_I64),
+        ("@intFromEnum(tp.Element.i32)", abi::ELEMENT_I32),
+        ("@intFromEnum(tp.Element.u8)", abi::ELEMENT_U8),
+        ("@intFromEnum(tp.Level.err)", abi::LOG_ERROR),
+        ("@intFromEnum(tp.Level.warn)", abi::LOG_WARN),
+        ("@intFromEnum(tp.Level.info)", abi::LOG_INFO),
+        ("@intFromEnum(tp.Level.debug)", abi::LOG_DEBUG),
+        ("@intFromEnum(tp.Level.trace)", abi::LOG_TRACE),
+        ("tp.leaf", abi::LEAF),
+        ("tp.service_log", abi::SERVICE_LOG),
+    ] {
+        out.equal_in_zig(zig, rust);
+    }
     out
 }
 
 #[test]
 fn the_header_and_this_crate_say_the_same() {
     assert_eq!(size_of::<abi::Value>(), 16);
-    let text = format!("#include \"twinplug.h\"\n{}", assertions().0);
+    let text = format!("#include \"twinplug.h\"\n{}", assertions().c);
     compile(&["-std=c11"], &text).unwrap();
 }
 
@@ -136,7 +206,7 @@ fn the_header_and_this_crate_say_the_same() {
 fn a_difference_would_be_seen() {
     let mut wrong = assertions();
     wrong.equal("offsetof(tp_call, result)", 17);
-    let messages = compile(&["-std=c11"], &format!("#include \"twinplug.h\"\n{}", wrong.0));
+    let messages = compile(&["-std=c11"], &format!("#include \"twinplug.h\"\n{}", wrong.c));
     assert!(messages.unwrap_err().contains("offsetof(tp_call, result) is 17"));
 }
 
@@ -147,6 +217,68 @@ fn the_header_is_c99_and_cpp_and_may_be_included_twice() {
         static const tp_export exports[] = {TP_EXPORT_FUNC(\"f\", \"() -> string\", f)};\n\
         TP_PLUGIN(\"a\", \"1.0.0\", exports, NULL);\n";
     compile(&["-std=c99"], text).unwrap();
-    compile(&["-xc++", "-std=c++11"], text).unwrap();
-    compile(&["-xc++", "-std=c++20"], text).unwrap();
+    // Standard C++ from 11 on; before, what every compiler took from C99.
+    compile(&["-xc++", "-std=gnu++98", "-Wno-variadic-macros", "-Wno-long-long"], text).unwrap();
+    for standard in ["11", "14", "17", "20"] {
+        compile(&["-xc++", &format!("-std=c++{standard}")], text).unwrap();
+        // As those include it who include every header of C like this.
+        let as_c = format!("extern \"C\" {{\n{}\n}}", text.split_once("static").unwrap().0);
+        compile(&["-xc++", &format!("-std=c++{standard}")], &as_c).unwrap();
+    }
+}
+
+#[test]
+fn cpp_entries_are_guarded_also_without_exceptions() {
+    let text = "#include \"twinplug.h\"\n\
+        static tp_status f(tp_call *call) { return tp_answer(call, TP_OK, \"%d\", 1); }\n\
+        namespace inner { tp_status g(tp_call *) noexcept { return TP_OK; } }\n\
+        static tp_status d(tp_fault *, int64_t a, int64_t *out) { *out = a; return TP_OK; }\n\
+        static const tp_export exports[] = {\n\
+        TP_EXPORT_FUNC(\"f\", \"() -> string\", TP_GUARD(f)),\n\
+        TP_EXPORT_DIRECT(\"d\", \"(a: int) -> int\", TP_GUARD(inner::g), TP_GUARD(d))};\n\
+        TP_PLUGIN(\"a\", \"1.0.0\", exports, TP_GUARD(f));\n";
+    for standard in ["-std=c++11", "-std=c++14", "-std=c++17", "-std=c++20"] {
+        compile(&["-xc++", standard], text).unwrap();
+        compile(&["-xc++", standard, "-fno-exceptions", "-fno-rtti"], text).unwrap();
+    }
+}
+
+/// `zig`, by the same names as the builds of plugins use; `None` where there is none.
+fn zig() -> Option<Command> {
+    let answers = |command: &[&str]| {
+        let output = Command::new(command[0]).args(&command[1..]).arg("version").output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let named = env::var("ZIG").unwrap_or_default();
+    let known: [&[&str]; 3] = [&[&named], &["zig"], &["python3", "-m", "ziglang"]];
+    let found = known.into_iter().find(|command| !command[0].is_empty() && answers(command))?;
+    let mut command = Command::new(found[0]);
+    command.args(&found[1..]);
+    Some(command)
+}
+
+#[test]
+fn the_header_for_zig_says_the_same() {
+    let Some(_) = zig() else {
+        assert!(env::var_os("TWINPLUG_REQUIRE_LANGUAGES").is_none(), "Zig is not there");
+        // Past the harness, which keeps what a test that passes has printed.
+        let _ = writeln!(std::io::stderr(), "skipped: no zig");
+        return;
+    };
+    let check = |assertions: &Assertions| {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "const tp = @import(\"twinplug\");\ncomptime {\n";
+        let source = folder.path().join("check.zig");
+        std::fs::write(&source, format!("{text}{}}}\n", assertions.zig)).unwrap();
+        let mut command = zig().unwrap();
+        command.args(["build-obj", "-fno-emit-bin", "--dep", "twinplug"]);
+        command.arg(format!("-Mroot={}", source.display()));
+        command.arg(format!("-Mtwinplug={}", include().join("twinplug.zig").display()));
+        messages(&command.current_dir(folder.path()).output().unwrap())
+    };
+    check(&assertions()).unwrap();
+    let mut wrong = assertions();
+    wrong.equal_in_zig("@offsetOf(tp.Call, \"result\")", 17);
+    let messages = check(&wrong).unwrap_err();
+    assert!(messages.contains("@offsetOf(tp.Call, 'result') is not 17"), "{messages}");
 }

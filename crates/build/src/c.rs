@@ -1,46 +1,53 @@
-//! Plugins in C: every `*.c` of the folder, compiled and linked in one step.
+//! Plugins in C and C++: every `*.c`, `*.cpp` and `*.cc` of the folder, compiled each
+//! for itself, and linked.
 
-use std::env;
-use std::fs;
-use std::io::{self, Write};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{BuildError, io_error, library_name, put, run};
+use crate::tool::{announce, program, run};
+use crate::{BuildError, deliver, headers, library_name, scratch};
+
+/// For all sources. What is not exported by name stays inside.
+const FLAGS: [&str; 6] = ["-O2", "-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden", "-pthread"];
+
+/// Whether a file is C++, by its name.
+pub(crate) fn is_cpp(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == OsStr::new("cpp") || ending == OsStr::new("cc"))
+}
 
 pub(crate) fn build(folder: &Path, sources: &[PathBuf], out: &Path) -> Result<PathBuf, BuildError> {
     let place = out.join(library_name(folder)?);
-    let scratch = tempfile::Builder::new().prefix(".twinplug-").tempdir_in(out);
-    let scratch = scratch.map_err(|error| io_error("write to", out, &error))?;
-    // The header comes with this program, so that it fits the host whatever else is
-    // installed.
-    let header = scratch.path().join("twinplug.h");
-    fs::write(&header, twinplug_abi::HEADER).map_err(|error| io_error("write", &header, &error))?;
+    let scratch = scratch(out)?;
+    let headers = headers(out)?;
+    let has_cpp = sources.iter().any(|path| is_cpp(path));
+    announce(folder, if has_cpp { "C++" } else { "C" });
+    let mut objects = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        let object = scratch.path().join(format!("{number}.o"));
+        let (mut compiler, install, standard) = match is_cpp(source) {
+            true => (cpp(), INSTALL_CPP, "-std=c++17"),
+            false => (c(), INSTALL_C, "-std=c99"),
+        };
+        compiler.arg(standard).args(FLAGS).arg("-c").arg("-I").arg(&headers).arg("-I").arg(folder);
+        run(compiler.arg(source).arg("-o").arg(&object), install)?;
+        objects.push(object);
+    }
+    // The C++ compiler knows what C++ is linked with.
+    let (mut linker, install) = if has_cpp { (cpp(), INSTALL_CPP) } else { (c(), INSTALL_C) };
     let library = scratch.path().join("library");
-    // A closed standard error is no reason not to build.
-    let _ = writeln!(io::stderr(), "   Compiling {} (C)", folder.display());
-    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let mut command = Command::new(compiler);
-    command
-        .args([
-            "-std=c99",
-            "-O2",
-            "-Wall",
-            "-Wextra",
-            "-fPIC",
-            "-fvisibility=hidden",
-            "-shared",
-            "-pthread",
-        ])
-        .arg("-I")
-        .arg(scratch.path())
-        .arg("-I")
-        .arg(folder)
-        .args(sources)
-        .arg("-o")
-        .arg(&library);
-    run(&mut command)?;
-    let bytes = fs::read(&library).map_err(|error| io_error("read", &library, &error))?;
-    put(&bytes, &place)?;
-    Ok(place)
+    linker.args(FLAGS).arg("-shared").args(objects).arg("-o").arg(&library);
+    run(&mut linker, install)?;
+    deliver(&library, place)
+}
+
+const INSTALL_C: &str = "install a C compiler (`gcc` on Debian), or set `CC`";
+const INSTALL_CPP: &str = "install a C++ compiler (`g++` on Debian), or set `CXX`";
+
+fn c() -> Command {
+    Command::new(program("CC", "cc"))
+}
+
+fn cpp() -> Command {
+    Command::new(program("CXX", "c++"))
 }

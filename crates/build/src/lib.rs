@@ -1,27 +1,49 @@
 //! Builds native plugins: from a source folder to a shared library.
 //!
-//! What is in the folder decides how: a `Cargo.toml` is built by cargo, else `*.c`
-//! files by the C compiler (`$CC`, or `cc`). The tools write their progress and
-//! their errors to standard error.
+//! What is in the folder decides how: a `Cargo.toml` is built by cargo, a `go.mod` by
+//! Go, a `build.zig` by Zig, else `*.c`, `*.cpp` and `*.cc` files by the C and C++
+//! compilers. The tools write their progress and their errors to standard error.
 //!
 //! It knows no host: what it has built is loaded as any other library.
 
 mod c;
+mod go;
 mod rust;
+mod tool;
+mod zig;
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::{fmt, fs, io};
 
 /// A folder that could not be built, and why.
 #[derive(Debug)]
-pub struct BuildError(String);
+pub struct BuildError {
+    text: String,
+    is_missing_tool: bool,
+}
+
+impl BuildError {
+    fn new(text: impl Into<String>) -> Self {
+        BuildError { text: text.into(), is_missing_tool: false }
+    }
+
+    fn missing_tool(text: String) -> Self {
+        BuildError { text, is_missing_tool: true }
+    }
+
+    /// Whether all that is wrong is that a compiler is not installed.
+    #[must_use]
+    pub fn is_missing_tool(&self) -> bool {
+        self.is_missing_tool
+    }
+}
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -40,33 +62,43 @@ pub fn is_source(folder: &Path) -> bool {
 /// The folder holds no source that is known, the tool is missing, or it failed.
 pub fn build(folder: &Path, out: &Path) -> Result<PathBuf, BuildError> {
     let language = Language::of(folder).ok_or_else(|| {
-        BuildError(format!(
-            "no source of a native plugin in `{}`: looked for `Cargo.toml`, `*.c`",
+        BuildError::new(format!(
+            "no source of a native plugin in `{}`: looked for `Cargo.toml`, `go.mod`, \
+             `build.zig`, `*.c`, `*.cpp`, `*.cc`",
             folder.display()
         ))
     })?;
     fs::create_dir_all(out).map_err(|error| io_error("create", out, &error))?;
     match language {
         Language::Rust => rust::build(folder, out),
+        Language::Go => go::build(folder, out),
+        Language::Zig => zig::build(folder, out),
         Language::C(sources) => c::build(folder, &sources, out),
     }
 }
 
 enum Language {
     Rust,
+    Go,
+    Zig,
+    /// C and C++, also in one folder.
     C(Vec<PathBuf>),
 }
 
 impl Language {
     fn of(folder: &Path) -> Option<Language> {
-        if folder.join("Cargo.toml").is_file() {
+        let has = |file: &str| folder.join(file).is_file();
+        if has("Cargo.toml") {
             return Some(Language::Rust);
+        } else if has("go.mod") {
+            return Some(Language::Go);
+        } else if has("build.zig") {
+            return Some(Language::Zig);
         }
-        let mut sources: Vec<_> = fs::read_dir(folder)
-            .ok()?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|ending| ending == "c"))
-            .collect();
+        let is_c = |path: &PathBuf| path.extension() == Some(OsStr::new("c")) || c::is_cpp(path);
+        let entries = fs::read_dir(folder).ok()?;
+        let mut sources: Vec<_> =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_c).collect();
         sources.sort();
         (!sources.is_empty()).then_some(Language::C(sources))
     }
@@ -74,27 +106,37 @@ impl Language {
 
 /// The library of the plugin in `folder`: `native-plugins/a-b` gives `liba_b.so`.
 fn library_name(folder: &Path) -> Result<String, BuildError> {
-    let folder = folder.canonicalize().map_err(|error| io_error("read", folder, &error))?;
+    let folder = absolute(folder)?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().replace('-', "_");
     Ok(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))
 }
 
-/// Runs a tool; its standard error is ours, its standard output is returned.
-fn run(command: &mut Command) -> Result<Vec<u8>, BuildError> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            BuildError(format!("`{name}` is not there: install it, or put it on the PATH"))
-        }
-        _ => BuildError(format!("cannot run `{name}`: {error}")),
-    })?;
-    match output.status.success() {
-        true => Ok(output.stdout),
-        false => {
-            Err(BuildError(format!("`{name}` failed ({}); its messages are above", output.status)))
-        }
-    }
+/// A folder with what plugins include, as it fits the host that this program is built
+/// with, whatever else is installed. It stays the same one: tools keep what they have
+/// compiled by the paths of their flags.
+fn headers(out: &Path) -> Result<PathBuf, BuildError> {
+    let folder = absolute(out)?.join(".include");
+    fs::create_dir_all(&folder).map_err(|error| io_error("create", &folder, &error))?;
+    put(twinplug_abi::HEADER.as_bytes(), &folder.join("twinplug.h"))?;
+    put(twinplug_abi::ZIG.as_bytes(), &folder.join("twinplug.zig"))?;
+    Ok(folder)
+}
+
+/// A folder for what is built, which goes when it is dropped.
+fn scratch(out: &Path) -> Result<tempfile::TempDir, BuildError> {
+    let scratch = tempfile::Builder::new().prefix(".twinplug-").tempdir_in(absolute(out)?);
+    scratch.map_err(|error| io_error("write to", out, &error))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
+    path.canonicalize().map_err(|error| io_error("read", path, &error))
+}
+
+/// Puts a library that was built to its place in `out`.
+fn deliver(library: &Path, place: PathBuf) -> Result<PathBuf, BuildError> {
+    let bytes = fs::read(library).map_err(|error| io_error("read", library, &error))?;
+    put(&bytes, &place)?;
+    Ok(place)
 }
 
 /// Puts `bytes` at `place` in one step, unless they are there.
@@ -112,5 +154,5 @@ fn put(bytes: &[u8], place: &Path) -> Result<(), BuildError> {
 }
 
 fn io_error(action: &str, path: &Path, error: &io::Error) -> BuildError {
-    BuildError(format!("cannot {action} `{}`: {error}", path.display()))
+    BuildError::new(format!("cannot {action} `{}`: {error}", path.display()))
 }

@@ -1,38 +1,37 @@
 //! Plugins in Rust: `cargo build --release`, and the library that it names.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{BuildError, io_error, put, run};
+use crate::tool::{program, run};
+use crate::{BuildError, deliver, io_error};
+
+const INSTALL: &str = "install Rust (https://rustup.rs), or set `CARGO`";
 
 pub(crate) fn build(folder: &Path, out: &Path) -> Result<PathBuf, BuildError> {
     let manifest = folder.join("Cargo.toml");
     let manifest = manifest.canonicalize().map_err(|error| io_error("read", &manifest, &error))?;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = Command::new(program("CARGO", "cargo"));
     command
         .args(["build", "--release", "--lib", "--message-format=json-render-diagnostics"])
         .arg("--manifest-path")
         .arg(&manifest);
-    let messages = run(&mut command)?;
+    let messages = run(&mut command, INSTALL)?;
     let library = String::from_utf8_lossy(&messages)
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .find_map(|message| library(&message, &manifest));
     let Some(library) = library else {
-        return Err(BuildError(format!(
+        return Err(BuildError::new(format!(
             "`{}` builds no shared library: put `crate-type = [\"cdylib\"]` under `[lib]`",
             manifest.display()
         )));
     };
     let place = out.join(library.file_name().unwrap_or_default());
-    let bytes = fs::read(&library).map_err(|error| io_error("read", &library, &error))?;
-    put(&bytes, &place)?;
-    Ok(place)
+    deliver(&library, place)
 }
 
 /// The shared library of an artifact message about the package of that manifest.

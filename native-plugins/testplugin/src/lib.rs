@@ -1,5 +1,5 @@
 //! The tutorial's plugin, in Rust. Its twins: `lua-plugins/testplugin.lua`,
-//! `native-plugins/testplugin-c`.
+//! and the other folders beside this one.
 
 use twinplug_sdk::prelude::*;
 

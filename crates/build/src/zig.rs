@@ -1,0 +1,82 @@
+//! Plugins in Zig: `zig build`, and the one library that it installs.
+
+use std::env::consts::DLL_SUFFIX;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use crate::tool::{announce, run};
+use crate::{BuildError, absolute, deliver, headers, io_error, library_name, scratch};
+
+const INSTALL: &str = "install Zig, or its Python package (`python3 -m pip install ziglang`), \
+                       or set `ZIG`";
+
+pub(crate) fn build(folder: &Path, out: &Path) -> Result<PathBuf, BuildError> {
+    let place = out.join(library_name(folder)?);
+    let scratch = scratch(out)?;
+    let headers = headers(out)?;
+    announce(folder, "Zig");
+    let mut command = zig();
+    command
+        .args(["build", "--release=fast", "--prefix"])
+        .arg(scratch.path())
+        // Not beside the source, where it would be in an author's way.
+        .arg("--cache-dir")
+        .arg(absolute(out)?.join(".zig-cache"))
+        .arg(format!("-Dtwinplug={}", headers.display()))
+        .current_dir(folder);
+    run(&mut command, INSTALL)?;
+    deliver(&installed(folder, scratch.path())?, place)
+}
+
+/// `$ZIG`, or `zig`, or where that is not there the one of the Python package.
+fn zig() -> Command {
+    if let Some(named) = env::var_os("ZIG").filter(|named| !named.is_empty()) {
+        return Command::new(named);
+    }
+    let mut python = Command::new("python3");
+    python.args(["-m", "ziglang"]);
+    match answers(Command::new("zig").arg("version")) || !answers(python.arg("version")) {
+        true => Command::new("zig"),
+        false => {
+            let mut python = Command::new("python3");
+            python.args(["-m", "ziglang"]);
+            python
+        }
+    }
+}
+
+/// Whether a program is there and does what it is asked.
+fn answers(command: &mut Command) -> bool {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// The one shared library below `prefix`: Zig puts it into `lib`, or where libraries are
+/// run from, into `bin`.
+fn installed(folder: &Path, prefix: &Path) -> Result<PathBuf, BuildError> {
+    let mut libraries = Vec::new();
+    for place in ["lib", "bin"].map(|name| prefix.join(name)) {
+        let Ok(entries) = fs::read_dir(&place) else { continue };
+        for entry in entries {
+            let path = entry.map_err(|error| io_error("read", &place, &error))?.path();
+            if path.to_string_lossy().ends_with(DLL_SUFFIX) {
+                libraries.push(path);
+            }
+        }
+    }
+    let build = folder.join("build.zig");
+    match libraries.as_slice() {
+        [library] => Ok(library.clone()),
+        [] => Err(BuildError::new(format!(
+            "`{}` installs no shared library: `b.installArtifact` one of `b.addLibrary` with \
+             `.linkage = .dynamic`",
+            build.display()
+        ))),
+        several => Err(BuildError::new(format!(
+            "`{}` installs {} shared libraries: a plugin is one",
+            build.display(),
+            several.len()
+        ))),
+    }
+}
