@@ -53,6 +53,7 @@ impl Image {
         images.check_budget()?;
         let copied = copy(path, &checked.bytes, &checked.dependencies);
         let copy = copied.map_err(|error| Error::io("copy", path, error))?;
+        tracing::debug!(plugin = context.plugin, "is handed to the system");
         // SAFETY: constructors of the image run. The file was preflighted and is a
         // Twinplug plugin; whoever points the host at a native plugin trusts its code.
         let library = unsafe { open(copy.path()) };
@@ -62,6 +63,7 @@ impl Image {
             Error::new(ErrorKind::Load, format!("the system cannot load it: {text}"))
                 .with_source(error)
         })?;
+        tracing::debug!(plugin = context.plugin, "mapped");
         // From here on the image is dropped as any other one is.
         let record = images.add(&context.plugin, path);
         let mut image = Image {

@@ -56,6 +56,7 @@ pub(crate) fn load(
 /// Runs init; what it has registered.
 fn registered(image: &Image, init: abi::Function, exports: &[Entries]) -> Result<Vec<Entries>> {
     let context = image.context();
+    tracing::debug!(plugin = context.plugin, "runs its init");
     context.start_registering();
     let done = call(context, init, std::ptr::null_mut(), &[], &mut |_| Ok(()));
     let registered = context.end_registering();

@@ -8,6 +8,8 @@
 )]
 
 mod conformance;
+#[cfg(feature = "native")]
+mod damage;
 mod errors;
 #[cfg(feature = "native")]
 mod images;

@@ -210,8 +210,11 @@ impl<'b> Dynamic<'b> {
         let mut versions = Vec::new();
         self.needed_versions(segments, &mut versions)?;
         self.defined_versions(segments, &mut versions)?;
-        if versions.is_empty() && self.symbol_versions().is_some() {
-            return Err("its symbols have versions, and it lists none".into());
+        match (versions.is_empty(), self.symbol_versions()) {
+            (true, Some(_)) => return Err("its symbols have versions, and it lists none".into()),
+            // The loader looks at them as soon as a version is listed.
+            (false, None) => return Err("its symbols have no versions, and it lists some".into()),
+            _ => {}
         }
         versions.extend([LOCAL, GLOBAL]);
         Ok(versions.into_iter().collect())
