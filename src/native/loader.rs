@@ -9,7 +9,8 @@ use twinplug_value::{ConvertError, ExportType, Value, from_source};
 
 use super::arena::Arena;
 use super::context::Context;
-use super::image::{Image, Images};
+use super::image::Image;
+use super::images::Images;
 use super::preflight::Checked;
 use super::services::SERVICES;
 use super::table::{Entries, Table};
@@ -34,7 +35,9 @@ pub(crate) fn load(
     images: &Images,
 ) -> Result<NativePlugin> {
     let context = Context::new(&checked.name, host);
-    let image = Image::map(path, checked, context, images)?;
+    // Given up after the image, whatever becomes of it.
+    let place = images.reserve()?;
+    let image = Image::map(path, checked, context, &place)?;
     // SAFETY: the image was mapped from the checked bytes, and lives while `table` does.
     let table = unsafe { Table::read(image.table())? };
     // SAFETY: as above; that the table follows the ABI is what its symbol's name

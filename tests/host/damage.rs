@@ -130,6 +130,31 @@ fn constructors_are_relocated() {
     whole.check(list, whole.word(list) - 8, "its constructors are not in what is loaded");
 }
 
+#[test]
+fn calls_say_how_they_are_relocated() {
+    let whole = Whole::new();
+    // DT_PLTREL, turned into a tag that nobody knows.
+    let expected = "it has calls to relocate, and does not say how";
+    whole.check(whole.entry(20), 20 | 1 << 32, expected);
+}
+
+/// DT_FILTER: the loader would load what it names, and look there first.
+#[test]
+fn filters_are_refused() {
+    let whole = Whole::new();
+    let expected = "its dynamic table has the tag 0x7fffffff, which plugins may not use";
+    // In place of DT_RELACOUNT, which may be left out.
+    whole.check(whole.entry(0x6fff_fff9), 0x7fff_ffff, expected);
+}
+
+#[test]
+fn segments_are_of_bytes_of_their_own() {
+    let whole = Whole::new();
+    // The code's offset, in place of which the file's start would be run.
+    let code = whole.header(1, Some(5));
+    whole.check(code + 8, 0, "two segments are of the same bytes");
+}
+
 /// The loader looks at the versions of symbols as soon as a needed version is listed,
 /// whether they are there or not.
 #[test]

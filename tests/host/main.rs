@@ -9,6 +9,8 @@
 
 mod conformance;
 #[cfg(feature = "native")]
+mod copies;
+#[cfg(feature = "native")]
 mod damage;
 mod errors;
 #[cfg(feature = "native")]

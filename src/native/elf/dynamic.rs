@@ -41,7 +41,7 @@ const DF_1_PIE: u64 = 0x0800_0000;
 
 /// What the loader runs or reads and no linker of today writes: auditing, filters,
 /// configuration, `DT_PREINIT_ARRAY` (not allowed in libraries).
-const REFUSED: [u64; 6] = [32, 33, 0x6fff_fefa, 0x6fff_fefb, 0x6fff_fefc, 0x7fff_fffd];
+const REFUSED: [u64; 7] = [32, 33, 0x6fff_fefa, 0x6fff_fefb, 0x6fff_fefc, 0x7fff_fffd, 0x7fff_ffff];
 
 /// More libraries, and longer names of them, are in no plugin.
 const MAX_NEEDED: usize = 1024;

@@ -71,6 +71,10 @@ pub(super) fn check(
     if dynamic.get(REL).is_some() || dynamic.get(PLTREL).is_some_and(|kind| kind != RELA) {
         return Err("its relocations are of another format".into());
     }
+    if dynamic.get(JMPREL).is_some() && dynamic.get(PLTREL).is_none() {
+        // The loader would leave them out.
+        return Err("it has calls to relocate, and does not say how".into());
+    }
     if dynamic.get(RELA).is_some() && dynamic.get(RELAENT) != Some(24) {
         return Err("its relocations are of another size".into());
     }

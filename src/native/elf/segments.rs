@@ -218,6 +218,13 @@ fn check_loads(loads: &[Segment], length: u64) -> Result<(), Fault> {
         }
         let next = load.address.checked_add(load.memory_size);
         let next = next.filter(|next| *next <= MAX_SPAN).ok_or("a segment is too large")?;
+        let over = |other: &Segment| {
+            load.offset < other.offset + other.file_size
+                && other.offset < load.offset + load.file_size
+        };
+        if loads.iter().take_while(|other| other.address < load.address).any(over) {
+            return Err("two segments are of the same bytes".into());
+        }
         if load.file_size > load.memory_size || load.address < end || load.memory_size == 0 {
             return Err("its segments are not in order".into());
         }

@@ -35,7 +35,8 @@ const ENTRIES: [(&str, usize); 4] = [
     ("direct", offset_of!(abi::Export, direct)),
 ];
 
-/// What ABI 1.0 had of an export; shorter ones are refused later.
+/// What ABI 1.0 had; shorter tables and exports are refused later.
+const FIRST_PLUGIN: u64 = offset_of!(abi::Plugin, on_load) as u64;
 const FIRST_EXPORT: u64 = offset_of!(abi::Export, direct) as u64;
 
 /// A file whose own tables are sound.
@@ -53,6 +54,9 @@ impl Sound<'_> {
         self.check_symbol()?;
         let size = self.number(table, 0);
         self.segments.read_at(table, size.max(8)).ok_or("its table cannot be read")?;
+        if size < FIRST_PLUGIN {
+            return Ok(());
+        }
         let mut view = View { file: self, scanned: 0 };
         let field = |name: &str| format!("`{name}` of its table");
         for numbers in [0, offset_of!(abi::Plugin, export_count)] {
@@ -165,7 +169,8 @@ impl View<'_, '_> {
         let place = table + offset_of!(abi::Plugin, exports) as u64;
         let what = "`exports` of its table";
         let Some(start) = self.target(place, what)?.filter(|_| count > 0) else { return Ok(()) };
-        if step < FIRST_EXPORT || step % 8 != 0 || start % 8 != 0 || count > MAX_EXPORTS as u64 {
+        let aligned = step.is_multiple_of(8) && start.is_multiple_of(8);
+        if step < FIRST_EXPORT || !aligned || count > MAX_EXPORTS as u64 {
             return Ok(());
         }
         if !self.file.segments.is_mapped(start, count * step) {
