@@ -1,16 +1,18 @@
 //! Native plugins: everything that knows libloading. No other room names it.
 //!
 //! A file's bytes are read once and checked (`preflight`); a private copy of just
-//! those bytes is mapped (`image`), unless it brings a second
+//! those bytes (`copy`) is mapped (`image`) and counted (`images`), unless it brings a second
 //! Go runtime (`go_runtime`), its table read (`table`), its init called with
 //! a place at the host (`context`) and the services (`services`). Values go straight
-//! between Rust types and the ABI's, in an arena a call (`arena`).
+//! between Rust types and the ABI's, in an arena a call.
 
 mod context;
+mod copy;
 mod dependencies;
 mod elf;
 mod go_runtime;
 mod image;
+mod images;
 mod leaf;
 mod loader;
 mod preflight;
@@ -19,8 +21,8 @@ mod stdio;
 mod table;
 
 pub(crate) use go_runtime::GoRuntimes;
-pub(crate) use image::Images;
-pub use image::{ImageReport, ImageState};
+pub(crate) use images::Images;
+pub use images::{ImageReport, ImageState};
 pub(crate) use loader::load;
 pub(crate) use preflight::check;
 pub(crate) use stdio::flush;

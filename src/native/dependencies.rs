@@ -23,10 +23,24 @@ impl Dependencies {
         name: &'d str,
         origin: &'d Path,
     ) -> impl Iterator<Item = PathBuf> + 'd {
-        self.run_path.iter().map(move |folder| {
-            let folder = folder.replace("${ORIGIN}", "$ORIGIN");
-            let folder = folder.replace("$ORIGIN", &origin.to_string_lossy());
-            Path::new(&folder).join(name)
+        let named = after_origin(name).map(|way| origin.join(way));
+        // A name with a slash is a path, and is not looked for.
+        let folders = self.run_path.iter().filter(|_| !name.contains('/'));
+        let found = folders.map(move |folder| match after_origin(folder) {
+            Some(way) => origin.join(way).join(name),
+            None => Path::new(folder).join(name),
+        });
+        named.into_iter().chain(found)
+    }
+
+    /// The ways that lead from the plugin's folder to where a needed library may be.
+    pub(super) fn ways_from_origin(&self) -> impl Iterator<Item = PathBuf> {
+        self.needed.iter().flat_map(|name| {
+            let named = after_origin(name).map(PathBuf::from);
+            let folders = self.run_path.iter().filter(|_| !name.contains('/'));
+            let found =
+                folders.filter_map(move |folder| Some(Path::new(after_origin(folder)?).join(name)));
+            named.into_iter().chain(found)
         })
     }
 
@@ -56,6 +70,15 @@ impl Dependencies {
             }
         };
         self.needed.iter().filter_map(hazard).collect()
+    }
+}
+
+/// What follows `$ORIGIN`, the folder of the file that says it (ld.so(8)).
+fn after_origin(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("$ORIGIN").or_else(|| path.strip_prefix("${ORIGIN}"))?;
+    match rest.strip_prefix('/') {
+        Some(way) => Some(way.trim_start_matches('/')),
+        None => rest.is_empty().then_some(""),
     }
 }
 

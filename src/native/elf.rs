@@ -13,10 +13,13 @@ mod dynamic;
 mod relocations;
 mod segments;
 mod symbols;
+mod table;
 
 use super::dependencies::Dependencies;
 use dynamic::Dynamic;
 use segments::Segments;
+use symbols::Symbols;
+pub(super) use table::Sound;
 
 /// A fault, in words that follow "broken: ".
 type Fault = String;
@@ -29,7 +32,7 @@ pub(super) struct Facts {
 }
 
 /// Checks a whole 64-bit ELF shared library; what it is instead, or what is wrong.
-pub(super) fn check(bytes: &[u8]) -> Result<Facts, String> {
+pub(super) fn check(bytes: &[u8]) -> Result<(Facts, Sound<'_>), String> {
     let broken = |fault| format!("broken: {fault}");
     let segments = Segments::read(bytes).map_err(broken)?;
     let dynamic = Dynamic::read(&segments).map_err(broken)?;
@@ -38,15 +41,17 @@ pub(super) fn check(bytes: &[u8]) -> Result<Facts, String> {
     }
     let checked = dynamic.check(&segments).and_then(|()| {
         let symbols = symbols::check(&segments, &dynamic)?;
-        relocations::check(&segments, &dynamic, symbols.count)?;
-        Ok(symbols)
+        let writes = relocations::check(&segments, &dynamic, symbols.count())?;
+        Ok((symbols, writes))
     });
-    let symbols = checked.map_err(broken)?;
+    let (symbols, writes) = checked.map_err(broken)?;
     let mut hazards = dynamic.hazards();
     if symbols.unique {
         hazards.push("unique symbols: all loads of it share them, and it stays mapped");
     }
-    Ok(Facts { dependencies: dynamic.dependencies().map_err(broken)?, hazards })
+    let dependencies = dynamic.dependencies().map_err(broken)?;
+    let sound = Sound { segments, symbols, strings: dynamic.strings, writes };
+    Ok((Facts { dependencies, hazards }, sound))
 }
 
 /// Reads numbers out of bytes, in this machine's order.

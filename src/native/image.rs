@@ -5,25 +5,19 @@
 //! same path loaded again is really a new image.
 
 use std::ffi::{CStr, c_void};
-use std::fs;
-use std::io::Write;
 use std::mem::ManuallyDrop;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use libloading::Library;
-use parking_lot::Mutex;
-use tempfile::{Builder, NamedTempFile};
 use twinplug_abi as abi;
 
 use super::context::Context;
-use super::dependencies::Dependencies;
-use super::go_runtime::{self, GoRuntimes};
+use super::copy::Copy;
+use super::go_runtime;
+use super::images::{ImageState, Place, Record};
 use super::preflight::Checked;
 use crate::error::{Error, ErrorKind, Result};
-
-/// What private copies are called, before the process's number.
-const PREFIX: &str = ".twinplug-";
 
 /// A mapped image with its place at the host. Whoever may run code of it holds it.
 pub(super) struct Image {
@@ -49,12 +43,12 @@ impl Image {
         path: &Path,
         checked: &Checked,
         context: Arc<Context>,
-        images: &Images,
+        place: &Place<'_>,
     ) -> Result<Image> {
-        images.check_budget()?;
-        let runtime = go_runtime::claim(path, checked, images.go_runtimes)?;
-        let copied = copy(path, &checked.bytes, &checked.dependencies);
-        let copy = copied.map_err(|error| Error::io("copy", path, error))?;
+        let runtime = go_runtime::claim(path, checked, place.go_runtimes())?;
+        let copied = Copy::new(path, &checked.bytes, &checked.dependencies);
+        let mut copy = copied.map_err(|error| Error::io("copy", path, error))?;
+        tracing::debug!(plugin = context.plugin, "is handed to the system");
         // SAFETY: constructors of the image run. The file was preflighted and is a
         // Twinplug plugin; whoever points the host at a native plugin trusts its code.
         let library = unsafe { open(copy.path()) };
@@ -64,36 +58,28 @@ impl Image {
             Error::new(ErrorKind::Load, format!("the system cannot load it: {text}"))
                 .with_source(error)
         })?;
+        let library = ManuallyDrop::new(library);
+        copy.mapped();
         runtime.mapped();
-        // From here on the image is dropped as any other one is.
-        let record = images.add(&context.plugin, path);
-        let mut image = Image {
-            library: ManuallyDrop::new(library),
-            context: ManuallyDrop::new(context),
-            table: std::ptr::null(),
-            unload: checked.unload,
-            record,
-        };
-        image.table = image.find_table()?;
-        if !is_from(image.table.cast(), copy.path()) {
+        tracing::debug!(plugin = context.plugin, "mapped");
+        let table = find_table(&library).inspect_err(|_| {
+            // Without an address nothing could tell whether it went: it stays.
+            let kept = "no table was found in it";
+            place.add(&context.plugin, path, || true).set(ImageState::Kept(kept.into()));
+        })?;
+        let (address, file) = (table as usize, copy.path().as_os_str().as_encoded_bytes());
+        if !is_from(address, file) {
+            // Another's image, which holds itself.
+            drop(ManuallyDrop::into_inner(library));
             return Err(Error::new(
                 ErrorKind::Load,
                 "the system gave an image that was mapped before: nothing new was loaded",
             ));
         }
-        Ok(image)
-    }
-
-    fn find_table(&self) -> Result<*const abi::Plugin> {
-        // SAFETY: the type is that of a data symbol: a pointer to it.
-        let symbol = unsafe { self.library.get::<*const abi::Plugin>(b"twinplug_plugin\0") };
-        let symbol = symbol.map_err(|error| {
-            Error::new(ErrorKind::Refused, format!("no symbol `twinplug_plugin`: {error}"))
-        })?;
-        match symbol.is_null() {
-            false => Ok(*symbol),
-            true => Err(Error::new(ErrorKind::Refused, "its symbol `twinplug_plugin` is null")),
-        }
+        let file = file.to_owned();
+        let record = place.add(&context.plugin, path, move || is_mapped(address, &file));
+        let context = ManuallyDrop::new(context);
+        Ok(Image { library, context, table, unload: checked.unload, record })
     }
 
     /// Where the plugin's table is, while this image lives.
@@ -126,7 +112,7 @@ impl Drop for Image {
         // SAFETY: this is the last user; the plugin has said, in its descriptor, that
         // it leaves no thread and no thread-local destructor behind.
         unsafe { ManuallyDrop::drop(&mut self.library) };
-        if is_mapped(self.table.cast()) {
+        if self.record.is_mapped() {
             self.record.set(ImageState::Kept(
                 "the system keeps it: thread-local data, unique symbols, or NODELETE".into(),
             ));
@@ -150,177 +136,24 @@ fn reason(error: &dyn std::error::Error) -> String {
     }
 }
 
-/// The images that a host has mapped, and what became of them.
-pub(crate) struct Images {
-    records: Mutex<Vec<Arc<Record>>>,
-    /// How many may be kept of plugins that are gone.
-    budget: usize,
-    go_runtimes: GoRuntimes,
-}
-
-struct Record {
-    plugin: String,
-    path: PathBuf,
-    state: Mutex<ImageState>,
-}
-
-/// One image of a native plugin that a host has mapped.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ImageReport {
-    /// The plugin's name.
-    pub plugin: String,
-    /// The file that it was copied from.
-    pub path: PathBuf,
-    /// What became of it.
-    pub state: ImageState,
-}
-
-/// What became of an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ImageState {
-    /// Its plugin is loaded.
-    Serving,
-    /// Its plugin is gone, and it is still mapped, for this reason.
-    Kept(String),
-    /// It is no longer mapped.
-    Unmapped,
-}
-
-impl Record {
-    fn set(&self, state: ImageState) {
-        let mut now = self.state.lock();
-        if *now == state {
-            return;
-        }
-        match &state {
-            ImageState::Serving => {}
-            ImageState::Unmapped => tracing::info!(plugin = self.plugin, "image unmapped"),
-            ImageState::Kept(why) => tracing::info!(plugin = self.plugin, why, "image kept"),
-        }
-        *now = state;
+fn find_table(library: &Library) -> Result<*const abi::Plugin> {
+    // SAFETY: the type is that of a data symbol: a pointer to it.
+    let symbol = unsafe { library.get::<*const abi::Plugin>(b"twinplug_plugin\0") };
+    let symbol = symbol.map_err(|error| {
+        Error::new(ErrorKind::Refused, format!("no symbol `twinplug_plugin`: {error}"))
+    })?;
+    match symbol.is_null() {
+        false => Ok(*symbol),
+        true => Err(Error::new(ErrorKind::Refused, "its symbol `twinplug_plugin` is null")),
     }
 }
 
-impl Images {
-    pub(crate) fn new(budget: usize, go_runtimes: GoRuntimes) -> Self {
-        Images { records: Mutex::new(Vec::new()), budget, go_runtimes }
-    }
-
-    /// Those that are mapped.
-    pub(crate) fn reports(&self) -> Vec<ImageReport> {
-        let mut records = self.records.lock();
-        records.retain(|record| *record.state.lock() != ImageState::Unmapped);
-        let report = |record: &Arc<Record>| ImageReport {
-            plugin: record.plugin.clone(),
-            path: record.path.clone(),
-            state: record.state.lock().clone(),
-        };
-        records.iter().map(report).collect()
-    }
-
-    fn check_budget(&self) -> Result<()> {
-        let reports = self.reports();
-        let kept = reports.iter().filter(|report| report.state != ImageState::Serving).count();
-        if kept < self.budget {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Refused,
-            format!(
-                "{kept} images of native plugins that are gone are still mapped, and no more are \
-                 allowed: let plugins say `unload`, or raise `HostBuilder::kept_images`"
-            ),
-        ))
-    }
-
-    fn add(&self, plugin: &str, path: &Path) -> Arc<Record> {
-        let record = Arc::new(Record {
-            plugin: plugin.to_owned(),
-            path: path.to_owned(),
-            state: Mutex::new(ImageState::Serving),
-        });
-        self.records.lock().push(Arc::clone(&record));
-        record
-    }
-}
-
-/// A copy beside the original; where that folder cannot be written, in the system's
-/// one for temporary files, and then the dependencies that the file expects beside
-/// itself are mapped first: the system's loader takes them by name.
-fn copy(path: &Path, bytes: &[u8], dependencies: &Dependencies) -> std::io::Result<NamedTempFile> {
-    let prefix = format!("{PREFIX}{}-", std::process::id());
-    // A part of the name, for who looks at maps and backtraces; the whole might be too
-    // long with what is put in front.
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let start = name.char_indices().rev().nth(63).map_or(0, |(start, _)| start);
-    let suffix = format!("-{}", &name[start..]);
-    let mut builder = Builder::new();
-    let builder = builder.prefix(&prefix).suffix(&suffix);
-    let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let beside = beside.unwrap_or(Path::new("."));
-    let mut copy = match builder.tempfile_in(beside) {
-        Ok(copy) => {
-            sweep(beside);
-            copy
-        }
-        Err(_) => {
-            let copy = builder.tempfile()?;
-            open_dependencies(beside, dependencies);
-            copy
-        }
-    };
-    copy.write_all(bytes)?;
-    copy.flush()?;
-    Ok(copy)
-}
-
-/// Maps the dependencies that are found relative to `$ORIGIN`. They stay mapped, as
-/// the plugin does. One that cannot be mapped is the plugin's error, with its name.
-fn open_dependencies(origin: &Path, dependencies: &Dependencies) {
-    for name in &dependencies.needed {
-        for place in dependencies.beside(name, origin).filter(|place| place.is_file()) {
-            // SAFETY: constructors of a library run that the plugin, which is trusted,
-            // would have had run in the same way.
-            if let Ok(library) = unsafe { open(&place) } {
-                std::mem::forget(library);
-                break;
-            }
-        }
-    }
-}
-
-/// Removes copies that a process left behind which was ended while it loaded one.
-fn sweep(folder: &Path) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let owner = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<u32>().ok());
-        if owner.is_some_and(|owner| !is_running(owner)) {
-            // Another process may have been quicker.
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
+/// Has the system map a library.
+///
+/// # Safety
+/// Constructors of the library, and of what it needs, run: whoever names it trusts them.
 #[cfg(unix)]
-fn is_running(process: u32) -> bool {
-    let Ok(process) = process.try_into() else { return true };
-    // SAFETY: signal 0 is sent to nobody; it asks whether the process is there.
-    let answer = unsafe { libc::kill(process, 0) };
-    answer == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
-}
-
-#[cfg(not(unix))]
-fn is_running(_: u32) -> bool {
-    // An open file cannot be removed there, and a closed one was left behind.
-    false
-}
-
-#[cfg(unix)]
-unsafe fn open(path: &Path) -> Result<Library, libloading::Error> {
+pub(super) unsafe fn open(path: &Path) -> Result<Library, libloading::Error> {
     use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
     // SAFETY: the caller's promise. NOW: a missing import is an error here, and not
     // the end of the process at the first call. LOCAL: plugins do not see each other.
@@ -328,32 +161,33 @@ unsafe fn open(path: &Path) -> Result<Library, libloading::Error> {
 }
 
 #[cfg(not(unix))]
-unsafe fn open(path: &Path) -> Result<Library, libloading::Error> {
+pub(super) unsafe fn open(path: &Path) -> Result<Library, libloading::Error> {
     // SAFETY: the caller's promise.
     unsafe { Library::new(path) }
 }
 
 /// Whether an address belongs to the image that was mapped from just this file: the
 /// system's loader answers with an image it has where it takes the file for the same.
-fn is_from(address: *const c_void, path: &Path) -> bool {
+fn is_from(address: usize, file: &[u8]) -> bool {
     match file_of(address) {
-        Some(file) => file == path.as_os_str().as_encoded_bytes(),
+        Some(found) => found == file,
         // Nothing to be had on this system: the file's name is new, which must do.
         None => !cfg!(unix),
     }
 }
 
-/// Whether an address belongs to an image that is mapped.
-fn is_mapped(address: *const c_void) -> bool {
-    file_of(address).is_some()
+/// Whether the image that was mapped from this file still covers the address: another
+/// one may lie there by now.
+fn is_mapped(address: usize, file: &[u8]) -> bool {
+    file_of(address).is_some_and(|found| found == file)
 }
 
 /// The file of the image that an address belongs to.
 #[cfg(unix)]
-fn file_of(address: *const c_void) -> Option<Vec<u8>> {
+fn file_of(address: usize) -> Option<Vec<u8>> {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: any address may be asked for; the answer goes to `info`.
-    let found = unsafe { libc::dladdr(address, info.as_mut_ptr()) } != 0;
+    let found = unsafe { libc::dladdr(address as *const c_void, info.as_mut_ptr()) } != 0;
     // SAFETY: zero is a valid `Dl_info`, as is what `dladdr` wrote.
     let name = unsafe { info.assume_init() }.dli_fname;
     // SAFETY: a file's name is terminated, and stays while the image is mapped.
@@ -361,6 +195,6 @@ fn file_of(address: *const c_void) -> Option<Vec<u8>> {
 }
 
 #[cfg(not(unix))]
-fn file_of(_: *const c_void) -> Option<Vec<u8>> {
+fn file_of(_: usize) -> Option<Vec<u8>> {
     None
 }

@@ -12,7 +12,8 @@ use twinplug_value::raw::{Entry, Failed, RawSource, Returned};
 use twinplug_value::{ConvertError, ExportType, Value, from_view};
 
 use super::context::Context;
-use super::image::{Image, Images};
+use super::image::Image;
+use super::images::Images;
 use super::leaf;
 use super::preflight::Checked;
 use super::services::SERVICES;
@@ -45,7 +46,9 @@ pub(crate) fn load(
     images: &Images,
 ) -> Result<NativePlugin> {
     let context = Context::new(&checked.name, host);
-    let image = Image::map(path, checked, context, images)?;
+    // Given up after the image, whatever becomes of it.
+    let place = images.reserve()?;
+    let image = Image::map(path, checked, context, &place)?;
     // SAFETY: the image was mapped from the checked bytes, and lives while `table` does.
     let table = unsafe { Table::read(image.table())? };
     // SAFETY: as above; that the table follows the ABI is what its symbol's name
@@ -98,6 +101,7 @@ fn is_tracked(checked: &Checked, table: &Table, exports: &[Entries]) -> bool {
 /// Runs init; what it has registered.
 fn registered(image: &Image, init: abi::Function, exports: &[Entries]) -> Result<Vec<Entries>> {
     let context = image.context();
+    tracing::debug!(plugin = context.plugin, "runs its init");
     context.start_registering();
     let done = call(context, init, no_data(), &[], &mut Returned::new());
     let registered = context.end_registering();

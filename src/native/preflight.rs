@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Export, check_name};
 
 /// The exported symbol.
-const SYMBOL: &str = "twinplug_plugin";
+pub(super) const SYMBOL: &str = "twinplug_plugin";
 
 /// A file that may be loaded.
 pub(crate) struct Checked {
@@ -79,8 +79,12 @@ struct SectionExport {
 /// # Errors
 /// What the file is instead of a plugin, or what is wrong with it.
 pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
-    let (file, facts) = shared_library(&bytes)?;
-    let abi = symbol_version(&file)?;
+    let (file, facts, sound) = shared_library(&bytes)?;
+    let table = table(&file)?;
+    let abi = table_version(&file, table)?;
+    if let Some(sound) = sound {
+        sound.check_table(table).map_err(|fault| refused(format!("broken: {fault}")))?;
+    }
     let section = section(&file, abi)?;
     let exports = section.exports.map(declared).transpose()?;
     let Section { name, version, unload, .. } = section;
@@ -94,7 +98,7 @@ pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
 }
 
 /// The file, if it is a shared library for this machine.
-fn shared_library(bytes: &[u8]) -> Result<(object::File<'_>, elf::Facts)> {
+fn shared_library(bytes: &[u8]) -> Result<(object::File<'_>, elf::Facts, Option<elf::Sound<'_>>)> {
     let Ok(kind) = FileKind::parse(bytes) else {
         return Err(refused(what_else(bytes)));
     };
@@ -124,11 +128,9 @@ fn shared_library(bytes: &[u8]) -> Result<(object::File<'_>, elf::Facts)> {
     }
     check_machine(&file)?;
     check_whole(&file, bytes)?;
-    let facts = match file {
-        object::File::Elf64(_) => elf::check(bytes).map_err(refused)?,
-        _ => elf::Facts::default(),
-    };
-    Ok((file, facts))
+    let object::File::Elf64(_) = file else { return Ok((file, elf::Facts::default(), None)) };
+    let (facts, sound) = elf::check(bytes).map_err(refused)?;
+    Ok((file, facts, Some(sound)))
 }
 
 /// The format of a kind of file, and whose it is.
@@ -194,8 +196,8 @@ fn check_whole(file: &object::File<'_>, bytes: &[u8]) -> Result<()> {
     if cut { Err(refused("cut off: a part that its header names is missing")) } else { Ok(()) }
 }
 
-/// The ABI version that the exported symbol starts with, of one that this host takes.
-fn symbol_version(file: &object::File<'_>) -> Result<(u16, u16)> {
+/// The address of the exported symbol.
+fn table(file: &object::File<'_>) -> Result<u64> {
     let exports = file.exports().map_err(|error| refused(format!("broken: {error}")))?;
     let mut address = None;
     for export in exports {
@@ -210,11 +212,13 @@ fn symbol_version(file: &object::File<'_>) -> Result<(u16, u16)> {
             address = Some(at);
         }
     }
-    let Some(address) = address else {
-        return Err(refused(format!(
-            "a shared library, but no twinplug plugin: it has no symbol `{SYMBOL}`"
-        )));
-    };
+    address.ok_or_else(|| {
+        refused(format!("a shared library, but no twinplug plugin: it has no symbol `{SYMBOL}`"))
+    })
+}
+
+/// The ABI version that the exported symbol starts with, of one that this host takes.
+fn table_version(file: &object::File<'_>, address: u64) -> Result<(u16, u16)> {
     let broken = |what: &str| refused(format!("broken: its symbol `{SYMBOL}` {what}"));
     if !address.is_multiple_of(align_of::<abi::Plugin>() as u64) {
         return Err(broken("is not aligned"));

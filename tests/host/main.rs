@@ -10,6 +10,10 @@
 #[cfg(feature = "native")]
 mod calls;
 mod conformance;
+#[cfg(feature = "native")]
+mod copies;
+#[cfg(feature = "native")]
+mod damage;
 mod errors;
 #[cfg(feature = "native")]
 mod exceptions;

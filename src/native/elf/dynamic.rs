@@ -41,7 +41,7 @@ const DF_1_PIE: u64 = 0x0800_0000;
 
 /// What the loader runs or reads and no linker of today writes: auditing, filters,
 /// configuration, `DT_PREINIT_ARRAY` (not allowed in libraries).
-const REFUSED: [u64; 6] = [32, 33, 0x6fff_fefa, 0x6fff_fefb, 0x6fff_fefc, 0x7fff_fffd];
+const REFUSED: [u64; 7] = [32, 33, 0x6fff_fefa, 0x6fff_fefb, 0x6fff_fefc, 0x7fff_fffd, 0x7fff_ffff];
 
 /// More libraries, and longer names of them, are in no plugin.
 const MAX_NEEDED: usize = 1024;
@@ -210,8 +210,11 @@ impl<'b> Dynamic<'b> {
         let mut versions = Vec::new();
         self.needed_versions(segments, &mut versions)?;
         self.defined_versions(segments, &mut versions)?;
-        if versions.is_empty() && self.symbol_versions().is_some() {
-            return Err("its symbols have versions, and it lists none".into());
+        match (versions.is_empty(), self.symbol_versions()) {
+            (true, Some(_)) => return Err("its symbols have versions, and it lists none".into()),
+            // The loader looks at them as soon as a version is listed.
+            (false, None) => return Err("its symbols have no versions, and it lists some".into()),
+            _ => {}
         }
         versions.extend([LOCAL, GLOBAL]);
         Ok(versions.into_iter().collect())

@@ -30,14 +30,50 @@ enum Action {
     Descriptor,
 }
 
+/// What a word of the image holds once it is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Word {
+    /// What is in the file.
+    Plain,
+    /// An address of the image.
+    Address(u64),
+    /// The address of a symbol, by its index, and an addend.
+    Symbol(u64, u64),
+    /// What cannot be told: it is called for, or of thread-local storage, or a part of
+    /// what is written.
+    Unknown,
+}
+
+/// What the loader writes where.
+pub(in crate::native) struct Writes {
+    /// In order: place, size, what is written.
+    places: Vec<(u64, u64, Word)>,
+}
+
+impl Writes {
+    /// What the 8 bytes at an address hold.
+    pub(super) fn word(&self, address: u64) -> Word {
+        let after = self.places.partition_point(|(place, _, _)| *place <= address);
+        match after.checked_sub(1).map(|index| self.places[index]) {
+            Some((place, _, word)) if place == address => word,
+            Some((place, size, _)) if place + size > address => Word::Unknown,
+            _ => Word::Plain,
+        }
+    }
+}
+
 /// Checks every relocation; there are `symbols` symbols at least.
 pub(super) fn check(
     segments: &Segments<'_>,
     dynamic: &Dynamic<'_>,
     symbols: u64,
-) -> Result<(), Fault> {
+) -> Result<Writes, Fault> {
     if dynamic.get(REL).is_some() || dynamic.get(PLTREL).is_some_and(|kind| kind != RELA) {
         return Err("its relocations are of another format".into());
+    }
+    if dynamic.get(JMPREL).is_some() && dynamic.get(PLTREL).is_none() {
+        // The loader would leave them out.
+        return Err("it has calls to relocate, and does not say how".into());
     }
     if dynamic.get(RELA).is_some() && dynamic.get(RELAENT) != Some(24) {
         return Err("its relocations are of another size".into());
@@ -57,7 +93,8 @@ pub(super) fn check(
     }
     checker.check_packed()?;
     checker.check_overlap()?;
-    checker.check_constructors()
+    checker.check_constructors()?;
+    Ok(Writes { places: checker.places })
 }
 
 /// The loader takes so many of the first for relative ones without looking.
@@ -77,8 +114,8 @@ struct Checker<'s, 'b> {
     symbols: u64,
     /// The lists of functions that the loader calls: start and size.
     lists: Vec<(u64, u64)>,
-    /// What is written: start and size.
-    places: Vec<(u64, u64)>,
+    /// What is written: start, size, and what.
+    places: Vec<(u64, u64, Word)>,
 }
 
 impl Checker<'_, '_> {
@@ -97,7 +134,14 @@ impl Checker<'_, '_> {
             Action::Descriptor => 16,
             _ => 8,
         };
-        self.claim(place, size)?;
+        let word = match action {
+            Action::Relative => Word::Address(addend),
+            // The processor's supplement: on x86-64 a slot of a table has no addend.
+            Action::Symbol if cfg!(target_arch = "x86_64") && kind != 1 => Word::Symbol(symbol, 0),
+            Action::Symbol if KNOWN => Word::Symbol(symbol, addend),
+            _ => Word::Unknown,
+        };
+        self.claim(place, size, word)?;
         match action {
             Action::ThreadLocal | Action::Descriptor
                 if symbol == 0 && !self.segments.has_thread_locals() =>
@@ -131,7 +175,7 @@ impl Checker<'_, '_> {
     }
 
     /// A place that the loader writes to.
-    fn claim(&mut self, place: u64, size: u64) -> Result<(), Fault> {
+    fn claim(&mut self, place: u64, size: u64, word: Word) -> Result<(), Fault> {
         if !place.is_multiple_of(8) {
             return Err("a relocation is of a place that is not aligned".into());
         }
@@ -139,7 +183,7 @@ impl Checker<'_, '_> {
             return Err("a relocation is outside of what may be written".into());
         }
         self.spares_tables(place, size)?;
-        self.places.push((place, size));
+        self.places.push((place, size, word));
         Ok(())
     }
 
@@ -183,8 +227,8 @@ impl Checker<'_, '_> {
 
     /// The word holds the address that the base is added to.
     fn check_packed_word(&mut self, place: u64) -> Result<(), Fault> {
-        self.claim(place, 8)?;
         let target = self.segments.read_at(place, 8).map_or(0, |word| Reader(word).u64(0));
+        self.claim(place, 8, Word::Address(target))?;
         self.check_pointer(place, target)
     }
 }
@@ -204,7 +248,8 @@ impl Checker<'_, '_> {
     fn check_constructors(&self) -> Result<(), Fault> {
         for &(start, size) in &self.lists {
             for slot in (start..start.saturating_add(size)).step_by(8) {
-                if self.places.binary_search(&(slot, 8)).is_err() {
+                let written = self.places.binary_search_by_key(&(slot, 8), |p| (p.0, p.1));
+                if written.is_err() {
                     return Err("a constructor is at an address that is not relocated".into());
                 }
             }
@@ -212,6 +257,9 @@ impl Checker<'_, '_> {
         Ok(())
     }
 }
+
+/// Whether this machine's relocations are known by number.
+const KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
 
 /// What the types do that linkers write into shared libraries; others are refused,
 /// as the loader aborts on those that it does not know.

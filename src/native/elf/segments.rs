@@ -16,6 +16,7 @@ const PT_GNU_PROPERTY: u64 = 0x6474_e553;
 
 const EXECUTABLE: u64 = 1;
 const WRITABLE: u64 = 2;
+const READABLE: u64 = 4;
 
 /// Larger images are refused: reserving their addresses would already do harm.
 const MAX_SPAN: u64 = 1 << 34;
@@ -27,7 +28,7 @@ const MAX_ALIGN: u64 = 1 << 26;
 const MAX_SEGMENTS: usize = 128;
 
 /// The loadable segments of a file, in order, none over another.
-pub(super) struct Segments<'b> {
+pub(in crate::native) struct Segments<'b> {
     bytes: &'b [u8],
     loads: Vec<Segment>,
     dynamic: Segment,
@@ -78,9 +79,12 @@ impl<'b> Segments<'b> {
         self.dynamic.address..self.dynamic.address.saturating_add(self.dynamic.memory_size)
     }
 
-    /// The bytes of the file that are mapped to these addresses.
+    /// The bytes of the file that are mapped to these addresses, where they can be read.
     pub(super) fn read_at(&self, address: u64, size: u64) -> Option<&'b [u8]> {
         let load = self.holding(address, size, |load| load.file_size)?;
+        if load.flags & READABLE == 0 {
+            return None;
+        }
         let start = load.offset + (address - load.address);
         self.bytes.get(usize::try_from(start).ok()?..)?.get(..usize::try_from(size).ok()?)
     }
@@ -214,11 +218,22 @@ fn check_loads(loads: &[Segment], length: u64) -> Result<(), Fault> {
         }
         let next = load.address.checked_add(load.memory_size);
         let next = next.filter(|next| *next <= MAX_SPAN).ok_or("a segment is too large")?;
+        let over = |other: &Segment| {
+            load.offset < other.offset + other.file_size
+                && other.offset < load.offset + load.file_size
+        };
+        if loads.iter().take_while(|other| other.address < load.address).any(over) {
+            return Err("two segments are of the same bytes".into());
+        }
         if load.file_size > load.memory_size || load.address < end || load.memory_size == 0 {
             return Err("its segments are not in order".into());
         }
         if load.flags & WRITABLE == 0 && load.file_size != load.memory_size {
             return Err("a part of its code is missing".into());
+        }
+        // Some linkers make code that can be run and not read.
+        if load.flags & (READABLE | EXECUTABLE) == 0 {
+            return Err("a segment can be neither read nor run".into());
         }
         let aligned = load.align <= MAX_ALIGN
             && power_of_two_or_none(load.align)

@@ -19,15 +19,38 @@ const UNIQUE: u8 = 10;
 const UNDEFINED: u64 = 0;
 const ABSOLUTE: u64 = 0xfff1;
 
-/// What the rest has to know of the symbols.
-pub(super) struct Symbols {
-    pub(super) count: u64,
+/// The symbols, once they were checked.
+pub(in crate::native) struct Symbols<'b> {
+    table: &'b [u8],
     /// Whether some are unique in the process.
     pub(super) unique: bool,
 }
 
+impl Symbols<'_> {
+    pub(super) fn count(&self) -> u64 {
+        self.table.len() as u64 / ENTRY
+    }
+
+    /// The address of a symbol, by its index, where the file itself places it. The
+    /// first one stands for the image's start.
+    pub(super) fn address(&self, index: u64) -> Option<u64> {
+        let symbol = entries(self.table, ENTRY as usize).nth(usize::try_from(index).ok()?)?;
+        let placed = index == 0 || !matches!(symbol.u16(6), UNDEFINED | ABSOLUTE);
+        placed.then(|| symbol.u64(8))
+    }
+
+    /// Where the names of the symbols that the file defines are in the strings.
+    pub(super) fn defined_names(&self) -> impl Iterator<Item = u64> {
+        let all = entries(self.table, ENTRY as usize);
+        all.filter(|symbol| symbol.u16(6) != UNDEFINED).map(|symbol| symbol.u32(0))
+    }
+}
+
 /// Checks all that looking a symbol up may touch.
-pub(super) fn check(segments: &Segments<'_>, dynamic: &Dynamic<'_>) -> Result<Symbols, Fault> {
+pub(super) fn check<'b>(
+    segments: &Segments<'b>,
+    dynamic: &Dynamic<'b>,
+) -> Result<Symbols<'b>, Fault> {
     let address = dynamic.symbols()?;
     let count = match (dynamic.get(GNU_HASH), dynamic.get(HASH)) {
         (Some(at), None) => gnu_count(segments, at)?,
@@ -47,7 +70,7 @@ pub(super) fn check(segments: &Segments<'_>, dynamic: &Dynamic<'_>) -> Result<Sy
         unique |= symbol.0[4] >> 4 == UNIQUE && symbol.u16(6) != UNDEFINED;
     }
     check_versions(segments, dynamic, count)?;
-    Ok(Symbols { count, unique })
+    Ok(Symbols { table, unique })
 }
 
 /// Each symbol's version is one of those that the file lists: the loader uses it as
