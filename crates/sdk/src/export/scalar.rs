@@ -334,10 +334,22 @@ mod tests {
         same(Unit);
         same(true);
         same(false);
-        (same(i8::MIN), same(u8::MAX), same(i16::MIN), same(u16::MAX));
-        (same(i32::MIN), same(u32::MAX), same(i64::MIN), same(i64::MAX), same(i64::MAX as u64));
-        (same(isize::MIN), same(usize::MIN));
-        (same(0.1f64), same(-0.0f64), same(f64::INFINITY), same(0.1f32), same(f32::MAX));
+        same(i8::MIN);
+        same(u8::MAX);
+        same(i16::MIN);
+        same(u16::MAX);
+        same(i32::MIN);
+        same(u32::MAX);
+        same(i64::MIN);
+        same(i64::MAX);
+        same(i64::MAX as u64);
+        same(isize::MIN);
+        same(usize::MIN);
+        same(0.1f64);
+        same(-0.0f64);
+        same(f64::INFINITY);
+        same(0.1f32);
+        same(f32::MAX);
         same(Id(-7));
     }
 
