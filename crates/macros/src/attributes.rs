@@ -78,7 +78,7 @@ pub(crate) fn renamed(name: &str, rule: Option<&str>) -> Option<String> {
 pub(crate) fn text(value: &MetaNameValue) -> syn::Result<String> {
     match &value.value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.value()),
-        other => Err(syn::Error::new_spanned(other, "expected a string")),
+        other => Err(syn::Error::new_spanned(other, "expected text in quotes")),
     }
 }
 

@@ -6,25 +6,34 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{
-    Data, DataStruct, DeriveInput, Field, Fields, Ident, Path, Type, parse_macro_input, parse_quote,
-};
+use syn::{Data, DataStruct, DeriveInput, Field, Fields, Ident, Path, Type, parse_quote};
 
 use crate::attributes::{Serde, renamed};
+use crate::function::check_type;
 
 pub(crate) fn expand(
     attribute: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
     path: &Path,
 ) -> proc_macro::TokenStream {
-    if !attribute.is_empty() {
-        let attribute = TokenStream::from(attribute);
-        return syn::Error::new_spanned(attribute, "`#[data]` takes no arguments")
-            .into_compile_error()
-            .into();
-    }
-    let input = parse_macro_input!(item as DeriveInput);
-    match implementation(&input, path) {
+    let input = match syn::parse::<DeriveInput>(item.clone()) {
+        Ok(input) => input,
+        Err(_) => {
+            let (place, item) = (proc_macro2::Span::call_site(), TokenStream::from(item));
+            let error = syn::Error::new(place, "`#[data]` belongs on a struct or an enum");
+            let error = error.into_compile_error();
+            return quote!(#error #item).into();
+        }
+    };
+    let attribute = TokenStream::from(attribute);
+    let expanded = match attribute.is_empty() {
+        true => implementation(&input, path),
+        false => Err(syn::Error::new_spanned(
+            attribute,
+            "`#[data]` takes nothing: serde's attributes say what is different",
+        )),
+    };
+    match expanded {
         Ok(implementation) => {
             let serde_path = quote!(#path::serde).to_string().replace(' ', "");
             quote! {
@@ -36,13 +45,67 @@ pub(crate) fn expand(
             .into()
         }
         Err(error) => {
-            let error = error.into_compile_error();
-            quote!(#input #error).into()
+            let (error, fallback) = (error.into_compile_error(), fallback(input, path));
+            quote!(#error #fallback).into()
         }
     }
 }
 
+/// A type with a mistake in it still crosses as far as others can see: each use of it
+/// would be one more error.
+fn fallback(mut input: DeriveInput, path: &Path) -> TokenStream {
+    let without_serde = |attributes: &mut Vec<syn::Attribute>| {
+        attributes.retain(|attribute| !attribute.path().is_ident("serde"));
+    };
+    let of_fields = |fields: &mut Fields| {
+        fields.iter_mut().for_each(|field| without_serde(&mut field.attrs));
+    };
+    without_serde(&mut input.attrs);
+    match &mut input.data {
+        Data::Struct(item) => of_fields(&mut item.fields),
+        Data::Enum(item) => {
+            for variant in &mut item.variants {
+                without_serde(&mut variant.attrs);
+                of_fields(&mut variant.fields);
+            }
+        }
+        Data::Union(item) => {
+            item.fields.named.iter_mut().for_each(|field| without_serde(&mut field.attrs));
+        }
+    }
+    let name = &input.ident;
+    let (implemented, types, bounds) = input.generics.split_for_impl();
+    let mut reading = input.generics.clone();
+    reading.params.insert(0, parse_quote!('__de));
+    let (read, _, _) = reading.split_for_impl();
+    quote! {
+        #input
+        const _: () = {
+            use #path::serde as __serde;
+            impl #implemented __serde::Serialize for #name #types #bounds {
+                fn serialize<S: __serde::Serializer>(&self, _: S) -> ::core::result::Result<S::Ok, S::Error> {
+                    ::core::unreachable!()
+                }
+            }
+            impl #read __serde::Deserialize<'__de> for #name #types #bounds {
+                fn deserialize<D: __serde::Deserializer<'__de>>(_: D) -> ::core::result::Result<Self, D::Error> {
+                    ::core::unreachable!()
+                }
+            }
+            impl #implemented #path::Data for #name #types #bounds {
+                const SCHEMA: &'static #path::Type = &#path::Type::Any;
+            }
+        };
+    }
+}
+
 fn implementation(input: &DeriveInput, path: &Path) -> syn::Result<TokenStream> {
+    if let Some(lifetime) = input.generics.lifetimes().next() {
+        return Err(syn::Error::new_spanned(
+            lifetime,
+            "what crosses is copied, and borrows nothing: own what this lifetime is for",
+        ));
+    }
     let schema = schema(input, path)?;
     let name = &input.ident;
     let mut generics = input.generics.clone();
@@ -64,10 +127,13 @@ fn schema(input: &DeriveInput, path: &Path) -> syn::Result<TokenStream> {
         return Ok(any);
     }
     match &input.data {
-        Data::Enum(_) => Ok(any),
+        Data::Enum(item) => {
+            let fields = item.variants.iter().flat_map(|variant| variant.fields.iter());
+            crossing(fields, input, path).map(|_| any)
+        }
         Data::Union(union) => Err(syn::Error::new_spanned(
             union.union_token,
-            "a union cannot cross: nothing says which of its fields holds",
+            "a union cannot cross, as nothing says which of its fields holds: make it an enum",
         )),
         Data::Struct(DataStruct { fields, .. }) => match fields {
             Fields::Unit => Ok(quote!(&#path::Type::Null)),
@@ -116,7 +182,10 @@ fn crossing<'f>(
         }
         let ty = match attributes.reshaped {
             true => quote!(&#path::Type::Any),
-            false => reference(field, &input.ident, path),
+            false => {
+                check_type(&field.ty)?;
+                reference(field, &input.ident, path)
+            }
         };
         found.push(Crossing { field, attributes, ty });
     }

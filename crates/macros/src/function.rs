@@ -182,13 +182,13 @@ fn owned(ty: &Type) -> Result<(Type, bool)> {
 
 /// Refuses what cannot cross, as far as it can be told by its look. What remains, the
 /// compiler tells.
-fn check_type(ty: &Type) -> Result<()> {
+pub(crate) fn check_type(ty: &Type) -> Result<()> {
     let refuse = |what: &str| Err(Error::new_spanned(ty, what));
     match ty {
         Type::Reference(inner) => match text_of(&inner.elem).as_str() {
-            "str" => refuse("inside another type text is owned: write `String`"),
+            "str" => refuse("text inside what crosses is owned: write `String`"),
             elem => {
-                refuse(&format!("inside another type a value is owned: write `{elem}` without `&`"))
+                refuse(&format!("a value inside what crosses is owned: write `{elem}` without `&`"))
             }
         },
         Type::ImplTrait(_) => refuse("`impl Trait` names no type: write one that crosses"),

@@ -53,7 +53,6 @@ fn read(attribute: &TokenStream, item: &mut ItemImpl) -> Result<Object> {
             Ok(methods)
         });
     }
-    let methods = methods?;
     if let Some((path, _)) = &item.trait_ {
         return Err(Error::new_spanned(
             path,
@@ -66,10 +65,11 @@ fn read(attribute: &TokenStream, item: &mut ItemImpl) -> Result<Object> {
             "a generic type cannot be an object: write the types out",
         ));
     }
+    let methods = methods?;
     let mut first: std::collections::HashMap<&str, &Ident> = std::collections::HashMap::new();
     for Method { name, function } in &methods {
         if let Some(other) = first.insert(name, &function.ident) {
-            let text = format!("the method `{name}` is there twice; `{other}` is the first");
+            let text = format!("`{name}` is a method twice; `{other}` is the first");
             return Err(Error::new(function.ident.span(), text));
         }
     }

@@ -1,4 +1,15 @@
 //! What `#[plugin]` is written over: entries, exports, the table and the section.
+//!
+//! A plugin by hand, without the macro. This is all that `#[plugin]` writes; a test
+//! compares the two.
+//!
+//! ```
+#![doc = include_str!("../tests/by_hand/plugin.rs")]
+//! # fn main() {}
+//! ```
+//!
+//! Objects are by hand in the same way: a type that implements [`Method`] for each
+//! method, then [`Class`] for the object's type, with a `static` [`ObjectType`].
 
 mod describe;
 mod direct;
@@ -72,9 +83,9 @@ pub trait Variable {
 
 /// [`Var`], of whatever type that crosses.
 #[diagnostic::on_unimplemented(
-    message = "a variable is of type `Var<T>`, this one is of type `{Self}`",
-    label = "not a `Var<T>`",
-    note = "write it as `static NAME: Var<T> = Var::new(value);`"
+    message = "`{Self}` is no `Var<T>` of a `T` that crosses and is `Clone` and `Send`",
+    label = "no variable",
+    note = "write it as `static NAME: Var<T> = Var::new(value);`, and `#[data]` on a `T` of your own"
 )]
 pub trait AnyVar: Sync + 'static {
     /// The type of its value.
@@ -85,6 +96,7 @@ pub trait AnyVar: Sync + 'static {
     fn var(&self) -> &Var<Self::Value>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Data + Clone + Send + 'static> AnyVar for Var<T> {
     type Value = T;
     fn var(&self) -> &Var<T> {
@@ -178,7 +190,9 @@ pub fn closure<P: Params, F: Callable<P>>(function: F) -> Unnamed {
 )]
 pub trait Done: Outcome<Value = ()> {}
 
+#[diagnostic::do_not_recommend]
 impl Done for () {}
+#[diagnostic::do_not_recommend]
 impl<E: std::fmt::Display> Done for Result<(), E> {}
 
 /// The entries of a plugin that are no exports: its init and its hooks.

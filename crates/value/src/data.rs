@@ -20,6 +20,11 @@ use crate::{Bytes, MapKey, Shared, Type, Value};
 ///
 /// assert_eq!(Point::SCHEMA.to_string(), "Point { x: float, label: string? }");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not cross between host and plugins",
+    label = "does not cross",
+    note = "a struct or an enum crosses with `#[data]` on it; `Value` is for any value"
+)]
 pub trait Data: Serialize + DeserializeOwned {
     /// The type, as descriptors and errors write it.
     const SCHEMA: &'static Type;
@@ -30,6 +35,7 @@ pub trait Data: Serialize + DeserializeOwned {
 
 macro_rules! data {
     ($($type:ty => $schema:ident),* $(,)?) => {$(
+        #[diagnostic::do_not_recommend]
         impl Data for $type {
             const SCHEMA: &'static Type = &Type::$schema;
         }
@@ -54,28 +60,34 @@ scalars! {
     () => Null NOTHING, bool => Bool BOOL, i64 => Int INT, f64 => Float FLOAT,
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Data> Data for Option<T> {
     const SCHEMA: &'static Type = &Type::Optional(Shared::Static(T::SCHEMA));
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Data> Data for Box<T> {
     const SCHEMA: &'static Type = T::SCHEMA;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Data> Data for Vec<T> {
     const SCHEMA: &'static Type = &Type::List(Shared::Static(T::SCHEMA));
 }
 
+#[diagnostic::do_not_recommend]
 impl<K: Data + Eq + Hash, V: Data, S: BuildHasher + Default> Data for HashMap<K, V, S> {
     const SCHEMA: &'static Type = &Type::Map(Shared::Static(V::SCHEMA));
 }
 
+#[diagnostic::do_not_recommend]
 impl<K: Data + Ord, V: Data> Data for BTreeMap<K, V> {
     const SCHEMA: &'static Type = &Type::Map(Shared::Static(V::SCHEMA));
 }
 
 macro_rules! arrays {
     ($($length:literal)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<T: Data> Data for [T; $length] {
             const SCHEMA: &'static Type = &Type::List(Shared::Static(T::SCHEMA));
         }
@@ -86,6 +98,7 @@ arrays!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 
 
 macro_rules! tuples {
     ($($($item:ident)+;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<$($item: Data),+> Data for ($($item,)+) {
             const SCHEMA: &'static Type =
                 &Type::Tuple(Shared::Static(&[$(Shared::Static($item::SCHEMA)),+]));

@@ -7,6 +7,11 @@ use crate::{Data, Param, Params, Shared, Signature};
 
 /// The return type of a function that the other side calls: any [`Data`], or a
 /// `Result` of one, whose error's text goes to the caller.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not cross between host and plugins",
+    label = "does not cross",
+    note = "a struct or an enum crosses with `#[data]` on it; the error of a `Result` is `Display`"
+)]
 pub trait Outcome {
     /// The value in it.
     type Value: Data;
@@ -18,6 +23,7 @@ pub trait Outcome {
     fn outcome(self) -> Result<Self::Value, String>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Data> Outcome for T {
     type Value = T;
 
@@ -27,6 +33,7 @@ impl<T: Data> Outcome for T {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Data, E: Display> Outcome for Result<T, E> {
     type Value = T;
 

@@ -6,7 +6,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 use syn::spanned::Spanned;
 
-use super::hook::{Hook, Kind};
+use super::hook::Hook;
 use super::parse::{Func, Plugin, Var, VarSymbol};
 use crate::function::Function;
 
@@ -152,18 +152,10 @@ fn export_func(Func { function, leaf, .. }: &Func) -> TokenStream {
 }
 
 fn hook(Hook { kind, function }: &Hook) -> TokenStream {
-    let marker = function.marker();
-    let method = match kind {
-        Kind::Init => quote!(init),
-        Kind::Load => quote!(on_load),
-        Kind::Save => quote!(on_save),
-        Kind::Restore => quote!(on_restore),
-        Kind::Pause => quote!(on_pause),
-        Kind::Resume => quote!(on_resume),
-        Kind::Unload => quote!(on_unload),
-    };
     // A wrong result is reported where it stands.
-    quote_spanned!(function.returns.span()=> .#method::<#marker>())
+    let marker = Ident::new(&function.marker().to_string(), function.returns.span());
+    let method = Ident::new(kind.name(), marker.span());
+    quote_spanned!(marker.span()=> .#method::<#marker>())
 }
 
 /// Adds the export's name and type, as static text, to the call that makes it.

@@ -75,7 +75,7 @@ impl Plugin {
             mistakes.note(plugin.take(&mut item));
             plugin.items.push(item);
         }
-        mistakes.note(plugin.check_names());
+        plugin.check_names(&mut mistakes);
         match mistakes.0 {
             None => Ok(plugin),
             Some(mistakes) => Err(mistakes),
@@ -173,17 +173,20 @@ impl Plugin {
         Ok(())
     }
 
-    fn check_names(&self) -> Result<()> {
+    fn check_names(&self, mistakes: &mut Mistakes) {
         let vars = self.vars.iter().map(|var| (&var.name, &var.ident));
         let funcs = self.funcs.iter().map(|func| (&func.name, &func.function.ident));
         let mut seen = HashMap::new();
         for (name, ident) in vars.chain(funcs) {
-            if let Some(first) = seen.insert(name, ident) {
-                let text = format!("`{name}` is exported twice; `{first}` is the first");
-                return Err(Error::new(ident.span(), text));
+            let first = *seen.entry(name).or_insert(ident);
+            if !std::ptr::eq(first, ident) {
+                let text = format!(
+                    "`{name}` is exported twice; `{first}` is the first: give this one another \
+                     `name`"
+                );
+                mistakes.note(Err(Error::new(ident.span(), text)));
             }
         }
-        Ok(())
     }
 }
 

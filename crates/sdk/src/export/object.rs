@@ -31,7 +31,7 @@ pub trait Class: Send + Sync + Sized + 'static {
 /// A method; implemented by a type that stands for it.
 pub trait Method: Sized {
     /// Whose method it is.
-    type Object: Class;
+    type Object;
     /// How many parameters it has, without the object: [`super::Arity`].
     type Params: Parameters<Self>;
     /// What it returns.

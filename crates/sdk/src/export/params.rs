@@ -78,31 +78,33 @@ impl<'c> Arguments<'c> {
 }
 
 macro_rules! arities {
-    ($($count:literal: $($item:ident $index:literal)*;)*) => {$(
-        impl<F $(, $item)*> Parameters<F> for Arity<$count>
+    ($($count:literal: $($index:literal)*;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<F> Parameters<F> for Arity<$count>
         where
-            $(F: Parameter<$index, Type = $item>, $item: Data,)*
+            $(F: Parameter<$index>,)*
         {
-            type Values = ($($item,)*);
-            const TYPES: &'static [&'static Type] = &[$($item::SCHEMA),*];
+            type Values = ($(<F as Parameter<$index>>::Type,)*);
+            const TYPES: &'static [&'static Type] =
+                &[$(<F as Parameter<$index>>::Type::SCHEMA),*];
             const NAMES: &'static [&'static str] = &[$(<F as Parameter<$index>>::NAME),*];
 
             #[inline]
             #[allow(unused_variables, clippy::unused_unit, reason = "there may be none to read")]
             fn read(args: &Arguments<'_>) -> Result<Self::Values, ConvertError> {
-                Ok(($(args.one::<$item>($index)?,)*))
+                Ok(($(args.one::<<F as Parameter<$index>>::Type>($index)?,)*))
             }
         }
     )*};
 }
 arities! {
     0: ;
-    1: A 0;
-    2: A 0 B 1;
-    3: A 0 B 1 C 2;
-    4: A 0 B 1 C 2 D 3;
-    5: A 0 B 1 C 2 D 3 E 4;
-    6: A 0 B 1 C 2 D 3 E 4 G 5;
-    7: A 0 B 1 C 2 D 3 E 4 G 5 H 6;
-    8: A 0 B 1 C 2 D 3 E 4 G 5 H 6 I 7;
+    1: 0;
+    2: 0 1;
+    3: 0 1 2;
+    4: 0 1 2 3;
+    5: 0 1 2 3 4;
+    6: 0 1 2 3 4 5;
+    7: 0 1 2 3 4 5 6;
+    8: 0 1 2 3 4 5 6 7;
 }
