@@ -56,7 +56,7 @@ const BACKENDS: [(&str, &str); 3] =
     [("mlua", "lua"), ("libloading", "native"), ("twinplug_abi", "native")];
 
 /// Where `unsafe` may stand.
-const UNSAFE: [&str; 17] = [
+const UNSAFE: [&str; 18] = [
     "src/lua/",
     "src/native/",
     // what a call reads without a lock

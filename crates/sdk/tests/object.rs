@@ -100,7 +100,7 @@ fn methods_are_called_through_the_table() {
     assert_eq!(enemy.call::<i64>("hit", (3,)).unwrap(), 7);
     check(enemy.call("hit", (-1,)), "no power");
     check(enemy.call("hit", (13,)), "missed");
-    check(enemy.call("hit", ("x",)), "argument 1: expected int, got string");
+    check(enemy.call("hit", ("x",)), "argument `power`: expected int, got string");
     check(enemy.call("hti", ()), "no method `hti`; there are: `hit`, `sayName`, `scaled`");
     check(Object::new(Empty).call("x", ()), "no method `x`; there are: none");
     assert_eq!(enemy.call::<String>("sayName", ("you", true)).unwrap(), "you!");

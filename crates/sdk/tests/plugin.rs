@@ -259,13 +259,13 @@ fn a_direct_entry_takes_what_c_may_pass() {
             .and_then(|export| export.direct)
             .unwrap()
     };
-    type Choose = unsafe extern "C" fn(*mut abi::Fault, u8, f64, f64, *mut f64) -> abi::Status;
+    type Choose = unsafe extern "C" fn(*mut abi::Fault, bool, f64, f64, *mut f64) -> abi::Status;
     type Divide = unsafe extern "C" fn(*mut abi::Fault, i64, i64, *mut i64) -> abi::Status;
     // SAFETY: the entries are of the types that follow from their signatures.
     unsafe {
         let choose = std::mem::transmute::<abi::Direct, Choose>(find("choose"));
         let mut chosen = 0.0;
-        assert_eq!(choose(std::ptr::null_mut(), 200, 1.0, 2.0, &mut chosen), abi::OK);
+        assert_eq!(choose(std::ptr::null_mut(), true, 1.0, 2.0, &mut chosen), abi::OK);
         assert_eq!(chosen, 1.0);
         let divide = std::mem::transmute::<abi::Direct, Divide>(find("divide"));
         let mut result = 77;
@@ -290,7 +290,7 @@ fn arguments_are_checked_and_converted() {
     fails(plugin.call::<String>("add", (1, 2)), "result: expected string, got int");
     fails(
         plugin.call::<u8>("narrow", (1i64 << 40,)),
-        "argument 1: expected i32, got integer `1099511627776`",
+        "argument `number`: expected i32, got integer `1099511627776`",
     );
     fails(plugin.call::<i64>("Count", ()), "`Count` is a variable");
     fails(plugin.get::<i64>("add"), "`add` is a function");
@@ -341,7 +341,7 @@ fn hooks_take_and_give_what_they_say() {
     plugin.on_load(config.clone()).unwrap();
     assert_eq!(plugin.get::<Config>("CONFIG").unwrap(), config);
     fails(plugin.on_load(Config::default()), "no greeting");
-    fails(plugin.on_load(1), "argument 1: expected map, got int");
+    fails(plugin.on_load(1), "argument `config`: expected map, got int");
 
     plugin.set("secret", vec!["kept".to_owned()]).unwrap();
     let saved = plugin.on_save::<Value>().unwrap();

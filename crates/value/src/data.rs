@@ -34,33 +34,20 @@ pub trait Data: Serialize + DeserializeOwned {
 }
 
 macro_rules! data {
-    ($($type:ty => $schema:ident),* $(,)?) => {$(
-        #[diagnostic::do_not_recommend]
+    ($($type:ty => $schema:ident $($scalar:ident)?),* $(,)?) => {$(
         impl Data for $type {
             const SCHEMA: &'static Type = &Type::$schema;
+            $(const SCALAR: Option<Scalar<Self>> = Some(Scalar::$scalar);)?
         }
     )*};
 }
 data! {
-    char => Str, String => Str, Bytes => Bytes, Value => Any,
-    MapKey => Any,
+    () => Null NOTHING, bool => Bool BOOL, i64 => Int INT, f64 => Float FLOAT,
+    char => Str, String => Str, Bytes => Bytes, Value => Any, MapKey => Any,
     i8 => Int, i16 => Int, i32 => Int, u8 => Int, u16 => Int, u32 => Int, u64 => Int,
     isize => Int, usize => Int, f32 => Float,
 }
 
-macro_rules! scalars {
-    ($($type:ty => $schema:ident $scalar:ident),* $(,)?) => {$(
-        impl Data for $type {
-            const SCHEMA: &'static Type = &Type::$schema;
-            const SCALAR: Option<Scalar<Self>> = Some(Scalar::$scalar);
-        }
-    )*};
-}
-scalars! {
-    () => Null NOTHING, bool => Bool BOOL, i64 => Int INT, f64 => Float FLOAT,
-}
-
-#[diagnostic::do_not_recommend]
 impl<T: Data> Data for Option<T> {
     const SCHEMA: &'static Type = &Type::Optional(Shared::Static(T::SCHEMA));
 }

@@ -58,11 +58,15 @@ impl<'c> Arguments<'c> {
     }
 
     #[inline]
-    fn one<T: Data>(&self, index: usize) -> Result<T, ConvertError> {
+    fn at<T: Data>(&self, index: usize) -> Result<T, ConvertError> {
         let value = self.values.get(index).unwrap_or(&abi::Value::NULL);
         // SAFETY: the values follow the ABI while `self` lives, by the promise to `new`.
-        from_view::<T>(unsafe { RawView::new(value) })
-            .map_err(|error| error.of(format!("argument {}", index + 1)))
+        from_view(unsafe { RawView::new(value) })
+    }
+
+    #[inline]
+    fn one<T: Data>(&self, index: usize, name: &str) -> Result<T, ConvertError> {
+        self.at(index).map_err(|error| error.of(format!("argument `{name}`")))
     }
 
     /// All of them as a tuple, for what names no parameters.
@@ -73,7 +77,7 @@ impl<'c> Arguments<'c> {
 
     /// The one value that a variable is set to.
     pub(super) fn value<T: Data>(&self) -> Result<T, ConvertError> {
-        self.one(0)
+        self.at(0)
     }
 }
 
@@ -92,7 +96,10 @@ macro_rules! arities {
             #[inline]
             #[allow(unused_variables, clippy::unused_unit, reason = "there may be none to read")]
             fn read(args: &Arguments<'_>) -> Result<Self::Values, ConvertError> {
-                Ok(($(args.one::<<F as Parameter<$index>>::Type>($index)?,)*))
+                Ok(($({
+                    let name = <F as Parameter<$index>>::NAME;
+                    args.one::<<F as Parameter<$index>>::Type>($index, name)?
+                },)*))
             }
         }
     )*};
