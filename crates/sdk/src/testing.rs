@@ -111,3 +111,20 @@ impl Host {
         Plugin::load(self.context, table)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::plugin;
+
+    #[plugin(name = "empty", version = "1.0.0")]
+    mod empty {}
+
+    #[test]
+    fn a_plugin_may_be_empty() {
+        let plugin = Host::new().load(&empty::twinplug_plugin).unwrap();
+        assert!(plugin.exports().is_empty());
+        let error = plugin.call::<i64>("x", ()).unwrap_err();
+        assert_eq!(error.to_string(), "no export `x`; there are: none");
+    }
+}

@@ -58,10 +58,11 @@ impl<'c> Arguments<'c> {
         unsafe { Arguments::new(call.args, call.count) }
     }
 
+    #[inline(always)]
     fn one<T: Data>(&self, index: usize) -> Result<T, ConvertError> {
         let value = self.values.get(index).unwrap_or(&abi::Value::NULL);
         // SAFETY: the values follow the ABI while `self` lives, by the promise to `new`.
-        unsafe { scalar::read(value) }.map_err(|error| error.of(format!("argument {}", index + 1)))
+        unsafe { scalar::read(value) }.map_err(|error| numbered(error, index))
     }
 
     /// All of them as a tuple, for what names no parameters.
@@ -77,6 +78,11 @@ impl<'c> Arguments<'c> {
     }
 }
 
+#[cold]
+fn numbered(error: ConvertError, index: usize) -> ConvertError {
+    error.of(format!("argument {}", index + 1))
+}
+
 macro_rules! arities {
     ($($count:literal: $($index:literal)*;)*) => {$(
         #[diagnostic::do_not_recommend]
@@ -89,7 +95,7 @@ macro_rules! arities {
                 &[$(<F as Parameter<$index>>::Type::SCHEMA),*];
             const NAMES: &'static [&'static str] = &[$(<F as Parameter<$index>>::NAME),*];
 
-            #[inline]
+            #[inline(always)]
             #[allow(unused_variables, clippy::unused_unit, reason = "there may be none to read")]
             fn read(args: &Arguments<'_>) -> Result<Self::Values, ConvertError> {
                 Ok(($(args.one::<<F as Parameter<$index>>::Type>($index)?,)*))

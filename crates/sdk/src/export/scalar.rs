@@ -19,7 +19,7 @@ use twinplug_value::{ConvertError, Data, Type, from_source, to_sink};
 ///
 /// # Safety
 /// The value and all that it points to follow the ABI until this returns.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn read<T: Data>(value: &Value) -> Result<T, ConvertError> {
     if is_scalar(T::SCHEMA)
         && let Ok(scalar) = T::deserialize(Scalar(value))
@@ -32,6 +32,7 @@ pub(super) unsafe fn read<T: Data>(value: &Value) -> Result<T, ConvertError> {
 
 /// # Safety
 /// As [`read`].
+#[inline(never)]
 unsafe fn read_any<T: Data>(value: &Value) -> Result<T, ConvertError> {
     // SAFETY: the caller's promise.
     let mut source = unsafe { RawSource::new(*value) };
@@ -39,7 +40,7 @@ unsafe fn read_any<T: Data>(value: &Value) -> Result<T, ConvertError> {
 }
 
 /// Writes a value; what it points to is allocated in `arena`.
-#[inline]
+#[inline(always)]
 pub(super) fn write<T: Data>(value: &T, arena: &impl Allocate) -> Result<Value, ConvertError> {
     if is_scalar(T::SCHEMA)
         && let Ok(scalar) = value.serialize(Raw)
@@ -49,6 +50,7 @@ pub(super) fn write<T: Data>(value: &T, arena: &impl Allocate) -> Result<Value, 
     write_any(value, arena)
 }
 
+#[inline(never)]
 fn write_any<T: Data>(value: &T, arena: &impl Allocate) -> Result<Value, ConvertError> {
     let mut sink = RawSink::new(arena);
     to_sink(value, &mut sink)?;
