@@ -103,14 +103,14 @@ impl Function {
         }
     }
 
-    /// Names for the values that were read.
+    /// Names for the values that were read, which hide no function of the author's.
     pub(crate) fn values(&self) -> Vec<Ident> {
-        (0..self.params.len()).map(|index| format_ident!("value_{index}")).collect()
+        (0..self.params.len()).map(|index| format_ident!("__twinplug_{index}")).collect()
     }
 
     /// What is passed to the function: the host, if it wants it, and the values.
     pub(crate) fn arguments(&self) -> TokenStream {
-        let host = self.host.as_ref().map(|_| quote!(&caller.host(),));
+        let host = self.host.as_ref().map(|_| quote!(&__twinplug_caller.host(),));
         let values = self.params.iter().zip(self.values()).map(|(param, value)| {
             if param.by_reference { quote!(&#value) } else { quote!(#value) }
         });

@@ -31,7 +31,13 @@ pub fn data_for_value(attribute: TokenStream, item: TokenStream) -> TokenStream 
     data::expand(attribute, item, &parse_quote!(::twinplug_value))
 }
 
-/// Makes a module a native plugin.
+/// Makes a module a native plugin: `#[plugin]`, or `#[plugin(name = "..", version = "..",
+/// unload = true)]`. Name and version are the crate's where they are not given. With
+/// `unload`, a host may unmap the image when the plugin is gone: no thread of the plugin's
+/// may run then, and no thread-local of its may be left.
+///
+/// What may stand in the module is listed in the docs of `twinplug_sdk`, and what is
+/// written for it is shown in those of `twinplug_sdk::export`.
 #[proc_macro_attribute]
 pub fn plugin(attribute: TokenStream, item: TokenStream) -> TokenStream {
     plugin::expand(attribute, item)

@@ -174,11 +174,11 @@ fn implementation(ty: &Type, function: &Function) -> TokenStream {
             #[allow(unused_variables, reason = "a method need not take the host")]
             #[allow(clippy::unit_arg, clippy::unused_unit, reason = "a method may return nothing")]
             fn call(
-                object: &Self::Object,
-                caller: &__twinplug_export::Caller<'_>,
+                __twinplug_object: &Self::Object,
+                __twinplug_caller: &__twinplug_export::Caller<'_>,
                 (#(#values,)*): <Self::Params as __twinplug_export::Parameters<Self>>::Values,
             ) -> Self::Outcome {
-                object.#ident(#arguments)
+                __twinplug_object.#ident(#arguments)
             }
         }
     }

@@ -23,7 +23,26 @@
 //! # fn main() {}
 //! ```
 //!
-//! What the macro writes can be written by hand over [`export`].
+//! | in the module | |
+//! |---|---|
+//! | `#[var]`, `#[state]` | on a `static` of type [`Var<T>`](Var): a variable that the host reads and sets; a private one, which a reload carries |
+//! | `#[func]` | on a function: up to 8 parameters by value or by `&`, `&HostRef` before them if it wants the host; it returns what crosses, or a `Result` of it |
+//! | `#[func(leaf)]` | promises that the function calls nothing of the host and waits for nothing |
+//! | `#[init]` | `fn()`: runs once, when the plugin is loaded |
+//! | `#[on_load]` | `fn(config: T)` or `fn()` |
+//! | `#[on_save]`, `#[on_restore]` | `fn() -> T`, `fn(value: T, old_version: &str)`: what a reload keeps |
+//! | `#[on_pause]`, `#[on_resume]`, `#[on_unload]` | `fn()` |
+//!
+//! Init and hooks may take `&HostRef` first, and return a `Result`. `print!` and `println!`
+//! in the module go to the host's output, the macros of [`log`] to its log. [`macro@data`]
+//! makes a struct or an enum cross, [`macro@object`] gives values methods. [`testing`] runs
+//! a plugin in its author's tests.
+//!
+//! A function whose parameters are all `i64`, `f64` or `bool` (at most 6), and whose
+//! result is one of these or nothing, or a `Result` of it, has a direct entry besides the
+//! general one: hosts call it as they call a function in C.
+//!
+//! What the macro writes can be written by hand over [`export`], which shows it.
 //!
 //! This crate knows the ABI and no host.
 

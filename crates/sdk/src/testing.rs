@@ -103,11 +103,29 @@ impl Host {
     }
 
     /// Loads a plugin: `my_plugin::twinplug_plugin`. Waits until no other test of this
-    /// process has one.
+    /// process has one. A table that was made by hand is believed, as a host believes it:
+    /// what it says of its entries must be so.
     ///
     /// # Errors
     /// This thread has one loaded, the table breaks the ABI, or its init failed.
     pub fn load(self, table: &'static export::Plugin) -> Result<Plugin> {
         Plugin::load(self.context, table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::plugin;
+
+    #[plugin(name = "empty", version = "1.0.0")]
+    mod empty {}
+
+    #[test]
+    fn a_plugin_may_be_empty() {
+        let plugin = Host::new().load(&empty::twinplug_plugin).unwrap();
+        assert!(plugin.exports().is_empty());
+        let error = plugin.call::<i64>("x", ()).unwrap_err();
+        assert_eq!(error.to_string(), "no export `x`; there are: none");
     }
 }

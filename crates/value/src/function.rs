@@ -39,8 +39,14 @@ impl<T: Data, E: Display> Outcome for Result<T, E> {
 
     #[inline]
     fn outcome(self) -> Result<T, String> {
-        self.map_err(|error| error.to_string())
+        self.map_err(text)
     }
+}
+
+/// Apart, so that what calls a function that succeeds is small enough to be inlined.
+#[cold]
+fn text(error: impl Display) -> String {
+    error.to_string()
 }
 
 /// What a panic said, for the other side. The payload itself is leaked: its drop could

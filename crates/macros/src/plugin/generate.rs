@@ -111,7 +111,7 @@ fn function(function: &Function) -> TokenStream {
             #[allow(unused_variables, reason = "a function need not take the host")]
             #[allow(clippy::unit_arg, clippy::unused_unit, reason = "a function may return nothing")]
             fn call(
-                caller: &__twinplug_export::Caller<'_>,
+                __twinplug_caller: &__twinplug_export::Caller<'_>,
                 (#(#values,)*): __twinplug_export::Values<Self>,
             ) -> Self::Outcome {
                 #ident(#arguments)

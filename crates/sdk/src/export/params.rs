@@ -57,16 +57,16 @@ impl<'c> Arguments<'c> {
         unsafe { Arguments::new(call.args, call.count) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn at<T: Data>(&self, index: usize) -> Result<T, ConvertError> {
         let value = self.values.get(index).unwrap_or(&abi::Value::NULL);
         // SAFETY: the values follow the ABI while `self` lives, by the promise to `new`.
         from_view(unsafe { RawView::new(value) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn one<T: Data>(&self, index: usize, name: &str) -> Result<T, ConvertError> {
-        self.at(index).map_err(|error| error.of(format!("argument `{name}`")))
+        self.at(index).map_err(|error| named(error, name))
     }
 
     /// All of them as a tuple, for what names no parameters.
@@ -81,6 +81,11 @@ impl<'c> Arguments<'c> {
     }
 }
 
+#[cold]
+fn named(error: ConvertError, name: &str) -> ConvertError {
+    error.of(format!("argument `{name}`"))
+}
+
 macro_rules! arities {
     ($($count:literal: $($index:literal)*;)*) => {$(
         #[diagnostic::do_not_recommend]
@@ -93,7 +98,7 @@ macro_rules! arities {
                 &[$(<F as Parameter<$index>>::Type::SCHEMA),*];
             const NAMES: &'static [&'static str] = &[$(<F as Parameter<$index>>::NAME),*];
 
-            #[inline]
+            #[inline(always)]
             #[allow(unused_variables, clippy::unused_unit, reason = "there may be none to read")]
             fn read(args: &Arguments<'_>) -> Result<Self::Values, ConvertError> {
                 Ok(($({

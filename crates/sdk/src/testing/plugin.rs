@@ -288,7 +288,8 @@ impl Plugin {
         self.exports.get(name).ok_or_else(|| {
             let names: Vec<String> =
                 self.exports().into_iter().map(|(name, _)| format!("`{name}`")).collect();
-            let text = format!("no export `{name}`; there are: {}", names.join(", "));
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let text = format!("no export `{name}`; there are: {names}");
             Error { status: abi::NOT_FOUND, text }
         })
     }

@@ -1,0 +1,73 @@
+//! A plugin that has next to nothing: what is printed and asked without a call, before, between
+//! and after the hosts of several tests.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::sync::OnceLock;
+
+use twinplug_sdk::prelude::*;
+use twinplug_sdk::{log, testing};
+
+#[plugin]
+mod bare {
+    use twinplug_sdk::prelude::*;
+
+    #[func]
+    fn say(text: &str) {
+        println!("{text}");
+    }
+
+    #[func]
+    fn say_from_a_thread(text: String) -> Result<()> {
+        std::thread::spawn(move || println!("{text}"))
+            .join()
+            .map_err(|_| Error::new("the thread has panicked"))
+    }
+
+    #[func]
+    fn ask(host: &HostRef) -> Result<i64> {
+        super::KEPT.get_or_init(|| *host);
+        host.call("ask", ())
+    }
+}
+
+/// The host of the first test that asked.
+static KEPT: OnceLock<HostRef> = OnceLock::new();
+
+#[test]
+fn what_is_printed_goes_to_the_test_that_has_the_plugin() {
+    // Here another test may have a host, or none may: then it goes to standard output.
+    twinplug_sdk::print!("");
+
+    std::thread::scope(|scope| {
+        for test in 0..4 {
+            scope.spawn(move || {
+                let host = testing::Host::new().function("ask", move || test);
+                let plugin = host.load(&bare::twinplug_plugin).unwrap();
+                let mut expected = String::new();
+                for line in 0..20 {
+                    let text = format!("{test} {line}");
+                    plugin.call::<()>("say", (text.as_str(),)).unwrap();
+                    plugin.call::<()>("say_from_a_thread", (text.as_str(),)).unwrap();
+                    expected += &format!("{text}\n{text}\n");
+                    assert_eq!(plugin.call_both::<i64>("ask", ()).unwrap(), test);
+                }
+                assert_eq!(plugin.output(), expected);
+            });
+        }
+    });
+    // A host that is gone still answers.
+    let error = KEPT.get().unwrap().call::<i64>("ask", ()).unwrap_err();
+    assert_eq!(error.to_string(), "the test that loaded the plugin is over");
+}
+
+#[test]
+fn macros_that_stand_outside_the_module_find_the_host() {
+    let plugin = testing::Host::new().load(&bare::twinplug_plugin).unwrap();
+    let error = plugin.on_pause().unwrap_err();
+    assert_eq!(error.to_string(), "the plugin has no `on_pause`");
+    twinplug_sdk::println!("{}", 1);
+    log::trace!("{:?}", Some(2));
+    assert_eq!(plugin.output(), "1\n");
+    assert_eq!(plugin.log(), [(log::Level::Trace, "Some(2)".to_owned())]);
+}
