@@ -1,6 +1,7 @@
 //! What the command does with the source folder of a native plugin, where it goes wrong
 //! and where it is unusual; that it builds in each language is in the tables of twins.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -88,6 +89,9 @@ fn a_source_that_does_not_compile_is_refused() {
     let go =
         [("wrong/go.mod", "module wrong\n\ngo 1.19\n"), ("wrong/wrong.go", "package main\nno")];
     check(GO, "build_wrong_go", &go, "go");
+    // By its name also where it is a part of Python.
+    let zig = env::var("ZIG").unwrap_or_else(|_| "zig".to_owned());
+    check(ZIG, "build_wrong_zig", &[("wrong/build.zig", "not Zig")], &zig);
 }
 
 #[test]
