@@ -1,4 +1,6 @@
 /* What the plugin exports: the table, over the functions that Go exports. */
+#include "plugin.h"
+
 #include "_cgo_export.h"
 
 static const tp_export registered = TP_EXPORT_FUNC("Hello", "() -> string", hello);

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::ran::{C, RUST, command, file, folder, library, run, twinplug};
+use crate::ran::{C, CPP, RUST, command, file, folder, is_skipped, library, run, twinplug};
 
 #[test]
 fn reports_a_script_without_running_it() {
@@ -77,4 +77,15 @@ fn a_source_that_does_not_build_is_refused() {
     let ran = run(command(&["inspect", "native"]).current_dir(&folder));
     ran.fails(1, "error: `cc` failed (exit status: 1); its messages are above");
     assert_eq!(ran.out, "");
+}
+
+/// What the standard library of C++ makes unique would keep an image mapped.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_library_in_cpp_has_no_hazard() {
+    if !is_skipped(CPP) {
+        let ran = twinplug(&["inspect", "--json", CPP]);
+        let report: Value = serde_json::from_str(ran.out.trim()).unwrap();
+        assert_eq!(report["hazards"], json!([]), "{}", ran.err);
+    }
 }

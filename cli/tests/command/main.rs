@@ -5,6 +5,7 @@
 
 mod ran;
 
+mod build;
 mod call;
 mod check;
 mod demo;

@@ -1,11 +1,13 @@
 //! A run of the command, and the files that it is given.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 pub(crate) const LUA: &str = "lua-plugins/testplugin.lua";
 pub(crate) const RUST: &str = "native-plugins/testplugin";
@@ -61,16 +63,18 @@ impl Ran {
 
 /// Whether a twin's compiler is missing, and may be.
 pub(crate) fn is_skipped(twin: &str) -> bool {
+    static REFUSED: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
     if env::var_os("TWINPLUG_REQUIRE_LANGUAGES").is_some() {
         return false;
     }
-    let ran = twinplug(&["check", twin]);
-    let missing = ran.err.lines().find(|line| line.contains(" is not there: install "));
-    if let Some(missing) = missing {
+    let mut refused = REFUSED.lock().unwrap();
+    let said = refused.entry(twin.to_owned()).or_insert_with(|| twinplug(&["check", twin]).out);
+    let missing = said.contains(" is not there: install ");
+    if missing {
         // Past the harness, which keeps what a test that passes has printed.
-        let _ = writeln!(io::stderr(), "skipped: {twin}: {missing}");
+        let _ = write!(io::stderr(), "skipped: {said}");
     }
-    missing.is_some()
+    missing
 }
 
 /// An empty folder for one test.

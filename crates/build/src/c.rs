@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::tool::{announce, program, run};
 use crate::{BuildError, deliver, headers, library_name, scratch};
@@ -22,14 +22,19 @@ pub(crate) fn build(folder: &Path, sources: &[PathBuf], out: &Path) -> Result<Pa
     let headers = headers(out)?;
     let has_cpp = sources.iter().any(|path| is_cpp(path));
     announce(folder, if has_cpp { "C++" } else { "C" });
+    let c_flags = vec!["-std=c99"];
+    let mut cpp_flags = vec!["-std=c++17"];
+    if has_cpp && has_unique() {
+        cpp_flags.push(NOT_UNIQUE);
+    }
     let mut objects = Vec::new();
     for (number, source) in sources.iter().enumerate() {
         let object = scratch.path().join(format!("{number}.o"));
-        let (mut compiler, install, standard) = match is_cpp(source) {
-            true => (cpp(), INSTALL_CPP, "-std=c++17"),
-            false => (c(), INSTALL_C, "-std=c99"),
+        let (mut compiler, install, own) = match is_cpp(source) {
+            true => (cpp(), INSTALL_CPP, &cpp_flags),
+            false => (c(), INSTALL_C, &c_flags),
         };
-        compiler.arg(standard).args(FLAGS).arg("-c").arg("-I").arg(&headers).arg("-I").arg(folder);
+        compiler.args(own).args(FLAGS).arg("-c").arg("-I").arg(&headers).arg("-I").arg(folder);
         run(compiler.arg(source).arg("-o").arg(&object), install)?;
         objects.push(object);
     }
@@ -43,6 +48,18 @@ pub(crate) fn build(folder: &Path, sources: &[PathBuf], out: &Path) -> Result<Pa
 
 const INSTALL_C: &str = "install a C compiler (`gcc` on Debian), or set `CC`";
 const INSTALL_CPP: &str = "install a C++ compiler (`g++` on Debian), or set `CXX`";
+
+/// What templates of the standard library keep in static variables would be unique in the
+/// process, and hold an image in memory whatever the plugin says.
+const NOT_UNIQUE: &str = "-fno-gnu-unique";
+
+/// Whether the C++ compiler makes such symbols: those that do not, do not know the flag.
+fn has_unique() -> bool {
+    let mut compiler = cpp();
+    compiler.args([NOT_UNIQUE, "-fsyntax-only", "-x", "c++", "-"]);
+    compiler.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    compiler.status().is_ok_and(|status| status.success())
+}
 
 fn c() -> Command {
     Command::new(program("CC", "cc"))

@@ -24,6 +24,15 @@ pub(crate) fn announce(folder: &Path, language: impl fmt::Display) {
 /// says how to get it where it is not there.
 pub(crate) fn run(command: &mut Command, install: &str) -> Result<Vec<u8>, BuildError> {
     let name = command.get_program().to_string_lossy().into_owned();
+    run_as(&name, command, install)
+}
+
+/// Runs a tool that messages call by another name than its program's.
+pub(crate) fn run_as(
+    name: &str,
+    command: &mut Command,
+    install: &str,
+) -> Result<Vec<u8>, BuildError> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use crate::tool::{announce, run};
+use crate::tool::{announce, run, run_as};
 use crate::{BuildError, absolute, deliver, headers, io_error, library_name, scratch};
 
 const INSTALL: &str = "install Zig, or its Python package (`python3 -m pip install ziglang`), \
@@ -25,31 +25,39 @@ pub(crate) fn build(folder: &Path, out: &Path) -> Result<PathBuf, BuildError> {
         .arg(absolute(out)?.join(".zig-cache"))
         .arg(format!("-Dtwinplug={}", headers.display()))
         .current_dir(folder);
-    run(&mut command, INSTALL)?;
+    run_zig(&mut command)?;
     deliver(&installed(folder, scratch.path())?, place)
 }
+
+fn run_zig(command: &mut Command) -> Result<Vec<u8>, BuildError> {
+    match command.get_program() == PYTHON {
+        true => run_as("zig", command, INSTALL),
+        false => run(command, INSTALL),
+    }
+}
+
+const PYTHON: &str = "python3";
 
 /// `$ZIG`, or `zig`, or where that is not there the one of the Python package.
 fn zig() -> Command {
     if let Some(named) = env::var_os("ZIG").filter(|named| !named.is_empty()) {
         return Command::new(named);
     }
-    let mut python = Command::new("python3");
-    python.args(["-m", "ziglang"]);
-    match answers(Command::new("zig").arg("version")) || !answers(python.arg("version")) {
-        true => Command::new("zig"),
-        false => {
-            let mut python = Command::new("python3");
-            python.args(["-m", "ziglang"]);
-            python
-        }
+    let python = || {
+        let mut python = Command::new(PYTHON);
+        python.args(["-m", "ziglang"]);
+        python
+    };
+    match !answers(&mut Command::new("zig")) && answers(&mut python()) {
+        true => python(),
+        false => Command::new("zig"),
     }
 }
 
-/// Whether a program is there and does what it is asked.
+/// Whether it is a Zig that is there.
 fn answers(command: &mut Command) -> bool {
-    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    let command = command.arg("version").stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|it| it.success())
 }
 
 /// The one shared library below `prefix`: Zig puts it into `lib`, or where libraries are
