@@ -169,7 +169,7 @@ impl Fault {
     }
 
     #[cold]
-    fn failed(self, status: Status) -> Failed {
+    fn failed(&mut self, status: Status) -> Failed {
         let abi::Fault { text, length, kept, .. } = self.0;
         let text = (!text.is_null()).then(|| {
             // SAFETY: the entry has left static text of that length, or `keep` its copy.
@@ -179,6 +179,7 @@ impl Fault {
         if !kept.is_null() {
             // SAFETY: made by `keep`, and taken once: the entry has returned.
             drop(unsafe { Box::from_raw(kept.cast::<Vec<u8>>()) });
+            self.0.kept = ptr::null_mut();
         }
         Failed { status, text }
     }
@@ -217,7 +218,7 @@ impl<R: Data> Place<R> {
     /// # Safety
     /// `R` is a scalar, and the place holds zero or what the entry has written.
     #[inline]
-    unsafe fn read(self, status: Status, fault: Fault) -> Result<R, Failed> {
+    unsafe fn read(self, status: Status, fault: &mut Fault) -> Result<R, Failed> {
         if status != abi::OK {
             return Err(fault.failed(status));
         }
@@ -273,7 +274,7 @@ macro_rules! direct {
                     }
                 };
                 // SAFETY: `R` is a scalar, as above; the place was zero before the call.
-                Ok(unsafe { place.read(status, fault) })
+                Ok(unsafe { place.read(status, &mut fault) })
             }
         }
     )*};
