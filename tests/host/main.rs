@@ -14,6 +14,8 @@ mod copies;
 mod damage;
 mod errors;
 #[cfg(feature = "native")]
+mod hazards;
+#[cfg(feature = "native")]
 mod images;
 #[cfg(feature = "lua54")]
 mod lua;
