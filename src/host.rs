@@ -107,7 +107,8 @@ impl Host {
     }
 
     /// The images of native plugins that this host has mapped: those that serve, and
-    /// those that are kept, with the reason.
+    /// those that are kept, with the reason. The system is asked each time whether it
+    /// still has them.
     #[cfg(feature = "native")]
     #[must_use]
     pub fn images(&self) -> Vec<crate::loading::ImageReport> {
@@ -184,8 +185,9 @@ impl HostBuilder {
     }
 
     /// Sets how many images of native plugins that are gone may stay mapped, as those
-    /// of plugins that do not say `unload` do; the next load is refused then. 1024
-    /// unless set.
+    /// of plugins that do not say `unload` do; the next load is refused then. Each host
+    /// counts its own, and loads under way with them: one that fails leaves its image.
+    /// 1024 unless set.
     #[must_use]
     pub fn kept_images(mut self, most: usize) -> Self {
         self.allowance.kept_images = most;

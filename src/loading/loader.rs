@@ -121,9 +121,9 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
 fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
     let checked = crate::native::check(bytes)?;
     let mut hazards: Vec<String> = checked.hazards.iter().map(|&hazard| hazard.into()).collect();
-    if let Some(origin) = located.canonical.parent() {
-        hazards.extend(checked.dependencies.hazards(origin));
-    }
+    // As the system sees it, a link's folder is the one that the link is in.
+    let origin = located.path.parent().unwrap_or(Path::new(""));
+    hazards.extend(checked.dependencies.hazards(origin));
     Ok(Inspection {
         path: located.path.clone(),
         kind: located.kind,

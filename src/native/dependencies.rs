@@ -3,17 +3,22 @@
 //!
 //! For telling beforehand what would be missing; it is the system that finds them.
 
+use std::collections::HashSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use object::{Object, ObjectSection};
+use object::{Object, ObjectSection, ObjectSymbol};
+
+use super::elf;
 
 /// The libraries that a file needs, and where it looks for them first.
 #[derive(Debug, Default)]
 pub(crate) struct Dependencies {
     pub(super) needed: Vec<String>,
     pub(super) run_path: Vec<String>,
+    /// The names that it must find in them, or in the process.
+    pub(super) imports: Vec<String>,
 }
 
 impl Dependencies {
@@ -50,27 +55,103 @@ impl Dependencies {
         self.needed.iter().filter_map(place).filter(|place| has_go(place)).collect()
     }
 
-    /// What of the needed libraries makes the plugin behave otherwise than it should:
-    /// one that is missing, one that brings a Go runtime.
+    /// What of the needed libraries makes the plugin behave otherwise than it should: one
+    /// that is missing, one that brings a Go runtime, a name that none of them has.
     pub(crate) fn hazards(&self, origin: &Path) -> Vec<String> {
         if !cfg!(target_os = "linux") {
             return Vec::new();
         }
         let system = system_folders();
-        let hazard = |name: &String| {
+        let mut hazards = Vec::new();
+        for name in &self.needed {
             let beside = self.beside(name, origin).find(|place| place.is_file());
             match beside {
-                Some(place) if has_go(&place) => Some(format!(
+                Some(place) if has_go(&place) => hazards.push(format!(
                     "a Go runtime in `{name}`: it cannot be unloaded, and a process may hold just one"
                 )),
-                Some(_) => None,
-                None if name.contains('/') && Path::new(name).is_file() => None,
-                None if system.iter().any(|folder| folder.join(name).is_file()) => None,
-                None => Some(format!("needs `{name}`, which is nowhere that the system looks")),
+                None if self.place(name, origin, &system).is_none() => {
+                    hazards.push(format!("needs `{name}`, which is nowhere that the system looks"));
+                }
+                _ => {}
             }
-        };
-        self.needed.iter().filter_map(hazard).collect()
+        }
+        hazards.extend(self.missing_imports(origin, &system));
+        hazards
     }
+
+    /// Where the system finds a needed library.
+    fn place(&self, name: &str, origin: &Path, system: &[PathBuf]) -> Option<PathBuf> {
+        let named = name.contains('/').then(|| PathBuf::from(name));
+        let in_system = system.iter().filter(|_| !name.contains('/')).map(|it| it.join(name));
+        let mut places = self.beside(name, origin).chain(named).chain(in_system);
+        places.find(|place| place.is_file())
+    }
+
+    /// A line for the imports that nothing offers: none of the libraries, those that they
+    /// need in turn included, nor what is in this process already. None where a library
+    /// cannot be found or read: it might have them.
+    fn missing_imports(&self, origin: &Path, system: &[PathBuf]) -> Option<String> {
+        let mut missing: HashSet<&str> = self.imports.iter().map(String::as_str).collect();
+        missing.retain(|name| !is_in_process(name));
+        let mut seen = HashSet::new();
+        let mut libraries: Vec<PathBuf> = Vec::new();
+        for name in &self.needed {
+            libraries.push(self.place(name, origin, system)?);
+        }
+        while let Some(path) = libraries.pop().filter(|_| !missing.is_empty()) {
+            let path = path.canonicalize().ok()?;
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            if seen.len() > MAX_LIBRARIES {
+                return None;
+            }
+            let bytes = read(&path)?;
+            let file = object::File::parse(&*bytes).ok()?;
+            let offered = file.dynamic_symbols().filter(|symbol| !symbol.is_undefined());
+            offered.for_each(|symbol| {
+                missing.remove(symbol.name().unwrap_or_default());
+            });
+            let next = elf::dependencies(&bytes)?;
+            for name in &next.needed {
+                libraries.push(next.place(name, path.parent()?, system)?);
+            }
+        }
+        let mut names: Vec<_> = missing.into_iter().map(|name| format!("`{name}`")).collect();
+        names.sort_unstable();
+        let more = match names.len() {
+            0 => return None,
+            1..=MAX_LISTED => String::new(),
+            count => format!(" and {} more", count - MAX_LISTED),
+        };
+        names.truncate(MAX_LISTED);
+        Some(format!("imports {}{more}, which no library has that it needs", names.join(", ")))
+    }
+}
+
+/// So many libraries are looked at, and so many names listed.
+const MAX_LIBRARIES: usize = 256;
+const MAX_LISTED: usize = 8;
+
+/// Whether something in this process has a name that any library may use.
+#[cfg(unix)]
+fn is_in_process(name: &str) -> bool {
+    let Ok(name) = std::ffi::CString::new(name) else { return false };
+    // SAFETY: a terminated name; the default scope is always there. What it looks through
+    // is mapped already, and no library is loaded for it.
+    !unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }.is_null()
+}
+
+#[cfg(not(unix))]
+fn is_in_process(_: &str) -> bool {
+    false
+}
+
+/// The bytes of a library that is looked at, and not loaded: a larger one is not read for
+/// that.
+fn read(path: &Path) -> Option<Vec<u8>> {
+    let small = fs::metadata(path).is_ok_and(|file| file.len() <= 1 << 30);
+    small.then(|| fs::read(path).ok()).flatten()
 }
 
 /// What follows `$ORIGIN`, the folder of the file that says it (ld.so(8)).
@@ -84,11 +165,7 @@ fn after_origin(path: &str) -> Option<&str> {
 
 /// Whether a library holds a Go runtime: its linker leaves a section that says so.
 fn has_go(path: &Path) -> bool {
-    // It is looked at, and not loaded: a larger one is not read for that.
-    if fs::metadata(path).map_or(true, |file| file.len() > 1 << 30) {
-        return false;
-    }
-    let Ok(bytes) = fs::read(path) else { return false };
+    let Some(bytes) = read(path) else { return false };
     object::File::parse(&*bytes).is_ok_and(|file| is_go(&file))
 }
 

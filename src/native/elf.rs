@@ -49,9 +49,23 @@ pub(super) fn check(bytes: &[u8]) -> Result<(Facts, Sound<'_>), String> {
     if symbols.unique {
         hazards.push("unique symbols: all loads of it share them, and it stays mapped");
     }
-    let dependencies = dynamic.dependencies().map_err(broken)?;
+    if segments.has_executable_stack() {
+        hazards.push(
+            "an executable stack: the stacks of all threads become so, or the system refuses it",
+        );
+    }
+    let mut dependencies = dynamic.dependencies().map_err(broken)?;
+    let imports = symbols.import_names().filter_map(|name| dynamic.string(name));
+    dependencies.imports = imports.map(str::to_owned).collect();
     let sound = Sound { segments, symbols, strings: dynamic.strings, writes };
     Ok((Facts { dependencies, hazards }, sound))
+}
+
+/// The libraries that a file needs, and where it looks for them; `None` where its tables
+/// cannot be followed. For libraries that are looked at and not loaded.
+pub(super) fn dependencies(bytes: &[u8]) -> Option<Dependencies> {
+    let segments = Segments::read(bytes).ok()?;
+    Dynamic::read(&segments).ok()?.dependencies().ok()
 }
 
 /// Reads numbers out of bytes, in this machine's order.

@@ -133,6 +133,24 @@ fn what_a_killed_process_left_is_removed_by_the_next() {
     assert_eq!(names(shelf.folder.path()), before);
 }
 
+/// Who makes a copy and who removes litter meet in one folder all the time; a copy that
+/// is not locked yet looks like litter.
+#[test]
+fn loads_at_once_leave_each_others_copies_alone() {
+    let shelf = Shelf::new();
+    let path = shelf.counter("libbusy.so", "busy", "TP_UNLOAD", &[]);
+    let before = names(shelf.folder.path());
+    let load = || {
+        let stage = Stage::new();
+        for _ in 0..25 {
+            let plugin = stage.host.load(&path).unwrap();
+            stage.host.unload(plugin).unwrap();
+        }
+    };
+    std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(load))));
+    assert_eq!(names(shelf.folder.path()), before);
+}
+
 /// A folder in which no copy can be made: its path is so long that there is no room
 /// for the copy's name.
 fn far(shelf: &Shelf) -> PathBuf {

@@ -72,8 +72,15 @@ impl Whole {
     /// With one word changed it is refused.
     #[track_caller]
     fn check(&self, at: usize, value: u64, expected: &str) {
+        self.check_words(&[(at, value)], expected);
+    }
+
+    #[track_caller]
+    fn check_words(&self, words: &[(usize, u64)], expected: &str) {
         let mut bytes = self.bytes.clone();
-        bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        for (at, value) in words {
+            bytes[*at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        }
         let path = self.shop.write("damaged.so", bytes);
         self.shop.check(&path, ErrorKind::Refused, &format!("broken: {expected}"));
     }
@@ -136,6 +143,9 @@ fn calls_say_how_they_are_relocated() {
     // DT_PLTREL, turned into a tag that nobody knows.
     let expected = "it has calls to relocate, and does not say how";
     whole.check(whole.entry(20), 20 | 1 << 32, expected);
+    // DT_JMPREL and DT_PLTRELSZ.
+    let lost = [23, 2].map(|tag| (whole.entry(tag), tag | 1 << 32));
+    whole.check_words(&lost, "it says how its calls are relocated, and has none");
 }
 
 /// DT_FILTER: the loader would load what it names, and look there first.

@@ -375,38 +375,6 @@ fn a_very_long_name_is_no_obstacle() {
 }
 
 #[test]
-fn hazards_are_told_before_anything_runs() {
-    let shelf = Shelf::new();
-    let hazards = |path: &Path| Host::inspect(path).unwrap().hazards;
-    let plain = shelf.counter("libplain.so", "plain", "\"\"", &[]);
-    assert_eq!(hazards(&plain), Vec::<String>::new());
-    let stays = shelf.counter("libstays.so", "stays", "\"\"", &["-Wl,-z,nodelete"]);
-    assert_eq!(hazards(&stays), ["NODELETE: it stays mapped"]);
-    std::fs::write(shelf.path("none.c"), "int none;").unwrap();
-    compile(&shelf.path("none.c"), &shelf.path("libnone.so"), &["-Wl,-soname,libnone.so"]);
-    let folder = format!("-L{}", shelf.folder.path().display());
-    let flags = [&folder, "-Wl,--no-as-needed", "-lnone", "-Wl,-rpath,$ORIGIN"];
-    let needs = shelf.counter("libneeds.so", "needs", "\"\"", &flags);
-    assert_eq!(hazards(&needs), Vec::<String>::new());
-    std::fs::remove_file(shelf.path("libnone.so")).unwrap();
-    assert_eq!(hazards(&needs), ["needs `libnone.so`, which is nowhere that the system looks"]);
-    let text = std::fs::read_to_string(shelf.path("source.c")).unwrap();
-    let text = text
-        .replace(
-            "int shared_name",
-            "__thread __attribute__((tls_model(\"initial-exec\"))) int local; int shared_name",
-        )
-        .replace("++shared_name", "++local");
-    std::fs::write(shelf.path("source.c"), text).unwrap();
-    let tls = shelf.path("libtls.so");
-    compile(&shelf.path("source.c"), &tls, &[]);
-    assert_eq!(
-        hazards(&tls),
-        ["static thread-local storage: the process has room for a few such libraries"]
-    );
-}
-
-#[test]
 fn an_init_may_load_another_plugin() {
     use std::sync::{OnceLock, Weak};
     let shelf = Shelf::new();

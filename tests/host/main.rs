@@ -20,6 +20,8 @@ mod exceptions;
 #[cfg(feature = "native")]
 mod go;
 #[cfg(feature = "native")]
+mod hazards;
+#[cfg(feature = "native")]
 mod images;
 #[cfg(feature = "native")]
 mod languages;

@@ -14,8 +14,11 @@ mod tally;
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, mpsc};
+use std::thread;
 
+use tempfile::TempDir;
 use twinplug::{ErrorKind, Host};
 
 use child::{Outcome, Phase};
@@ -38,14 +41,65 @@ fn total() -> usize {
     }
 }
 
+/// Mutants that were accepted, and the folder that they are in.
+struct Batch {
+    folder: TempDir,
+    accepted: Vec<Mutant>,
+}
+
+impl Batch {
+    fn new() -> Self {
+        Batch { folder: tempfile::tempdir().unwrap(), accepted: Vec::new() }
+    }
+
+    fn file(&self, number: usize) -> PathBuf {
+        child::file(self.folder.path(), number)
+    }
+
+    /// Loads them in child processes.
+    fn load(&self, tally: &Mutex<Tally>) {
+        let outcomes = child::outcomes(self.folder.path(), self.accepted.len());
+        for ((index, mutant), outcome) in self.accepted.iter().enumerate().zip(outcomes) {
+            let mut tally = tally.lock().unwrap();
+            tally.add(mutant, outcome);
+            if NEVER.contains(&outcome) {
+                // For whoever looks for the reason.
+                let kept = child::file(Path::new(env!("CARGO_TARGET_TMPDIR")), tally.total());
+                fs::copy(self.file(index), &kept).unwrap();
+                println!("{outcome:?}: {} ({}): {}", mutant.sort, mutant.hit, kept.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn no_mutant_ends_the_check_or_the_systems_loader_and_few_end_a_process() {
+    let tally = Mutex::new(Tally::default());
+    let (full, batches) = mpsc::sync_channel::<Batch>(2);
+    let batches = Mutex::new(batches);
+    let next = || batches.lock().unwrap().recv();
+    thread::scope(|scope| {
+        // Most of a child's time goes where one of its mutants hangs: two wait at once.
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Ok(batch) = next() {
+                    batch.load(&tally);
+                }
+            });
+        }
+        check_all(&tally, full);
+    });
+    let tally = tally.into_inner().unwrap();
+    tally.print();
+    judge(&tally);
+}
+
+/// Makes the mutants, and hands on those that the check accepts.
+fn check_all(tally: &Mutex<Tally>, full: mpsc::SyncSender<Batch>) {
     let originals = ["native-plugins/testplugin-c", "native-plugins/testplugin"];
     let [small, large] = originals.map(|folder| Original::new(plugin(folder)));
     let mut random = Random::new(0x7469_6e70_6c75_6700);
-    let mut tally = Tally::default();
-    let folder = tempfile::tempdir().unwrap();
-    let mut accepted: Vec<Mutant> = Vec::new();
+    let mut batch = Batch::new();
     for number in 0..total() {
         // The small one is mutated nine times out of ten: more of it is tables.
         let (one, other) = match number % 10 {
@@ -53,38 +107,21 @@ fn no_mutant_ends_the_check_or_the_systems_loader_and_few_end_a_process() {
             _ => (&small, &large),
         };
         let mutant = one.mutant(&mut random, other);
-        let path = child::file(folder.path(), accepted.len());
+        let path = batch.file(batch.accepted.len());
         fs::write(&path, &mutant.bytes).unwrap();
         match Host::inspect(&path) {
-            Ok(_) => accepted.push(mutant),
+            Ok(_) => batch.accepted.push(mutant),
             Err(error) => {
                 let kind = error.kind();
                 assert!(matches!(kind, ErrorKind::Refused | ErrorKind::Abi), "{number}: {error}");
-                tally.add(&mutant, Outcome::Refused);
+                tally.lock().unwrap().add(&mutant, Outcome::Refused);
             }
         }
-        if accepted.len() == BATCH {
-            load_all(folder.path(), &mut accepted, &mut tally);
+        if batch.accepted.len() == BATCH {
+            full.send(std::mem::replace(&mut batch, Batch::new())).unwrap();
         }
     }
-    load_all(folder.path(), &mut accepted, &mut tally);
-    tally.print();
-    judge(&tally);
-}
-
-/// Loads the batch in child processes, and empties it.
-fn load_all(folder: &Path, batch: &mut Vec<Mutant>, tally: &mut Tally) {
-    let outcomes = child::outcomes(folder, batch.len());
-    for ((index, mutant), outcome) in batch.iter().enumerate().zip(outcomes) {
-        tally.add(mutant, outcome);
-        if NEVER.contains(&outcome) {
-            // For whoever looks for the reason.
-            let kept = child::file(Path::new(env!("CARGO_TARGET_TMPDIR")), tally.total());
-            fs::copy(child::file(folder, index), &kept).unwrap();
-            println!("{outcome:?}: {} ({}): {}", mutant.sort, mutant.hit, kept.display());
-        }
-    }
-    batch.clear();
+    full.send(batch).unwrap();
 }
 
 /// What no mutant may come to: the check is the host's own code, the loader believes a

@@ -28,6 +28,10 @@ const VERNEED: u64 = 0x6fff_fffe;
 const VERNEEDNUM: u64 = 0x6fff_ffff;
 const FLAGS_1: u64 = 0x6fff_fffb;
 
+/// The packed relative relocations, and what says to the C library that they are there.
+const RELR: u64 = 36;
+const RELR_VERSION: &str = "GLIBC_ABI_DT_RELR";
+
 /// The versions of symbols that have none, and the bits of an index; the highest
 /// bit hides a symbol.
 const LOCAL: u64 = 0;
@@ -154,10 +158,11 @@ impl<'b> Dynamic<'b> {
         Ok(Dependencies {
             needed: texts(NEEDED).map(str::to_owned).collect(),
             run_path: run_path.unwrap_or_default(),
+            imports: Vec::new(),
         })
     }
 
-    fn string(&self, at: u64) -> Option<&'b str> {
+    pub(super) fn string(&self, at: u64) -> Option<&'b str> {
         let text = self.strings.get(usize::try_from(at).ok()?..)?;
         let text = &text[..text.len().min(MAX_NAME)];
         std::ffi::CStr::from_bytes_until_nul(text).ok()?.to_str().ok()
@@ -230,17 +235,28 @@ impl<'b> Dynamic<'b> {
         let Some(address) = self.get(VERNEED) else { return Ok(()) };
         let count = self.get(VERNEEDNUM).unwrap_or(0);
         let needed: HashSet<_> = self.dependencies()?.needed.into_iter().collect();
+        let (mut of_libc, mut relr) = (false, false);
         self.chain(segments, address, count, 12, |entry, at| {
             // The loader takes it for granted that it has loaded that library.
             if !self.string(entry.u32(4)).is_some_and(|file| needed.contains(file)) {
                 return Err("its symbol versions are of a library that it does not need".into());
             }
+            of_libc |= self.string(entry.u32(4)).is_some_and(|file| file.starts_with("libc.so."));
             let inner = at.saturating_add(entry.u32(8));
             self.chain(segments, inner, entry.u16(2), 12, |version, _| {
                 add(versions, version.u16(6))?;
+                relr |= self.string(version.u32(8)) == Some(RELR_VERSION);
                 self.text(version.u32(8))
             })
-        })
+        })?;
+        // glibc's `elf/dl-version.c`; before 2.36 it leaves them out.
+        if cfg!(target_env = "gnu") && of_libc && !relr && self.get(RELR).is_some() {
+            return Err(format!(
+                "its packed relocations come without the version `{RELR_VERSION}`, and the system \
+                 refuses that: link with -z pack-relative-relocs, or without packing"
+            ));
+        }
+        Ok(())
     }
 
     /// Versions that it defines.

@@ -71,9 +71,12 @@ pub(super) fn check(
     if dynamic.get(REL).is_some() || dynamic.get(PLTREL).is_some_and(|kind| kind != RELA) {
         return Err("its relocations are of another format".into());
     }
-    if dynamic.get(JMPREL).is_some() && dynamic.get(PLTREL).is_none() {
+    match (dynamic.get(JMPREL), dynamic.get(PLTREL)) {
         // The loader would leave them out.
-        return Err("it has calls to relocate, and does not say how".into());
+        (Some(_), None) => return Err("it has calls to relocate, and does not say how".into()),
+        // The loader would look for them all the same.
+        (None, Some(_)) => return Err("it says how its calls are relocated, and has none".into()),
+        _ => {}
     }
     if dynamic.get(RELA).is_some() && dynamic.get(RELAENT) != Some(24) {
         return Err("its relocations are of another size".into());

@@ -11,6 +11,7 @@ const PT_NOTE: u64 = 4;
 const PT_PHDR: u64 = 6;
 const PT_TLS: u64 = 7;
 const PT_GNU_EH_FRAME: u64 = 0x6474_e550;
+const PT_GNU_STACK: u64 = 0x6474_e551;
 const PT_GNU_RELRO: u64 = 0x6474_e552;
 const PT_GNU_PROPERTY: u64 = 0x6474_e553;
 
@@ -33,6 +34,7 @@ pub(in crate::native) struct Segments<'b> {
     loads: Vec<Segment>,
     dynamic: Segment,
     thread_locals: bool,
+    executable_stack: bool,
 }
 
 /// One program header.
@@ -57,7 +59,10 @@ impl<'b> Segments<'b> {
             return Err("it has not just one dynamic table".into());
         };
         let thread_locals = all.iter().any(|segment| segment.kind == PT_TLS);
-        let segments = Segments { bytes, loads, dynamic, thread_locals };
+        // Where it says nothing of the stack, the loader takes code for allowed there.
+        let mut stacks = all.iter().filter(|segment| segment.kind == PT_GNU_STACK);
+        let executable_stack = stacks.next().is_none_or(|stack| stack.flags & EXECUTABLE != 0);
+        let segments = Segments { bytes, loads, dynamic, thread_locals, executable_stack };
         for segment in &all {
             segments.check_other(segment)?;
         }
@@ -67,6 +72,11 @@ impl<'b> Segments<'b> {
     /// The dynamic table's bytes.
     pub(super) fn dynamic(&self) -> Option<&'b [u8]> {
         self.read_at(self.dynamic.address, self.dynamic.file_size)
+    }
+
+    /// Whether it wants to run code on the stack, and so on that of every thread.
+    pub(super) fn has_executable_stack(&self) -> bool {
+        self.executable_stack
     }
 
     /// Whether it has thread-local storage of its own.

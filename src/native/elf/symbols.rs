@@ -12,6 +12,9 @@ const IFUNC: u64 = 10;
 const TLS: u64 = 6;
 const LARGEST_TYPE: u64 = 6;
 
+/// The binding STB_GLOBAL.
+const STRONG: u8 = 1;
+
 /// The binding STB_GNU_UNIQUE.
 const UNIQUE: u8 = 10;
 
@@ -37,6 +40,14 @@ impl Symbols<'_> {
         let symbol = entries(self.table, ENTRY as usize).nth(usize::try_from(index).ok()?)?;
         let placed = index == 0 || !matches!(symbol.u16(6), UNDEFINED | ABSOLUTE);
         placed.then(|| symbol.u64(8))
+    }
+
+    /// Where the names of the symbols that others must define are in the strings: those
+    /// that are global, and not weak.
+    pub(super) fn import_names(&self) -> impl Iterator<Item = u64> {
+        let all = entries(self.table, ENTRY as usize);
+        let imports = all.filter(|s| s.u16(6) == UNDEFINED && s.0[4] >> 4 == STRONG);
+        imports.map(|symbol| symbol.u32(0)).filter(|name| *name != 0)
     }
 
     /// Where the names of the symbols that the file defines are in the strings.
