@@ -205,8 +205,9 @@ typedef struct tp_call {
  * and may have others. What is declared `any` has any tag. */
 typedef tp_status (*tp_function)(tp_call *call);
 
-/* Where a direct entry leaves the text of its error (since 1.1). Made by the host,
- * valid until the entry returns, on the calling thread alone. */
+/* Where a direct entry leaves the text of its error (since 1.1), as the last thing before
+ * it returns: what it calls may use the same place. Made by the host, valid until the
+ * entry returns, on the calling thread alone. */
 typedef struct tp_fault tp_fault;
 struct tp_fault {
   const char *text; /* UTF-8; NULL at first */

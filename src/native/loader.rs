@@ -192,7 +192,7 @@ struct NativeSymbol {
 }
 
 impl NativeSymbol {
-    #[inline]
+    #[inline(always)]
     fn call(
         &self,
         entry: Option<abi::Function>,
@@ -207,7 +207,7 @@ impl NativeSymbol {
 
     /// Whether the arguments are of the declared types. Code in C reads them by
     /// those; that their schemas say so is no proof.
-    #[inline]
+    #[inline(always)]
     fn check(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
         match &self.entries.export.ty {
             ExportType::Func(signature) => signature.check_count(args.len())?,
@@ -257,7 +257,7 @@ impl ValueVar for NativeSymbol {
 
 /// Calls an entry of a plugin. The arena that it writes its result to is another one
 /// than the arguments', which it reads meanwhile.
-#[inline]
+#[inline(always)]
 fn call(
     context: &Arc<Context>,
     entry: abi::Function,

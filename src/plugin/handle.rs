@@ -89,14 +89,13 @@ impl<A: Args, R: Data> Func<A, R> {
     /// # Errors
     /// The function failed, an argument or the result is of another type where
     /// that could not be told at lookup, or the plugin was unloaded.
-    #[inline]
+    #[inline(always)]
     pub fn call(&self, args: A) -> Result<R> {
-        let target = self.link.target.enter();
-        match args.call_direct(&target.direct) {
+        self.link.target.with(|target| match args.call_direct(&target.direct) {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(failed)) => Err(self.link.failed(failed)),
-            Err(args) => self.call_general(&target, &args),
-        }
+            Err(args) => self.call_general(target, &args),
+        })
     }
 
     #[inline(never)]
@@ -182,8 +181,15 @@ impl<A: Args> WriteArgs for Typed<'_, A> {
 struct Values<'a>(&'a [Value]);
 
 impl WriteArgs for Values<'_> {
+    #[inline]
     fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
-        self.0.iter().try_for_each(|arg| to_sink(arg, sink))
+        self.0.iter().try_for_each(|arg| match arg {
+            // What most arguments are goes without serde.
+            Value::Int(int) => sink.int(*int),
+            Value::Float(float) => sink.float(*float),
+            Value::Bool(bool) => sink.bool(*bool),
+            arg => to_sink(arg, sink),
+        })
     }
 }
 

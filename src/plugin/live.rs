@@ -50,6 +50,18 @@ impl<T> Live<T> {
         Live { current, track: Some(track), replaced: Mutex::default() }
     }
 
+    /// Uses the content of this moment. As [`Live::enter`], for what is done often: a call
+    /// of its own would cost as much as all the rest.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, used: impl FnOnce(&T) -> R) -> R {
+        let content = self.current.load(Ordering::Acquire);
+        if content.addr() & TRACKED == 0 {
+            // SAFETY: as in `enter`.
+            return used(unsafe { &*content });
+        }
+        used(&self.enter_tracked())
+    }
+
     /// The content of this moment, for as long as the answer is held.
     #[inline]
     pub(crate) fn enter(&self) -> Entered<'_, T> {

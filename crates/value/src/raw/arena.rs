@@ -40,9 +40,9 @@ pub struct Arena {
     /// The chunk that is filled now; 0 is the first.
     current: Cell<usize>,
     first: Cell<Option<NonNull<u8>>>,
-    /// Behind a pointer: an arena is made for each call, and few need more.
-    #[allow(clippy::box_collection, reason = "one word to look at, where a `Vec` has three")]
-    further: Cell<Option<Box<Vec<Chunk>>>>,
+    /// A box, or null; only behind a first chunk. A pointer, so that the drop of an arena
+    /// that has taken no memory is one comparison.
+    further: Cell<*mut Vec<Chunk>>,
 }
 
 impl Default for Arena {
@@ -61,7 +61,7 @@ impl Arena {
             end: Cell::new(ptr::null_mut()),
             current: Cell::new(0),
             first: Cell::new(None),
-            further: Cell::new(None),
+            further: Cell::new(ptr::null_mut()),
         }
     }
 
@@ -158,10 +158,22 @@ impl Arena {
     }
 
     fn with_further<R>(&self, look: impl FnOnce(&mut Vec<Chunk>) -> R) -> R {
-        let mut further = self.further.take().unwrap_or_default();
-        let seen = look(&mut further);
-        self.further.set(Some(further));
-        seen
+        if self.further.get().is_null() {
+            self.further.set(Box::into_raw(Box::default()));
+        }
+        // SAFETY: a box of ours, made above, freed by `drop` alone; nobody looks twice at
+        // once, as what looks calls nothing of the arena's.
+        look(unsafe { &mut *self.further.get() })
+    }
+
+    #[cold]
+    fn free(&mut self, first: NonNull<u8>) {
+        Spares::keep(first);
+        let further = self.further.get();
+        if !further.is_null() {
+            // SAFETY: made by `with_further`, and freed once.
+            drop(unsafe { Box::from_raw(further) });
+        }
     }
 }
 
@@ -169,7 +181,7 @@ impl Drop for Arena {
     #[inline]
     fn drop(&mut self) {
         if let Some(first) = self.first.get() {
-            Spares::keep(first);
+            self.free(first);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! prove, at compile time, that they are those scalars; the entry knows, at run time,
 //! which ones it takes. Where both agree it is called, else nothing happens.
 
+use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_void};
 use std::fmt;
 use std::marker::PhantomData;
@@ -159,27 +160,44 @@ unsafe extern "C" fn nothing() -> Status {
     abi::NOT_FOUND
 }
 
-/// Where the entry leaves its error. The text that it keeps is behind `kept`.
-struct Fault(abi::Fault);
+thread_local! {
+    /// Where entries leave their errors: one a thread, always empty between calls, so
+    /// that a call has nothing to prepare.
+    static FAULT: Fault = const {
+        Fault(UnsafeCell::new(abi::Fault { text: ptr::null(), length: 0, keep, kept: ptr::null_mut() }))
+    };
+}
+
+/// The text that it keeps is behind `kept`. It has no destructor: an entry that keeps a
+/// text and does not fail leaves it until the next one of its thread fails.
+struct Fault(UnsafeCell<abi::Fault>);
 
 impl Fault {
+    /// Where the entry of a call of this thread may write to.
     #[inline]
-    fn new() -> Self {
-        Fault(abi::Fault { text: ptr::null(), length: 0, keep, kept: ptr::null_mut() })
+    fn place() -> *mut abi::Fault {
+        FAULT.with(|fault| fault.0.get())
     }
 
+    /// What the entry has left; the fault is empty again.
     #[cold]
-    fn failed(&mut self, status: Status) -> Failed {
-        let abi::Fault { text, length, kept, .. } = self.0;
+    #[inline(never)]
+    fn take(status: Status) -> Failed {
+        // SAFETY: the thread's own; the entry has returned, and only an entry that runs
+        // writes there. It is read and written here without a reference to it.
+        let abi::Fault { text, length, kept, .. } = unsafe {
+            let place = Fault::place();
+            let empty = abi::Fault { text: ptr::null(), length: 0, keep, kept: ptr::null_mut() };
+            place.replace(empty)
+        };
         let text = (!text.is_null()).then(|| {
             // SAFETY: the entry has left static text of that length, or `keep` its copy.
             let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) };
             String::from_utf8_lossy(bytes).into_owned()
         });
         if !kept.is_null() {
-            // SAFETY: made by `keep`, and taken once: the entry has returned.
+            // SAFETY: made by `keep`, and taken once.
             drop(unsafe { Box::from_raw(kept.cast::<Vec<u8>>()) });
-            self.0.kept = ptr::null_mut();
         }
         Failed { status, text }
     }
@@ -218,9 +236,9 @@ impl<R: Data> Place<R> {
     /// # Safety
     /// `R` is a scalar, and the place holds zero or what the entry has written.
     #[inline]
-    unsafe fn read(self, status: Status, fault: &mut Fault) -> Result<R, Failed> {
+    unsafe fn read(self, status: Status) -> Result<R, Failed> {
         if status != abi::OK {
-            return Err(fault.failed(status));
+            return Err(Fault::take(status));
         }
         if const { code(R::SCALAR) == BOOL } {
             // SAFETY: a `bool` is one byte, which is initialised.
@@ -253,7 +271,7 @@ macro_rules! direct {
                     return Err(self);
                 }
                 let ($($value,)*) = self;
-                let (mut fault, mut place) = (Fault::new(), Place::<R>::new());
+                let (fault, mut place) = (Fault::place().cast(), Place::<R>::new());
                 let function = entry.function;
                 // SAFETY: the shapes are the same and not none, so that the arguments and
                 // the result are proven to be the scalars of the entry's signature, of
@@ -265,16 +283,16 @@ macro_rules! direct {
                         transmute::<
                             abi::Direct,
                             unsafe extern "C" fn(*mut c_void $(, $item)*) -> Status,
-                        >(function)((&raw mut fault.0).cast() $(, $value)*)
+                        >(function)(fault $(, $value)*)
                     } else {
                         transmute::<
                             abi::Direct,
                             unsafe extern "C" fn(*mut c_void $(, $item)*, *mut R) -> Status,
-                        >(function)((&raw mut fault.0).cast() $(, $value)*, place.0.as_mut_ptr())
+                        >(function)(fault $(, $value)*, place.0.as_mut_ptr())
                     }
                 };
                 // SAFETY: `R` is a scalar, as above; the place was zero before the call.
-                Ok(unsafe { place.read(status, &mut fault) })
+                Ok(unsafe { place.read(status) })
             }
         }
     )*};

@@ -182,6 +182,7 @@ impl Signature {
 
     /// Whether a call takes just these values, with nothing to convert. It looks into no
     /// list and no map: false where that would tell.
+    #[inline]
     #[must_use]
     pub fn takes(&self, args: &[Value]) -> bool {
         let most = self.params.len();
