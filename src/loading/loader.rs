@@ -169,6 +169,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let read = fs::File::open(path).and_then(|file| {
         let size = file.metadata()?.len();
         let mut bytes = Vec::new();
+        // Where there is no room for so much, reading fails for what it finds.
+        let _ = bytes.try_reserve_exact(size.min(MAX_SIZE) as usize + 1);
         // A file that grows meanwhile is cut off there, and refused as that.
         file.take(size.min(MAX_SIZE + 1)).read_to_end(&mut bytes)?;
         Ok(bytes)
