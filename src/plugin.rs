@@ -11,7 +11,7 @@ mod target;
 
 use std::sync::Arc;
 
-use twinplug_value::raw::{Arena, RawSink, Returned};
+use twinplug_value::raw::{RawArgs, Returned};
 use twinplug_value::{ConvertError, Sink, Source};
 
 use crate::error::Result;
@@ -77,13 +77,10 @@ pub(crate) trait RawVar: Send + Sync {
     fn set(&self, write: Write<'_>) -> Result<()>;
 }
 
-/// Values that are written and go into a plugin as they are.
-pub(crate) type Written<'a> = RawSink<'a, Arena>;
-
 /// A plugin's function, of a kind that takes raw values.
 pub(crate) trait ValueFunc: Send + Sync {
     /// Calls it; several results are one list.
-    fn call(&self, args: &Written<'_>, result: &mut Returned) -> Result<()>;
+    fn call(&self, args: RawArgs<'_>, result: &mut Returned) -> Result<()>;
 }
 
 /// A plugin's variable, of a kind that takes raw values.
@@ -91,5 +88,5 @@ pub(crate) trait ValueVar: Send + Sync {
     /// Reads it.
     fn get(&self, value: &mut Returned) -> Result<()>;
     /// Sets the one value that was written.
-    fn set(&self, value: &Written<'_>) -> Result<()>;
+    fn set(&self, value: RawArgs<'_>) -> Result<()>;
 }

@@ -42,7 +42,7 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) {
     let by_hand = ByHand::load(&path);
     calls(report, effort, "native_call", 1.4, &adder, &by_hand);
     calls(report, effort, "native_call_stateful", 2.2, &counter, &by_hand);
-    two_threads(report, effort, &counter);
+    two_threads(report, effort, &counter, &by_hand);
     dynamic(report, effort, &adder);
     structs(report, effort, &adder, &by_hand);
     open(report, &path);
@@ -82,30 +82,36 @@ fn calls(
     report.add(Row { name, ours_ns, theirs: "raw pointer", theirs_ns, goal: Some(goal) });
 }
 
-fn two_threads(report: &mut Report, effort: Effort, plugin: &PluginRef) {
+fn two_threads(report: &mut Report, effort: Effort, plugin: &PluginRef, by_hand: &ByHand) {
     let name = "native_two_threads";
     if !report.wants(name) {
         return;
     }
     let add = typed(plugin);
-    let work = |repetitions| sum(repetitions, |a, b| add.call((a, b)).unwrap());
-    let (ours_ns, theirs_ns) = effort.compare(
-        |repetitions| {
-            let start = Barrier::new(2);
-            thread::scope(|scope| {
-                let other = scope.spawn(|| {
-                    start.wait();
-                    work(repetitions)
-                });
-                start.wait();
-                let mine = work(repetitions);
-                assert_eq!(mine, other.join().unwrap());
-                mine
-            })
-        },
-        work,
-    );
+    let raw = by_hand.add();
+    let ours = |repetitions| sum(repetitions, |a, b| add.call((a, b)).unwrap());
+    let (ours_ns, theirs_ns) = effort.compare(|times| on_two_threads(times, ours), ours);
     report.add(Row { name, ours_ns, theirs: "one thread", theirs_ns, goal: Some(1.2) });
+    // How far two threads of this machine are from two machines.
+    let theirs = |repetitions| sum(repetitions, &raw);
+    let (two, one) = effort.compare(|times| on_two_threads(times, theirs), theirs);
+    let theirs = "raw pointer on one";
+    report.add(Row { name: "raw_two_threads", ours_ns: two, theirs, theirs_ns: one, goal: None });
+}
+
+/// Does it on two threads at once.
+fn on_two_threads(repetitions: u64, work: impl Fn(u64) -> u64 + Sync) -> u64 {
+    let start = Barrier::new(2);
+    thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            start.wait();
+            work(repetitions)
+        });
+        start.wait();
+        let mine = work(repetitions);
+        assert_eq!(mine, other.join().unwrap());
+        mine
+    })
 }
 
 fn dynamic(report: &mut Report, effort: Effort, plugin: &PluginRef) {
@@ -115,8 +121,8 @@ fn dynamic(report: &mut Report, effort: Effort, plugin: &PluginRef) {
     }
     let add: Func<Dynamic> = plugin.lookup("add").unwrap().into_dynamic().unwrap();
     let ours_ns = effort.alone(|repetitions| {
-        sum(repetitions, |a, b| match add.call(&[Value::Int(a), Value::Int(b)]).unwrap() {
-            Value::Int(sum) => sum,
+        sum(repetitions, |a, b| match add.call(&[Value::Int(a), Value::Int(b)]) {
+            Ok(Value::Int(sum)) => sum,
             other => panic!("{other:?}"),
         })
     });

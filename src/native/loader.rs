@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{Entry, Failed, RawSource, Returned};
+use twinplug_value::raw::{Entry, Failed, RawArgs, RawSource, Returned};
 use twinplug_value::{ConvertError, ExportType, Value, from_view};
 
 use super::context::Context;
@@ -21,7 +21,7 @@ use super::table::{Entries, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
     Descriptor, FuncTarget, HostContext, Plugin, PluginKind, Symbol, Track, ValueFunc, ValueVar,
-    VarTarget, Written, sealed,
+    VarTarget, sealed,
 };
 
 /// How long an unload waits for calls that run.
@@ -134,7 +134,12 @@ fn symbol(
     let name = entries.export.name.clone();
     let ty = entries.export.ty.clone();
     let direct = entries.direct;
-    let native = Arc::new(NativeSymbol { entries, image: Arc::clone(image) });
+    let count = match &ty {
+        ExportType::Func(signature) => signature.params.len(),
+        ExportType::Var(_) => 1,
+    };
+    let unchecked = entries.checks.then_some(count);
+    let native = Arc::new(NativeSymbol { entries, unchecked, image: Arc::clone(image) });
     let track = track.cloned();
     let symbol = match ty {
         ExportType::Func(signature) => {
@@ -188,6 +193,8 @@ impl sealed::Implemented for NativePlugin {
 /// A function or a variable, with the image that its entries are in.
 struct NativeSymbol {
     entries: Entries,
+    /// So many arguments need no further look.
+    unchecked: Option<usize>,
     image: Arc<Image>,
 }
 
@@ -209,6 +216,14 @@ impl NativeSymbol {
     /// those; that their schemas say so is no proof.
     #[inline(always)]
     fn check(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
+        if self.unchecked == Some(args.len()) {
+            return Ok(());
+        }
+        self.look_at(args)
+    }
+
+    #[inline(never)]
+    fn look_at(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
         match &self.entries.export.ty {
             ExportType::Func(signature) => signature.check_count(args.len())?,
             ExportType::Var(_) if args.len() != 1 => {
@@ -237,7 +252,7 @@ impl NativeSymbol {
 
 impl ValueFunc for NativeSymbol {
     // Several results are one list, which is how a tuple is read in any case.
-    fn call(&self, args: &Written<'_>, result: &mut Returned) -> Result<()> {
+    fn call(&self, args: RawArgs<'_>, result: &mut Returned) -> Result<()> {
         self.check(args.values())?;
         let _leaf = self.entries.leaf.then(leaf::enter);
         self.call(self.entries.call, args.values(), result)
@@ -249,7 +264,7 @@ impl ValueVar for NativeSymbol {
         self.call(self.entries.get, &[], result)
     }
 
-    fn set(&self, value: &Written<'_>) -> Result<()> {
+    fn set(&self, value: RawArgs<'_>) -> Result<()> {
         self.check(value.values())?;
         self.call(self.entries.set, value.values(), &mut Returned::new())
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use twinplug_value::raw::{Arena, Failed, RawSink, Returned};
+use twinplug_value::raw::{Arena, Failed, RawArgs, RawSink, Returned, Scalars};
 use twinplug_value::{
     Args, ConvertError, Data, Fit, Signature, Sink, Type, Value, from_source, from_view, to_sink,
 };
@@ -116,12 +116,15 @@ impl Func<Dynamic> {
     ///
     /// # Errors
     /// As a typed call, and where number or types of the arguments are others.
+    #[inline(always)]
     pub fn call(&self, args: &[Value]) -> Result<Value> {
         let target = self.link.target.enter();
-        match self.link.signature.takes(args) {
-            true => self.link.call(&target, &Values(args)),
-            false => self.link.call_converted(&target, args.to_vec()),
+        if let General::Values(function) = &target.general
+            && let Some(scalars) = Scalars::of(args, &self.link.signature)
+        {
+            return self.link.call_scalars(&**function, &scalars);
         }
+        self.link.call_dynamic(&target, args)
     }
 
     /// This function for arguments `A` and a result `R`.
@@ -183,13 +186,7 @@ struct Values<'a>(&'a [Value]);
 impl WriteArgs for Values<'_> {
     #[inline]
     fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
-        self.0.iter().try_for_each(|arg| match arg {
-            // What most arguments are goes without serde.
-            Value::Int(int) => sink.int(*int),
-            Value::Float(float) => sink.float(*float),
-            Value::Bool(bool) => sink.bool(*bool),
-            arg => to_sink(arg, sink),
-        })
+        self.0.iter().try_for_each(|arg| to_sink(arg, sink))
     }
 }
 
@@ -201,6 +198,28 @@ impl FuncLink {
             General::Stale => Err(stale()),
         };
         called.map_err(|error| self.place.at(error))
+    }
+
+    #[inline(never)]
+    fn call_dynamic(&self, target: &FuncTarget, args: &[Value]) -> Result<Value> {
+        match self.signature.takes(args) {
+            true => self.call(target, &Values(args)),
+            false => self.call_converted(target, args.to_vec()),
+        }
+    }
+
+    /// What a call is that has nothing to convert and nothing to allocate. Where it is a
+    /// part of its caller, the value stays in registers.
+    #[inline(always)]
+    fn call_scalars(&self, function: &dyn ValueFunc, args: &Scalars) -> Result<Value> {
+        let mut result = Returned::new();
+        if let Err(error) = function.call(args.args(), &mut result) {
+            return Err(self.place.at(error));
+        }
+        if let Some(value) = result.scalar() {
+            return Ok(value);
+        }
+        from_view(result.view()).map_err(|error| self.place.at(error.of("result").into()))
     }
 
     fn call_converted<R: Data>(&self, target: &FuncTarget, args: Vec<Value>) -> Result<R> {
@@ -232,7 +251,7 @@ fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Resu
     let mut sink = RawSink::new(&memory);
     args.write(&mut sink)?;
     let mut result = Returned::new();
-    function.call(&sink, &mut result)?;
+    function.call(RawArgs::written(&sink), &mut result)?;
     from_view(result.view()).map_err(|error| error.of("result").into())
 }
 
@@ -291,7 +310,7 @@ impl VarLink {
                 let memory = Arena::new();
                 let mut sink = RawSink::new(&memory);
                 to_sink(value, &mut sink).map_err(here)?;
-                var.set(&sink)
+                var.set(RawArgs::written(&sink))
             }
             General::Stale => Err(stale()),
         }

@@ -21,7 +21,7 @@ mod text;
 use std::ffi::{CStr, c_void};
 
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{Allocate, RawSink};
+use twinplug_value::raw::{Allocate, RawSink, scalar_to_value};
 use twinplug_value::{Callable, ConvertError, Data, Outcome, Params, Type, to_sink};
 
 pub use abi::{Export, Plugin};
@@ -301,6 +301,9 @@ pub const fn plugin<const N: usize, const S: usize>(
 /// A value as the other side reads it; what it points to is allocated in `arena`.
 #[inline]
 fn written<T: Data>(value: &T, arena: &impl Allocate) -> Result<abi::Value, ConvertError> {
+    if let Some(scalar) = scalar_to_value(value) {
+        return Ok(scalar);
+    }
     let mut sink = RawSink::new(arena);
     to_sink(value, &mut sink)?;
     Ok(sink.last())

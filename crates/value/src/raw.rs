@@ -1,6 +1,7 @@
 //! Raw ABI values as a sink and as a source, and the memory that they lie in. The only `unsafe` of this crate.
 
 mod arena;
+mod args;
 mod direct;
 mod returned;
 mod sink;
@@ -8,8 +9,9 @@ mod source;
 mod view;
 
 pub use arena::Arena;
+pub use args::{RawArgs, Scalars};
 pub(crate) use direct::Direct;
-pub use direct::{Entry, Failed, Scalar};
+pub use direct::{Entry, Failed, Scalar, scalar_of_value, scalar_to_value};
 pub use returned::Returned;
 pub use sink::{Allocate, RawSink};
 pub use source::RawSource;

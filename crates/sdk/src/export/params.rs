@@ -1,7 +1,7 @@
 //! The parameters of an exported function, and its arguments read.
 
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{RawValues, RawView};
+use twinplug_value::raw::{RawValues, RawView, scalar_of_value};
 use twinplug_value::{ConvertError, Data, Params, Type, from_view};
 
 /// A parameter of the function that a type stands for, by its place.
@@ -60,6 +60,9 @@ impl<'c> Arguments<'c> {
     #[inline(always)]
     fn at<T: Data>(&self, index: usize) -> Result<T, ConvertError> {
         let value = self.values.get(index).unwrap_or(&abi::Value::NULL);
+        if let Some(scalar) = scalar_of_value(value) {
+            return Ok(scalar);
+        }
         // SAFETY: the values follow the ABI while `self` lives, by the promise to `new`.
         from_view(unsafe { RawView::new(value) })
     }

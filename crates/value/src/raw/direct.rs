@@ -29,6 +29,51 @@ impl<T> Scalar<T> {
     }
 }
 
+/// A scalar as a raw value; `None` where `T` is none.
+#[inline]
+#[must_use]
+pub fn scalar_to_value<T: Data>(value: &T) -> Option<abi::Value> {
+    let place: *const T = value;
+    // SAFETY: the code is that of `T`, by its proof: it is an `i64`, an `f64`, a `bool`.
+    let (tag, payload) = unsafe {
+        match const { code(T::SCALAR) } {
+            INT => (abi::TAG_INT, abi::Payload { integer: place.cast::<i64>().read() }),
+            FLOAT => (abi::TAG_FLOAT, abi::Payload { number: place.cast::<f64>().read() }),
+            BOOL => {
+                // The whole payload is written, so that no byte is indeterminate.
+                let mut payload = abi::Payload { integer: 0 };
+                payload.boolean = place.cast::<bool>().read().into();
+                (abi::TAG_BOOL, payload)
+            }
+            NOTHING => (abi::TAG_NULL, abi::Payload { integer: 0 }),
+            _ => return None,
+        }
+    };
+    Some(abi::Value { tag, length: 0, payload })
+}
+
+/// The scalar in a raw value of just its tag; `None` where `T` is none, or the value
+/// another one.
+#[inline]
+#[must_use]
+pub fn scalar_of_value<T: Data>(value: &abi::Value) -> Option<T> {
+    let mut place = MaybeUninit::<T>::uninit();
+    let to = place.as_mut_ptr();
+    // SAFETY: the code is that of `T`, by its proof, so that `to` is a place for just what
+    // is written to it; of each tag the payload is what is read. Then `place` is
+    // initialised, as `()` is in any case.
+    unsafe {
+        match (const { code(T::SCALAR) }, value.tag) {
+            (INT, abi::TAG_INT) => to.cast::<i64>().write(value.payload.integer),
+            (FLOAT, abi::TAG_FLOAT) => to.cast::<f64>().write(value.payload.number),
+            (BOOL, abi::TAG_BOOL) => to.cast::<bool>().write(value.payload.boolean != 0),
+            (NOTHING, abi::TAG_NULL) => {}
+            _ => return None,
+        }
+        Some(place.assume_init())
+    }
+}
+
 const INT: u32 = 1;
 const FLOAT: u32 = 2;
 const BOOL: u32 = 3;
@@ -385,6 +430,22 @@ mod tests {
         };
         let failed = ().call_direct::<bool>(&entry).unwrap().unwrap_err();
         assert_eq!(failed.text.as_deref(), Some("result: expected bool, got the byte 2"));
+    }
+
+    #[test]
+    fn scalars_are_raw_values_and_back() {
+        fn same<T: Data + PartialEq + std::fmt::Debug + Copy>(scalar: T) {
+            let value = scalar_to_value(&scalar).unwrap();
+            assert_eq!(scalar_of_value::<T>(&value), Some(scalar));
+            assert!(scalar_of_value::<i32>(&value).is_none());
+        }
+        same(i64::MIN);
+        same(-0.5);
+        same(true);
+        same(());
+        assert!(scalar_of_value::<f64>(&scalar_to_value(&1_i64).unwrap()).is_none());
+        assert!(scalar_to_value(&1_i32).is_none());
+        assert!(scalar_to_value(&Some(1_i64)).is_none());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use twinplug_abi as abi;
 
 use super::{Arena, RawView};
+use crate::Value;
 
 /// What an entry has answered, with the arena that it has written to.
 pub struct Returned {
@@ -32,6 +33,22 @@ impl Returned {
     #[inline]
     pub unsafe fn place(&mut self) -> (*mut abi::Value, *mut abi::Arena) {
         (&raw mut self.value, self.memory.as_raw())
+    }
+
+    /// The value, if it is a number or a boolean.
+    #[inline]
+    #[must_use]
+    pub fn scalar(&self) -> Option<Value> {
+        // SAFETY: of an INT the payload is an integer, of a FLOAT a number; a BOOL's is
+        // looked at as the byte that it is.
+        unsafe {
+            match self.value.tag {
+                abi::TAG_INT => Some(Value::Int(self.value.payload.integer)),
+                abi::TAG_FLOAT => Some(Value::Float(self.value.payload.number)),
+                abi::TAG_BOOL => Some(Value::Bool(self.value.payload.boolean != 0)),
+                _ => None,
+            }
+        }
     }
 
     /// The value.

@@ -209,11 +209,14 @@ impl Signature {
     /// Both numbers.
     #[inline]
     pub fn check_count(&self, got: usize) -> Result<(), ConvertError> {
-        let most = self.params.len();
-        if got == most {
-            return Ok(());
+        match got == self.params.len() {
+            true => Ok(()),
+            false => self.check_other_count(got),
         }
-        let least = self.required();
+    }
+
+    fn check_other_count(&self, got: usize) -> Result<(), ConvertError> {
+        let (least, most) = (self.required(), self.params.len());
         if got >= least && (self.variadic || got <= most) {
             return Ok(());
         }
