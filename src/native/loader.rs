@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use twinplug_abi::{self as abi, Call};
 use twinplug_value::raw::{Entry, Failed, RawArgs, RawSource, Returned};
@@ -30,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A shared library, loaded.
 pub(crate) struct NativePlugin {
     descriptor: Arc<Descriptor>,
-    symbols: HashMap<String, Symbol>,
+    symbols: HashMap<String, Symbol, RandomState>,
     /// Counts its calls, if it matters whether one runs: it has state, or goes.
     track: Option<Arc<Track>>,
     on_unload: Option<abi::Function>,
