@@ -9,6 +9,8 @@
  *   [any thread]   may be called from any thread, also from several at once
  *   [in call]      only while a call that the host made is running
  *   [init]         only while the plugin's init runs
+ *   [one]          the host calls it once at a time, and no other [one] of this
+ *                  plugin meanwhile; on whatever thread it likes
  * Pointers belong to whoever made them. What is passed to a function is
  * borrowed until it returns, unless its comment says otherwise. Text is UTF-8,
  * pointer and length, and not terminated, unless its type is `const char *`
@@ -104,7 +106,11 @@ typedef struct tp_pair {
  * Each is counted. Whoever makes one starts with a count of 1 and fills `type`;
  * whoever gets one as an argument or a result borrows it as it borrows the value,
  * and retains it to keep it longer. All of these functions: [any thread].
- * Host and plugins both make them, and use each other's through `type` alone. */
+ * Host and plugins both make them, and use each other's through `type` alone.
+ * A plugin's reference reaches another plugin as one of the host's: no plugin calls into
+ * another's image. Once its maker was retired, a function and an object answer TP_RETIRED;
+ * a buffer's memory stays until the last release. An image is not unmapped while the host
+ * holds a reference that was made in it. */
 
 typedef struct tp_arena tp_arena;
 
@@ -196,7 +202,7 @@ typedef struct tp_call {
   tp_context *context;   /* whom they serve */
 } tp_call;
 
-/* Every entry of a plugin has this type. [any thread]
+/* Every entry of a plugin has this type. [any thread], but for init and the hooks.
  *
  * Before it calls, the host has checked the arguments against the declared type,
  * and brought them to it: there are as many as there are parameters (trailing
@@ -363,13 +369,27 @@ typedef struct tp_plugin {
   const tp_export *exports; /* may be NULL if there are none */
   uint32_t export_count;
   uint32_t export_size; /* sizeof(tp_export) */
-  tp_function init;     /* runs once, after loading; may be NULL */
-  /* Hooks, each may be NULL (since 1.1). The host calls them one at a time. */
-  tp_function on_load;    /* takes the configuration, a map */
-  tp_function on_save;    /* its result is kept over a reload */
-  tp_function on_restore; /* takes what on_save gave, and the version that gave it, text */
-  tp_function on_pause;   /* no calls until on_resume, or the end */
+  /* Runs once, after loading, before anything else of the plugin; an error refuses the
+   * load. May be NULL. [one] */
+  tp_function init;
+  /* Hooks, each may be NULL (since 1.1). All of them [one], with all services but
+   * register_export. */
+  /* Takes the configuration, a map. The last step before the plugin serves: what has
+   * effects outside (threads, ports, files) begins here. An error refuses the load. */
+  tp_function on_load;
+  /* Before a reload, paused: its result is kept, and goes to the new one's on_restore.
+   * An error ends the reload. */
+  tp_function on_save;
+  /* In a new one that takes over, after init and before on_load: takes what the old one's
+   * on_save gave, and the old one's version, text. An error ends the reload. */
+  tp_function on_restore;
+  /* No call runs from here on until on_resume or on_unload, but ones that wait for a
+   * channel and the plugin's own threads. An error ends the reload. */
+  tp_function on_pause;
+  /* The reload failed, and the plugin serves as before. Its error is logged. */
   tp_function on_resume;
+  /* The plugin goes, and what on_load began ends here. No call comes any more; one that
+   * does not end may still run. Its error is logged. Not called where on_load failed. */
   tp_function on_unload;
 } tp_plugin;
 

@@ -71,9 +71,9 @@ impl Track {
         Running { track: self, _thread: PhantomData }
     }
 
-    /// Waits until nobody uses the plugin who entered before; who enters later sees
-    /// what this thread has written before. False if that took too long. Uses of
-    /// the calling thread itself do not count: it would wait for itself.
+    /// Waits until no other thread uses the plugin; who enters later sees what this thread
+    /// has written before. False if that took too long, as it does where others enter all
+    /// the time. Uses of the calling thread itself do not count: it would wait for itself.
     pub(crate) fn wait(&self, at_most: Duration) -> bool {
         let end = Instant::now() + at_most;
         let mut pause = Duration::from_micros(20);
