@@ -5,7 +5,7 @@
 //! A whole program. The same lines drive a script and a library:
 //!
 //! ```
-//! # #[cfg(all(feature = "lua54", feature = "native"))] mod program {
+//! # #[cfg(all(feature = "_lua", feature = "native"))] mod program {
 //! use twinplug::{data, Host};
 //!
 //! #[data]
@@ -37,7 +37,7 @@
 //! }
 //! # }
 //! # fn main() {
-//! # #[cfg(all(feature = "lua54", feature = "native"))]
+//! # #[cfg(all(feature = "_lua", feature = "native"))]
 //! # program::main().unwrap();
 //! # }
 //! ```
@@ -50,23 +50,31 @@
 //!
 //! # Cargo features
 //!
-//! - `lua54` (default): Lua plugins, run by Lua 5.4, which is built from source.
+//! - `lua54` (default), `lua55`, `luajit`, `luau`, `luau-jit`: Lua plugins, and by which Lua they are run,
+//!   which is built from source. At most one of them, which mlua's build checks (`lua54` is on by default: another one needs
+//!   `default-features = false`); `luau-jit` is Luau with its compiler to native
+//!   code. `luajit` and `luau` need `panic = "unwind"`.
 //! - `native` (default): native plugins.
 
 #![cfg_attr(
-    not(all(feature = "lua54", feature = "native")),
+    not(all(feature = "_lua", feature = "native")),
     allow(dead_code, unused_imports, reason = "what the kind needs that is left out")
 )]
 
-#[cfg(not(any(feature = "lua54", feature = "native")))]
+#[cfg(not(any(feature = "_lua", feature = "native")))]
 compile_error!(
     "twinplug without plugins: switch on the feature `lua54` (Lua plugins), `native` (shared libraries), or both"
+);
+
+#[cfg(all(panic = "abort", any(feature = "luajit", feature = "luau")))]
+compile_error!(
+    "an error of LuaJIT or Luau is an exception: they need `panic = \"unwind\"` in the profile"
 );
 
 mod host;
 mod lifecycle;
 mod loading;
-#[cfg(feature = "lua54")]
+#[cfg(feature = "_lua")]
 mod lua;
 #[cfg(feature = "native")]
 mod native;

@@ -27,5 +27,12 @@ fn main() -> std::io::Result<()> {
 
 /// The Lua that was built in.
 fn flavour() -> &'static str {
-    if cfg!(feature = "lua54") { "lua54" } else { "none" }
+    match () {
+        () if cfg!(feature = "lua54") => "lua54",
+        () if cfg!(feature = "lua55") => "lua55",
+        () if cfg!(feature = "luajit") => "luajit",
+        () if cfg!(feature = "luau-jit") => "luau-jit",
+        () if cfg!(feature = "luau") => "luau",
+        () => "none",
+    }
 }

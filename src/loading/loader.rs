@@ -93,7 +93,7 @@ pub(crate) fn inspect(located: &Located) -> Result<Inspection> {
     inspected.map_err(|error| cannot_load(&located.path, error))
 }
 
-#[cfg(feature = "lua54")]
+#[cfg(feature = "_lua")]
 fn load_lua(located: &Located, text: &[u8], host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
     let Located { path, name, version, .. } = located;
     let origin =
@@ -101,7 +101,7 @@ fn load_lua(located: &Located, text: &[u8], host: Weak<HostContext>) -> Result<A
     Ok(Arc::new(crate::lua::load(origin, text, host)?))
 }
 
-#[cfg(feature = "lua54")]
+#[cfg(feature = "_lua")]
 fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
     let Located { path, name, version, kind, .. } = located;
     crate::lua::check(path, &bytes)?;
@@ -139,12 +139,12 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
     })
 }
 
-#[cfg(not(feature = "lua54"))]
+#[cfg(not(feature = "_lua"))]
 fn load_lua(_: &Located, _: &[u8], _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
     Err(without("Lua plugins", "lua54"))
 }
 
-#[cfg(not(feature = "lua54"))]
+#[cfg(not(feature = "_lua"))]
 fn inspect_lua(_: &Located, _: Vec<u8>) -> Result<Inspection> {
     Err(without("Lua plugins", "lua54"))
 }
@@ -154,7 +154,7 @@ fn inspect_native(_: &Located, _: Vec<u8>) -> Result<Inspection> {
     Err(without("native plugins", "native"))
 }
 
-#[cfg(not(all(feature = "lua54", feature = "native")))]
+#[cfg(not(all(feature = "_lua", feature = "native")))]
 fn without(what: &str, feature: &str) -> Error {
     Error::new(
         ErrorKind::Refused,

@@ -72,7 +72,9 @@ fn tidy(traceback: &str) -> String {
         .lines()
         .skip_while(|line| !line.starts_with('\t'))
         .map(str::trim_start)
-        .filter(|line| !line.starts_with("[twinplug]") && *line != "[C]: in function 'xpcall'")
+        .filter(|line| !line.starts_with("[twinplug]"))
+        // Lua 5.5 calls it a global.
+        .filter(|line| !line.starts_with("[C]: in ") || !line.ends_with(" 'xpcall'"))
         .collect::<Vec<_>>()
         .join("\n")
 }

@@ -13,6 +13,24 @@ local concat = table.concat
 local create, isyieldable, resume, yield =
   coroutine.create, coroutine.isyieldable, coroutine.resume, coroutine.yield
 
+-- Luau keeps the frames of tail calls: the script's line is at the first level that is
+-- not in this text.
+if debug then
+  local info, raise = debug.info, error
+  local own = info(1, "s")
+  function error(message, level)
+    if not level or level < 2 then return raise(message, level) end
+    level = 2
+    while info(level, "s") == own do level = level + 1 end
+    raise(message, level)
+  end
+end
+
+-- Doors that some flavours have.
+for _, name in ipairs { "debug", "gcinfo", "getfenv", "module", "newproxy", "require", "setfenv" } do
+  _G[name] = nil
+end
+
 -- Compared by identity; scripts never see it.
 local token = {}
 
@@ -112,10 +130,13 @@ end
 
 -- Bytecode can break the VM: text alone.
 local load = load
-function _G.load(chunk, name, _, ...)
-  if select("#", ...) > 0 then return load(chunk, name, "t", (...)) end
-  return load(chunk, name, "t", raw.environment)
+if load then
+  function _G.load(chunk, name, _, ...)
+    if select("#", ...) > 0 then return load(chunk, name, "t", (...)) end
+    return load(chunk, name, "t", raw.environment)
+  end
 end
+_G.loadstring = _G.load
 
 -- A finalizer would run at any time, in the middle of a call or of the VM's end.
 function _G.setmetatable(object, metatable)

@@ -3,6 +3,9 @@
 use mlua::{Lua, Table, Value};
 use twinplug_value::{ConvertError, Key, Sink};
 
+/// Whether this flavour has no integers of their own.
+const NUMBERS_ARE_FLOATS: bool = cfg!(any(feature = "luajit", feature = "luau"));
+
 /// A sink that makes Lua values: each one that is complete is pushed to
 /// [`LuaSink::values`].
 pub(super) struct LuaSink<'l> {
@@ -82,6 +85,11 @@ impl Sink for LuaSink<'_> {
     }
 
     fn int(&mut self, value: i64) -> Result<(), ConvertError> {
+        if NUMBERS_ARE_FLOATS && value.unsigned_abs() > 1 << 53 {
+            return Err(ConvertError::new(format!(
+                "{value} is out of range: this Lua keeps whole numbers up to 2^53 exactly"
+            )));
+        }
         self.put(Value::Integer(value))
     }
 

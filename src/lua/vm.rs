@@ -176,12 +176,13 @@ fn resumption(lua: &Lua, outcome: Waited) -> MultiValue {
 
 impl State {
     fn new(shared: &Arc<Shared>) -> mlua::Result<State> {
-        let libraries = StdLib::COROUTINE
-            | StdLib::MATH
-            | StdLib::OS
-            | StdLib::STRING
-            | StdLib::TABLE
-            | StdLib::UTF8;
+        let libraries = StdLib::MATH | StdLib::OS | StdLib::STRING | StdLib::TABLE;
+        // LuaJIT has coroutines in its base library, and no `utf8`.
+        #[cfg(not(feature = "luajit"))]
+        let libraries = libraries | StdLib::COROUTINE | StdLib::UTF8;
+        // The prelude looks for the script's line with it, and takes it away.
+        #[cfg(feature = "luau")]
+        let libraries = libraries | StdLib::DEBUG;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
         let environment = lua.create_table()?;
         let raw = host_table::raw(&lua, shared, &environment)?;

@@ -110,7 +110,9 @@ fn what_nobody_holds_is_removed_and_the_rest_stays() {
         names
     };
     assert_eq!(names(shelf.folder.path()), with(".twinplug-image-busy-libtidy.so"));
-    drop(busy);
+    // Not by dropping it: a process that another test starts just now holds it as well,
+    // until it runs its program.
+    busy.unlock().unwrap();
     assert_eq!(count(&Stage::new().host, &path), 1);
     assert_eq!(names(shelf.folder.path()), with(""));
 }

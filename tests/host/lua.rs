@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use twinplug::{ErrorKind, PluginRef, Value};
 
-use crate::twins::{Stage, message};
+use crate::twins::{HAS_INTEGERS, Stage, THROWN, flavoured, message};
 
 /// A folder of scripts and a host for them.
 struct Desk {
@@ -40,10 +40,37 @@ fn a_script_that_does_not_load_says_where() {
         assert_eq!(error.location(), line.map(|line| (path.as_path(), line)));
         assert!(desk.stage.host.plugins().is_empty());
     };
-    check("local x = 1\nlocal = 2\n", Some(2), "broken.lua:2: <name> expected near '='");
-    check("#!/usr/bin/lua\n\nx = = 1", Some(3), "broken.lua:3: unexpected symbol near '='");
+    check(
+        "local x = 1\nlocal = 2\n",
+        Some(2),
+        &format!(
+            "broken.lua:2: {}",
+            flavoured(
+                "<name> expected near '='",
+                "'<name>' expected near '='",
+                "Expected identifier when parsing variable name, got '='"
+            )
+        ),
+    );
+    check(
+        "#!/usr/bin/lua\n\nx = = 1",
+        Some(3),
+        &format!(
+            "broken.lua:3: {}",
+            flavoured(
+                "unexpected symbol near '='",
+                "unexpected symbol near '='",
+                "Expected identifier when parsing expression, got '='"
+            )
+        ),
+    );
     check("\n\nerror('no')", Some(3), "broken.lua:3: no");
-    check("\x1bLua", None, "attempt to load a binary chunk (mode is 't')");
+    let bytecode = flavoured(
+        (None, "attempt to load a binary chunk (mode is 't')"),
+        (None, "attempt to load a binary chunk (mode is 't')"),
+        (Some(1), "broken.lua:1: Expected identifier when parsing expression, got '\u{1b}'"),
+    );
+    check("\x1bLua", bytecode.0, bytecode.1);
     check(
         "return 5",
         None,
@@ -81,7 +108,8 @@ fn a_script_that_returns_nothing_exports_its_globals() {
     let names: Vec<_> = plugin.descriptor().exports.iter().map(|e| e.name.clone()).collect();
     assert_eq!(names, ["Double", "Speed"]);
     plugin.var("Speed").unwrap().set(4.0).unwrap();
-    assert_eq!(plugin.call("Double", ()).unwrap(), Value::Float(8.0));
+    let eight = if HAS_INTEGERS { Value::Float(8.0) } else { Value::Int(8) };
+    assert_eq!(plugin.call("Double", ()).unwrap(), eight);
 }
 
 #[test]
@@ -163,7 +191,7 @@ fn errors_keep_what_was_thrown() {
     let payload = error.payload().unwrap().to::<twinplug::Map>().unwrap();
     assert_eq!(payload.get(&"code".into()), Some(&Value::Int(7)));
     let traceback: Vec<_> = error.traceback().unwrap().lines().collect();
-    assert_eq!(traceback[0], "[C]: in function 'error'");
+    assert_eq!(traceback[0], THROWN);
     assert!(traceback[1].starts_with("throws.lua:2: in"), "{traceback:?}");
     assert!(traceback[2].starts_with("throws.lua:3: in"), "{traceback:?}");
     assert_eq!(traceback.len(), 3, "{traceback:?}");
@@ -216,7 +244,8 @@ fn the_host_table_is_read_only_and_names_what_is_near() {
     assert_eq!(plugin.call("Meta", ()).unwrap(), Value::Str("false".into()));
     assert_eq!(
         plugin.call("Names", ()).unwrap(),
-        Value::Str("blow channel null refuse register scale world".into())
+        // Only where `pairs` asks a metatable.
+        Value::Str(flavoured("blow channel null refuse register scale world", "", "").into())
     );
     assert_eq!(
         call("Self"),
@@ -230,7 +259,7 @@ fn scripts_have_no_files_processes_or_bytecode() {
     let plugin = desk
         .load(
             "reach.lua",
-            "function Reach(name) local ok, found = pcall(load('return ' .. name)) return ok and found ~= nil end\n\
+            "function Reach(name) local at = _G for part in name:gmatch('[^.]+') do at = at and at[part] end return at ~= nil end\n\
              function Bytecode() return (load(string.char(27) .. 'Lua')) == nil end\n\
              function Environment() load('Leaked = 1')() return Leaked end",
         )
@@ -253,11 +282,21 @@ fn scripts_have_no_files_processes_or_bytecode() {
     ] {
         assert_eq!(plugin.call("Reach", (name,)).unwrap(), Value::Bool(false), "{name}");
     }
-    for name in ["os.time", "string.format", "table.concat", "utf8.char", "coroutine.wrap"] {
+    for name in ["getfenv", "setfenv", "newproxy", "gcinfo", "module", "ffi", "jit"] {
+        assert_eq!(plugin.call("Reach", (name,)).unwrap(), Value::Bool(false), "{name}");
+    }
+    let utf8 = flavoured("utf8.char", "string.char", "utf8.char");
+    for name in ["os.time", "string.format", "table.concat", utf8, "coroutine.wrap"] {
         assert_eq!(plugin.call("Reach", (name,)).unwrap(), Value::Bool(true), "{name}");
     }
-    assert_eq!(plugin.call("Bytecode", ()).unwrap(), Value::Bool(true));
-    assert_eq!(plugin.call("Environment", ()).unwrap(), Value::Int(1));
+    // Luau compiles nothing at run time.
+    let has_load = flavoured(true, true, false);
+    assert_eq!(plugin.call("Reach", ("load",)).unwrap(), Value::Bool(has_load));
+    assert_eq!(plugin.call("Reach", ("loadstring",)).unwrap(), Value::Bool(has_load));
+    if has_load {
+        assert_eq!(plugin.call("Bytecode", ()).unwrap(), Value::Bool(true));
+        assert_eq!(plugin.call("Environment", ()).unwrap(), Value::Int(1));
+    }
 }
 
 #[test]

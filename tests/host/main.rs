@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![cfg_attr(
-    not(all(feature = "lua54", feature = "native")),
+    not(all(feature = "_lua", feature = "native")),
     allow(dead_code, reason = "what the kind needs that is left out")
 )]
 
@@ -25,13 +25,13 @@ mod hazards;
 mod images;
 #[cfg(feature = "native")]
 mod languages;
-#[cfg(feature = "lua54")]
+#[cfg(feature = "_lua")]
 mod lua;
 #[cfg(feature = "native")]
 mod native;
 #[cfg(feature = "native")]
 mod preflight;
-#[cfg(feature = "lua54")]
+#[cfg(feature = "_lua")]
 mod reentry;
 #[cfg(feature = "native")]
 mod shop;

@@ -72,7 +72,7 @@ fn files_that_are_no_library_are_refused_by_name() {
     );
 }
 
-#[cfg(feature = "lua54")]
+#[cfg(feature = "_lua")]
 #[test]
 fn a_library_that_is_called_a_script_is_no_script() {
     let shop = Shop::new();

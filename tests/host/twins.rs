@@ -55,6 +55,24 @@ impl Twin {
     }
 }
 
+/// Whether this flavour of Lua has integers of 64 bits, and not floats alone.
+pub(crate) const HAS_INTEGERS: bool = cfg!(any(feature = "lua54", feature = "lua55"));
+
+/// The first line of a traceback after `error`.
+pub(crate) const THROWN: &str = match () {
+    () if cfg!(feature = "lua55") => "[C]: in global 'error'",
+    () => "[C]: in function 'error'",
+};
+
+/// One of three texts, as the flavours put the same thing: Lua 5.4 and 5.5, LuaJIT, Luau.
+pub(crate) fn flavoured<T>(lua: T, luajit: T, luau: T) -> T {
+    match () {
+        () if cfg!(feature = "luau") => luau,
+        () if cfg!(feature = "luajit") => luajit,
+        () => lua,
+    }
+}
+
 /// The line of the probe's script that holds this text.
 pub(crate) fn line_of(text: &str) -> u32 {
     let script = include_str!("../fixtures/probe.lua");
@@ -77,7 +95,7 @@ fn build(folder: &str) -> PathBuf {
 /// Makes of each function a test for each twin, named `twin::function`.
 macro_rules! on_every_twin {
     ($($test:ident)*) => {
-        $crate::twins::on_every_twin!(@twin "lua54" lua LUA $($test)*);
+        $crate::twins::on_every_twin!(@twin "_lua" lua LUA $($test)*);
         $crate::twins::on_every_twin!(@twin "native" rust RUST $($test)*);
         $crate::twins::on_every_twin!(@twin "native" c C $($test)*);
         $crate::twins::on_every_twin!(@language cpp CPP $($test)*);
