@@ -11,6 +11,8 @@ mod measure;
 #[cfg(feature = "native")]
 mod native;
 mod report;
+#[cfg(feature = "native")]
+mod work;
 
 use std::path::Path;
 

@@ -8,25 +8,12 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
-use twinplug::{Dynamic, Func, Host, PluginRef, Value, data};
+use twinplug::{Dynamic, Func, Host, PluginRef, Value};
 
 use crate::measure::{Effort, median};
 use crate::report::{Report, Row};
+use crate::work::{PluginData, round, sum};
 use by_hand::ByHand;
-
-#[data]
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PluginData {
-    pub(crate) name: String,
-    pub(crate) age: i64,
-    pub(crate) tel: String,
-}
-
-impl PluginData {
-    fn sample() -> Self {
-        PluginData { name: "PluginTest".into(), age: 11, tel: "15396656998".into() }
-    }
-}
 
 fn build(folder: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -51,15 +38,6 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) {
 
 fn typed(plugin: &PluginRef) -> Func<(i64, i64), i64> {
     plugin.func("add").unwrap()
-}
-
-/// Adds up, each sum an argument of the next call.
-fn sum(repetitions: u64, mut add: impl FnMut(i64, i64) -> i64) -> u64 {
-    let mut sum = 0;
-    for step in 0..repetitions {
-        sum ^= add(black_box(step as i64), black_box(7));
-    }
-    sum as u64
 }
 
 fn calls(
@@ -131,16 +109,6 @@ fn dynamic(report: &mut Report, effort: Effort, plugin: &PluginRef) {
 
 fn limit(name: &'static str, ours_ns: f64, limit_ns: f64) -> Row {
     Row { name, ours_ns, theirs: "limit", theirs_ns: limit_ns, goal: Some(1.0) }
-}
-
-/// Sends the struct there and back, over and over.
-fn round(repetitions: u64, mut older: impl FnMut(PluginData) -> PluginData) -> u64 {
-    let mut data = PluginData::sample();
-    for _ in 0..repetitions {
-        data = older(black_box(data));
-    }
-    assert_eq!((data.name.as_str(), data.tel.as_str()), ("PluginTest", "15396656998"));
-    data.age as u64
 }
 
 fn structs(report: &mut Report, effort: Effort, plugin: &PluginRef, by_hand: &ByHand) {

@@ -1,0 +1,111 @@
+//! Measures Twinplug beside the crates that people use in place of it for native
+//! plugins: `cargo bench --manifest-path benches/peers/Cargo.toml`, or with `-- NAME` for
+//! the rows whose names hold it.
+//!
+//! A workspace of its own, so that nobody else builds what is compared with. Loops and
+//! report are those of `benches/rows`, and the rows go to the same
+//! `target/bench/report.json`.
+//!
+//! A struct has two rows a crate. Under the crate's bare name the program uses the
+//! crate's text throughout, which is moved through a call and never copied: the best it
+//! can do. With `, String` both ends work on Rust's own text, as Twinplug's do, and
+//! convert at the border.
+
+#![allow(clippy::print_stdout, reason = "the table")]
+#![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
+
+mod abi_stable;
+mod stabby;
+
+#[path = "../rows/measure.rs"]
+#[allow(dead_code, reason = "there are always two sides here")]
+mod measure;
+#[path = "../rows/report.rs"]
+mod report;
+#[path = "../rows/work.rs"]
+mod work;
+
+use std::path::{Path, PathBuf};
+
+use twinplug::{Func, Host, PluginRef};
+
+use measure::Effort;
+use report::{Report, Row};
+use work::{PluginData, round, sum};
+
+fn main() -> std::io::Result<()> {
+    let host = Host::builder().build().unwrap();
+    let adder = host.load(build("benches/plugins/adder")).unwrap();
+    let mut rows = Rows::beside(&adder);
+    abi_stable::measure(&mut rows);
+    stabby::measure(&mut rows);
+    rows.report.write(&root().join("target/bench/report.json"))
+}
+
+/// The project's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Builds the plugin in a folder of the project.
+fn build(folder: &str) -> PathBuf {
+    twinplug_build::build(&root().join(folder), &root().join("target/bench")).unwrap()
+}
+
+/// The Lua that was built in.
+fn flavour() -> &'static str {
+    if cfg!(feature = "lua54") { "lua54" } else { "none" }
+}
+
+/// Our side of each row, and what came of it.
+struct Rows {
+    report: Report,
+    effort: Effort,
+    add: Func<(i64, i64), i64>,
+    older: Func<(PluginData,), PluginData>,
+}
+
+impl Rows {
+    fn beside(adder: &PluginRef) -> Self {
+        Rows {
+            report: Report::new(flavour()),
+            effort: Effort::asked(),
+            add: adder.func("add").unwrap(),
+            older: adder.func("older").unwrap(),
+        }
+    }
+
+    fn calls(&mut self, theirs: &'static str, mut add: impl FnMut(i64, i64) -> i64) {
+        self.row("native_call", theirs, |rows| {
+            rows.effort.compare(
+                |repetitions| sum(repetitions, |a, b| rows.add.call((a, b)).unwrap()),
+                |repetitions| sum(repetitions, &mut add),
+            )
+        });
+    }
+
+    /// `D` is the struct as their program has it.
+    fn structs<D>(&mut self, theirs: &'static str, mut older: impl FnMut(D) -> D)
+    where
+        D: From<PluginData> + Into<PluginData>,
+    {
+        self.row("native_struct", theirs, |rows| {
+            rows.effort.compare(
+                |repetitions| round(repetitions, |data| rows.older.call((data,)).unwrap()),
+                |repetitions| round(repetitions, &mut older),
+            )
+        });
+    }
+
+    fn row(
+        &mut self,
+        name: &'static str,
+        theirs: &'static str,
+        compare: impl FnOnce(&Self) -> (f64, f64),
+    ) {
+        if self.report.wants(name) {
+            let (ours_ns, theirs_ns) = compare(self);
+            self.report.add(Row { name, ours_ns, theirs, theirs_ns, goal: None });
+        }
+    }
+}
