@@ -45,10 +45,21 @@ impl Effort {
         (median(times.0), median(times.1))
     }
 
-    /// Nanoseconds of one repetition.
-    pub(crate) fn alone(self, mut work: impl FnMut(u64) -> u64) -> f64 {
+    /// Nanoseconds of one repetition of what has nobody to compare with; `expected` is
+    /// the sum that so many of them make.
+    pub(crate) fn alone(
+        self,
+        mut work: impl FnMut(u64) -> u64,
+        expected: impl FnOnce(u64) -> u64,
+    ) -> f64 {
         let repetitions = self.repetitions(&mut work);
-        median((0..self.turns).map(|_| timed(&mut work, repetitions).0).collect())
+        let expected = expected(repetitions);
+        let turn = |_| {
+            let (time, sum) = timed(&mut work, repetitions);
+            assert_eq!(sum, expected, "the work computes something else");
+            time
+        };
+        median((0..self.turns).map(turn).collect())
     }
 
     /// How many repetitions fill a turn.

@@ -98,12 +98,13 @@ fn dynamic(report: &mut Report, effort: Effort, plugin: &PluginRef) {
         return;
     }
     let add: Func<Dynamic> = plugin.lookup("add").unwrap().into_dynamic().unwrap();
-    let ours_ns = effort.alone(|repetitions| {
+    let work = |repetitions| {
         sum(repetitions, |a, b| match add.call(&[Value::Int(a), Value::Int(b)]) {
             Ok(Value::Int(sum)) => sum,
             other => panic!("{other:?}"),
         })
-    });
+    };
+    let ours_ns = effort.alone(work, |repetitions| sum(repetitions, |a, b| a + b));
     report.add(limit(name, ours_ns, 12.0));
 }
 
@@ -159,8 +160,9 @@ fn lookup(report: &mut Report, effort: Effort, plugin: &PluginRef) {
     if !report.wants(name) {
         return;
     }
-    let ours_ns = effort.alone(|repetitions| {
+    let work = |repetitions| {
         (0..repetitions).map(|_| typed(black_box(plugin)).signature().params.len() as u64).sum()
-    });
+    };
+    let ours_ns = effort.alone(work, |repetitions| 2 * repetitions);
     report.add(limit(name, ours_ns, 40.0));
 }

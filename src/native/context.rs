@@ -17,7 +17,14 @@ pub(super) struct Context {
     host: Weak<HostContext>,
     retired: AtomicBool,
     /// What init registers; `None` when it does not run.
-    registering: Mutex<Option<Vec<Entries>>>,
+    registering: Mutex<Option<Registering>>,
+}
+
+/// What init registers.
+struct Registering {
+    /// How long an export is in the plugin's minor version.
+    export_size: usize,
+    entries: Vec<Entries>,
 }
 
 impl Context {
@@ -54,19 +61,25 @@ impl Context {
         self.retired.store(true, Ordering::Release);
     }
 
-    pub(super) fn start_registering(&self) {
-        *self.registering.lock() = Some(Vec::new());
+    /// Init runs, of a plugin whose exports are so long.
+    pub(super) fn start_registering(&self, export_size: usize) {
+        *self.registering.lock() = Some(Registering { export_size, entries: Vec::new() });
+    }
+
+    /// How long an export is that the plugin registers; `None` where init does not run.
+    pub(super) fn export_size(&self) -> Option<usize> {
+        self.registering.lock().as_ref().map(|registering| registering.export_size)
     }
 
     /// What was registered; from now on nothing can be.
     pub(super) fn end_registering(&self) -> Vec<Entries> {
-        self.registering.lock().take().unwrap_or_default()
+        self.registering.lock().take().map_or_else(Vec::new, |registering| registering.entries)
     }
 
     /// Adds an export; `None` where init does not run.
     pub(super) fn register(&self, entries: Entries) -> Option<Result<()>> {
         let mut registering = self.registering.lock();
-        let list = registering.as_mut()?;
+        let list = &mut registering.as_mut()?.entries;
         if list.iter().any(|other| other.export.name == entries.export.name) {
             let message = format!("`{}` is exported twice", entries.export.name);
             return Some(Err(Error::new(ErrorKind::Symbol, message)));

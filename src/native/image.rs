@@ -27,8 +27,8 @@ pub(super) struct Image {
     /// never.
     context: ManuallyDrop<Arc<Context>>,
     table: *const abi::Plugin,
-    /// Whether it may be unmapped.
-    unload: bool,
+    /// Why it may not be unmapped, if it may not.
+    stays: Option<&'static str>,
     record: Arc<Record>,
 }
 
@@ -79,7 +79,13 @@ impl Image {
         let file = file.to_owned();
         let record = place.add(&context.plugin, path, move || is_mapped(address, &file));
         let context = ManuallyDrop::new(context);
-        Ok(Image { library, context, table, unload: checked.unload, record })
+        Ok(Image { library, context, table, stays: Some("its load failed"), record })
+    }
+
+    /// The plugin was loaded. Until then what its code has begun is nobody's to end, so
+    /// that the image stays; from now on `on_unload` ends it.
+    pub(super) fn loaded(&mut self, unload: bool) {
+        self.stays = (!unload).then_some("the plugin does not say `unload`");
     }
 
     /// Where the plugin's table is, while this image lives.
@@ -95,18 +101,16 @@ impl Image {
     /// lets go of it.
     pub(super) fn retire(&self) {
         self.context.retire();
-        self.record.set(match self.unload {
-            true => ImageState::Kept("handles or calls of it are still held".into()),
-            false => not_asked(),
-        });
+        let why = self.stays.unwrap_or("handles or calls of it are still held");
+        self.record.set(ImageState::Kept(why.into()));
     }
 }
 
 impl Drop for Image {
     fn drop(&mut self) {
         self.context.retire();
-        if !self.unload {
-            self.record.set(not_asked());
+        if let Some(why) = self.stays {
+            self.record.set(ImageState::Kept(why.into()));
             return;
         }
         // SAFETY: this is the last user; the plugin has said, in its descriptor, that
@@ -122,10 +126,6 @@ impl Drop for Image {
         // SAFETY: no code of the plugin is left that could use its context.
         unsafe { ManuallyDrop::drop(&mut self.context) };
     }
-}
-
-fn not_asked() -> ImageState {
-    ImageState::Kept("the plugin does not say `unload`".into())
 }
 
 /// What the system says of a failure: the innermost error.
@@ -182,8 +182,49 @@ fn is_mapped(address: usize, file: &[u8]) -> bool {
     file_of(address).is_some_and(|found| found == file)
 }
 
+/// The file of the image that an address belongs to. Names are read under the lock that
+/// an image is unmapped under: `dladdr` gives a name that may be gone when it is read.
+#[cfg(target_os = "linux")]
+fn file_of(address: usize) -> Option<Vec<u8>> {
+    struct Search {
+        address: usize,
+        found: Option<Vec<u8>>,
+    }
+
+    unsafe extern "C" fn look(
+        info: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        search: *mut c_void,
+    ) -> libc::c_int {
+        // SAFETY: the system passes an image that stays while this runs, and our search.
+        let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
+        let headers = match info.dlpi_phdr.is_null() {
+            true => &[],
+            // SAFETY: as many program headers as the image says.
+            false => unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) },
+        };
+        let covers = headers.iter().any(|header| {
+            let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+            header.p_type == libc::PT_LOAD
+                && search.address.wrapping_sub(start) < header.p_memsz as usize
+        });
+        if covers && !info.dlpi_name.is_null() {
+            // SAFETY: a name is terminated, and stays while this runs.
+            let name = unsafe { CStr::from_ptr(info.dlpi_name) };
+            search.found = Some(name.to_bytes().to_owned());
+        }
+        covers.into()
+    }
+
+    let mut search = Search { address, found: None };
+    // SAFETY: `look` takes what is passed here, and does not unwind: it allocates, which
+    // may end the process but not panic.
+    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut search).cast()) };
+    search.found
+}
+
 /// The file of the image that an address belongs to.
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "linux")))]
 fn file_of(address: usize) -> Option<Vec<u8>> {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: any address may be asked for; the answer goes to `info`.

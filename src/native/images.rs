@@ -56,16 +56,19 @@ pub enum ImageState {
 
 impl Record {
     pub(super) fn set(&self, state: ImageState) {
-        let mut now = self.state.lock();
-        if *now == state {
-            return;
-        }
-        match &state {
+        let changed = {
+            let mut now = self.state.lock();
+            let changed = *now != state;
+            *now = state.clone();
+            changed
+        };
+        // With the lock let go: who listens is the embedding's code.
+        match state {
+            _ if !changed => {}
             ImageState::Serving => {}
             ImageState::Unmapped => tracing::info!(plugin = self.plugin, "image unmapped"),
             ImageState::Kept(why) => tracing::info!(plugin = self.plugin, why, "image kept"),
         }
-        *now = state;
     }
 
     /// Whether the system still has it.

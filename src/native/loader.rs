@@ -49,14 +49,14 @@ pub(crate) fn load(
     let context = Context::new(&checked.name, host);
     // Given up after the image, whatever becomes of it.
     let place = images.reserve()?;
-    let image = Image::map(path, checked, context, &place)?;
+    let mut image = Image::map(path, checked, context, &place)?;
     // SAFETY: the image was mapped from the checked bytes, and lives while `table` does.
     let table = unsafe { Table::read(image.table())? };
     // SAFETY: as above; that the table follows the ABI is what its symbol's name
     // promises.
     let mut exports = unsafe { table.exports(checked)? };
     if let Some(init) = table.plugin.init {
-        exports.extend(registered(&image, init, &exports)?);
+        exports.extend(registered(&image, &table, init, &exports)?);
     }
     let track = is_tracked(checked, &table, &exports).then(|| Arc::new(Track::new()));
     exports.retain(|entries| !entries.private);
@@ -72,6 +72,7 @@ pub(crate) fn load(
         let loaded = call(image.context(), on_load, no_data(), &[config], &mut Returned::new());
         loaded.map_err(|error| error.context("its on_load failed").with_kind(ErrorKind::Load))?;
     }
+    image.loaded(checked.unload);
     let image = Arc::new(image);
     let symbol = |entries| symbol(&checked.name, entries, &image, track.as_ref());
     Ok(NativePlugin {
@@ -100,10 +101,15 @@ fn is_tracked(checked: &Checked, table: &Table, exports: &[Entries]) -> bool {
 }
 
 /// Runs init; what it has registered.
-fn registered(image: &Image, init: abi::Function, exports: &[Entries]) -> Result<Vec<Entries>> {
+fn registered(
+    image: &Image,
+    table: &Table,
+    init: abi::Function,
+    exports: &[Entries],
+) -> Result<Vec<Entries>> {
     let context = image.context();
     tracing::debug!(plugin = context.plugin, "runs its init");
-    context.start_registering();
+    context.start_registering(table.registered_size());
     let done = call(context, init, no_data(), &[], &mut Returned::new());
     let registered = context.end_registering();
     done.map_err(|error| error.context("its init failed").with_kind(ErrorKind::Load))?;

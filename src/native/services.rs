@@ -59,21 +59,23 @@ unsafe extern "C" fn alloc(arena: *mut abi::Arena, size: usize, align: usize) ->
 }
 
 unsafe extern "C" fn arena_new() -> *mut abi::Arena {
-    Box::into_raw(Box::<Arena>::default()).cast()
+    Box::into_raw(Box::new(Arena::of_its_own())).cast()
 }
 
 unsafe extern "C" fn arena_reset(arena: *mut abi::Arena) {
     // SAFETY: the plugin passes an arena of its own, made by `arena_new`, and keeps
     // nothing that lies in it.
-    if let Some(arena) = unsafe { arena.cast::<Arena>().as_mut() } {
+    if let Some(arena) = unsafe { arena.cast::<Arena>().as_ref() } {
         arena.reset();
     }
 }
 
 unsafe extern "C" fn arena_free(arena: *mut abi::Arena) {
-    if !arena.is_null() {
-        // SAFETY: as `arena_reset`, and it passes it for the last time.
-        drop(unsafe { Box::from_raw(arena.cast::<Arena>()) });
+    let arena = arena.cast::<Arena>();
+    // SAFETY: as `arena_reset`.
+    if unsafe { arena.as_ref() }.is_some_and(Arena::is_of_its_own) {
+        // SAFETY: made by `arena_new`, and passed for the last time.
+        drop(unsafe { Box::from_raw(arena) });
     }
 }
 
@@ -86,7 +88,7 @@ unsafe extern "C" fn arena_mark(arena: *mut abi::Arena, mark: *mut abi::Mark) {
 
 unsafe extern "C" fn arena_rewind(arena: *mut abi::Arena, mark: *const abi::Mark) {
     // SAFETY: as above; the plugin keeps nothing that was allocated since the mark.
-    if let (Some(arena), Some(mark)) = unsafe { (arena.cast::<Arena>().as_mut(), mark.as_ref()) } {
+    if let (Some(arena), Some(mark)) = unsafe { (arena.cast::<Arena>().as_ref(), mark.as_ref()) } {
         arena.rewind(*mark);
     }
 }
@@ -152,11 +154,21 @@ unsafe extern "C" fn register_export(
     // SAFETY: all pointers are as the header says, until we return.
     unsafe {
         answer(arena, result, |_| {
-            let export = export.as_ref().ok_or_else(|| null("export"))?;
-            let registered = context_of(context)?.register(table::entries(export)?);
-            registered.ok_or_else(|| {
+            let context = context_of(context)?;
+            if export.is_null() {
+                return Err(null("export"));
+            }
+            if !export.is_aligned() {
+                return Err(Failure::new(abi::ERROR, "`export` is not aligned"));
+            }
+            let late = || {
                 Failure::new(abi::WRONG_STATE, "exports are registered while init runs, not later")
-            })??;
+            };
+            let size = context.export_size().ok_or_else(late)?;
+            // SAFETY: an export as long as those of the plugin's minor version, by its
+            // promise; whole, and zero where that has less.
+            let export: abi::Export = table::copy(export, size);
+            context.register(table::entries(&export)?).ok_or_else(late)??;
             Ok(())
         })
     }
@@ -179,6 +191,9 @@ unsafe extern "C" fn call(
             let args = match count {
                 0 => &[],
                 _ if args.is_null() => return Err(null("args")),
+                _ if !args.is_aligned() => {
+                    return Err(Failure::new(abi::ERROR, "`args` is not aligned"));
+                }
                 // SAFETY: not null, and `count` values by the plugin's promise.
                 count => std::slice::from_raw_parts(args, count as usize),
             };
@@ -291,7 +306,10 @@ unsafe extern "C" fn channel_release(channel: *mut abi::Channel) {
         // SAFETY: made by `channel_open`, and passed for the last time.
         let attached = unsafe { Box::from_raw(channel.cast::<Attached>()) };
         // The last end may drop messages, whose drop is the embedding's code.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(attached)));
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(attached))) {
+            // Nobody is left to tell; what it says is let go of without another panic.
+            let _ = panic_text(panic);
+        }
     }
 }
 
@@ -405,6 +423,9 @@ unsafe fn bytes<'a>(text: *const c_char, length: usize) -> Result<&'a [u8], Fail
     match length {
         0 => Ok(&[]),
         _ if text.is_null() => Err(null("text")),
+        _ if isize::try_from(length).is_err() => {
+            Err(Failure::new(abi::ERROR, "`length` is longer than memory"))
+        }
         // SAFETY: the caller's promise.
         length => Ok(unsafe { std::slice::from_raw_parts(text.cast(), length) }),
     }

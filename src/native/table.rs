@@ -85,6 +85,16 @@ impl Table {
         Ok(Table { plugin })
     }
 
+    /// How long the exports are that init registers: a plugin of 1.0 knows no more than
+    /// what that had, and one without exports in its table need not say.
+    pub(super) fn registered_size(&self) -> usize {
+        match (self.plugin.abi_minor, self.plugin.export_size as usize) {
+            (0, _) => FIRST_EXPORT,
+            (_, size) if size < FIRST_EXPORT => size_of::<abi::Export>(),
+            (_, size) => size,
+        }
+    }
+
     /// Reads the exports, and refuses a table that contradicts its section.
     ///
     /// # Safety
@@ -124,7 +134,7 @@ impl Table {
 /// # Safety
 /// `from` is aligned and readable for `size` bytes; `T` is an ABI struct, for which
 /// all bits zero is valid.
-unsafe fn copy<T>(from: *const T, size: usize) -> T {
+pub(super) unsafe fn copy<T>(from: *const T, size: usize) -> T {
     let mut whole = MaybeUninit::<T>::zeroed();
     let size = size.min(size_of::<T>());
     // SAFETY: readable by the caller's promise, and no more than `whole` has room for.

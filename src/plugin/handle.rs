@@ -216,10 +216,20 @@ impl FuncLink {
         if let Err(error) = function.call(args.args(), &mut result) {
             return Err(self.place.at(error));
         }
-        if let Some(value) = result.scalar() {
+        if let Some(value) = result.scalar()
+            && is_plainly(&self.signature.result, &value)
+        {
             return Ok(value);
         }
-        from_view(result.view()).map_err(|error| self.place.at(error.of("result").into()))
+        self.declared(&result)
+    }
+
+    /// The result of a call with values, as the declared type.
+    #[inline(never)]
+    fn declared(&self, result: &Returned) -> Result<Value> {
+        from_view(result.view())
+            .and_then(|value| self.signature.result.coerce(value))
+            .map_err(|error| self.place.at(error.of("result").into()))
     }
 
     fn call_converted<R: Data>(&self, target: &FuncTarget, args: Vec<Value>) -> Result<R> {
@@ -231,6 +241,18 @@ impl FuncLink {
     fn failed(&self, failed: Failed) -> Error {
         self.place.at(Error::new(ErrorKind::Call, failed.to_string()))
     }
+}
+
+/// Whether a scalar is just of that type.
+#[inline(always)]
+fn is_plainly(ty: &Type, value: &Value) -> bool {
+    matches!(
+        (ty, value),
+        (Type::Any, _)
+            | (Type::Int | Type::Number, Value::Int(_))
+            | (Type::Float | Type::Number, Value::Float(_))
+            | (Type::Bool, Value::Bool(_))
+    )
 }
 
 fn in_memory<R: Data>(function: &dyn RawFunc, args: &impl WriteArgs) -> Result<R> {

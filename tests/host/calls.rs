@@ -191,7 +191,8 @@ fn a_failing_on_load_leaves_nothing_and_the_next_load_works() {
         format!("cannot load `{}`: its on_load failed: port 80 is taken", library.display())
     );
     assert!(shop.stage.host.plugins().is_empty());
-    assert!(shop.stage.host.images().is_empty());
+    let kept = ImageState::Kept("its load failed".into());
+    assert_eq!(shop.stage.host.images()[0].state, kept, "what it began nobody ends");
     shop.compile("libhooks.so", HOOKS, SHARED);
     shop.stage.host.load(&library).unwrap();
 }

@@ -33,6 +33,39 @@ fn a_plugin_of_an_older_minor_version_works() {
     assert!(new.call("Hello", ()).is_ok());
 }
 
+/// An export of 1.0 ends before the direct entry: what lies behind it is something else.
+#[test]
+fn an_older_plugin_registers_shorter_exports() {
+    let shop = Shop::new();
+    let text = r#"
+        #include "twinplug.h"
+        static tp_status one(tp_call *call) { *call->result = tp_int(call->args[0].as.integer + 1); return TP_OK; }
+        static const tp_export more[] = {
+          {"One", "(x: int) -> int", TP_FUNC, 0, NULL, one, NULL, NULL},
+          {"Two", "(x: int) -> int", TP_FUNC, 0, NULL, one, NULL, NULL}};
+        static tp_status init(tp_call *call) {
+          tp_status status = call->host->register_export(call->context, &more[0], call->arena, call->result);
+          if (status != TP_OK) return status;
+          return call->host->register_export(call->context, &more[1], call->arena, call->result);
+        }
+        static const tp_export exports[] = {{"Zero", "(x: int) -> int", TP_FUNC, 0, NULL, one, NULL, NULL}};
+        TP_PLUGIN("old", "1.0.0", exports, init);"#;
+    let source = shop.write("old.c", text);
+    let library = shop.folder.path().join("libold.so");
+    let status = Command::new("cc")
+        .args(["-std=c99", "-fPIC", "-shared", "-I"])
+        .arg(root("tests/fixtures/abi-1.0"))
+        .arg(&source)
+        .arg("-o")
+        .arg(&library)
+        .status();
+    assert!(status.unwrap().success());
+    let plugin = shop.stage.host.load(&library).unwrap();
+    for name in ["Zero", "One", "Two"] {
+        assert_eq!(plugin.func::<(i64,), i64>(name).unwrap().call((4,)).unwrap(), 5, "{name}");
+    }
+}
+
 /// Marks in an arena, services by id, statuses: what came with ABI 1.1.
 
 #[test]
@@ -197,6 +230,14 @@ fn results_that_break_the_abi_are_errors() {
         static tp_status tag(tp_call *call) { call->result->tag = 77; return TP_OK; }
         static tp_status null(tp_call *call) { call->result->tag = TP_LIST; call->result->length = 3; return TP_OK; }
         static tp_status text(tp_call *call) { *call->result = tp_text("\xff\xfe", 2); return TP_OK; }
+        static tp_status odd(tp_call *call) {
+          static const tp_value items[2];
+          call->result->tag = TP_LIST; call->result->length = 1;
+          call->result->as.list = (const tp_value *)((const char *)items + 1); return TP_OK; }
+        static tp_status other(tp_call *call) { *call->result = tp_str("x"); return TP_OK; }
+        static tp_status twice(tp_call *call) {
+          static tp_pair pairs[2];
+          pairs[0].key = pairs[1].key = tp_str("a"); *call->result = tp_map(pairs, 2); return TP_OK; }
         static tp_status key(tp_call *call) {
           static tp_pair pair; pair.key = tp_float(1.5); *call->result = tp_map(&pair, 1); return TP_OK; }
         static tp_status cycle(tp_call *call) {
@@ -206,7 +247,8 @@ fn results_that_break_the_abi_are_errors() {
         static tp_status thrown(tp_call *call) { *call->result = tp_int(5); return TP_ERROR; }
         static tp_status func(tp_call *call) { call->result->tag = TP_FUNC; return TP_OK; }
         static const tp_export exports[] = {
-          TP_EXPORT_FUNC("Tag", "() -> any", tag), TP_EXPORT_FUNC("Null", "() -> any", null),
+          TP_EXPORT_FUNC("Odd", "() -> any", odd), TP_EXPORT_FUNC("Other", "() -> int", other),
+          TP_EXPORT_FUNC("Twice", "() -> any", twice), TP_EXPORT_FUNC("Tag", "() -> any", tag), TP_EXPORT_FUNC("Null", "() -> any", null),
           TP_EXPORT_FUNC("Text", "() -> any", text), TP_EXPORT_FUNC("Key", "() -> any", key),
           TP_EXPORT_FUNC("Cycle", "() -> any", cycle), TP_EXPORT_FUNC("Status", "() -> any", status),
           TP_EXPORT_FUNC("Thrown", "() -> any", thrown), TP_EXPORT_FUNC("Func", "() -> any", func)};
@@ -219,7 +261,10 @@ fn results_that_break_the_abi_are_errors() {
         error
     };
     check("Tag", "result: a value of an unknown tag cannot cross");
-    check("Null", "result: a container without content");
+    check("Null", "result: the pointer of a list or map is null");
+    check("Odd", "result: the pointer of a list or map is not aligned");
+    check("Other", "result: expected int, got string");
+    check("Twice", "result: the key `a` stands twice");
     check("Text", "result: a string that is not UTF-8 cannot cross");
     check("Key", "result: a map's key must be text or an integer");
     check("Func", "result: a function cannot cross");

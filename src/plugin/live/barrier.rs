@@ -26,11 +26,17 @@ pub(super) fn light() {
 /// False if that cannot be had this time.
 #[must_use]
 pub(super) fn heavy() -> bool {
+    /// The system granted it once and then refused: a thread that has not heard of it
+    /// yet may be between two steps, at any time.
+    static REFUSED: AtomicBool = AtomicBool::new(false);
     fence(Ordering::SeqCst);
-    if FENCED.load(Ordering::Relaxed) || system::order_all_threads() {
+    if FENCED.load(Ordering::Relaxed) {
+        return !REFUSED.load(Ordering::Relaxed);
+    }
+    if system::order_all_threads() {
         return true;
     }
-    // Granted once and refused now: from here on threads order their own steps.
+    REFUSED.store(true, Ordering::Relaxed);
     FENCED.store(true, Ordering::SeqCst);
     false
 }

@@ -18,6 +18,8 @@ type Counts = &'static [AtomicU32];
 thread_local! {
     /// Has no destructor: it is there as long as anything of the thread can run.
     static COUNTS: Cell<Counts> = const { Cell::new(&[]) };
+    /// Whether the thread is past [`LEAVING`], among the last of its destructors.
+    static LEFT: Cell<bool> = const { Cell::new(false) };
     /// Gives the counts back when the thread ends.
     static LEAVING: Leaving = const { Leaving };
 }
@@ -77,9 +79,9 @@ impl Track {
     pub(crate) fn wait(&self, at_most: Duration) -> bool {
         let end = Instant::now() + at_most;
         let mut pause = Duration::from_micros(20);
-        if !barrier::heavy() {
-            return false;
-        }
+        // Without the barrier it is waited all the same, and the answer is that it is not
+        // known.
+        let ordered = barrier::heavy();
         while self.is_used() {
             if Instant::now() >= end {
                 return false;
@@ -87,7 +89,7 @@ impl Track {
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(1));
         }
-        true
+        ordered
     }
 
     /// Whether this thread uses the plugin.
@@ -119,13 +121,26 @@ impl Drop for Running<'_> {
         if let Some(count) = COUNTS.get().get(self.track.index) {
             count.store(count.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Release);
         }
+        if LEFT.get() {
+            leave_if_unused();
+        }
+    }
+}
+
+/// Of a thread that calls plugins in the last of its destructors: gives back what it took
+/// anew, as nothing else will.
+#[cold]
+fn leave_if_unused() {
+    let counts = COUNTS.get();
+    if counts.iter().all(|count| count.load(Ordering::Relaxed) == 0) {
+        THREADS.lock().give_back(COUNTS.replace(&[]));
     }
 }
 
 /// Gives this thread counts up to that index; the one of the index.
 #[cold]
 fn grow(index: usize) -> &'static AtomicU32 {
-    // Fails while the thread ends: its counts then stay, all 0, until the process does.
+    // Fails while the thread ends, when `LEFT` says so.
     let _ = LEAVING.try_with(|_| ());
     let old = COUNTS.get();
     let mut threads = THREADS.lock();
@@ -161,6 +176,7 @@ struct Leaving;
 
 impl Drop for Leaving {
     fn drop(&mut self) {
+        LEFT.set(true);
         THREADS.lock().give_back(COUNTS.replace(&[]));
     }
 }

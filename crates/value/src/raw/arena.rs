@@ -40,6 +40,8 @@ pub struct Arena {
     /// The chunk that is filled now; 0 is the first.
     current: Cell<usize>,
     first: Cell<Option<NonNull<u8>>>,
+    /// Whether it is in a box of its own, and no part of a call.
+    boxed: bool,
     /// A box, or null; only behind a first chunk. A pointer, so that the drop of an arena
     /// that has taken no memory is one comparison.
     further: Cell<*mut Vec<Chunk>>,
@@ -61,8 +63,23 @@ impl Arena {
             end: Cell::new(ptr::null_mut()),
             current: Cell::new(0),
             first: Cell::new(None),
+            boxed: false,
             further: Cell::new(ptr::null_mut()),
         }
+    }
+
+    /// One that a plugin makes and frees; its place is a box.
+    #[must_use]
+    pub const fn of_its_own() -> Self {
+        let mut arena = Arena::new();
+        arena.boxed = true;
+        arena
+    }
+
+    /// Whether it was made by [`Arena::of_its_own`].
+    #[must_use]
+    pub const fn is_of_its_own(&self) -> bool {
+        self.boxed
     }
 
     /// As plugins hold it.
@@ -72,7 +89,7 @@ impl Arena {
     }
 
     /// Forgets what was allocated, and keeps the memory.
-    pub fn reset(&mut self) {
+    pub fn reset(&self) {
         self.rewind(abi::Mark { chunk: 0, used: 0 });
     }
 
@@ -86,7 +103,7 @@ impl Arena {
 
     /// Goes back to a mark of this arena's; one that lies ahead is ignored. Whatever the
     /// mark, what is handed out next lies within a chunk.
-    pub fn rewind(&mut self, mark: abi::Mark) {
+    pub fn rewind(&self, mark: abi::Mark) {
         let now = self.mark();
         if (mark.chunk, mark.used) <= (now.chunk, now.used) {
             self.enter(mark.chunk, mark.used);
@@ -288,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_where_it_goes_on() {
-        let mut arena = Arena::default();
+        let arena = Arena::default();
         arena.allocate(10, 1).unwrap();
         let mark = arena.mark();
         let first = arena.allocate(5000, 16).unwrap();
@@ -302,7 +319,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let mut arena = Arena::default();
+        let arena = Arena::default();
         assert!(arena.allocate(usize::MAX, 1).is_none());
         assert!(arena.allocate(isize::MAX as usize - 64, 16).is_none());
         assert!(arena.allocate(1, 3).is_none());

@@ -221,7 +221,11 @@ impl Fault {
     /// Where the entry of a call of this thread may write to.
     #[inline]
     fn place() -> *mut abi::Fault {
-        FAULT.with(|fault| fault.0.get())
+        let place = FAULT.with(|fault| fault.0.get());
+        // SAFETY: the thread's own, which nothing borrows. A text that an entry has left
+        // and not failed may be gone with its image.
+        unsafe { (*place).text = ptr::null() };
+        place
     }
 
     /// What the entry has left; the fault is empty again.
@@ -231,11 +235,12 @@ impl Fault {
         // SAFETY: the thread's own; the entry has returned, and only an entry that runs
         // writes there. It is read and written here without a reference to it.
         let abi::Fault { text, length, kept, .. } = unsafe {
-            let place = Fault::place();
+            let place = FAULT.with(|fault| fault.0.get());
             let empty = abi::Fault { text: ptr::null(), length: 0, keep, kept: ptr::null_mut() };
             place.replace(empty)
         };
-        let text = (!text.is_null()).then(|| {
+        let told = !text.is_null() && isize::try_from(length).is_ok();
+        let text = told.then(|| {
             // SAFETY: the entry has left static text of that length, or `keep` its copy.
             let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) };
             String::from_utf8_lossy(bytes).into_owned()
@@ -254,17 +259,19 @@ unsafe extern "C" fn keep(fault: *mut abi::Fault, text: *const c_char, length: u
     let Some(fault) = (unsafe { fault.as_mut() }) else { return };
     let bytes = match length {
         0 => &[],
-        _ if text.is_null() => return,
+        _ if text.is_null() || isize::try_from(length).is_err() => return,
         // SAFETY: not null, and readable for `length` bytes by the plugin's promise.
         length => unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) },
     };
-    if !fault.kept.is_null() {
-        // SAFETY: made below, for this fault, and replaced now.
-        drop(unsafe { Box::from_raw(fault.kept.cast::<Vec<u8>>()) });
-    }
+    // Copied before the old copy goes, of which it may be a part.
     let copy = Box::new(bytes.to_vec());
+    let old = fault.kept;
     (fault.text, fault.length) = (copy.as_ptr().cast(), copy.len());
     fault.kept = Box::into_raw(copy).cast();
+    if !old.is_null() {
+        // SAFETY: made above, for this fault, and replaced now.
+        drop(unsafe { Box::from_raw(old.cast::<Vec<u8>>()) });
+    }
 }
 
 /// The place of a result, zero at first: what an entry leaves that writes nothing.
@@ -414,6 +421,40 @@ mod tests {
     fn an_error_comes_with_the_text_that_was_kept() {
         let failed = (true, 2.5, -2_i64).call_direct::<f64>(&mixed_entry()).unwrap().unwrap_err();
         assert_eq!((failed.status, failed.text.as_deref()), (abi::ERROR, Some("-2 is below 0")));
+    }
+
+    #[test]
+    fn a_part_of_what_was_kept_may_be_kept() {
+        unsafe extern "C" fn twice(fault: *mut abi::Fault) -> Status {
+            // SAFETY: the fault of this call; what is kept is the host's until it returns.
+            unsafe {
+                ((*fault).keep)(fault, c"a long text, longer than any".as_ptr(), 28);
+                ((*fault).keep)(fault, (*fault).text.add(7), 4);
+            }
+            abi::ERROR
+        }
+        unsafe extern "C" fn leaves(fault: *mut abi::Fault) -> Status {
+            // SAFETY: as above.
+            unsafe { (*fault).text = c"left".as_ptr() };
+            abi::OK
+        }
+        unsafe extern "C" fn says_nothing(_: *mut abi::Fault) -> Status {
+            abi::ERROR
+        }
+        let call = |function: unsafe extern "C" fn(*mut abi::Fault) -> Status| {
+            // SAFETY: of the type of `()`, and of this program.
+            let entry = unsafe {
+                let direct = transmute::<
+                    unsafe extern "C" fn(*mut abi::Fault) -> Status,
+                    abi::Direct,
+                >(function);
+                Entry::new(direct, &"()".parse().unwrap())
+            };
+            ().call_direct::<()>(&entry).unwrap()
+        };
+        assert_eq!(call(twice).unwrap_err().text.as_deref(), Some("text"));
+        call(leaves).unwrap();
+        assert_eq!(call(says_nothing).unwrap_err().text, None, "what another has left");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use smallvec::SmallVec;
 use twinplug_abi as abi;
 
-use super::view::{NOT_UTF8, other_kind};
+use super::view::{NOT_UTF8, no_content, other_kind};
 use crate::{ConvertError, Key, Kind, Source};
 
 /// A source over a raw value.
@@ -84,12 +84,12 @@ impl<'a> RawSource<'a> {
     }
 
     fn enter(&mut self, children: Children) -> Result<Option<usize>, ConvertError> {
-        let (null, length) = match children {
-            Children::List(items, length) => (items.is_null(), length),
-            Children::Map(pairs, length) => (pairs.is_null(), length),
+        let (null, aligned, length) = match children {
+            Children::List(items, length) => (items.is_null(), items.is_aligned(), length),
+            Children::Map(pairs, length) => (pairs.is_null(), pairs.is_aligned(), length),
         };
-        if null && length > 0 {
-            return Err(ConvertError::new("a container without content"));
+        if length > 0 && (null || !aligned) {
+            return Err(no_content(null));
         }
         self.entered.push(Entered { container: self.current, children, next: 0, key: Key::Int(0) });
         Ok(Some(length))

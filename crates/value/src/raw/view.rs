@@ -167,6 +167,13 @@ pub(super) fn other_kind(tag: u32) -> Kind {
     })
 }
 
+/// The error of a list or a map whose pointer leads nowhere.
+#[cold]
+pub(super) fn no_content(null: bool) -> ConvertError {
+    let what = if null { "null" } else { "not aligned" };
+    ConvertError::new(format!("the pointer of a list or map is {what}"))
+}
+
 /// The children of a raw list or map.
 pub struct RawChildren<'a> {
     items: Items,
@@ -187,12 +194,12 @@ enum Items {
 impl<'a> RawChildren<'a> {
     #[inline]
     fn new(items: Items, length: u32) -> Result<Option<Self>, ConvertError> {
-        let null = match items {
-            Items::List(values) => values.is_null(),
-            Items::Map(pairs) => pairs.is_null(),
+        let (null, aligned) = match items {
+            Items::List(values) => (values.is_null(), values.is_aligned()),
+            Items::Map(pairs) => (pairs.is_null(), pairs.is_aligned()),
         };
-        if null && length > 0 {
-            return Err(ConvertError::new("a container without content"));
+        if length > 0 && (null || !aligned) {
+            return Err(no_content(null));
         }
         let (length, key) = (length as usize, Key::Int(0));
         Ok(Some(RawChildren { items, length, next: 0, key, borrowed: PhantomData }))

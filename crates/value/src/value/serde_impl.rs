@@ -1,6 +1,7 @@
 //! serde's traits for [`Value`] and [`Bytes`]: to and from JSON, and through
 //! our own conversion as a field of other types.
 
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -123,7 +124,13 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some((key, value)) = access.next_entry()? {
-            map.insert(key, value);
+            match map.entry(key) {
+                Entry::Vacant(place) => place.insert(value),
+                Entry::Occupied(first) => {
+                    let key = first.key();
+                    return Err(Error::custom(format!("the key `{key}` stands twice")));
+                }
+            };
         }
         Ok(Value::Map(map))
     }
