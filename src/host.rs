@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use twinplug_value::{Callable, Data, Params};
@@ -29,6 +29,7 @@ pub struct HostBuilder {
     channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     output: Option<Box<Output>>,
     allowance: Allowance,
+    lua_path: Vec<PathBuf>,
     /// The first thing that was wrong; `build` reports it.
     error: Option<Error>,
 }
@@ -204,6 +205,20 @@ impl HostBuilder {
         self
     }
 
+    /// Adds a folder in which scripts find modules with `require`, after their own; of
+    /// several, in the order in which they were added. A relative one is of the current
+    /// folder as it is now.
+    ///
+    /// What is in it runs with the rights of whichever plugin requires it.
+    #[must_use]
+    pub fn lua_path(mut self, folder: impl AsRef<Path>) -> Self {
+        match std::path::absolute(folder.as_ref()) {
+            Ok(folder) => self.lua_path.push(folder),
+            Err(error) => self.refuse(format!("a folder of modules: {error}")),
+        }
+        self
+    }
+
     /// Makes the host.
     ///
     /// # Errors
@@ -212,10 +227,10 @@ impl HostBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let HostBuilder { functions, channels, output, allowance, .. } = self;
+        let HostBuilder { functions, channels, output, allowance, lua_path, .. } = self;
         let output = output.unwrap_or_else(|| Box::new(to_standard_output));
         let context = Arc::new(HostContext { functions, channels, output });
-        let loader = Loader::new(&allowance);
+        let loader = Loader::new(&allowance, lua_path);
         Ok(Host { registry: Registry::new(loader), context })
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use super::{Inspection, Located};
@@ -27,24 +27,26 @@ impl Default for Allowance {
 
 /// Loads files, and remembers what of them is mapped.
 pub(crate) struct Loader {
+    /// Where scripts find modules that are not beside them.
+    lua_path: Vec<PathBuf>,
     #[cfg(feature = "native")]
     pub(crate) images: crate::native::Images,
 }
 
 impl Loader {
     #[cfg(feature = "native")]
-    pub(crate) fn new(allowance: &Allowance) -> Self {
+    pub(crate) fn new(allowance: &Allowance, lua_path: Vec<PathBuf>) -> Self {
         use crate::native::{GoRuntimes, Images};
         let go_runtimes = match allowance.several_go_runtimes {
             true => GoRuntimes::Several,
             false => GoRuntimes::One,
         };
-        Loader { images: Images::new(allowance.kept_images, go_runtimes) }
+        Loader { lua_path, images: Images::new(allowance.kept_images, go_runtimes) }
     }
 
     #[cfg(not(feature = "native"))]
-    pub(crate) fn new(_: &Allowance) -> Self {
-        Loader {}
+    pub(crate) fn new(_: &Allowance, lua_path: Vec<PathBuf>) -> Self {
+        Loader { lua_path }
     }
 
     /// Loads a located file.
@@ -55,10 +57,31 @@ impl Loader {
     ) -> Result<Arc<dyn Plugin>> {
         let bytes = read(&located.path)?;
         let loaded: Result<Arc<dyn Plugin>> = match located.kind {
-            PluginKind::Lua => load_lua(located, &bytes, host),
+            PluginKind::Lua => self.load_lua(located, &bytes, host),
             PluginKind::Native => self.load_native(located, bytes, host),
         };
         loaded.map_err(|error| cannot_load(&located.path, error))
+    }
+
+    #[cfg(feature = "lua54")]
+    fn load_lua(
+        &self,
+        located: &Located,
+        text: &[u8],
+        host: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
+        use crate::lua::{Origin, Place, load};
+        let Located { path, name, version, .. } = located;
+        let own = std::iter::once(located.modules());
+        let places = own.chain(self.lua_path.iter().cloned()).map(Place::Folder).collect();
+        let origin =
+            Origin { path: path.clone(), name: name.clone(), version: version.clone(), places };
+        Ok(Arc::new(load(origin, text, host)?))
+    }
+
+    #[cfg(not(feature = "lua54"))]
+    fn load_lua(&self, _: &Located, _: &[u8], _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+        Err(without("Lua plugins", "lua54"))
     }
 
     #[cfg(feature = "native")]
@@ -91,14 +114,6 @@ pub(crate) fn inspect(located: &Located) -> Result<Inspection> {
         PluginKind::Native => inspect_native(located, bytes),
     };
     inspected.map_err(|error| cannot_load(&located.path, error))
-}
-
-#[cfg(feature = "lua54")]
-fn load_lua(located: &Located, text: &[u8], host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
-    let Located { path, name, version, .. } = located;
-    let origin =
-        crate::lua::Origin { path: path.clone(), name: name.clone(), version: version.clone() };
-    Ok(Arc::new(crate::lua::load(origin, text, host)?))
 }
 
 #[cfg(feature = "lua54")]
@@ -137,11 +152,6 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         hazards,
         bytes: checked.bytes,
     })
-}
-
-#[cfg(not(feature = "lua54"))]
-fn load_lua(_: &Located, _: &[u8], _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
-    Err(without("Lua plugins", "lua54"))
 }
 
 #[cfg(not(feature = "lua54"))]

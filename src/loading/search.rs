@@ -19,6 +19,23 @@ pub(crate) struct Located {
     pub(crate) version: Option<Version>,
 }
 
+impl Located {
+    /// The folder that a script's modules are in: its own, of a plugin's folder; of a
+    /// lone one that of its name beside it.
+    pub(crate) fn modules(&self) -> PathBuf {
+        match folder_of(&self.path) {
+            Some(folder) => folder.to_owned(),
+            None => self.path.with_extension(""),
+        }
+    }
+}
+
+/// The plugin's folder, of whose `init.lua` this is the path.
+fn folder_of(path: &Path) -> Option<&Path> {
+    let folder = path.parent().filter(|_| path.ends_with("init.lua"))?;
+    Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+}
+
 /// Finds the file that `path` means: itself, a folder's `init.lua`, or without an
 /// ending a script or a library of that name.
 pub(crate) fn locate(path: &Path) -> Result<Located> {
@@ -43,7 +60,12 @@ pub(crate) fn locate(path: &Path) -> Result<Located> {
             format!("cannot load `{}`: it is no regular file", found.display()),
         ));
     }
-    let named = if path.is_dir() { path } else { found };
+    let named = match folder_of(found) {
+        Some(folder) if folder.file_name().is_some() => folder,
+        // `.` says no name: the true one does.
+        Some(_) => canonical.parent().unwrap_or(&canonical),
+        None => found,
+    };
     let (name, version) = said_by_path(named, kind);
     Ok(Located { path: found.clone(), canonical, kind, name, version })
 }

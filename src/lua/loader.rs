@@ -10,6 +10,7 @@ use twinplug_value::ExportType;
 
 use super::exports::{Exports, Home};
 use super::failure::located;
+use super::modules::{Modules, Place, Source};
 use super::sink::LuaSink;
 use super::source::LuaSource;
 use super::vm::{Entry, Vm, broken, stale};
@@ -23,16 +24,7 @@ use crate::plugin::{
 pub(crate) struct LuaPlugin {
     name: String,
     version: Version,
-    script: Script,
-}
-
-/// The VM and where its code is from; shared by the plugin and its handles.
-#[derive(Clone)]
-struct Script {
     vm: Arc<Vm>,
-    path: Arc<Path>,
-    /// What Lua calls the file in its messages.
-    chunk: Arc<str>,
 }
 
 /// What is known of a plugin before it has run.
@@ -40,27 +32,28 @@ pub(crate) struct Origin {
     pub(crate) path: PathBuf,
     pub(crate) name: String,
     pub(crate) version: Option<Version>,
+    /// Where its modules are.
+    pub(crate) places: Vec<Place>,
 }
 
 /// Compiles a script without running it.
 pub(crate) fn check(path: &Path, text: &[u8]) -> Result<()> {
     let lua = Lua::new_with(StdLib::NONE, LuaOptions::new()).map_err(broken)?;
-    compile(&lua, &chunk_name(path), path, text).map(drop)
+    compile(&lua, &source_of(path), text).map(drop)
 }
 
 /// Runs a script's body and takes down what it exports.
 pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> Result<LuaPlugin> {
-    let Origin { path, name, version } = origin;
-    let chunk = chunk_name(&path);
-    let vm = Arc::new(Vm::new(&name, context)?);
-    let script = Script { vm, chunk: chunk.into(), path: path.into() };
-    let vm = &script.vm;
+    let Origin { path, name, version, places } = origin;
+    let source = source_of(&path);
+    let modules = Modules::new(source.clone(), places);
+    let vm = Arc::new(Vm::new(&name, modules, context)?);
     let entry = vm.enter()?;
-    let body = compile(&entry.state.lua, &script.chunk, &script.path, text)?;
+    let body = compile(&entry.state.lua, &source, text)?;
     body.set_environment(entry.state.environment.clone()).map_err(broken)?;
     let (entry, results) = vm
         .call(entry, body, Vec::new())
-        .map_err(|error| located(error, &script.chunk, &script.path).with_kind(ErrorKind::Load))?;
+        .map_err(|error| vm.located(error).with_kind(ErrorKind::Load))?;
     let module = module(&entry, results)?;
     let name = text_field(&module, "_NAME")?.unwrap_or(name);
     let version = match text_field(&module, "_VERSION")? {
@@ -77,7 +70,7 @@ pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> R
     // The handle goes while the lock is still held.
     drop(module);
     drop(entry);
-    Ok(LuaPlugin { name, version, script })
+    Ok(LuaPlugin { name, version, vm })
 }
 
 /// What the body returned; a script that returns nothing exports its globals.
@@ -114,10 +107,11 @@ fn described(value: &Value) -> String {
     }
 }
 
-fn compile(lua: &Lua, chunk: &str, path: &Path, text: &[u8]) -> Result<Function> {
+/// Compiles the text of a file, which Lua's messages then name.
+pub(super) fn compile(lua: &Lua, source: &Source, text: &[u8]) -> Result<Function> {
     let compiled = lua
         .load(without_head(text))
-        .set_name(format!("@{chunk}"))
+        .set_name(format!("@{}", source.chunk))
         .set_mode(ChunkMode::Text)
         .into_function();
     compiled.map_err(|error| {
@@ -125,7 +119,8 @@ fn compile(lua: &Lua, chunk: &str, path: &Path, text: &[u8]) -> Result<Function>
             mlua::Error::SyntaxError { message, .. } => message.clone(),
             other => other.to_string(),
         };
-        located(Error::new(ErrorKind::Load, message).with_source(error), chunk, path)
+        let error = Error::new(ErrorKind::Load, message).with_source(error);
+        located(error, std::slice::from_ref(source))
     })
 }
 
@@ -139,13 +134,15 @@ fn without_head(text: &[u8]) -> Vec<u8> {
     }
 }
 
-fn chunk_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| "script".into(), |name| name.to_string_lossy().into_owned())
+/// A plugin's own file: messages have its name alone.
+fn source_of(path: &Path) -> Source {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    Source { chunk: name.unwrap_or_else(|| "script".into()), path: path.to_owned() }
 }
 
 impl Plugin for LuaPlugin {
     fn descriptor(&self) -> Arc<Descriptor> {
-        let exports = self.script.vm.shared.exports.lock();
+        let exports = self.vm.shared.exports.lock();
         Arc::new(Descriptor {
             name: self.name.clone(),
             version: self.version.clone(),
@@ -155,20 +152,20 @@ impl Plugin for LuaPlugin {
     }
 
     fn lookup(&self, name: &str) -> Result<Symbol> {
-        let exports = self.script.vm.shared.exports.lock();
+        let exports = self.vm.shared.exports.lock();
         let Some(index) = exports.position(name) else {
             let known = exports.list.iter().map(|export| export.name.as_str());
             return Err(Symbol::missing(&self.name, name, known));
         };
-        let script = self.script.clone();
+        let vm = Arc::clone(&self.vm);
         Ok(match &exports.list[index].ty {
             ExportType::Func(signature) => {
-                let raw = Arc::new(LuaFunc { script, index });
+                let raw = Arc::new(LuaFunc { vm, index });
                 let target = FuncTarget::memory(raw);
                 Symbol::of_func(&self.name, name, signature.clone(), target, None)
             }
             ExportType::Var(ty) => {
-                let raw = Arc::new(LuaVar { script, index, name: name.to_owned() });
+                let raw = Arc::new(LuaVar { vm, index, name: name.to_owned() });
                 Symbol::of_var(&self.name, name, ty.clone(), VarTarget::Memory(raw), None)
             }
         })
@@ -177,18 +174,18 @@ impl Plugin for LuaPlugin {
 
 impl sealed::Implemented for LuaPlugin {
     fn retire(&self) -> Result<()> {
-        self.script.vm.retire()
+        self.vm.retire()
     }
 }
 
 struct LuaFunc {
-    script: Script,
+    vm: Arc<Vm>,
     index: usize,
 }
 
 impl RawFunc for LuaFunc {
     fn call(&self, args: Write<'_>, results: Results, read: Read<'_>) -> Result<()> {
-        let Script { vm, chunk, path } = &self.script;
+        let vm = &self.vm;
         let entry = vm.enter()?;
         let mut sink = LuaSink::new(&entry.state.lua);
         args(&mut sink)?;
@@ -197,7 +194,7 @@ impl RawFunc for LuaFunc {
             return Err(stale());
         };
         let (_entry, mut values) =
-            vm.call(entry, function, values).map_err(|error| located(error, chunk, path))?;
+            vm.call(entry, function, values).map_err(|error| vm.located(error))?;
         match results {
             Results::All => read(&mut LuaSource::list(values))?,
             Results::One if values.len() > 1 => {
@@ -211,20 +208,20 @@ impl RawFunc for LuaFunc {
 }
 
 struct LuaVar {
-    script: Script,
+    vm: Arc<Vm>,
     index: usize,
     name: String,
 }
 
 impl RawVar for LuaVar {
     fn get(&self, read: Read<'_>) -> Result<()> {
-        let _entry = self.script.vm.enter()?;
+        let _entry = self.vm.enter()?;
         let value = self.home()?.raw_get(self.name.as_str()).map_err(broken)?;
         Ok(read(&mut LuaSource::new(value))?)
     }
 
     fn set(&self, write: Write<'_>) -> Result<()> {
-        let entry = self.script.vm.enter()?;
+        let entry = self.vm.enter()?;
         let mut sink = LuaSink::new(&entry.state.lua);
         write(&mut sink)?;
         store(&self.home()?, &self.name, sink.last()).map_err(broken)
@@ -234,7 +231,7 @@ impl RawVar for LuaVar {
 impl LuaVar {
     /// The table that holds the variable; only with the VM entered.
     fn home(&self) -> Result<Table> {
-        match self.script.vm.shared.exports.lock().home(self.index) {
+        match self.vm.shared.exports.lock().home(self.index) {
             Some(Home::Var(table)) => Ok(table),
             _ => Err(stale()),
         }

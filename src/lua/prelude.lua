@@ -10,8 +10,8 @@ local raw = ...
 local error, ipairs, next, pairs, rawget, select, setmetatable, tostring, type, xpcall =
   error, ipairs, next, pairs, rawget, select, setmetatable, tostring, type, xpcall
 local concat = table.concat
-local create, isyieldable, resume, yield =
-  coroutine.create, coroutine.isyieldable, coroutine.resume, coroutine.yield
+local create, isyieldable, resume, running, yield =
+  coroutine.create, coroutine.isyieldable, coroutine.resume, coroutine.running, coroutine.yield
 
 -- Compared by identity; scripts never see it.
 local token = {}
@@ -129,6 +129,46 @@ local collect = collectgarbage
 function _G.collectgarbage(what)
   if what == "count" then return collect("count") end
   error("collectgarbage: only \"count\" is allowed here", 2)
+end
+
+-- Modules run once, and what they give is kept. `loading` says which coroutine runs a
+-- body, and `chains` what it has been asked for on the way there; both are forgotten
+-- with a coroutine that never goes on.
+local loaded = {}
+local loading = setmetatable({}, { __mode = "v" })
+local chains = setmetatable({}, { __mode = "k" })
+
+local function required(name, chain, ok, value)
+  chain[#chain] = nil
+  loading[name] = nil
+  if not ok then error(value, 0) end
+  if value == nil then value = true end
+  loaded[name] = { value }
+  return value
+end
+
+-- Why a module that is being loaded cannot be had.
+local function busy(name, chain)
+  for i = 1, #chain do
+    if chain[i] == name then
+      return "modules require each other in a loop: `" .. concat(chain, "` -> `", i) .. "` -> `" .. name .. "`"
+    end
+  end
+  return "module `" .. name .. "` is being loaded by another coroutine, which waits"
+end
+
+function _G.require(name)
+  local kept = loaded[name]
+  if kept then return kept[1] end
+  local co = running()
+  local chain = chains[co] or {}
+  if loading[name] then error(busy(name, chain), 2) end
+  local ok, body, path = raw.find(name)
+  if not ok then error(body, path) end
+  chains[co] = chain
+  chain[#chain + 1] = name
+  loading[name] = co
+  return required(name, chain, xpcall(body, raw.keep, name, path))
 end
 
 _G.dofile, _G.loadfile, string.dump = nil, nil, nil

@@ -12,8 +12,9 @@ use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 
 use super::exports::Exports;
-use super::failure::Failure;
+use super::failure::{Failure, located};
 use super::host_table;
+use super::modules::Modules;
 use super::sink::LuaSink;
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Result};
@@ -48,6 +49,9 @@ pub(super) struct Shared {
     pub(super) pending: Mutex<Option<Pending>>,
     /// The error that ended a call.
     pub(super) failure: Mutex<Option<Failure>>,
+    /// The error that ended a module's body, taken down where it was raised.
+    pub(super) module_failure: Mutex<Option<Failure>>,
+    pub(super) modules: Modules,
     pub(super) exports: Mutex<Exports>,
 }
 
@@ -64,12 +68,14 @@ pub(super) struct Entry<'v> {
 
 impl Vm {
     /// A VM with the prelude run, and nothing of the plugin yet.
-    pub(super) fn new(name: &str, context: Weak<HostContext>) -> Result<Vm> {
+    pub(super) fn new(name: &str, modules: Modules, context: Weak<HostContext>) -> Result<Vm> {
         let shared = Arc::new(Shared {
             name: Mutex::new(name.into()),
             context,
             pending: Mutex::new(None),
             failure: Mutex::new(None),
+            module_failure: Mutex::new(None),
+            modules,
             exports: Mutex::new(Exports::default()),
         });
         let state = State::new(&shared).map_err(broken)?;
@@ -142,6 +148,11 @@ impl Vm {
             (entry, outcome) = self.wait(entry, pending)?;
             args = resumption(&entry.state.lua, outcome);
         }
+    }
+
+    /// Says where in the plugin's files an error was raised.
+    pub(super) fn located(&self, error: Error) -> Error {
+        located(error, &self.shared.modules.sources())
     }
 
     /// Waits with the lock let go.

@@ -27,6 +27,8 @@ mod images;
 mod languages;
 #[cfg(feature = "lua54")]
 mod lua;
+#[cfg(feature = "lua54")]
+mod modules;
 #[cfg(feature = "native")]
 mod native;
 #[cfg(feature = "native")]
