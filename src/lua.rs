@@ -15,5 +15,5 @@ mod sink;
 mod source;
 mod vm;
 
-pub(crate) use loader::{Origin, check, load};
+pub(crate) use loader::{Script, check, load};
 pub(crate) use modules::Place;

@@ -5,9 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
-use super::{Inspection, Located};
+use super::{Bundle, Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{HostContext, Plugin, PluginKind};
+use crate::plugin::{HostContext, Origin, Plugin, PluginKind};
 
 /// What a host allows native plugins that others may not.
 #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "it is about native plugins"))]
@@ -49,59 +49,90 @@ impl Loader {
         Loader { lua_path }
     }
 
-    /// Loads a located file.
+    /// Loads a located file, under the name that the host gives it, if it gives one.
     pub(crate) fn load(
         &self,
         located: &Located,
+        given: Option<&str>,
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
         let bytes = read(&located.path)?;
+        let origin = located.origin(given);
         let loaded: Result<Arc<dyn Plugin>> = match located.kind {
-            PluginKind::Lua => self.load_lua(located, &bytes, host),
-            PluginKind::Native => self.load_native(located, bytes, host),
+            PluginKind::Lua => self.load_lua(located, origin, &bytes, host),
+            PluginKind::Native => self.load_native(origin, bytes, host),
         };
         loaded.map_err(|error| cannot_load(&located.path, error))
+    }
+
+    /// Loads a script from memory.
+    pub(crate) fn load_bundle(
+        &self,
+        bundle: &Bundle,
+        host: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
+        let path = bundle.path.clone();
+        self.run_bundle(bundle, host).map_err(|error| cannot_load(&path, error))
     }
 
     #[cfg(feature = "lua54")]
     fn load_lua(
         &self,
         located: &Located,
+        origin: Origin,
         text: &[u8],
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
-        use crate::lua::{Origin, Place, load};
-        let Located { path, name, version, .. } = located;
-        let own = std::iter::once(located.modules());
-        let places = own.chain(self.lua_path.iter().cloned()).map(Place::Folder).collect();
-        let origin =
-            Origin { path: path.clone(), name: name.clone(), version: version.clone(), places };
-        Ok(Arc::new(load(origin, text, host)?))
+        use crate::lua::{Place, Script, load};
+        let places = self.places(Place::Folder(located.modules()));
+        let script = Script { chunk: file_name(&located.path), text, places };
+        Ok(Arc::new(load(&origin, script, host)?))
+    }
+
+    #[cfg(feature = "lua54")]
+    fn run_bundle(&self, bundle: &Bundle, host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+        use crate::lua::{Place, Script, load};
+        let places = self.places(Place::Memory(bundle.folder(), bundle.files.clone()));
+        let script = Script { chunk: bundle.chunk.clone(), text: &bundle.text, places };
+        Ok(Arc::new(load(&bundle.origin(), script, host)?))
+    }
+
+    /// Where modules are: the plugin's own first.
+    #[cfg(feature = "lua54")]
+    fn places(&self, own: crate::lua::Place) -> Vec<crate::lua::Place> {
+        let shelves = self.lua_path.iter().cloned().map(crate::lua::Place::Folder);
+        std::iter::once(own).chain(shelves).collect()
     }
 
     #[cfg(not(feature = "lua54"))]
-    fn load_lua(&self, _: &Located, _: &[u8], _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+    fn run_bundle(&self, _: &Bundle, _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+        Err(without("Lua plugins", "lua54"))
+    }
+
+    #[cfg(not(feature = "lua54"))]
+    fn load_lua(
+        &self,
+        _: &Located,
+        _: Origin,
+        _: &[u8],
+        _: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
         Err(without("Lua plugins", "lua54"))
     }
 
     #[cfg(feature = "native")]
     fn load_native(
         &self,
-        located: &Located,
+        origin: Origin,
         bytes: Vec<u8>,
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
         let checked = crate::native::check(bytes)?;
-        Ok(Arc::new(crate::native::load(&located.path, &checked, host, &self.images)?))
+        Ok(Arc::new(crate::native::load(&origin, &checked, host, &self.images)?))
     }
 
     #[cfg(not(feature = "native"))]
-    fn load_native(
-        &self,
-        _: &Located,
-        _: Vec<u8>,
-        _: Weak<HostContext>,
-    ) -> Result<Arc<dyn Plugin>> {
+    fn load_native(&self, _: Origin, _: Vec<u8>, _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
         Err(without("native plugins", "native"))
     }
 }
@@ -119,7 +150,7 @@ pub(crate) fn inspect(located: &Located) -> Result<Inspection> {
 #[cfg(feature = "lua54")]
 fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
     let Located { path, name, version, kind, .. } = located;
-    crate::lua::check(path, &bytes)?;
+    crate::lua::check(path, &file_name(path), &bytes)?;
     Ok(Inspection {
         path: path.clone(),
         kind: *kind,
@@ -190,6 +221,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         true => Err(cannot_load(path, Error::new(ErrorKind::Refused, "it is larger than 1 GiB"))),
         false => Ok(bytes),
     }
+}
+
+/// What Lua's messages call a script.
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn cannot_load(path: &Path, error: Error) -> Error {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::PluginKind;
+use crate::plugin::{Origin, PluginKind};
 
 /// A plugin's file that was found.
 pub(crate) struct Located {
@@ -20,6 +20,16 @@ pub(crate) struct Located {
 }
 
 impl Located {
+    /// What is known of the plugin; `given` is the name that the host gives it.
+    pub(crate) fn origin(&self, given: Option<&str>) -> Origin {
+        Origin {
+            path: self.path.clone(),
+            given: given.map(str::to_owned),
+            path_name: self.name.clone(),
+            path_version: self.version.clone(),
+        }
+    }
+
     /// The folder that a script's modules are in: its own, of a plugin's folder; of a
     /// lone one that of its name beside it.
     pub(crate) fn modules(&self) -> PathBuf {

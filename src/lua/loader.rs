@@ -1,6 +1,6 @@
 //! From a script's text to a plugin.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use mlua::chunk::ChunkMode;
@@ -16,8 +16,8 @@ use super::source::LuaSource;
 use super::vm::{Entry, Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Results,
-    Symbol, VarTarget, Write, check_name, sealed,
+    Descriptor, FuncTarget, HostContext, Origin, Plugin, PluginKind, RawFunc, RawVar, Read,
+    Results, Symbol, VarTarget, Write, sealed,
 };
 
 /// A script, loaded.
@@ -27,27 +27,32 @@ pub(crate) struct LuaPlugin {
     vm: Arc<Vm>,
 }
 
-/// What is known of a plugin before it has run.
-pub(crate) struct Origin {
-    pub(crate) path: PathBuf,
-    pub(crate) name: String,
-    pub(crate) version: Option<Version>,
+/// A script's text, and what goes with it.
+pub(crate) struct Script<'t> {
+    /// What Lua's messages call it.
+    pub(crate) chunk: String,
+    pub(crate) text: &'t [u8],
     /// Where its modules are.
     pub(crate) places: Vec<Place>,
 }
 
 /// Compiles a script without running it.
-pub(crate) fn check(path: &Path, text: &[u8]) -> Result<()> {
+pub(crate) fn check(path: &Path, chunk: &str, text: &[u8]) -> Result<()> {
     let lua = Lua::new_with(StdLib::NONE, LuaOptions::new()).map_err(broken)?;
-    compile(&lua, &source_of(path), text).map(drop)
+    let source = Source { chunk: chunk.to_owned(), path: path.to_owned() };
+    compile(&lua, &source, text).map(drop)
 }
 
 /// Runs a script's body and takes down what it exports.
-pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> Result<LuaPlugin> {
-    let Origin { path, name, version, places } = origin;
-    let source = source_of(&path);
+pub(crate) fn load(
+    origin: &Origin,
+    script: Script<'_>,
+    context: Weak<HostContext>,
+) -> Result<LuaPlugin> {
+    let Script { chunk, text, places } = script;
+    let source = Source { chunk, path: origin.path.clone() };
     let modules = Modules::new(source.clone(), places);
-    let vm = Arc::new(Vm::new(&name, modules, context)?);
+    let vm = Arc::new(Vm::new(origin.name(), modules, context)?);
     let entry = vm.enter()?;
     let body = compile(&entry.state.lua, &source, text)?;
     body.set_environment(entry.state.environment.clone()).map_err(broken)?;
@@ -55,15 +60,8 @@ pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> R
         .call(entry, body, Vec::new())
         .map_err(|error| vm.located(error).with_kind(ErrorKind::Load))?;
     let module = module(&entry, results)?;
-    let name = text_field(&module, "_NAME")?.unwrap_or(name);
-    let version = match text_field(&module, "_VERSION")? {
-        Some(text) => Version::parse(&text).map_err(|error| {
-            let message = format!("`_VERSION = {text:?}` is no version like \"1.2.0\": {error}");
-            Error::new(ErrorKind::Load, message)
-        })?,
-        None => version.unwrap_or(Version::new(0, 0, 0)),
-    };
-    check_name(&name).map_err(|fault| Error::new(ErrorKind::Load, fault))?;
+    let name = origin.settle_name(text_field(&module, "_NAME")?)?;
+    let version = origin.settle_version(own_version(&module)?);
     vm.shared.set_name(&name);
     let added = Exports::find(&module).and_then(|found| vm.shared.exports.lock().add(found));
     added.map_err(|text| Error::new(ErrorKind::Load, text))?;
@@ -86,6 +84,14 @@ fn module(entry: &Entry<'_>, results: Vec<Value>) -> Result<Table> {
             ),
         )),
     }
+}
+
+fn own_version(module: &Table) -> Result<Option<Version>> {
+    let Some(text) = text_field(module, "_VERSION")? else { return Ok(None) };
+    Version::parse(&text).map(Some).map_err(|error| {
+        let message = format!("`_VERSION = {text:?}` is no version like \"1.2.0\": {error}");
+        Error::new(ErrorKind::Load, message)
+    })
 }
 
 fn text_field(module: &Table, name: &str) -> Result<Option<String>> {
@@ -132,12 +138,6 @@ fn without_head(text: &[u8]) -> Vec<u8> {
         Some(b'#') => [b"--", text].concat(),
         _ => text.to_vec(),
     }
-}
-
-/// A plugin's own file: messages have its name alone.
-fn source_of(path: &Path) -> Source {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    Source { chunk: name.unwrap_or_else(|| "script".into()), path: path.to_owned() }
 }
 
 impl Plugin for LuaPlugin {

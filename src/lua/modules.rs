@@ -23,9 +23,8 @@ const MOST_LISTED: usize = 1000;
 #[derive(Clone)]
 pub(crate) enum Place {
     Folder(PathBuf),
-    /// Files in memory, by their path with `/`.
-    #[expect(dead_code, reason = "nothing loads from memory yet")]
-    Memory(BTreeMap<String, Vec<u8>>),
+    /// Files in memory, by their path with `/` in a folder that they would be in.
+    Memory(PathBuf, BTreeMap<String, Vec<u8>>),
 }
 
 /// The places that one plugin's modules are looked for in, and what was found there.
@@ -125,8 +124,7 @@ impl Place {
     /// Where the file would be, for messages.
     fn path(&self, candidate: &str) -> PathBuf {
         match self {
-            Place::Folder(folder) => folder.join(candidate),
-            Place::Memory(_) => candidate.into(),
+            Place::Folder(folder) | Place::Memory(folder, _) => folder.join(candidate),
         }
     }
 
@@ -135,7 +133,7 @@ impl Place {
         let path = self.path(candidate);
         let text = match self {
             Place::Folder(folder) => read_inside(folder, &path)?,
-            Place::Memory(files) => files.get(candidate).cloned(),
+            Place::Memory(_, files) => files.get(candidate).cloned(),
         };
         let Some(text) = text else { return Ok(None) };
         if text.starts_with(b"\x1b") {
@@ -150,7 +148,7 @@ impl Place {
         let folder = parent.replace('.', "/");
         let files = match self {
             Place::Folder(root) => listed(&root.join(folder)),
-            Place::Memory(files) => {
+            Place::Memory(_, files) => {
                 let inside = |path: &String| {
                     let rest = path.strip_prefix(&folder)?;
                     let rest = if folder.is_empty() { rest } else { rest.strip_prefix('/')? };
@@ -163,7 +161,8 @@ impl Place {
             let stem = file.strip_suffix(".lua").map_or(file.as_str(), |stem| stem);
             if parent.is_empty() { stem.to_owned() } else { format!("{parent}.{stem}") }
         };
-        files.into_iter().map(module).collect()
+        // A folder's own module goes by the folder's name.
+        files.into_iter().filter(|file| file != "init.lua").map(module).collect()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -21,8 +20,8 @@ use super::services::SERVICES;
 use super::table::{Entries, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Plugin, PluginKind, Symbol, Track, ValueFunc, ValueVar,
-    VarTarget, sealed,
+    Descriptor, FuncTarget, HostContext, Origin, Plugin, PluginKind, Symbol, Track, ValueFunc,
+    ValueVar, VarTarget, sealed,
 };
 
 /// How long an unload waits for calls that run.
@@ -41,15 +40,16 @@ pub(crate) struct NativePlugin {
 
 /// Maps the checked file, reads its table, runs its init and its `on_load`.
 pub(crate) fn load(
-    path: &Path,
+    origin: &Origin,
     checked: &Checked,
     host: Weak<HostContext>,
     images: &Images,
 ) -> Result<NativePlugin> {
-    let context = Context::new(&checked.name, host);
+    let name = origin.settle_name(Some(checked.name.clone()))?;
+    let context = Context::new(&name, host);
     // Given up after the image, whatever becomes of it.
     let place = images.reserve()?;
-    let image = Image::map(path, checked, context, &place)?;
+    let image = Image::map(&origin.path, checked, context, &place)?;
     // SAFETY: the image was mapped from the checked bytes, and lives while `table` does.
     let table = unsafe { Table::read(image.table())? };
     // SAFETY: as above; that the table follows the ABI is what its symbol's name
@@ -61,8 +61,8 @@ pub(crate) fn load(
     let track = is_tracked(checked, &table, &exports).then(|| Arc::new(Track::new()));
     exports.retain(|entries| !entries.private);
     let descriptor = Descriptor {
-        name: checked.name.clone(),
-        version: checked.version.clone(),
+        name: name.clone(),
+        version: origin.settle_version(Some(checked.version.clone())),
         kind: PluginKind::Native,
         exports: exports.iter().map(|entries| entries.export.clone()).collect(),
     };
@@ -73,7 +73,7 @@ pub(crate) fn load(
         loaded.map_err(|error| error.context("its on_load failed").with_kind(ErrorKind::Load))?;
     }
     let image = Arc::new(image);
-    let symbol = |entries| symbol(&checked.name, entries, &image, track.as_ref());
+    let symbol = |entries| symbol(&name, entries, &image, track.as_ref());
     Ok(NativePlugin {
         descriptor: Arc::new(descriptor),
         symbols: exports.into_iter().map(symbol).collect(),

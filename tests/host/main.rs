@@ -27,6 +27,7 @@ mod images;
 mod languages;
 #[cfg(feature = "lua54")]
 mod lua;
+mod memory;
 #[cfg(feature = "lua54")]
 mod modules;
 #[cfg(feature = "native")]
