@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use twinplug_value::{Callable, Data, Params};
+use serde::Serialize;
+use twinplug_value::{Callable, Data, Params, Value};
 
 use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::{PluginRef, Registry};
-use crate::loading::{self, Allowance, Bundle, Inspection, Loader};
+use crate::loading::{self, Allowance, Bundle, Inspection, Loader, Settings};
 use crate::plugin::{BUILT_INS, HostContext, HostFunction, Output};
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
@@ -29,7 +30,7 @@ pub struct HostBuilder {
     channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     output: Option<Box<Output>>,
     allowance: Allowance,
-    lua_path: Vec<PathBuf>,
+    settings: Settings,
     /// The first thing that was wrong; `build` reports it.
     error: Option<Error>,
 }
@@ -260,8 +261,29 @@ impl HostBuilder {
     #[must_use]
     pub fn lua_path(mut self, folder: impl AsRef<Path>) -> Self {
         match std::path::absolute(folder.as_ref()) {
-            Ok(folder) => self.lua_path.push(folder),
+            Ok(folder) => self.settings.lua_path.push(folder),
             Err(error) => self.refuse(format!("a folder of modules: {error}")),
+        }
+        self
+    }
+
+    /// Configures the plugin of that name: a map, or a struct that is one. It goes before
+    /// what a manifest's `[config]` says, key by key, also in maps within it; of several
+    /// for one plugin the later goes before. The plugin gets it in its `on_load`, a script
+    /// in `host.config` too.
+    ///
+    /// The name is the one that the plugin has before it runs: of a script that
+    /// [`load_as`](Host::load_as) gives, or its manifest, or else its path.
+    #[must_use]
+    pub fn config<C: Serialize>(mut self, plugin: &str, config: C) -> Self {
+        match Value::of(&config) {
+            Ok(Value::Map(config)) => {
+                self.settings.configure(plugin, &config);
+            }
+            Ok(other) => {
+                self.refuse(format!("config of `{plugin}`: expected a map, got {}", other.kind()));
+            }
+            Err(error) => self.refuse(format!("config of `{plugin}`: {error}")),
         }
         self
     }
@@ -274,10 +296,10 @@ impl HostBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let HostBuilder { functions, channels, output, allowance, lua_path, .. } = self;
+        let HostBuilder { functions, channels, output, allowance, settings, .. } = self;
         let output = output.unwrap_or_else(|| Box::new(to_standard_output));
         let context = Arc::new(HostContext { functions, channels, output });
-        let loader = Loader::new(&allowance, lua_path);
+        let loader = Loader::new(&allowance, settings);
         Ok(Host { registry: Registry::new(loader), context })
     }
 

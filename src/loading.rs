@@ -6,11 +6,12 @@
 mod bundle;
 mod inspection;
 mod loader;
+mod manifest;
 mod search;
 
 #[cfg(feature = "native")]
 pub use crate::native::{ImageReport, ImageState};
 pub(crate) use bundle::Bundle;
 pub use inspection::Inspection;
-pub(crate) use loader::{Allowance, Loader, inspect};
+pub(crate) use loader::{Allowance, Loader, Settings, inspect};
 pub(crate) use search::{Located, locate};

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::manifest::{self, Manifest, Of};
+use super::search::cannot_load;
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::plugin::{Origin, check_name};
-
-/// The file that a folder's plugin starts in.
-const ENTRY: &str = "init.lua";
 
 /// A script, and the files that it may require.
 pub(crate) struct Bundle {
@@ -18,6 +17,7 @@ pub(crate) struct Bundle {
     pub(crate) text: Vec<u8>,
     /// By their path in the folder, with `/`.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
+    manifest: Manifest,
 }
 
 impl Bundle {
@@ -30,24 +30,32 @@ impl Bundle {
             path: name.into(),
             text: text.to_owned(),
             files: BTreeMap::new(),
+            manifest: Manifest::default(),
         })
     }
 
     /// The files of a folder.
     pub(crate) fn files(name: &str, files: BTreeMap<String, Vec<u8>>) -> Result<Bundle> {
         check(name)?;
-        let Some(text) = files.get(ENTRY) else {
-            let near = near(ENTRY, files.keys().map(String::as_str));
-            let message = format!("cannot load `{name}`: no `{ENTRY}` among its files{near}");
+        let folder = PathBuf::from(name);
+        let manifest = match files.get(manifest::FILE) {
+            Some(text) => Manifest::parse(&folder.join(manifest::FILE), text, Of::Folder)
+                .map_err(|error| cannot_load(&folder, error))?,
+            None => Manifest::default(),
+        };
+        let entry = manifest.entry.as_deref().unwrap_or("init.lua");
+        let Some(text) = files.get(entry) else {
+            let near = near(entry, files.keys().map(String::as_str));
+            let message = format!("cannot load `{name}`: no `{entry}` among its files{near}");
             return Err(Error::new(ErrorKind::NotFound, message));
         };
-        let (name, text) = (name.to_owned(), text.clone());
         Ok(Bundle {
-            path: PathBuf::from(&name).join(ENTRY),
-            chunk: ENTRY.into(),
-            name,
-            text,
+            name: name.to_owned(),
+            chunk: entry.to_owned(),
+            path: folder.join(entry),
+            text: text.clone(),
             files,
+            manifest,
         })
     }
 
@@ -57,6 +65,9 @@ impl Bundle {
             given: Some(self.name.clone()),
             path_name: self.name.clone(),
             path_version: None,
+            manifest_name: self.manifest.name.clone(),
+            manifest_version: self.manifest.version.clone(),
+            config: self.manifest.config.clone(),
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mlua::{AnyUserData, Function, Lua, LuaString, MultiValue, Table, Value, Variadic};
 use twinplug_value::Type;
 
-use super::exports::Exports;
+use super::exports::{AnyValue, Exports};
 use super::failure::Failure;
 use super::loader::compile;
 use super::modules::Module;
@@ -24,8 +24,14 @@ use crate::plugin::{HostFunction, contained};
 struct ChannelEnd(Arc<dyn AnyChannel>);
 
 /// The table that the prelude gets.
-pub(super) fn raw(lua: &Lua, shared: &Arc<Shared>, environment: &Table) -> mlua::Result<Table> {
+pub(super) fn raw(
+    lua: &Lua,
+    shared: &Arc<Shared>,
+    environment: &Table,
+    config: &Value,
+) -> mlua::Result<Table> {
     let raw = lua.create_table()?;
+    raw.raw_set("config", config)?;
     raw.raw_set("null", Value::NULL)?;
     raw.raw_set("environment", environment)?;
     raw.raw_set("functions", functions(lua, shared)?)?;
@@ -61,6 +67,14 @@ pub(super) fn raw(lua: &Lua, shared: &Arc<Shared>, environment: &Table) -> mlua:
             Ok(answer(lua, register(&state, &exports)))
         })?,
     )?;
+    let any = lua.create_function(|lua, value: Value| {
+        let wrapped = match AnyValue::new(value) {
+            Ok(value) => Ok(Value::UserData(lua.create_any_userdata(value)?)),
+            Err(text) => Err(Error::new(ErrorKind::Type, text)),
+        };
+        Ok(answer(lua, wrapped))
+    });
+    raw.raw_set("any", any?)?;
     channels(lua, shared, &raw)?;
     modules(lua, shared, environment, &raw)?;
     Ok(raw)

@@ -52,7 +52,7 @@ pub(crate) fn load(
     let Script { chunk, text, places } = script;
     let source = Source { chunk, path: origin.path.clone() };
     let modules = Modules::new(source.clone(), places);
-    let vm = Arc::new(Vm::new(origin.name(), modules, context)?);
+    let vm = Arc::new(Vm::new(origin, modules, context)?);
     let entry = vm.enter()?;
     let body = compile(&entry.state.lua, &source, text)?;
     body.set_environment(entry.state.environment.clone()).map_err(broken)?;
@@ -61,12 +61,19 @@ pub(crate) fn load(
         .map_err(|error| vm.located(error).with_kind(ErrorKind::Load))?;
     let module = module(&entry, results)?;
     let name = origin.settle_name(text_field(&module, "_NAME")?)?;
-    let version = origin.settle_version(own_version(&module)?);
+    let version = origin.settle_version(own_version(&module)?)?;
     vm.shared.set_name(&name);
     let added = Exports::find(&module).and_then(|found| vm.shared.exports.lock().add(found));
     added.map_err(|text| Error::new(ErrorKind::Load, text))?;
+    let on_load = hook(&module, "on_load")?;
+    let on_unload = hook(&module, "on_unload")?;
     // The handle goes while the lock is still held.
     drop(module);
+    let entry = match on_load {
+        Some(on_load) => start(&vm, entry, on_load)?,
+        None => entry,
+    };
+    *vm.shared.on_unload.lock() = on_unload;
     drop(entry);
     Ok(LuaPlugin { name, version, vm })
 }
@@ -82,6 +89,27 @@ fn module(entry: &Entry<'_>, results: Vec<Value>) -> Result<Table> {
                 "the script returns {}, and no table of exports: end it with `return M`",
                 described(&other)
             ),
+        )),
+    }
+}
+
+/// Calls `on_load` with the configuration.
+fn start<'v>(vm: &'v Vm, entry: Entry<'v>, on_load: Function) -> Result<Entry<'v>> {
+    let config = entry.state.config.clone();
+    let called = vm.call(entry, on_load, vec![config]);
+    called
+        .map(|(entry, _)| entry)
+        .map_err(|error| vm.located(error).context("its on_load failed").with_kind(ErrorKind::Load))
+}
+
+/// A function that the host calls, if the script has it.
+fn hook(module: &Table, name: &str) -> Result<Option<Function>> {
+    match module.raw_get::<Value>(name).map_err(broken)? {
+        Value::Nil => Ok(None),
+        Value::Function(function) => Ok(Some(function)),
+        other => Err(Error::new(
+            ErrorKind::Load,
+            format!("`{name}` is {}, and no function", described(&other)),
         )),
     }
 }

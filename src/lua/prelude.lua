@@ -217,10 +217,18 @@ local function sealed(path, members)
   })
 end
 
+-- What `host` offers, by its whole name.
+local offered = {}
+
 local members = {
+  any = function(value) return check(raw.any(value)) end,
   null = raw.null,
   channel = function(name) return attach(raw.channel(name)) end,
   register = function(exports) return check(raw.register(exports)) end,
+  has = function(name)
+    if type(name) ~= "string" then error("`host.has` takes a name, got " .. type(name), 2) end
+    return offered[name] == true
+  end,
 }
 
 local function group(path)
@@ -236,6 +244,7 @@ for _, entry in ipairs(raw.functions) do
   local path, f = entry[1], entry[2]
   local at, name = group(path)
   at[name] = function(...) return check(f(...)) end
+  for i = 1, #path do offered[concat(path, ".", 1, i)] = true end
 end
 
 local function seal(path, at)
@@ -248,6 +257,9 @@ local function seal(path, at)
 end
 
 _G.host = seal("host", members)
+-- No group: a key that is not configured is nil.
+members.config = raw.config
+for name in pairs(members) do offered[name] = true end
 
 -- The script's globals go to a table of their own, so that they can be told from
 -- the library's; what it does not define itself it finds here.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{Entry, Failed, RawArgs, RawSource, Returned};
-use twinplug_value::{ConvertError, ExportType, Value, from_view};
+use twinplug_value::raw::{Arena, Entry, Failed, RawArgs, RawSink, RawSource, Returned};
+use twinplug_value::{ConvertError, ExportType, Value, from_view, to_sink};
 
 use super::context::Context;
 use super::image::Image;
@@ -46,6 +46,7 @@ pub(crate) fn load(
     images: &Images,
 ) -> Result<NativePlugin> {
     let name = origin.settle_name(Some(checked.name.clone()))?;
+    let version = origin.settle_version(Some(checked.version.clone()))?;
     let context = Context::new(&name, host);
     // Given up after the image, whatever becomes of it.
     let place = images.reserve()?;
@@ -62,14 +63,16 @@ pub(crate) fn load(
     exports.retain(|entries| !entries.private);
     let descriptor = Descriptor {
         name: name.clone(),
-        version: origin.settle_version(Some(checked.version.clone())),
+        version,
         kind: PluginKind::Native,
         exports: exports.iter().map(|entries| entries.export.clone()).collect(),
     };
     if let Some(on_load) = table.plugin.on_load {
-        // No configuration is an empty map.
-        let config = abi::Value { tag: abi::TAG_MAP, ..abi::Value::NULL };
-        let loaded = call(image.context(), on_load, no_data(), &[config], &mut Returned::new());
+        let arena = Arena::new();
+        let mut config = RawSink::new(&arena);
+        to_sink(&Value::Map(origin.config.clone()), &mut config)?;
+        let loaded =
+            call(image.context(), on_load, no_data(), config.values(), &mut Returned::new());
         loaded.map_err(|error| error.context("its on_load failed").with_kind(ErrorKind::Load))?;
     }
     let image = Arc::new(image);

@@ -216,7 +216,7 @@ fn the_host_table_is_read_only_and_names_what_is_near() {
     assert_eq!(plugin.call("Meta", ()).unwrap(), Value::Str("false".into()));
     assert_eq!(
         plugin.call("Names", ()).unwrap(),
-        Value::Str("blow channel null refuse register scale world".into())
+        Value::Str("any blow channel config has null refuse register scale world".into())
     );
     assert_eq!(
         call("Self"),

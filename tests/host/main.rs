@@ -21,12 +21,15 @@ mod exceptions;
 mod go;
 #[cfg(feature = "native")]
 mod hazards;
+#[cfg(feature = "lua54")]
+mod hooks;
 #[cfg(feature = "native")]
 mod images;
 #[cfg(feature = "native")]
 mod languages;
 #[cfg(feature = "lua54")]
 mod lua;
+mod manifests;
 mod memory;
 #[cfg(feature = "lua54")]
 mod modules;
