@@ -184,7 +184,13 @@ impl Loader {
     }
 
     #[cfg(not(feature = "native"))]
-    fn load_native(&self, _: Origin, _: Vec<u8>, _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+    fn load_native(
+        &self,
+        _: &Located,
+        _: Origin,
+        _: Vec<u8>,
+        _: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
         Err(without("native plugins", "native"))
     }
 }

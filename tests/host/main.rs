@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![cfg_attr(
     not(all(feature = "lua54", feature = "native")),
-    allow(dead_code, reason = "what the kind needs that is left out")
+    allow(dead_code, unused_imports, reason = "what the kind needs that is left out")
 )]
 
 #[cfg(feature = "native")]
