@@ -1,6 +1,8 @@
 //! Hooks of scripts, and what the `host` table says of the host.
 
-use twinplug::{ErrorKind, Value};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use twinplug::{ErrorKind, Host, Value};
 
 use crate::twins::{Stage, message};
 
@@ -141,4 +143,27 @@ fn host_has_tells_what_can_be_read() {
         message(plugin.call("Read", ())),
         "plugin `has`: `Read`: has:2: `host` has no `scal`; near: `scale`"
     );
+}
+
+#[test]
+fn on_unload_runs_inside_of_the_call_that_unloads() {
+    let cell: Arc<OnceLock<Weak<Host>>> = Arc::default();
+    let (here, output) = (Arc::clone(&cell), Arc::new(Mutex::new(String::new())));
+    let kept = Arc::clone(&output);
+    let go = move || -> twinplug::Result<()> {
+        let host = here.get().and_then(Weak::upgrade).expect("set below");
+        host.unload(host.plugin("leaves")?)
+    };
+    let host = Host::builder()
+        .function("go", go)
+        .output(move |_, text| kept.lock().unwrap().push_str(text))
+        .build();
+    let host = Arc::new(host.unwrap());
+    cell.set(Arc::downgrade(&host)).unwrap();
+    let text = "function on_unload() print('on_unload') end\n\
+                function Go() host.go() print('after') return 5 end";
+    let leave = host.load_source("leaves", text).unwrap().func::<(), i64>("Go").unwrap();
+    assert_eq!(leave.call(()).unwrap(), 5);
+    assert_eq!(*output.lock().unwrap(), "on_unload\nafter\n");
+    assert_eq!(message(leave.call(())), "plugin `leaves`: `Go`: the plugin was unloaded");
 }

@@ -155,6 +155,16 @@ fn a_native_plugin_gets_its_configuration_and_may_be_unmapped() {
     assert_eq!(port(&shop.stage), Value::Int(80));
     assert_eq!(shop.stage.host.images().len(), before, "unmapped, as its manifest says");
     assert_eq!(port(&Desk::new().stage), Value::Int(81));
+
+    // A folder whose entry is the library.
+    let folder = shop.folder.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(&library, folder.join("libport.so")).unwrap();
+    let manifest = "entry = 'libport.so'\n[config]\nport = 82";
+    std::fs::write(folder.join("plugin.toml"), manifest).unwrap();
+    let plugin = shop.stage.host.load(&folder).unwrap();
+    assert_eq!(plugin.call("Port", ()).unwrap(), Value::Int(82));
+    assert_eq!(plugin.path(), folder.join("libport.so"));
 }
 
 #[cfg(feature = "lua54")]
@@ -236,6 +246,21 @@ fn what_a_manifest_cannot_say_is_refused_with_its_line() {
         message(desk.stage.host.load(desk.path("box"))),
         format!("no plugin in `{0}`: tried `{0}/main.lua`", desk.path("box").display())
     );
+}
+
+#[cfg(all(feature = "lua54", unix))]
+#[test]
+fn an_entry_that_is_a_link_out_of_its_folder_is_refused() {
+    let desk = Desk::new();
+    desk.write("outside.lua", "error('its body ran')");
+    desk.write("box/plugin.toml", "entry = 'main.lua'");
+    std::os::unix::fs::symlink("../outside.lua", desk.path("box/main.lua")).unwrap();
+    let expected = format!(
+        "cannot load `{}`: it leads out of the plugin's folder",
+        desk.path("box/main.lua").display()
+    );
+    assert_eq!(message(desk.stage.host.load(desk.path("box"))), expected);
+    assert_eq!(message(Host::inspect(desk.path("box"))), expected);
 }
 
 #[cfg(feature = "lua54")]
