@@ -6,12 +6,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use twinplug_value::{Callable, Data, Params};
+use serde::Serialize;
+use twinplug_value::{Callable, Data, Params, Value};
 
 use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::{PluginRef, Registry};
-use crate::loading::{self, Allowance, Inspection, Loader};
+use crate::loading::{self, Allowance, Bundle, Inspection, Loader, Settings};
 use crate::plugin::{BUILT_INS, HostContext, HostFunction, Output};
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
@@ -29,6 +30,7 @@ pub struct HostBuilder {
     channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     output: Option<Box<Output>>,
     allowance: Allowance,
+    settings: Settings,
     /// The first thing that was wrong; `build` reports it.
     error: Option<Error>,
 }
@@ -47,19 +49,66 @@ impl Host {
     /// There is no such file, it is no plugin, its code failed, or a plugin of that
     /// name and version is loaded already.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<PluginRef> {
-        let located = loading::locate(path.as_ref())?;
-        let loaded = self.registry.load(&located, Arc::downgrade(&self.context));
-        match &loaded {
-            Ok(plugin) => tracing::info!(
-                plugin = plugin.name(),
-                version = %plugin.version(),
-                kind = %plugin.kind(),
-                path = %plugin.path().display(),
-                "loaded"
-            ),
-            Err(error) => tracing::warn!(path = %path.as_ref().display(), %error, "not loaded"),
-        }
-        loaded
+        let path = path.as_ref();
+        report(path, self.load_located(path, None))
+    }
+
+    /// Loads the plugin at `path` under another name: with its own state, also beside the
+    /// one that [`load`](Host::load) gives, and under as many names as one likes. The same
+    /// name and path again give the same plugin. Of a native plugin each is an image of
+    /// its own.
+    ///
+    /// # Errors
+    /// As [`load`](Host::load); or the name is none.
+    pub fn load_as(&self, name: &str, path: impl AsRef<Path>) -> Result<PluginRef> {
+        let path = path.as_ref();
+        report(path, self.load_located(path, Some(name)))
+    }
+
+    /// Loads a script from its text, under that name; its messages have the name where
+    /// a file's would stand. It may `require` what is in the folders of
+    /// [`lua_path`](HostBuilder::lua_path).
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let host = twinplug::Host::builder().build()?;
+    /// let plugin = host.load_source("sums", "function Add(a, b) return a + b end")?;
+    /// assert_eq!(plugin.func::<(i64, i64), i64>("Add")?.call((2, 3))?, 5);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// The script failed, or a plugin of that name and version is loaded already.
+    pub fn load_source(&self, name: &str, text: impl AsRef<[u8]>) -> Result<PluginRef> {
+        let bundle = Bundle::source(name, text.as_ref());
+        report(Path::new(name), bundle.and_then(|bundle| self.load_bundle(&bundle)))
+    }
+
+    /// Loads a plugin's folder from memory, under that name: the files' paths in it, with
+    /// `/`, and what is in them. It starts in `init.lua`, and may `require` the others.
+    ///
+    /// # Errors
+    /// There is no `init.lua`, the script failed, or a plugin of that name and version is
+    /// loaded already.
+    pub fn load_files<P: Into<String>, T: Into<Vec<u8>>>(
+        &self,
+        name: &str,
+        files: impl IntoIterator<Item = (P, T)>,
+    ) -> Result<PluginRef> {
+        let files = files.into_iter().map(|(path, text)| (path.into(), text.into()));
+        let bundle = Bundle::files(name, files.collect());
+        report(Path::new(name), bundle.and_then(|bundle| self.load_bundle(&bundle)))
+    }
+
+    fn load_located(&self, path: &Path, given: Option<&str>) -> Result<PluginRef> {
+        let located = loading::locate(path)?;
+        self.registry.load(&located, given, Arc::downgrade(&self.context))
+    }
+
+    fn load_bundle(&self, bundle: &Bundle) -> Result<PluginRef> {
+        self.registry.load_bundle(bundle, Arc::downgrade(&self.context))
     }
 
     /// Unloads a plugin: what was handed out answers that it is stale. Waits for a
@@ -204,6 +253,41 @@ impl HostBuilder {
         self
     }
 
+    /// Adds a folder in which scripts find modules with `require`, after their own; of
+    /// several, in the order in which they were added. A relative one is of the current
+    /// folder as it is now.
+    ///
+    /// What is in it runs with the rights of whichever plugin requires it.
+    #[must_use]
+    pub fn lua_path(mut self, folder: impl AsRef<Path>) -> Self {
+        match std::path::absolute(folder.as_ref()) {
+            Ok(folder) => self.settings.lua_path.push(folder),
+            Err(error) => self.refuse(format!("a folder of modules: {error}")),
+        }
+        self
+    }
+
+    /// Configures the plugin of that name: a map, or a struct that is one. It goes before
+    /// what a manifest's `[config]` says, key by key, also in maps within it; of several
+    /// for one plugin the later goes before. The plugin gets it in its `on_load`, a script
+    /// in `host.config` too.
+    ///
+    /// The name is the one that the plugin has before it runs: of a script that
+    /// [`load_as`](Host::load_as) gives, or its manifest, or else its path.
+    #[must_use]
+    pub fn config<C: Serialize>(mut self, plugin: &str, config: C) -> Self {
+        match Value::of(&config) {
+            Ok(Value::Map(config)) => {
+                self.settings.configure(plugin, &config);
+            }
+            Ok(other) => {
+                self.refuse(format!("config of `{plugin}`: expected a map, got {}", other.kind()));
+            }
+            Err(error) => self.refuse(format!("config of `{plugin}`: {error}")),
+        }
+        self
+    }
+
     /// Makes the host.
     ///
     /// # Errors
@@ -212,10 +296,10 @@ impl HostBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let HostBuilder { functions, channels, output, allowance, .. } = self;
+        let HostBuilder { functions, channels, output, allowance, settings, .. } = self;
         let output = output.unwrap_or_else(|| Box::new(to_standard_output));
         let context = Arc::new(HostContext { functions, channels, output });
-        let loader = Loader::new(&allowance);
+        let loader = Loader::new(&allowance, settings);
         Ok(Host { registry: Registry::new(loader), context })
     }
 
@@ -254,6 +338,21 @@ impl fmt::Debug for HostBuilder {
             .field("channels", &self.channels.keys())
             .finish_non_exhaustive()
     }
+}
+
+/// Tells whoever listens how a load has ended.
+fn report(path: &Path, loaded: Result<PluginRef>) -> Result<PluginRef> {
+    match &loaded {
+        Ok(plugin) => tracing::info!(
+            plugin = plugin.name(),
+            version = %plugin.version(),
+            kind = %plugin.kind(),
+            path = %plugin.path().display(),
+            "loaded"
+        ),
+        Err(error) => tracing::warn!(path = %path.display(), %error, "not loaded"),
+    }
+    loaded
 }
 
 fn within(name: &str, group: &str) -> bool {

@@ -3,12 +3,15 @@
 //! A path is first located, then read and checked, then loaded; each step has a
 //! type of its own, so that none can be left out.
 
+mod bundle;
 mod inspection;
 mod loader;
+mod manifest;
 mod search;
 
 #[cfg(feature = "native")]
 pub use crate::native::{ImageReport, ImageState};
+pub(crate) use bundle::Bundle;
 pub use inspection::Inspection;
-pub(crate) use loader::{Allowance, Loader, inspect};
+pub(crate) use loader::{Allowance, Loader, Settings, inspect};
 pub(crate) use search::{Located, locate};

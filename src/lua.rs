@@ -10,8 +10,10 @@ mod exports;
 mod failure;
 mod host_table;
 mod loader;
+mod modules;
 mod sink;
 mod source;
 mod vm;
 
-pub(crate) use loader::{Origin, check, load};
+pub(crate) use loader::{Script, check, load};
+pub(crate) use modules::Place;

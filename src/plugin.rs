@@ -6,6 +6,7 @@ mod context;
 mod descriptor;
 mod handle;
 mod live;
+mod origin;
 mod symbol;
 mod target;
 
@@ -22,6 +23,7 @@ pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind};
 pub use handle::{Dynamic, Func, Var};
 pub(crate) use live::Track;
+pub(crate) use origin::Origin;
 pub use symbol::Symbol;
 pub(crate) use target::{FuncTarget, VarTarget};
 

@@ -11,9 +11,9 @@ pub(crate) const BUILT: &str = "target/plugins";
 
 /// What to load for `path`; the build shows its progress on standard error.
 pub(crate) fn loadable(path: &Path) -> Result<Cow<'_, Path>, BuildError> {
-    // A script's folder may have the sources of something else in it.
-    let is_script = path.join("init.lua").is_file();
-    if is_script || !twinplug_build::is_source(path) {
+    // A plugin's folder may have the sources of something else in it.
+    let is_plugin = ["init.lua", "plugin.toml"].iter().any(|file| path.join(file).is_file());
+    if is_plugin || !twinplug_build::is_source(path) {
         return Ok(Cow::Borrowed(path));
     }
     twinplug_build::build(path, Path::new(BUILT)).map(Cow::Owned)

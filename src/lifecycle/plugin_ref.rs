@@ -52,7 +52,8 @@ impl PluginRef {
         self.slot.kind
     }
 
-    /// The file it was loaded from.
+    /// The file it was loaded from; of one from memory, the name that it was given, as
+    /// if that were a script's or a folder's.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.slot.path

@@ -1,14 +1,14 @@
 //! The plugins that a host has loaded, by name and version.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::thread::{self, ThreadId};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::PluginRef;
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::loading::{Loader, Located};
+use crate::loading::{Bundle, Loader, Located};
 use crate::plugin::{HostContext, cannot_wait, held};
 
 /// The loaded plugins, in load order.
@@ -22,7 +22,10 @@ pub(crate) struct Registry {
 }
 
 struct Entry {
-    canonical: PathBuf,
+    /// By its one true name; `None` of one from memory.
+    file: Option<PathBuf>,
+    /// Whether the host has given it its name.
+    is_given: bool,
     plugin: PluginRef,
 }
 
@@ -42,19 +45,34 @@ impl Registry {
         }
     }
 
-    /// Loads a located file, or gives the plugin that was loaded from it.
-    pub(crate) fn load(&self, located: &Located, host: Weak<HostContext>) -> Result<PluginRef> {
+    /// Loads a located file, or gives the plugin that was loaded from it: under the
+    /// name that the host gives it, or under its own.
+    pub(crate) fn load(
+        &self,
+        located: &Located,
+        given: Option<&str>,
+        host: Weak<HostContext>,
+    ) -> Result<PluginRef> {
         let _loading = self.start(&located.canonical)?;
-        if let Some(plugin) = self.at(&located.canonical) {
+        if let Some(plugin) = self.at(&located.canonical, given) {
             return Ok(plugin);
         }
-        let loaded = self.loader.load(located, host)?;
-        let plugin = PluginRef::new(located.path.clone(), Arc::clone(&loaded));
-        let refused = self.insert(&located.canonical, &plugin);
-        if refused.is_err() {
-            loaded.retire()?;
-        }
-        refused.map(|()| plugin)
+        let loaded = self.loader.load(located, given, host)?;
+        let plugin = PluginRef::new(located.path.clone(), loaded);
+        let file = Some(located.canonical.clone());
+        self.insert(Entry { file, is_given: given.is_some(), plugin })
+    }
+
+    /// Loads a script from memory. There is no path that would tell it from another one
+    /// of its name and version.
+    pub(crate) fn load_bundle(
+        &self,
+        bundle: &Bundle,
+        host: Weak<HostContext>,
+    ) -> Result<PluginRef> {
+        let loaded = self.loader.load_bundle(bundle, host)?;
+        let plugin = PluginRef::new(bundle.path.clone(), loaded);
+        self.insert(Entry { file: None, is_given: true, plugin })
     }
 
     /// Waits until nobody else loads the file.
@@ -76,25 +94,32 @@ impl Registry {
         Ok(Loading { registry: self, canonical })
     }
 
-    /// Adds a plugin, unless one of its name and version is there.
-    fn insert(&self, canonical: &Path, plugin: &PluginRef) -> Result<()> {
-        let mut entries = self.entries.lock();
-        let same = entries.iter().find(|entry| {
-            entry.plugin.name() == plugin.name() && entry.plugin.version() == plugin.version()
-        });
-        if let Some(same) = same {
-            let message = format!(
-                "cannot load `{}`: `{}` {} is loaded already, from `{}`: unload that one, or give \
-                 this one another version",
-                plugin.path().display(),
-                plugin.name(),
-                plugin.version(),
-                same.plugin.path().display(),
-            );
-            return Err(Error::new(ErrorKind::Refused, message));
-        }
-        entries.push(Entry { canonical: canonical.to_owned(), plugin: plugin.clone() });
-        Ok(())
+    /// Adds a plugin, unless one of its name and version is there; then it goes again.
+    fn insert(&self, entry: Entry) -> Result<PluginRef> {
+        let plugin = entry.plugin.clone();
+        let same = {
+            let mut entries = self.entries.lock();
+            let same = entries
+                .iter()
+                .map(|entry| &entry.plugin)
+                .find(|other| other.name() == plugin.name() && other.version() == plugin.version());
+            let same = same.cloned();
+            if same.is_none() {
+                entries.push(entry);
+            }
+            same
+        };
+        let Some(same) = same else { return Ok(plugin) };
+        plugin.retire()?;
+        let message = format!(
+            "cannot load `{}`: `{}` {} is loaded already, from `{}`: unload that one, or give \
+             this one another version",
+            plugin.path().display(),
+            plugin.name(),
+            plugin.version(),
+            same.path().display(),
+        );
+        Err(Error::new(ErrorKind::Refused, message))
     }
 
     /// The newest version of a name; of equal ones the last that was loaded.
@@ -129,9 +154,15 @@ impl Registry {
         })
     }
 
-    fn at(&self, canonical: &Path) -> Option<PluginRef> {
+    /// What was loaded from a file. A name that the host gives is another plugin, unless
+    /// it is the one that the plugin has anyway.
+    fn at(&self, file: &Path, given: Option<&str>) -> Option<PluginRef> {
         let entries = self.entries.lock();
-        let entry = entries.iter().find(|entry| entry.canonical == canonical)?;
+        let mut from_file = entries.iter().filter(|entry| entry.file.as_deref() == Some(file));
+        let entry = from_file.find(|entry| match given {
+            Some(name) => entry.plugin.name() == name,
+            None => !entry.is_given,
+        })?;
         Some(entry.plugin.clone())
     }
 }

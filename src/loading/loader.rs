@@ -1,13 +1,17 @@
 //! Reads a located file, checks it, and hands it to its kind.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
-use super::{Inspection, Located};
+use twinplug_value::{Map, Value};
+
+use super::search::cannot_load;
+use super::{Bundle, Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{HostContext, Plugin, PluginKind};
+use crate::plugin::{HostContext, Origin, Plugin, PluginKind, check_name};
 
 /// What a host allows native plugins that others may not.
 #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "it is about native plugins"))]
@@ -25,57 +29,165 @@ impl Default for Allowance {
     }
 }
 
+/// What the host says of the plugins that it loads.
+#[derive(Default)]
+pub(crate) struct Settings {
+    /// Where scripts find modules that are not beside them.
+    pub(crate) lua_path: Vec<PathBuf>,
+    /// Configuration by the plugin's name; it goes before a manifest's.
+    pub(crate) config: BTreeMap<String, Map>,
+}
+
+impl Settings {
+    /// Adds to the configuration of a plugin.
+    pub(crate) fn configure(&mut self, plugin: &str, config: &Map) {
+        lay_over(self.config.entry(plugin.to_owned()).or_default(), config);
+    }
+}
+
 /// Loads files, and remembers what of them is mapped.
 pub(crate) struct Loader {
+    settings: Settings,
     #[cfg(feature = "native")]
     pub(crate) images: crate::native::Images,
 }
 
 impl Loader {
     #[cfg(feature = "native")]
-    pub(crate) fn new(allowance: &Allowance) -> Self {
+    pub(crate) fn new(allowance: &Allowance, settings: Settings) -> Self {
         use crate::native::{GoRuntimes, Images};
         let go_runtimes = match allowance.several_go_runtimes {
             true => GoRuntimes::Several,
             false => GoRuntimes::One,
         };
-        Loader { images: Images::new(allowance.kept_images, go_runtimes) }
+        Loader { settings, images: Images::new(allowance.kept_images, go_runtimes) }
     }
 
     #[cfg(not(feature = "native"))]
-    pub(crate) fn new(_: &Allowance) -> Self {
-        Loader {}
+    pub(crate) fn new(_: &Allowance, settings: Settings) -> Self {
+        Loader { settings }
     }
 
-    /// Loads a located file.
+    /// Loads a located file, under the name that the host gives it, if it gives one.
     pub(crate) fn load(
         &self,
         located: &Located,
+        given: Option<&str>,
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
         let bytes = read(&located.path)?;
+        let origin = located.origin(given);
         let loaded: Result<Arc<dyn Plugin>> = match located.kind {
-            PluginKind::Lua => load_lua(located, &bytes, host),
-            PluginKind::Native => self.load_native(located, bytes, host),
+            PluginKind::Lua => self.load_lua(located, origin, &bytes, host),
+            PluginKind::Native => self.load_native(located, origin, bytes, host),
         };
         loaded.map_err(|error| cannot_load(&located.path, error))
+    }
+
+    /// Loads a script from memory.
+    pub(crate) fn load_bundle(
+        &self,
+        bundle: &Bundle,
+        host: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
+        let path = bundle.path.clone();
+        self.run_bundle(bundle, host).map_err(|error| cannot_load(&path, error))
+    }
+
+    #[cfg(feature = "_lua")]
+    fn load_lua(
+        &self,
+        located: &Located,
+        origin: Origin,
+        text: &[u8],
+        host: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
+        use crate::lua::{Place, Script};
+        let places = self.places(Place::Folder(located.modules()));
+        let script = Script { chunk: file_name(&located.path), text, places };
+        self.run(origin, script, host)
+    }
+
+    #[cfg(feature = "_lua")]
+    fn run_bundle(&self, bundle: &Bundle, host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+        use crate::lua::{Place, Script};
+        let places = self.places(Place::Memory(bundle.folder(), bundle.files.clone()));
+        let script = Script { chunk: bundle.chunk.clone(), text: &bundle.text, places };
+        self.run(bundle.origin(), script, host)
+    }
+
+    #[cfg(feature = "_lua")]
+    fn run(
+        &self,
+        mut origin: Origin,
+        script: crate::lua::Script<'_>,
+        host: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
+        let name = origin.name().to_owned();
+        self.configure(&mut origin, &name);
+        let plugin: Arc<dyn Plugin> = Arc::new(crate::lua::load(&origin, script, host)?);
+        let own = &plugin.descriptor().name;
+        if *own != name && self.settings.config.contains_key(own) {
+            plugin.retire()?;
+            let message = format!(
+                "the host configures `{own}`, and only its body says that it is that: put \
+                 `name = \"{own}\"` into its manifest"
+            );
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+        Ok(plugin)
+    }
+
+    /// Where modules are: the plugin's own first.
+    #[cfg(feature = "_lua")]
+    fn places(&self, own: crate::lua::Place) -> Vec<crate::lua::Place> {
+        let shelves = self.settings.lua_path.iter().cloned().map(crate::lua::Place::Folder);
+        std::iter::once(own).chain(shelves).collect()
+    }
+
+    #[cfg(not(feature = "_lua"))]
+    fn run_bundle(&self, _: &Bundle, _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+        Err(without("Lua plugins", "lua54"))
+    }
+
+    #[cfg(not(feature = "_lua"))]
+    fn load_lua(
+        &self,
+        _: &Located,
+        _: Origin,
+        _: &[u8],
+        _: Weak<HostContext>,
+    ) -> Result<Arc<dyn Plugin>> {
+        Err(without("Lua plugins", "lua54"))
+    }
+
+    /// Lays the host's configuration of that plugin over the manifest's.
+    fn configure(&self, origin: &mut Origin, name: &str) {
+        if let Some(config) = self.settings.config.get(name) {
+            lay_over(&mut origin.config, config);
+        }
     }
 
     #[cfg(feature = "native")]
     fn load_native(
         &self,
         located: &Located,
+        mut origin: Origin,
         bytes: Vec<u8>,
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
-        let checked = crate::native::check(bytes)?;
-        Ok(Arc::new(crate::native::load(&located.path, &checked, host, &self.images)?))
+        let mut checked = crate::native::check(bytes)?;
+        checked.unload = located.manifest.unload.unwrap_or(checked.unload);
+        let name = origin.settle_name(Some(checked.name.clone()))?;
+        self.configure(&mut origin, &name);
+        Ok(Arc::new(crate::native::load(&origin, &checked, host, &self.images)?))
     }
 
     #[cfg(not(feature = "native"))]
     fn load_native(
         &self,
         _: &Located,
+        _: Origin,
         _: Vec<u8>,
         _: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
@@ -94,22 +206,16 @@ pub(crate) fn inspect(located: &Located) -> Result<Inspection> {
 }
 
 #[cfg(feature = "_lua")]
-fn load_lua(located: &Located, text: &[u8], host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
-    let Located { path, name, version, .. } = located;
-    let origin =
-        crate::lua::Origin { path: path.clone(), name: name.clone(), version: version.clone() };
-    Ok(Arc::new(crate::lua::load(origin, text, host)?))
-}
-
-#[cfg(feature = "_lua")]
 fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
-    let Located { path, name, version, kind, .. } = located;
-    crate::lua::check(path, &bytes)?;
+    let Located { path, kind, .. } = located;
+    crate::lua::check(path, &file_name(path), &bytes)?;
+    let origin = located.origin(None);
+    check_name(origin.name()).map_err(|fault| Error::new(ErrorKind::Load, fault))?;
     Ok(Inspection {
         path: path.clone(),
         kind: *kind,
-        name: name.clone(),
-        version: version.clone(),
+        name: origin.name().to_owned(),
+        version: origin.version().cloned(),
         abi: None,
         exports: None,
         hazards: Vec::new(),
@@ -124,11 +230,12 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
     // As the system sees it, a link's folder is the one that the link is in.
     let origin = located.path.parent().unwrap_or(Path::new(""));
     hazards.extend(checked.dependencies.hazards(origin));
+    let own = located.origin(None);
     Ok(Inspection {
         path: located.path.clone(),
         kind: located.kind,
-        name: checked.name,
-        version: Some(checked.version),
+        name: own.settle_name(Some(checked.name))?,
+        version: Some(own.settle_version(Some(checked.version))?),
         abi: Some(checked.abi),
         exports: checked.exports.map(|exports| {
             let public = exports.into_iter().filter(|declared| !declared.private);
@@ -137,11 +244,6 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         hazards,
         bytes: checked.bytes,
     })
-}
-
-#[cfg(not(feature = "_lua"))]
-fn load_lua(_: &Located, _: &[u8], _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
-    Err(without("Lua plugins", "lua54"))
 }
 
 #[cfg(not(feature = "_lua"))]
@@ -160,6 +262,16 @@ fn without(what: &str, feature: &str) -> Error {
         ErrorKind::Refused,
         format!("this host was built without {what}: switch on the Cargo feature `{feature}`"),
     )
+}
+
+/// Key by key, also in the maps that both have.
+fn lay_over(config: &mut Map, over: &Map) {
+    for (key, value) in over {
+        match (config.get_mut(key), value) {
+            (Some(Value::Map(config)), Value::Map(over)) => lay_over(config, over),
+            _ => drop(config.insert(key.clone(), value.clone())),
+        }
+    }
 }
 
 /// Larger files are refused unread.
@@ -182,6 +294,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     }
 }
 
-fn cannot_load(path: &Path, error: Error) -> Error {
-    error.context(format_args!("cannot load `{}`", path.display()))
+/// What Lua's messages call a script.
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 
+use super::manifest::{self, Manifest, Of};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::PluginKind;
+use crate::plugin::{Origin, PluginKind};
 
 /// A plugin's file that was found.
 pub(crate) struct Located {
@@ -17,15 +18,56 @@ pub(crate) struct Located {
     /// The name and version that the path says, for plugins that say none.
     pub(crate) name: String,
     pub(crate) version: Option<Version>,
+    /// The plugin's folder, if it has one.
+    folder: Option<PathBuf>,
+    pub(crate) manifest: Manifest,
 }
 
-/// Finds the file that `path` means: itself, a folder's `init.lua`, or without an
-/// ending a script or a library of that name.
+impl Located {
+    /// What is known of the plugin; `given` is the name that the host gives it.
+    pub(crate) fn origin(&self, given: Option<&str>) -> Origin {
+        Origin {
+            path: self.path.clone(),
+            given: given.map(str::to_owned),
+            path_name: self.name.clone(),
+            path_version: self.version.clone(),
+            manifest_name: self.manifest.name.clone(),
+            manifest_version: self.manifest.version.clone(),
+            config: self.manifest.config.clone(),
+        }
+    }
+
+    /// The folder that a script's modules are in: its own, of a plugin's folder; of a
+    /// lone one that of its name beside it.
+    pub(crate) fn modules(&self) -> PathBuf {
+        match &self.folder {
+            Some(folder) => folder.clone(),
+            None => self.path.with_extension(""),
+        }
+    }
+}
+
+/// The plugin's folder, of whose `init.lua` this is the path.
+fn folder_of(path: &Path) -> Option<&Path> {
+    let folder = path.parent().filter(|_| path.ends_with("init.lua"))?;
+    Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+}
+
+/// Finds the file that `path` means: itself, the entry of a folder, or without an
+/// ending a script or a library of that name; and reads the manifest that goes with it.
 pub(crate) fn locate(path: &Path) -> Result<Located> {
     if path.as_os_str().is_empty() {
         return Err(Error::new(ErrorKind::NotFound, "no plugin at an empty path"));
     }
-    let tried = places(path);
+    let mut folder = path.is_dir().then_some(path);
+    let mut manifest = Manifest::default();
+    let tried = match folder {
+        Some(folder) => {
+            manifest = of_folder(folder)?;
+            vec![folder.join(manifest.entry.as_deref().unwrap_or("init.lua"))]
+        }
+        None => places(path),
+    };
     let found = tried.iter().find(|place| place.symlink_metadata().is_ok() && !place.is_dir());
     let Some(found) = found else {
         let what = if path.is_dir() { "no plugin in" } else { "no plugin at" };
@@ -38,20 +80,50 @@ pub(crate) fn locate(path: &Path) -> Result<Located> {
     let kind = kind_of(found)?;
     let canonical = found.canonicalize().map_err(|error| Error::io("read", found, error))?;
     if !canonical.is_file() {
-        return Err(Error::new(
-            ErrorKind::Refused,
-            format!("cannot load `{}`: it is no regular file", found.display()),
-        ));
+        return Err(refused(found, "it is no regular file"));
     }
-    let named = if path.is_dir() { path } else { found };
+    if folder.is_none() {
+        folder = folder_of(found);
+        manifest = match folder {
+            Some(folder) => of_folder(folder)?,
+            None => of_file(found, kind)?,
+        };
+    } else if let Some(Ok(folder)) = folder.map(Path::canonicalize)
+        && !canonical.starts_with(folder)
+    {
+        return Err(refused(found, "it leads out of the plugin's folder"));
+    }
+    let named = match folder {
+        Some(folder) if folder.file_name().is_some() => folder,
+        // `.` says no name: the true one does.
+        Some(_) => canonical.parent().unwrap_or(&canonical),
+        None => found,
+    };
     let (name, version) = said_by_path(named, kind);
-    Ok(Located { path: found.clone(), canonical, kind, name, version })
+    let folder = folder.map(Path::to_owned);
+    Ok(Located { path: found.clone(), canonical, kind, name, version, folder, manifest })
+}
+
+fn of_folder(folder: &Path) -> Result<Manifest> {
+    let read = Manifest::read(&folder.join(manifest::FILE), Of::Folder);
+    read.map_err(|error| cannot_load(folder, error))
+}
+
+/// The manifest of a lone file lies beside it: `a.toml`, of `a.lua` as of `liba.so`.
+fn of_file(path: &Path, kind: PluginKind) -> Result<Manifest> {
+    let manifest = path.with_file_name(format!("{}.toml", stem(path, kind)));
+    Manifest::read(&manifest, Of::LoneFile).map_err(|error| cannot_load(path, error))
+}
+
+fn refused(path: &Path, why: &str) -> Error {
+    cannot_load(path, Error::new(ErrorKind::Refused, why))
+}
+
+pub(super) fn cannot_load(path: &Path, error: Error) -> Error {
+    error.context(format_args!("cannot load `{}`", path.display()))
 }
 
 fn places(path: &Path) -> Vec<PathBuf> {
-    if path.is_dir() {
-        return vec![path.join("init.lua")];
-    }
     if path.extension().is_some() {
         return vec![path.to_owned()];
     }
@@ -89,6 +161,18 @@ fn library_stem(name: &str) -> Option<&str> {
 
 /// `libclock_v2.so` is `clock` 2.0.0.
 fn said_by_path(path: &Path, kind: PluginKind) -> (String, Option<Version>) {
+    let stem = stem(path, kind);
+    if let Some((name, major)) = stem.rsplit_once("_v")
+        && !name.is_empty()
+        && let Ok(major) = major.parse()
+    {
+        return (name.to_owned(), Some(Version::new(major, 0, 0)));
+    }
+    (stem, None)
+}
+
+/// A file's name without what says its kind; a folder's name.
+fn stem(path: &Path, kind: PluginKind) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = match kind {
         _ if path.is_dir() => &name,
@@ -98,13 +182,7 @@ fn said_by_path(path: &Path, kind: PluginKind) -> (String, Option<Version>) {
             stem.strip_prefix("lib").unwrap_or(stem)
         }
     };
-    if let Some((name, major)) = stem.rsplit_once("_v")
-        && !name.is_empty()
-        && let Ok(major) = major.parse()
-    {
-        return (name.to_owned(), Some(Version::new(major, 0, 0)));
-    }
-    (stem.to_owned(), None)
+    stem.to_owned()
 }
 
 #[cfg(test)]

@@ -82,7 +82,34 @@ impl Exports {
     }
 }
 
+/// What `host.any` gives: the initial value of a variable of any type.
+pub(super) struct AnyValue(Value);
+
+impl AnyValue {
+    /// # Errors
+    /// It cannot cross.
+    pub(super) fn new(value: Value) -> Result<AnyValue, String> {
+        match type_of(&value, 0) {
+            Some(_) => Ok(AnyValue(value)),
+            None => Err(format!(
+                "`host.any` takes a value that can cross to the host, got {}",
+                value.type_name()
+            )),
+        }
+    }
+}
+
+/// The value in place of what `host.any` gave for it.
+fn unwrapped(name: &str, value: &Value, table: &Table) -> Option<()> {
+    let any = value.as_userdata()?.borrow::<AnyValue>().ok()?;
+    table.raw_set(name, any.0.clone()).ok()
+}
+
 fn export(name: &str, value: Value, table: &Table) -> Option<(Export, Home)> {
+    if unwrapped(name, &value, table).is_some() {
+        let export = Export::new(name, ExportType::Var(Type::Any));
+        return Some((export, Home::Var(table.clone())));
+    }
     match value {
         Value::Function(function) => {
             Some((Export::new(name, ExportType::Func(Signature::ANY)), Home::Func(function)))

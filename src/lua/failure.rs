@@ -1,15 +1,16 @@
 //! An error that ended a script: message, place, traceback, payload.
 
-use std::path::Path;
-
 use mlua::{Lua, Value};
 use twinplug_value::from_source;
 
+use super::modules::Source;
 use super::source::LuaSource;
 use crate::error::{Error, ErrorKind};
 
 /// What the error handler of a call saw, with the stack still there.
 pub(super) struct Failure {
+    /// The coroutine that it was raised on; compared, and never followed.
+    thread: usize,
     message: String,
     traceback: String,
     payload: Option<twinplug_value::Value>,
@@ -20,6 +21,7 @@ impl Failure {
     pub(super) fn report(lua: &Lua, error: &Value) -> Failure {
         let traceback = lua.traceback(None, 1).map(|text| text.to_string_lossy());
         Failure {
+            thread: lua.current_thread().to_pointer() as usize,
             message: message(error),
             traceback: traceback.map(|text| tidy(&text)).unwrap_or_default(),
             payload: payload(error),
@@ -28,6 +30,11 @@ impl Failure {
 
     pub(super) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Whether it is the same error, seen again further out.
+    pub(super) fn is_of(&self, outer: &Failure) -> bool {
+        self.thread == outer.thread && self.message == outer.message
     }
 
     pub(super) fn into_error(self) -> Error {
@@ -80,15 +87,14 @@ fn tidy(traceback: &str) -> String {
 }
 
 /// The file and line that an error's message starts with: `file.lua:12: ..`.
-pub(super) fn located(error: Error, chunk: &str, path: &Path) -> Error {
-    let line = error
-        .message()
-        .strip_prefix(chunk)
-        .and_then(|rest| rest.strip_prefix(':'))
-        .and_then(|rest| rest.split(':').next())
-        .and_then(|line| line.parse().ok());
-    match line {
-        Some(line) => error.with_location(path, line),
+pub(super) fn located(error: Error, sources: &[Source]) -> Error {
+    let line = |source: &Source| {
+        let rest = error.message().strip_prefix(source.chunk.as_str())?.strip_prefix(':')?;
+        rest.split(':').next()?.parse().ok()
+    };
+    let place = sources.iter().find_map(|source| Some((&source.path, line(source)?)));
+    match place {
+        Some((path, line)) => error.with_location(path, line),
         None => error,
     }
 }

@@ -3,13 +3,16 @@
 //! Each finishes all that Rust has to do and returns a flag and a value or the
 //! error's text; it is the prelude that raises, in plain Lua.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use mlua::{AnyUserData, Lua, LuaString, MultiValue, Table, Value, Variadic};
+use mlua::{AnyUserData, Function, Lua, LuaString, MultiValue, Table, Value, Variadic};
 use twinplug_value::Type;
 
-use super::exports::Exports;
+use super::exports::{AnyValue, Exports};
 use super::failure::Failure;
+use super::loader::compile;
+use super::modules::Module;
 use super::sink::LuaSink;
 use super::source::LuaSource;
 use super::vm::{Pending, Shared};
@@ -21,8 +24,14 @@ use crate::plugin::{HostFunction, contained};
 struct ChannelEnd(Arc<dyn AnyChannel>);
 
 /// The table that the prelude gets.
-pub(super) fn raw(lua: &Lua, shared: &Arc<Shared>, environment: &Table) -> mlua::Result<Table> {
+pub(super) fn raw(
+    lua: &Lua,
+    shared: &Arc<Shared>,
+    environment: &Table,
+    config: &Value,
+) -> mlua::Result<Table> {
     let raw = lua.create_table()?;
+    raw.raw_set("config", config)?;
     raw.raw_set("null", Value::NULL)?;
     raw.raw_set("environment", environment)?;
     raw.raw_set("functions", functions(lua, shared)?)?;
@@ -31,7 +40,10 @@ pub(super) fn raw(lua: &Lua, shared: &Arc<Shared>, environment: &Table) -> mlua:
     raw.raw_set(
         "report",
         lua.create_function(move |lua, error: Value| {
-            let failure = Failure::report(lua, &error);
+            let mut failure = Failure::report(lua, &error);
+            // A module's error passes on what it was: the calls inside its body are over.
+            let inner = state.module_failure.lock().take();
+            failure = inner.filter(|inner| inner.is_of(&failure)).unwrap_or(failure);
             let message = failure.message().to_owned();
             *state.failure.lock() = Some(failure);
             Ok(message)
@@ -55,8 +67,69 @@ pub(super) fn raw(lua: &Lua, shared: &Arc<Shared>, environment: &Table) -> mlua:
             Ok(answer(lua, register(&state, &exports)))
         })?,
     )?;
+    let any = lua.create_function(|lua, value: Value| {
+        let wrapped = match AnyValue::new(value) {
+            Ok(value) => Ok(Value::UserData(lua.create_any_userdata(value)?)),
+            Err(text) => Err(Error::new(ErrorKind::Type, text)),
+        };
+        Ok(answer(lua, wrapped))
+    });
+    raw.raw_set("any", any?)?;
     channels(lua, shared, &raw)?;
+    modules(lua, shared, environment, &raw)?;
     Ok(raw)
+}
+
+/// `find` and `keep`, which `require` is made of.
+fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) -> mlua::Result<()> {
+    let (state, environment) = (Arc::clone(shared), environment.clone());
+    raw.raw_set(
+        "find",
+        lua.create_function(move |lua, name: Value| {
+            Ok(match find(lua, &state, &environment, &name) {
+                Ok((chunk, path)) => {
+                    let path = lua.create_string(path.as_os_str().as_encoded_bytes())?;
+                    let flag = Value::Boolean(true);
+                    MultiValue::from_iter([flag, Value::Function(chunk), Value::String(path)])
+                }
+                Err(error) => {
+                    let mut answer = refused(lua, error.message());
+                    // One in the module has its own line in front.
+                    let level = if error.location().is_some() { 0 } else { 2 };
+                    answer.push_back(Value::Integer(level));
+                    answer
+                }
+            })
+        })?,
+    )?;
+    let state = Arc::clone(shared);
+    let keep = lua.create_function(move |lua, error: Value| {
+        let failure = Failure::report(lua, &error);
+        let mut kept = state.module_failure.lock();
+        // Of modules that require each other, the innermost has seen all of the calls.
+        if !kept.as_ref().is_some_and(|inner| inner.is_of(&failure)) {
+            *kept = Some(failure);
+        }
+        Ok(error)
+    })?;
+    raw.raw_set("keep", keep)
+}
+
+/// The module of that name, compiled, and its path.
+fn find(
+    lua: &Lua,
+    shared: &Shared,
+    environment: &Table,
+    name: &Value,
+) -> Result<(Function, PathBuf)> {
+    let Some(name) = name.as_string() else {
+        let message = format!("`require` takes a module's name, got {}", name.type_name());
+        return Err(Error::new(ErrorKind::Type, message));
+    };
+    let Module { source, text } = shared.modules.find(&name.to_string_lossy())?;
+    let chunk = compile(lua, &source, &text)?;
+    chunk.set_environment(environment.clone()).map_err(super::vm::broken)?;
+    Ok((chunk, source.path))
 }
 
 /// `channel`, `send`, `recv`, `close`, `forget`.

@@ -1,6 +1,6 @@
 //! From a script's text to a plugin.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use mlua::chunk::ChunkMode;
@@ -10,74 +10,72 @@ use twinplug_value::ExportType;
 
 use super::exports::{Exports, Home};
 use super::failure::located;
+use super::modules::{Modules, Place, Source};
 use super::sink::LuaSink;
 use super::source::LuaSource;
 use super::vm::{Entry, Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Results,
-    Symbol, VarTarget, Write, check_name, sealed,
+    Descriptor, FuncTarget, HostContext, Origin, Plugin, PluginKind, RawFunc, RawVar, Read,
+    Results, Symbol, VarTarget, Write, sealed,
 };
 
 /// A script, loaded.
 pub(crate) struct LuaPlugin {
     name: String,
     version: Version,
-    script: Script,
-}
-
-/// The VM and where its code is from; shared by the plugin and its handles.
-#[derive(Clone)]
-struct Script {
     vm: Arc<Vm>,
-    path: Arc<Path>,
-    /// What Lua calls the file in its messages.
-    chunk: Arc<str>,
 }
 
-/// What is known of a plugin before it has run.
-pub(crate) struct Origin {
-    pub(crate) path: PathBuf,
-    pub(crate) name: String,
-    pub(crate) version: Option<Version>,
+/// A script's text, and what goes with it.
+pub(crate) struct Script<'t> {
+    /// What Lua's messages call it.
+    pub(crate) chunk: String,
+    pub(crate) text: &'t [u8],
+    /// Where its modules are.
+    pub(crate) places: Vec<Place>,
 }
 
 /// Compiles a script without running it.
-pub(crate) fn check(path: &Path, text: &[u8]) -> Result<()> {
+pub(crate) fn check(path: &Path, chunk: &str, text: &[u8]) -> Result<()> {
     let lua = Lua::new_with(StdLib::NONE, LuaOptions::new()).map_err(broken)?;
-    compile(&lua, &chunk_name(path), path, text).map(drop)
+    let source = Source { chunk: chunk.to_owned(), path: path.to_owned() };
+    compile(&lua, &source, text).map(drop)
 }
 
 /// Runs a script's body and takes down what it exports.
-pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> Result<LuaPlugin> {
-    let Origin { path, name, version } = origin;
-    let chunk = chunk_name(&path);
-    let vm = Arc::new(Vm::new(&name, context)?);
-    let script = Script { vm, chunk: chunk.into(), path: path.into() };
-    let vm = &script.vm;
+pub(crate) fn load(
+    origin: &Origin,
+    script: Script<'_>,
+    context: Weak<HostContext>,
+) -> Result<LuaPlugin> {
+    let Script { chunk, text, places } = script;
+    let source = Source { chunk, path: origin.path.clone() };
+    let modules = Modules::new(source.clone(), places);
+    let vm = Arc::new(Vm::new(origin, modules, context)?);
     let entry = vm.enter()?;
-    let body = compile(&entry.state.lua, &script.chunk, &script.path, text)?;
+    let body = compile(&entry.state.lua, &source, text)?;
     body.set_environment(entry.state.environment.clone()).map_err(broken)?;
     let (entry, results) = vm
         .call(entry, body, Vec::new())
-        .map_err(|error| located(error, &script.chunk, &script.path).with_kind(ErrorKind::Load))?;
+        .map_err(|error| vm.located(error).with_kind(ErrorKind::Load))?;
     let module = module(&entry, results)?;
-    let name = text_field(&module, "_NAME")?.unwrap_or(name);
-    let version = match text_field(&module, "_VERSION")? {
-        Some(text) => Version::parse(&text).map_err(|error| {
-            let message = format!("`_VERSION = {text:?}` is no version like \"1.2.0\": {error}");
-            Error::new(ErrorKind::Load, message)
-        })?,
-        None => version.unwrap_or(Version::new(0, 0, 0)),
-    };
-    check_name(&name).map_err(|fault| Error::new(ErrorKind::Load, fault))?;
+    let name = origin.settle_name(text_field(&module, "_NAME")?)?;
+    let version = origin.settle_version(own_version(&module)?)?;
     vm.shared.set_name(&name);
     let added = Exports::find(&module).and_then(|found| vm.shared.exports.lock().add(found));
     added.map_err(|text| Error::new(ErrorKind::Load, text))?;
+    let on_load = hook(&module, "on_load")?;
+    let on_unload = hook(&module, "on_unload")?;
     // The handle goes while the lock is still held.
     drop(module);
+    let entry = match on_load {
+        Some(on_load) => start(&vm, entry, on_load)?,
+        None => entry,
+    };
+    *vm.shared.on_unload.lock() = on_unload;
     drop(entry);
-    Ok(LuaPlugin { name, version, script })
+    Ok(LuaPlugin { name, version, vm })
 }
 
 /// What the body returned; a script that returns nothing exports its globals.
@@ -93,6 +91,35 @@ fn module(entry: &Entry<'_>, results: Vec<Value>) -> Result<Table> {
             ),
         )),
     }
+}
+
+/// Calls `on_load` with the configuration.
+fn start<'v>(vm: &'v Vm, entry: Entry<'v>, on_load: Function) -> Result<Entry<'v>> {
+    let config = entry.state.config.clone();
+    let called = vm.call(entry, on_load, vec![config]);
+    called
+        .map(|(entry, _)| entry)
+        .map_err(|error| vm.located(error).context("its on_load failed").with_kind(ErrorKind::Load))
+}
+
+/// A function that the host calls, if the script has it.
+fn hook(module: &Table, name: &str) -> Result<Option<Function>> {
+    match module.raw_get::<Value>(name).map_err(broken)? {
+        Value::Nil => Ok(None),
+        Value::Function(function) => Ok(Some(function)),
+        other => Err(Error::new(
+            ErrorKind::Load,
+            format!("`{name}` is {}, and no function", described(&other)),
+        )),
+    }
+}
+
+fn own_version(module: &Table) -> Result<Option<Version>> {
+    let Some(text) = text_field(module, "_VERSION")? else { return Ok(None) };
+    Version::parse(&text).map(Some).map_err(|error| {
+        let message = format!("`_VERSION = {text:?}` is no version like \"1.2.0\": {error}");
+        Error::new(ErrorKind::Load, message)
+    })
 }
 
 fn text_field(module: &Table, name: &str) -> Result<Option<String>> {
@@ -114,10 +141,11 @@ fn described(value: &Value) -> String {
     }
 }
 
-fn compile(lua: &Lua, chunk: &str, path: &Path, text: &[u8]) -> Result<Function> {
+/// Compiles the text of a file, which Lua's messages then name.
+pub(super) fn compile(lua: &Lua, source: &Source, text: &[u8]) -> Result<Function> {
     let compiled = lua
         .load(without_head(text))
-        .set_name(format!("@{chunk}"))
+        .set_name(format!("@{}", source.chunk))
         .set_mode(ChunkMode::Text)
         .into_function();
     compiled.map_err(|error| {
@@ -125,7 +153,8 @@ fn compile(lua: &Lua, chunk: &str, path: &Path, text: &[u8]) -> Result<Function>
             mlua::Error::SyntaxError { message, .. } => message.clone(),
             other => other.to_string(),
         };
-        located(Error::new(ErrorKind::Load, message).with_source(error), chunk, path)
+        let error = Error::new(ErrorKind::Load, message).with_source(error);
+        located(error, std::slice::from_ref(source))
     })
 }
 
@@ -139,13 +168,9 @@ fn without_head(text: &[u8]) -> Vec<u8> {
     }
 }
 
-fn chunk_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| "script".into(), |name| name.to_string_lossy().into_owned())
-}
-
 impl Plugin for LuaPlugin {
     fn descriptor(&self) -> Arc<Descriptor> {
-        let exports = self.script.vm.shared.exports.lock();
+        let exports = self.vm.shared.exports.lock();
         Arc::new(Descriptor {
             name: self.name.clone(),
             version: self.version.clone(),
@@ -155,20 +180,20 @@ impl Plugin for LuaPlugin {
     }
 
     fn lookup(&self, name: &str) -> Result<Symbol> {
-        let exports = self.script.vm.shared.exports.lock();
+        let exports = self.vm.shared.exports.lock();
         let Some(index) = exports.position(name) else {
             let known = exports.list.iter().map(|export| export.name.as_str());
             return Err(Symbol::missing(&self.name, name, known));
         };
-        let script = self.script.clone();
+        let vm = Arc::clone(&self.vm);
         Ok(match &exports.list[index].ty {
             ExportType::Func(signature) => {
-                let raw = Arc::new(LuaFunc { script, index });
+                let raw = Arc::new(LuaFunc { vm, index });
                 let target = FuncTarget::memory(raw);
                 Symbol::of_func(&self.name, name, signature.clone(), target, None)
             }
             ExportType::Var(ty) => {
-                let raw = Arc::new(LuaVar { script, index, name: name.to_owned() });
+                let raw = Arc::new(LuaVar { vm, index, name: name.to_owned() });
                 Symbol::of_var(&self.name, name, ty.clone(), VarTarget::Memory(raw), None)
             }
         })
@@ -177,18 +202,18 @@ impl Plugin for LuaPlugin {
 
 impl sealed::Implemented for LuaPlugin {
     fn retire(&self) -> Result<()> {
-        self.script.vm.retire()
+        self.vm.retire()
     }
 }
 
 struct LuaFunc {
-    script: Script,
+    vm: Arc<Vm>,
     index: usize,
 }
 
 impl RawFunc for LuaFunc {
     fn call(&self, args: Write<'_>, results: Results, read: Read<'_>) -> Result<()> {
-        let Script { vm, chunk, path } = &self.script;
+        let vm = &self.vm;
         let entry = vm.enter()?;
         let mut sink = LuaSink::new(&entry.state.lua);
         args(&mut sink)?;
@@ -197,7 +222,7 @@ impl RawFunc for LuaFunc {
             return Err(stale());
         };
         let (_entry, mut values) =
-            vm.call(entry, function, values).map_err(|error| located(error, chunk, path))?;
+            vm.call(entry, function, values).map_err(|error| vm.located(error))?;
         match results {
             Results::All => read(&mut LuaSource::list(values))?,
             Results::One if values.len() > 1 => {
@@ -211,20 +236,20 @@ impl RawFunc for LuaFunc {
 }
 
 struct LuaVar {
-    script: Script,
+    vm: Arc<Vm>,
     index: usize,
     name: String,
 }
 
 impl RawVar for LuaVar {
     fn get(&self, read: Read<'_>) -> Result<()> {
-        let _entry = self.script.vm.enter()?;
+        let _entry = self.vm.enter()?;
         let value = self.home()?.raw_get(self.name.as_str()).map_err(broken)?;
         Ok(read(&mut LuaSource::new(value))?)
     }
 
     fn set(&self, write: Write<'_>) -> Result<()> {
-        let entry = self.script.vm.enter()?;
+        let entry = self.vm.enter()?;
         let mut sink = LuaSink::new(&entry.state.lua);
         write(&mut sink)?;
         store(&self.home()?, &self.name, sink.last()).map_err(broken)
@@ -234,7 +259,7 @@ impl RawVar for LuaVar {
 impl LuaVar {
     /// The table that holds the variable; only with the VM entered.
     fn home(&self) -> Result<Table> {
-        match self.script.vm.shared.exports.lock().home(self.index) {
+        match self.vm.shared.exports.lock().home(self.index) {
             Some(Home::Var(table)) => Ok(table),
             _ => Err(stale()),
         }

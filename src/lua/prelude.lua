@@ -10,8 +10,8 @@ local raw = ...
 local error, ipairs, next, pairs, rawget, select, setmetatable, tostring, type, xpcall =
   error, ipairs, next, pairs, rawget, select, setmetatable, tostring, type, xpcall
 local concat = table.concat
-local create, isyieldable, resume, yield =
-  coroutine.create, coroutine.isyieldable, coroutine.resume, coroutine.yield
+local create, isyieldable, resume, running, yield =
+  coroutine.create, coroutine.isyieldable, coroutine.resume, coroutine.running, coroutine.yield
 
 -- Luau keeps the frames of tail calls: the script's line is at the first level that is
 -- not in this text.
@@ -152,6 +152,46 @@ function _G.collectgarbage(what)
   error("collectgarbage: only \"count\" is allowed here", 2)
 end
 
+-- Modules run once, and what they give is kept. `loading` says which coroutine runs a
+-- body, and `chains` what it has been asked for on the way there; both are forgotten
+-- with a coroutine that never goes on.
+local loaded = {}
+local loading = setmetatable({}, { __mode = "v" })
+local chains = setmetatable({}, { __mode = "k" })
+
+local function required(name, chain, ok, value)
+  chain[#chain] = nil
+  loading[name] = nil
+  if not ok then error(value, 0) end
+  if value == nil then value = true end
+  loaded[name] = { value }
+  return value
+end
+
+-- Why a module that is being loaded cannot be had.
+local function busy(name, chain)
+  for i = 1, #chain do
+    if chain[i] == name then
+      return "modules require each other in a loop: `" .. concat(chain, "` -> `", i) .. "` -> `" .. name .. "`"
+    end
+  end
+  return "module `" .. name .. "` is being loaded by another coroutine, which waits"
+end
+
+function _G.require(name)
+  local kept = loaded[name]
+  if kept then return kept[1] end
+  local co = running()
+  local chain = chains[co] or {}
+  if loading[name] then error(busy(name, chain), 2) end
+  local ok, body, path = raw.find(name)
+  if not ok then error(body, path) end
+  chains[co] = chain
+  chain[#chain + 1] = name
+  loading[name] = co
+  return required(name, chain, xpcall(body, raw.keep, name, path))
+end
+
 _G.dofile, _G.loadfile, string.dump = nil, nil, nil
 _G.os = { time = os.time, clock = os.clock, date = os.date, difftime = os.difftime }
 
@@ -198,10 +238,18 @@ local function sealed(path, members)
   })
 end
 
+-- What `host` offers, by its whole name.
+local offered = {}
+
 local members = {
+  any = function(value) return check(raw.any(value)) end,
   null = raw.null,
   channel = function(name) return attach(raw.channel(name)) end,
   register = function(exports) return check(raw.register(exports)) end,
+  has = function(name)
+    if type(name) ~= "string" then error("`host.has` takes a name, got " .. type(name), 2) end
+    return offered[name] == true
+  end,
 }
 
 local function group(path)
@@ -217,6 +265,7 @@ for _, entry in ipairs(raw.functions) do
   local path, f = entry[1], entry[2]
   local at, name = group(path)
   at[name] = function(...) return check(f(...)) end
+  for i = 1, #path do offered[concat(path, ".", 1, i)] = true end
 end
 
 local function seal(path, at)
@@ -229,6 +278,9 @@ local function seal(path, at)
 end
 
 _G.host = seal("host", members)
+-- No group: a key that is not configured is nil.
+members.config = raw.config
+for name in pairs(members) do offered[name] = true end
 
 -- The script's globals go to a table of their own, so that they can be told from
 -- the library's; what it does not define itself it finds here.

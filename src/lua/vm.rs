@@ -10,14 +10,16 @@ use mlua::chunk::ChunkMode;
 use mlua::thread::ThreadStatus;
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
+use twinplug_value::{Map, to_sink};
 
 use super::exports::Exports;
-use super::failure::Failure;
+use super::failure::{Failure, located};
 use super::host_table;
+use super::modules::Modules;
 use super::sink::LuaSink;
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Entered, HostContext, cannot_wait, contained, held};
+use crate::plugin::{Entered, HostContext, Origin, cannot_wait, contained, held};
 
 /// Finished coroutines that are kept for later calls.
 const POOLED: usize = 8;
@@ -36,6 +38,8 @@ pub(super) struct State {
     token: Value,
     /// Where the script's globals go.
     pub(super) environment: Table,
+    /// What `host.config` is.
+    pub(super) config: Value,
     threads: Mutex<Vec<Thread>>,
 }
 
@@ -48,7 +52,12 @@ pub(super) struct Shared {
     pub(super) pending: Mutex<Option<Pending>>,
     /// The error that ended a call.
     pub(super) failure: Mutex<Option<Failure>>,
+    /// The error that ended a module's body, taken down where it was raised.
+    pub(super) module_failure: Mutex<Option<Failure>>,
+    pub(super) modules: Modules,
     pub(super) exports: Mutex<Exports>,
+    /// The hook; a handle of mlua's, only with the VM's lock held.
+    pub(super) on_unload: Mutex<Option<Function>>,
 }
 
 /// A wait; answers what the call goes on with.
@@ -64,15 +73,18 @@ pub(super) struct Entry<'v> {
 
 impl Vm {
     /// A VM with the prelude run, and nothing of the plugin yet.
-    pub(super) fn new(name: &str, context: Weak<HostContext>) -> Result<Vm> {
+    pub(super) fn new(origin: &Origin, modules: Modules, context: Weak<HostContext>) -> Result<Vm> {
         let shared = Arc::new(Shared {
-            name: Mutex::new(name.into()),
+            name: Mutex::new(origin.name().into()),
             context,
             pending: Mutex::new(None),
             failure: Mutex::new(None),
+            module_failure: Mutex::new(None),
+            modules,
             exports: Mutex::new(Exports::default()),
+            on_unload: Mutex::new(None),
         });
-        let state = State::new(&shared).map_err(broken)?;
+        let state = State::new(&shared, &origin.config)?;
         Ok(Vm { state: ReentrantMutex::new(RefCell::new(Some(Arc::new(state)))), shared })
     }
 
@@ -95,14 +107,25 @@ impl Vm {
         }
     }
 
-    /// Drops the VM, once the calls that run in it have ended.
+    /// Runs the plugin's `on_unload` and drops the VM, once the calls that run in it have
+    /// ended. From the start nobody else comes in.
     pub(super) fn retire(&self) -> Result<()> {
         let guard = self.lock()?;
         // What runs while the VM goes runs inside of it: nothing there may wait.
         let entered = Entered::new()?;
         let state = guard.borrow_mut().take();
+        let on_unload = self.shared.on_unload.lock().take();
+        if let (Some(state), Some(on_unload)) = (&state, &on_unload) {
+            // Not on a coroutine: it could be let go of where it waits, and who would
+            // come back to it?
+            let ended = state.run.call(on_unload).map_err(broken);
+            if let Err(error) = ended.and_then(|values| self.shared.outcome(values)) {
+                let error = self.located(error);
+                tracing::warn!(plugin = &*self.shared.name(), %error, "its on_unload failed");
+            }
+        }
         let homes = self.shared.exports.lock().retire();
-        drop((homes, state, entered, guard));
+        drop((on_unload, homes, state, entered, guard));
         Ok(())
     }
 
@@ -144,6 +167,11 @@ impl Vm {
         }
     }
 
+    /// Says where in the plugin's files an error was raised.
+    pub(super) fn located(&self, error: Error) -> Error {
+        located(error, &self.shared.modules.sources())
+    }
+
     /// Waits with the lock let go.
     fn wait<'v>(&'v self, entry: Entry<'v>, pending: Pending) -> Result<(Entry<'v>, Waited)> {
         if held() > 1 {
@@ -175,7 +203,7 @@ fn resumption(lua: &Lua, outcome: Waited) -> MultiValue {
 }
 
 impl State {
-    fn new(shared: &Arc<Shared>) -> mlua::Result<State> {
+    fn new(shared: &Arc<Shared>, config: &Map) -> Result<State> {
         let libraries = StdLib::MATH | StdLib::OS | StdLib::STRING | StdLib::TABLE;
         // LuaJIT has coroutines in its base library, and no `utf8`.
         #[cfg(not(feature = "luajit"))]
@@ -183,15 +211,23 @@ impl State {
         // The prelude looks for the script's line with it, and takes it away.
         #[cfg(feature = "luau")]
         let libraries = libraries | StdLib::DEBUG;
-        let lua = Lua::new_with(libraries, LuaOptions::new())?;
+        let lua = Lua::new_with(libraries, LuaOptions::new()).map_err(broken)?;
+        let mut sink = LuaSink::new(&lua);
+        to_sink(config, &mut sink)?;
+        let config = sink.last();
+        Self::prepare(lua, shared, config).map_err(broken)
+    }
+
+    /// Runs the prelude.
+    fn prepare(lua: Lua, shared: &Arc<Shared>, config: Value) -> mlua::Result<State> {
         let environment = lua.create_table()?;
-        let raw = host_table::raw(&lua, shared, &environment)?;
+        let raw = host_table::raw(&lua, shared, &environment, &config)?;
         let (run, token) = lua
             .load(include_str!("prelude.lua"))
             .set_name("=[twinplug]")
             .set_mode(ChunkMode::Text)
             .call(raw)?;
-        Ok(State { lua, run, token, environment, threads: Mutex::new(Vec::new()) })
+        Ok(State { lua, run, token, environment, config, threads: Mutex::new(Vec::new()) })
     }
 
     /// A coroutine that runs `run`, from the pool if there is one.

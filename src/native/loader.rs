@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{Entry, Failed, RawArgs, RawSource, Returned};
-use twinplug_value::{ConvertError, ExportType, Value, from_view};
+use twinplug_value::raw::{Arena, Entry, Failed, RawArgs, RawSink, RawSource, Returned};
+use twinplug_value::{ConvertError, ExportType, Value, from_view, to_sink};
 
 use super::context::Context;
 use super::image::Image;
@@ -21,8 +20,8 @@ use super::services::SERVICES;
 use super::table::{Entries, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Plugin, PluginKind, Symbol, Track, ValueFunc, ValueVar,
-    VarTarget, sealed,
+    Descriptor, FuncTarget, HostContext, Origin, Plugin, PluginKind, Symbol, Track, ValueFunc,
+    ValueVar, VarTarget, sealed,
 };
 
 /// How long an unload waits for calls that run.
@@ -41,15 +40,17 @@ pub(crate) struct NativePlugin {
 
 /// Maps the checked file, reads its table, runs its init and its `on_load`.
 pub(crate) fn load(
-    path: &Path,
+    origin: &Origin,
     checked: &Checked,
     host: Weak<HostContext>,
     images: &Images,
 ) -> Result<NativePlugin> {
-    let context = Context::new(&checked.name, host);
+    let name = origin.settle_name(Some(checked.name.clone()))?;
+    let version = origin.settle_version(Some(checked.version.clone()))?;
+    let context = Context::new(&name, host);
     // Given up after the image, whatever becomes of it.
     let place = images.reserve()?;
-    let mut image = Image::map(path, checked, context, &place)?;
+    let mut image = Image::map(&origin.path, checked, context, &place)?;
     // SAFETY: the image was mapped from the checked bytes, and lives while `table` does.
     let table = unsafe { Table::read(image.table())? };
     // SAFETY: as above; that the table follows the ABI is what its symbol's name
@@ -61,20 +62,22 @@ pub(crate) fn load(
     let track = is_tracked(checked, &table, &exports).then(|| Arc::new(Track::new()));
     exports.retain(|entries| !entries.private);
     let descriptor = Descriptor {
-        name: checked.name.clone(),
-        version: checked.version.clone(),
+        name: name.clone(),
+        version,
         kind: PluginKind::Native,
         exports: exports.iter().map(|entries| entries.export.clone()).collect(),
     };
     if let Some(on_load) = table.plugin.on_load {
-        // No configuration is an empty map.
-        let config = abi::Value { tag: abi::TAG_MAP, ..abi::Value::NULL };
-        let loaded = call(image.context(), on_load, no_data(), &[config], &mut Returned::new());
+        let arena = Arena::new();
+        let mut config = RawSink::new(&arena);
+        to_sink(&Value::Map(origin.config.clone()), &mut config)?;
+        let loaded =
+            call(image.context(), on_load, no_data(), config.values(), &mut Returned::new());
         loaded.map_err(|error| error.context("its on_load failed").with_kind(ErrorKind::Load))?;
     }
     image.loaded(checked.unload);
     let image = Arc::new(image);
-    let symbol = |entries| symbol(&checked.name, entries, &image, track.as_ref());
+    let symbol = |entries| symbol(&name, entries, &image, track.as_ref());
     Ok(NativePlugin {
         descriptor: Arc::new(descriptor),
         symbols: exports.into_iter().map(symbol).collect(),

@@ -245,7 +245,10 @@ fn the_host_table_is_read_only_and_names_what_is_near() {
     assert_eq!(
         plugin.call("Names", ()).unwrap(),
         // Only where `pairs` asks a metatable.
-        Value::Str(flavoured("blow channel null refuse register scale world", "", "").into())
+        Value::Str(
+            flavoured("any blow channel config has null refuse register scale world", "", "")
+                .into()
+        )
     );
     assert_eq!(
         call("Self"),
@@ -268,7 +271,6 @@ fn scripts_have_no_files_processes_or_bytecode() {
         "io",
         "package",
         "debug",
-        "require",
         "dofile",
         "loadfile",
         "os.execute",
@@ -286,7 +288,7 @@ fn scripts_have_no_files_processes_or_bytecode() {
         assert_eq!(plugin.call("Reach", (name,)).unwrap(), Value::Bool(false), "{name}");
     }
     let utf8 = flavoured("utf8.char", "string.char", "utf8.char");
-    for name in ["os.time", "string.format", "table.concat", utf8, "coroutine.wrap"] {
+    for name in ["require", "os.time", "string.format", "table.concat", utf8, "coroutine.wrap"] {
         assert_eq!(plugin.call("Reach", (name,)).unwrap(), Value::Bool(true), "{name}");
     }
     // Luau compiles nothing at run time.

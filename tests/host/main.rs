@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![cfg_attr(
     not(all(feature = "_lua", feature = "native")),
-    allow(dead_code, reason = "what the kind needs that is left out")
+    allow(dead_code, unused_imports, reason = "what the kind needs that is left out")
 )]
 
 #[cfg(feature = "native")]
@@ -21,12 +21,18 @@ mod exceptions;
 mod go;
 #[cfg(feature = "native")]
 mod hazards;
+#[cfg(feature = "_lua")]
+mod hooks;
 #[cfg(feature = "native")]
 mod images;
 #[cfg(feature = "native")]
 mod languages;
 #[cfg(feature = "_lua")]
 mod lua;
+mod manifests;
+mod memory;
+#[cfg(feature = "_lua")]
+mod modules;
 #[cfg(feature = "native")]
 mod native;
 #[cfg(feature = "native")]

@@ -69,3 +69,30 @@ fn runs_no_code() {
                     ok       native (native, native 1.0.0)\n";
     assert_eq!((ran.out.as_str(), ran.code), (expected, Some(0)), "{}", ran.err);
 }
+
+#[test]
+fn reads_manifests() {
+    let folder = folder("check_reads_manifests");
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("clock.lua", "error('it ran')");
+    write("clock.toml", "name = 'wall'\nversion = '1.4.0'");
+    write("game/plugin.toml", "entry = 'main.lua'");
+    write("game/main.lua", "error('it ran')");
+    // Sources beside a manifest are the plugin's own affair.
+    write("game/helper.c", "no C at all");
+    write("broken/plugin.toml", "name = 'broken'\nentri = 'main.lua'");
+    write("broken/main.lua", "");
+    let check = |args: &[&str]| run(command(args).current_dir(&folder));
+    let ran = check(&["check", "clock.lua", "game", "broken"]);
+    let expected = "ok       clock.lua (lua, wall 1.4.0)\n\
+                    ok       game (lua, game)\n\
+                    refused  broken: plugin.toml:2: unknown key `entri`; near: `entry`\n";
+    assert_eq!((ran.out.as_str(), ran.code), (expected, Some(1)), "{}", ran.err);
+    let ran = check(&["inspect", "clock.lua"]);
+    let expected = "path     clock.lua\nkind     lua\nname     wall\nversion  1.4.0\n";
+    assert!(ran.out.starts_with(expected), "{}", ran.out);
+}

@@ -1,0 +1,235 @@
+//! [`Manifest`]: what `plugin.toml` says of a plugin, or `a.toml` of a lone `a.lua`.
+//!
+//! All that a manifest may say is read and checked here. What this version cannot do
+//! yet is refused, so that nobody relies on a line that has no effect.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Component, Path};
+use std::{fs, io};
+
+use semver::{Version, VersionReq};
+use serde::{Deserialize, Deserializer};
+use toml::de::{DeTable, DeValue};
+use twinplug_value::{Map, MapKey, Value};
+
+use crate::error::{Error, ErrorKind, Result, near};
+
+/// The manifest of a plugin's folder.
+pub(super) const FILE: &str = "plugin.toml";
+
+/// Larger manifests are refused.
+const MAX_SIZE: u64 = 1 << 20;
+
+const KEYS: [&str; 11] = [
+    "name",
+    "version",
+    "entry",
+    "over",
+    "on_fault",
+    "unload",
+    "permissions",
+    "host",
+    "requires",
+    "limits",
+    "config",
+];
+const LIMITS: [&str; 2] = ["memory", "time"];
+
+/// What a manifest says; one that is not there says nothing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Manifest {
+    pub(crate) name: Option<String>,
+    pub(crate) version: Option<Version>,
+    /// The file that a folder's plugin starts in.
+    pub(crate) entry: Option<String>,
+    over: Option<String>,
+    on_fault: Option<String>,
+    /// Whether a native plugin's image may be unmapped.
+    pub(crate) unload: Option<bool>,
+    permissions: Vec<String>,
+    #[serde(deserialize_with = "host_range")]
+    /// Checked where it is read; hosts have no name and version yet.
+    host: Option<(String, VersionReq)>,
+    requires: BTreeMap<String, VersionReq>,
+    limits: Limits,
+    #[serde(deserialize_with = "config")]
+    pub(crate) config: Map,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Limits {
+    memory: Option<String>,
+    time: Option<String>,
+}
+
+/// Where a manifest stands, which decides what it may say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    Folder,
+    LoneFile,
+}
+
+/// A manifest's text, for errors with their line.
+struct Text<'t> {
+    path: &'t Path,
+    text: &'t str,
+}
+
+impl Manifest {
+    /// Reads a file, if it is there.
+    pub(super) fn read(path: &Path, of: Of) -> Result<Manifest> {
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Manifest::default()),
+            Err(error) => return Err(Error::io("read", path, error)),
+        };
+        Manifest::parse(path, &text, of)
+    }
+
+    /// Reads a manifest's text.
+    ///
+    /// # Errors
+    /// With file and line: it is no TOML, a key that there is not, a value of another
+    /// type, or what this version cannot do.
+    pub(super) fn parse(path: &Path, text: &[u8], of: Of) -> Result<Manifest> {
+        let Ok(text) = std::str::from_utf8(text) else {
+            let message = format!("`{}` is not UTF-8", path.display());
+            return Err(Error::new(ErrorKind::Refused, message));
+        };
+        let text = Text { path, text };
+        let table = DeTable::parse(text.text).map_err(|error| text.fault(&error))?;
+        text.check_keys(table.get_ref())?;
+        let manifest: Manifest = toml::from_str(text.text).map_err(|error| text.fault(&error))?;
+        match manifest.refusal(of) {
+            None => Ok(manifest),
+            Some((key, why)) => {
+                let place = table.get_ref().iter().find(|(known, _)| known.get_ref() == key);
+                let place = place.map_or(0, |(key, _)| key.span().start);
+                Err(text.error(place, &format!("`{key}`: {why}")))
+            }
+        }
+    }
+
+    /// The key that cannot be followed, and why.
+    fn refusal(&self, of: Of) -> Option<(&'static str, &'static str)> {
+        let leads_out = |entry: &String| {
+            let mut parts = Path::new(entry).components();
+            entry.is_empty() || !parts.all(|part| matches!(part, Component::Normal(_)))
+        };
+        let has_limits = self.limits.memory.is_some() || self.limits.time.is_some();
+        let checks = [
+            (
+                "entry",
+                self.entry.is_some() && of == Of::LoneFile,
+                "a lone file has none but itself",
+            ),
+            (
+                "entry",
+                self.entry.as_ref().is_some_and(leads_out),
+                "it leads out of the plugin's folder",
+            ),
+            ("over", self.over.is_some(), "this version has no layers over native plugins yet"),
+            (
+                "on_fault",
+                self.on_fault.is_some(),
+                "this version has no layers over native plugins yet",
+            ),
+            ("permissions", !self.permissions.is_empty(), "this version grants none yet"),
+            (
+                "requires",
+                !self.requires.is_empty(),
+                "this version does not load what others require yet",
+            ),
+            ("limits", has_limits, "this version has no limits on time and memory yet"),
+        ];
+        checks.into_iter().find(|(_, holds, _)| *holds).map(|(key, _, why)| (key, why))
+    }
+}
+
+impl Text<'_> {
+    fn check_keys(&self, table: &DeTable<'_>) -> Result<()> {
+        self.check_known(table, "", &KEYS)?;
+        match table.get("limits").map(|limits| limits.get_ref()) {
+            Some(DeValue::Table(limits)) => self.check_known(limits, "limits.", &LIMITS),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_known(&self, table: &DeTable<'_>, path: &str, known: &[&str]) -> Result<()> {
+        let unknown = |key: &&toml::Spanned<_>| {
+            let key: &std::borrow::Cow<'_, str> = key.get_ref();
+            !known.contains(&key.as_ref())
+        };
+        // The first one in the file.
+        let first = table.keys().filter(unknown).min_by_key(|key| key.span().start);
+        let Some(key) = first else { return Ok(()) };
+        let near = near(key.get_ref(), known.iter().copied());
+        Err(self.error(key.span().start, &format!("unknown key `{path}{}`{near}", key.get_ref())))
+    }
+
+    fn fault(&self, fault: &toml::de::Error) -> Error {
+        let place = fault.span().map_or(0, |span| span.start);
+        self.error(place, &fault.message().trim().replace('\n', ", "))
+    }
+
+    fn error(&self, place: usize, why: &str) -> Error {
+        let before = self.text.bytes().take(place);
+        let line = before.filter(|byte| *byte == b'\n').count() as u32 + 1;
+        let file = self.path.file_name().unwrap_or_default().to_string_lossy();
+        Error::new(ErrorKind::Refused, format!("{file}:{line}: {why}"))
+            .with_location(self.path, line)
+    }
+}
+
+/// `mygame ^0.4`: a host's name, and which of its versions.
+fn host_range<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<(String, VersionReq)>, D::Error> {
+    use serde::de::Error as _;
+    let text = String::deserialize(from)?;
+    let example = "expected a host's name and its versions, like \"mygame ^0.4\"";
+    let Some((name, range)) = text.trim().split_once(char::is_whitespace) else {
+        return Err(D::Error::custom(format!("{text:?}: {example}")));
+    };
+    let range = VersionReq::parse(range)
+        .map_err(|error| D::Error::custom(format!("{text:?}: {error}; {example}")))?;
+    Ok(Some((name.to_owned(), range)))
+}
+
+fn config<'de, D: Deserializer<'de>>(from: D) -> Result<Map, D::Error> {
+    toml::Table::deserialize(from).map(map)
+}
+
+fn map(table: toml::Table) -> Map {
+    table.into_iter().map(|(key, item)| (MapKey::Str(key), value(item))).collect()
+}
+
+/// TOML's values are ours, but for dates: those are text.
+fn value(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(int) => int.into(),
+        toml::Value::Float(float) => float.into(),
+        toml::Value::Boolean(bool) => bool.into(),
+        toml::Value::Datetime(date) => date.to_string().into(),
+        toml::Value::Array(items) => Value::List(items.into_iter().map(self::value).collect()),
+        toml::Value::Table(table) => map(table).into(),
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // Asked first: whoever opens a pipe waits.
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    if metadata.len() > MAX_SIZE {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    let mut text = Vec::new();
+    fs::File::open(path)?.take(MAX_SIZE).read_to_end(&mut text)?;
+    Ok(text)
+}
