@@ -119,7 +119,7 @@ fn host_any_makes_a_variable_of_any_type() {
 #[test]
 fn host_has_tells_what_can_be_read() {
     let stage = Stage::new();
-    let text = "function Has(name) return host.has(name) end\nfunction Read() return host.scal end";
+    let text = "function Has(name) local has = host.has(name) return has end\nfunction Read() return host.scal end";
     let plugin = stage.host.load_source("has", text).unwrap();
     for (name, expected) in [
         ("scale", true),
@@ -137,7 +137,7 @@ fn host_has_tells_what_can_be_read() {
     }
     assert_eq!(
         message(plugin.call("Has", (5,))),
-        "plugin `has`: `Has`: `host.has` takes a name, got number"
+        "plugin `has`: `Has`: has:1: `host.has` takes a name, got number"
     );
     assert_eq!(
         message(plugin.call("Read", ())),

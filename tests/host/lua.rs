@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use twinplug::{ErrorKind, PluginRef, Value};
 
-use crate::twins::{HAS_INTEGERS, Stage, THROWN, flavoured, message};
+use crate::twins::{HAS_INTEGERS, NAME_MISSING, SYMBOL_MISSING, Stage, THROWN, flavoured, message};
 
 /// A folder of scripts and a host for them.
 struct Desk {
@@ -40,30 +40,8 @@ fn a_script_that_does_not_load_says_where() {
         assert_eq!(error.location(), line.map(|line| (path.as_path(), line)));
         assert!(desk.stage.host.plugins().is_empty());
     };
-    check(
-        "local x = 1\nlocal = 2\n",
-        Some(2),
-        &format!(
-            "broken.lua:2: {}",
-            flavoured(
-                "<name> expected near '='",
-                "'<name>' expected near '='",
-                "Expected identifier when parsing variable name, got '='"
-            )
-        ),
-    );
-    check(
-        "#!/usr/bin/lua\n\nx = = 1",
-        Some(3),
-        &format!(
-            "broken.lua:3: {}",
-            flavoured(
-                "unexpected symbol near '='",
-                "unexpected symbol near '='",
-                "Expected identifier when parsing expression, got '='"
-            )
-        ),
-    );
+    check("local x = 1\nlocal = 2\n", Some(2), &format!("broken.lua:2: {}", NAME_MISSING));
+    check("#!/usr/bin/lua\n\nx = = 1", Some(3), &format!("broken.lua:3: {}", SYMBOL_MISSING));
     check("\n\nerror('no')", Some(3), "broken.lua:3: no");
     let bytecode = flavoured(
         (None, "attempt to load a binary chunk (mode is 't')"),

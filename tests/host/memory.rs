@@ -5,7 +5,7 @@ use std::path::Path;
 
 use twinplug::{ErrorKind, Value};
 
-use crate::twins::{Stage, Twin, message, on_every_twin};
+use crate::twins::{SYMBOL_MISSING, Stage, Twin, message, on_every_twin};
 
 on_every_twin! {
     one_path_serves_under_several_names
@@ -73,7 +73,7 @@ fn a_text_is_a_plugin() {
         assert_eq!((error.to_string().as_str(), error.kind()), (expected, kind));
         assert_eq!(stage.host.plugins().len(), 1);
     };
-    check("x", "x = = 1", ErrorKind::Load, "cannot load `x`: x:1: unexpected symbol near '='");
+    check("x", "x = = 1", ErrorKind::Load, &format!("cannot load `x`: x:1: {SYMBOL_MISSING}"));
     check("x", "\n\nerror('no')", ErrorKind::Load, "cannot load `x`: x:3: no");
     check("", "", ErrorKind::Refused, "cannot load a plugin from memory: a name is empty");
     check(

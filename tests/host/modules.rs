@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use twinplug::{ErrorKind, PluginRef, Result, Value};
 
-use crate::twins::{Stage, message};
+use crate::twins::{HAS_INTEGERS, NAME_MISSING, Stage, THROWN, message};
 
 /// A folder, and a host with a shelf of modules for all.
 struct Desk {
@@ -107,7 +107,8 @@ fn a_module_runs_once_in_the_plugins_own_globals() {
     assert_eq!(get("Name"), Value::Str("part".into()));
     assert_eq!(get("Path"), Value::Str(desk.path("a/part.lua").display().to_string()));
     assert_eq!(get("Nothing"), Value::Bool(true));
-    assert_eq!(get("Also"), Value::Float(6.0));
+    let six = if HAS_INTEGERS { Value::Float(6.0) } else { Value::Int(6) };
+    assert_eq!(get("Also"), six);
     assert_eq!(get("False"), Value::Bool(false));
     // Another plugin, and another load of this one, have their own.
     desk.stage.host.unload(plugin).unwrap();
@@ -154,21 +155,21 @@ fn a_modules_error_says_its_own_line_and_the_way_there() {
     let get = |name: &str| plugin.call("Get", (name,)).unwrap_err();
     let error = get("broken");
     let head = "plugin `a`: `Get`: ";
-    assert_eq!(error.to_string(), format!("{head}broken.lua:2: <name> expected near '='"));
+    assert_eq!(error.to_string(), format!("{head}broken.lua:2: {NAME_MISSING}"));
     assert_eq!(error.location(), Some((desk.path("a/broken.lua").as_path(), 2)));
     let error = get("fails");
     assert_eq!(error.to_string(), format!("{head}no key"));
     assert_eq!(error.payload().unwrap().to::<twinplug::Map>().unwrap()[&"code".into()], 7.into());
     let traceback: Vec<_> = error.traceback().unwrap().lines().collect();
-    assert_eq!(traceback[0], "[C]: in function 'error'");
+    assert_eq!(traceback[0], THROWN);
     assert!(traceback[1].starts_with("fails.lua:3: in"), "{traceback:?}");
     assert!(traceback[2].starts_with("fails.lua:5: in"), "{traceback:?}");
     assert!(traceback.iter().any(|line| line.starts_with("a.lua:2: in")), "{traceback:?}");
     let error = get("outer");
     assert_eq!(error.to_string(), format!("{head}text.lua:2: no"));
     assert_eq!(error.location(), Some((desk.path("a/text.lua").as_path(), 2)));
-    assert!(error.traceback().unwrap().contains("\ntext.lua:2: in main chunk"), "{error:?}");
-    assert!(error.traceback().unwrap().contains("\nouter.lua:1: in"), "{error:?}");
+    assert!(error.traceback().unwrap().contains("\ntext.lua:2"), "{error:?}");
+    assert!(error.traceback().unwrap().contains("\nouter.lua:1"), "{error:?}");
     // What failed runs anew.
     desk.write("a/text.lua", "return 5");
     assert_eq!(plugin.call("Get", ("outer",)).unwrap(), Value::Int(5));

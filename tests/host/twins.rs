@@ -64,6 +64,19 @@ pub(crate) const THROWN: &str = match () {
     () => "[C]: in function 'error'",
 };
 
+/// What `local = 2` is.
+pub(crate) const NAME_MISSING: &str = match () {
+    () if cfg!(feature = "luau") => "Expected identifier when parsing variable name, got '='",
+    () if cfg!(feature = "luajit") => "'<name>' expected near '='",
+    () => "<name> expected near '='",
+};
+
+/// What `x = = 1` is.
+pub(crate) const SYMBOL_MISSING: &str = match () {
+    () if cfg!(feature = "luau") => "Expected identifier when parsing expression, got '='",
+    () => "unexpected symbol near '='",
+};
+
 /// One of three texts, as the flavours put the same thing: Lua 5.4 and 5.5, LuaJIT, Luau.
 pub(crate) fn flavoured<T>(lua: T, luajit: T, luau: T) -> T {
     match () {
