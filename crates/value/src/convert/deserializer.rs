@@ -89,6 +89,13 @@ impl<V: View> Deserializer<V> {
     }
 }
 
+/// The error of what has no value: a function, an object, broken text.
+#[cold]
+fn cannot_cross(name: &str) -> ConvertError {
+    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    ConvertError::new(format!("{article} {name} cannot cross"))
+}
+
 macro_rules! numbers {
     ($($method:ident: $read:ident => $visit:ident),* $(,)?) => {$(
         #[inline]
@@ -131,7 +138,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
             Kind::Bytes => visitor.visit_bytes(self.view.bytes()),
             Kind::List => self.list(visitor, None),
             Kind::Map => self.map(visitor, Keys::AsTheyAre),
-            Kind::Other(name) => Err(ConvertError::new(format!("a {name} cannot cross"))),
+            Kind::Other(name) => Err(cannot_cross(name)),
         }
     }
 
