@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::ptr::NonNull;
 
-use twinplug_value::raw::{Allocate, RawSink, RawSource};
+use twinplug_value::raw::{Allocate, RawSink, RawSource, RawView};
 use twinplug_value::{
     Args, Bytes, ConvertError, Data, Map, Params, Tree, TreeSource, Value, data, from_source,
-    to_sink,
+    from_view, to_sink,
 };
 
 /// An arena that gives each request memory of its own, so that a sanitizer sees
@@ -249,12 +249,17 @@ fn raw_values_that_break_their_promise_are_refused_where_that_can_be_seen() {
         // SAFETY: null pointers are refused before anything is read.
         let read = from_source::<Value>(&mut unsafe { RawSource::new(value) });
         assert_eq!(read.unwrap_err().to_string(), expected);
+        // SAFETY: as above.
+        let viewed = from_view::<Value>(unsafe { RawView::new(&value) });
+        assert_eq!(viewed.unwrap_err().to_string(), expected);
     };
     let null = Payload { text: std::ptr::null() };
     check(99, 0, null, "a value of an unknown tag cannot cross");
     check(abi::TAG_STR, 3, null, "a null pointer cannot cross");
     check(abi::TAG_BYTES, 3, null, "a null pointer cannot cross");
-    check(abi::TAG_LIST, 3, null, "a container without content");
+    check(abi::TAG_LIST, 3, null, "the pointer of a list or map is null");
+    let odd = Payload { list: std::ptr::without_provenance(3) };
+    check(abi::TAG_LIST, 1, odd, "the pointer of a list or map is not aligned");
     check(
         abi::TAG_STR,
         1,
