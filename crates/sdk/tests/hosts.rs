@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use twinplug_sdk::prelude::*;
 use twinplug_sdk::{log, testing};
@@ -25,11 +25,20 @@ mod bare {
     }
 
     #[func]
+    fn register_late(host: &HostRef) -> Result<()> {
+        let kept = super::REGISTERED.get_or_init(Default::default).clone();
+        host.register("late", move || drop(kept.clone()))
+    }
+
+    #[func]
     fn ask(host: &HostRef) -> Result<i64> {
         super::KEPT.get_or_init(|| *host);
         host.call("ask", ())
     }
 }
+
+/// What closures have that are registered.
+static REGISTERED: OnceLock<Arc<()>> = OnceLock::new();
 
 /// The host of the first test that asked.
 static KEPT: OnceLock<HostRef> = OnceLock::new();
@@ -70,4 +79,12 @@ fn macros_that_stand_outside_the_module_find_the_host() {
     log::trace!("{:?}", Some(2));
     assert_eq!(plugin.output(), "1\n");
     assert_eq!(plugin.log(), [(log::Level::Trace, "Some(2)".to_owned())]);
+}
+
+#[test]
+fn a_closure_that_is_refused_is_freed() {
+    let plugin = testing::Host::new().load(&bare::twinplug_plugin).unwrap();
+    let error = plugin.call::<()>("register_late", ()).unwrap_err();
+    assert_eq!(error.to_string(), "an export is registered in init, which is over");
+    assert_eq!(Arc::strong_count(REGISTERED.get().unwrap()), 1);
 }
