@@ -6,7 +6,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Data, DataStruct, DeriveInput, Field, Fields, Ident, Path, Type, parse_quote};
+use syn::punctuated::Punctuated;
+use syn::{Data, DataStruct, DeriveInput, Field, Fields, Ident, Path, Token, Type, parse_quote};
 
 use crate::attributes::{Serde, renamed};
 use crate::function::check_type;
@@ -55,7 +56,9 @@ pub(crate) fn expand(
 /// would be one more error.
 fn fallback(mut input: DeriveInput, path: &Path) -> TokenStream {
     let without_serde = |attributes: &mut Vec<syn::Attribute>| {
-        attributes.retain(|attribute| !attribute.path().is_ident("serde"));
+        attributes.retain(|attribute| {
+            !attribute.path().is_ident("serde") && serde_derive(attribute).is_none()
+        });
     };
     let of_fields = |fields: &mut Fields| {
         fields.iter_mut().for_each(|field| without_serde(&mut field.attrs));
@@ -106,6 +109,12 @@ fn implementation(input: &DeriveInput, path: &Path) -> syn::Result<TokenStream> 
             "what crosses is copied, and borrows nothing: own what this lifetime is for",
         ));
     }
+    if let Some(derive) = input.attrs.iter().find_map(serde_derive) {
+        return Err(syn::Error::new_spanned(
+            derive,
+            "`#[data]` derives serde's traits itself: leave them out here",
+        ));
+    }
     let schema = schema(input, path)?;
     let name = &input.ident;
     let mut generics = input.generics.clone();
@@ -116,6 +125,22 @@ fn implementation(input: &DeriveInput, path: &Path) -> syn::Result<TokenStream> 
     Ok(quote! {
         impl #implemented #path::Data for #name #types #bounds {
             const SCHEMA: &'static #path::Type = #schema;
+        }
+    })
+}
+
+/// serde's trait that a `#[derive(..)]` names, which then would be there twice. (Of
+/// other crates' traits of these names the path is written out.)
+fn serde_derive(attribute: &syn::Attribute) -> Option<Path> {
+    if !attribute.path().is_ident("derive") {
+        return None;
+    }
+    let traits = attribute.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated);
+    traits.ok()?.into_iter().find(|path| {
+        let names: Vec<String> = path.segments.iter().map(|part| part.ident.to_string()).collect();
+        match names.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["serde", name] | [name] => ["Serialize", "Deserialize"].contains(name),
+            _ => false,
         }
     })
 }

@@ -19,14 +19,14 @@ mod params;
 mod text;
 
 use std::ffi::{CStr, c_void};
+use std::marker::PhantomData;
 
 use twinplug_abi::{self as abi, Call};
 use twinplug_value::raw::{Allocate, RawSink, scalar_to_value};
 use twinplug_value::{Callable, ConvertError, Data, Outcome, Params, Type, to_sink};
 
-pub use abi::{Export, Plugin};
 pub use describe::{Described, Identity, Section, methods_length, methods_text, section_length};
-pub use direct::{DirectOf, NoDirect, Scalar, ScalarResult, Scalars};
+pub use direct::{DirectEntry, DirectOf, NoDirect, Scalar, ScalarResult, Scalars};
 pub use object::{Class, Method, MethodEntry, ObjectType};
 pub use params::{Arguments, Arity, Parameter, Parameters};
 
@@ -104,81 +104,109 @@ impl<T: Data + Clone + Send + 'static> AnyVar for Var<T> {
     }
 }
 
-/// An export that has no name yet.
-pub struct Unnamed(Export);
+/// An export that has no name yet; of the function that `F` stands for, or of a variable.
+pub struct Unnamed<F = ()> {
+    raw: abi::Export,
+    /// Its type; the name in it is empty.
+    described: Described,
+    /// Invariant: subtypes may be other functions.
+    func: PhantomData<fn(F) -> F>,
+}
 
-impl Unnamed {
+/// An export of the table.
+#[repr(transparent)]
+pub struct Export(abi::Export);
+
+impl<F> Unnamed<F> {
     /// Promises that the function calls nothing of the host and waits for nothing.
     #[must_use]
     pub const fn leaf(mut self) -> Self {
-        self.0.flags |= abi::LEAF;
+        self.raw.flags |= abi::LEAF;
         self
     }
 
     /// Adds a direct entry: [`DirectOf`].
     #[must_use]
-    pub const fn direct(mut self, entry: Option<abi::Direct>) -> Self {
-        self.0.direct = entry;
+    pub const fn direct(mut self, entry: Option<DirectEntry<F>>) -> Self {
+        if let Some(entry) = entry {
+            self.raw.direct = Some(entry.function);
+            // What hosts call the entry by is its own type, whatever else is said of `F`.
+            self.described.params = entry.params;
+            self.described.ty = entry.result;
+        }
         self
     }
 
-    /// The export; both texts are terminated, and live as long as it does.
+    /// The export; both texts are terminated.
+    ///
+    /// # Panics
+    /// The name is not terminated, or the type is not the one that [`Described`] writes:
+    /// in a `static`, an error of the compiler's.
     #[must_use]
-    pub const fn described(mut self, name: &[u8], ty: &[u8]) -> Export {
-        assert!(CStr::from_bytes_with_nul(name).is_ok() && CStr::from_bytes_with_nul(ty).is_ok());
-        self.0.name = name.as_ptr().cast();
-        self.0.kind = ty.as_ptr().cast();
-        self.0
+    pub const fn described<const N: usize, const T: usize>(
+        mut self,
+        name: &'static [u8; N],
+        ty: &'static [u8; T],
+    ) -> Export {
+        assert!(CStr::from_bytes_with_nul(name).is_ok(), "a name ends with its only NUL");
+        assert!(CStr::from_bytes_with_nul(ty).is_ok(), "a type ends with its only NUL");
+        assert!(self.described.has_type_text(ty), "this is not the type of the export");
+        self.raw.name = name.as_ptr().cast();
+        self.raw.kind = ty.as_ptr().cast();
+        Export(self.raw)
     }
 
-    const fn new(symbol: u32, data: *mut c_void) -> Self {
-        Unnamed(Export {
-            name: std::ptr::null(),
-            kind: std::ptr::null(),
-            symbol,
-            // Every entry reads its arguments by their tags.
-            flags: abi::CHECKS,
-            data,
-            call: None,
-            get: None,
-            set: None,
-            direct: None,
-        })
+    const fn new(raw: abi::Export, described: Described) -> Self {
+        Unnamed { raw, described, func: PhantomData }
+    }
+}
+
+const fn nameless(symbol: u32, data: *mut c_void) -> abi::Export {
+    abi::Export {
+        name: std::ptr::null(),
+        kind: std::ptr::null(),
+        symbol,
+        // Every entry reads its arguments by their tags.
+        flags: abi::CHECKS,
+        data,
+        call: None,
+        get: None,
+        set: None,
+        direct: None,
     }
 }
 
 /// The export of a variable.
 #[must_use]
 pub const fn var<V: Variable>(var: &'static V::Var) -> Unnamed {
-    let mut export = Unnamed::new(abi::SYMBOL_VAR, (&raw const *var).cast_mut().cast());
-    export.0.get = Some(entry::get::<V::Var>);
-    export.0.set = Some(entry::set::<V::Var>);
-    export
+    let mut export = nameless(abi::SYMBOL_VAR, (&raw const *var).cast_mut().cast());
+    export.get = Some(entry::get::<V::Var>);
+    export.set = Some(entry::set::<V::Var>);
+    Unnamed::new(export, Described::var::<V>(""))
 }
 
 /// The export of a variable that is private.
 #[must_use]
 pub const fn state<V: Variable>(variable: &'static V::Var) -> Unnamed {
     let mut export = var::<V>(variable);
-    export.0.symbol = abi::SYMBOL_STATE;
+    export.raw.symbol = abi::SYMBOL_STATE;
     export
 }
 
 /// The export of a function.
 #[must_use]
-pub const fn func<F: Func>() -> Unnamed {
-    let mut export = Unnamed::new(abi::SYMBOL_FUNC, std::ptr::null_mut());
-    export.0.call = Some(entry::func::<F>);
-    export
+pub const fn func<F: Func>() -> Unnamed<F> {
+    let mut export = nameless(abi::SYMBOL_FUNC, std::ptr::null_mut());
+    export.call = Some(entry::func::<F>);
+    Unnamed::new(export, Described::func::<F>(""))
 }
 
-/// The export of a closure. It is leaked: the host may call it as long as this
-/// image is mapped.
-#[must_use]
-pub fn closure<P: Params, F: Callable<P>>(function: F) -> Unnamed {
+/// The export of a closure, without name and type. Its `data` is the closure, in a box
+/// that is leaked: the host may call it as long as this image is mapped.
+pub(crate) fn closure<P: Params, F: Callable<P>>(function: F) -> abi::Export {
     let data: *mut F = Box::into_raw(Box::new(function));
-    let mut export = Unnamed::new(abi::SYMBOL_FUNC, data.cast());
-    export.0.call = Some(entry::closure::<P, F>);
+    let mut export = nameless(abi::SYMBOL_FUNC, data.cast());
+    export.call = Some(entry::closure::<P, F>);
     export
 }
 
@@ -196,15 +224,15 @@ impl Done for () {}
 impl<E: std::fmt::Display> Done for Result<(), E> {}
 
 /// The entries of a plugin that are no exports: its init and its hooks.
-pub struct Hooks(Plugin);
+pub struct Hooks(abi::Plugin);
 
 impl Hooks {
     /// None of them. (An init is there in any case, to remember the host.)
     #[must_use]
     #[allow(clippy::new_without_default, reason = "it is for statics, `Default` is not const")]
     pub const fn new() -> Self {
-        Hooks(Plugin {
-            size: size_of::<Plugin>() as u32,
+        Hooks(abi::Plugin {
+            size: size_of::<abi::Plugin>() as u32,
             abi_major: abi::ABI_MAJOR,
             abi_minor: abi::ABI_MINOR,
             section: std::ptr::null(),
@@ -281,6 +309,19 @@ impl Func for Nothing {
     fn call(_: &Caller<'_>, (): ()) {}
 }
 
+/// The table of a plugin, as `twinplug_plugin` is one: of the ABI's layout, and made by
+/// [`plugin()`] alone, so that its entries are what it says of them.
+#[repr(transparent)]
+pub struct Plugin(abi::Plugin);
+
+impl Plugin {
+    /// The table as the ABI has it.
+    #[must_use]
+    pub const fn as_raw(&self) -> &abi::Plugin {
+        &self.0
+    }
+}
+
 /// The table that `twinplug_plugin` is.
 #[must_use]
 pub const fn plugin<const N: usize, const S: usize>(
@@ -293,9 +334,10 @@ pub const fn plugin<const N: usize, const S: usize>(
     plugin.section = (&raw const *section).cast();
     plugin.name = identity.name.as_ptr();
     plugin.version = identity.version.as_ptr();
-    plugin.exports = exports.as_ptr();
+    // `Export` is transparent over what the table points to.
+    plugin.exports = exports.as_ptr().cast();
     plugin.export_count = N as u32;
-    plugin
+    Plugin(plugin)
 }
 
 /// A value as the other side reads it; what it points to is allocated in `arena`.

@@ -76,13 +76,23 @@ impl HostRef {
     pub fn register<P: Params, F: Callable<P>>(&self, name: &str, function: F) -> Result<()> {
         let ty = terminated(&F::signature().to_string())?;
         let name = terminated(name)?;
-        let export =
-            export::closure(function).described(name.as_bytes_with_nul(), ty.as_bytes_with_nul());
-        self.ask(|context, arena, result| {
+        let mut export = export::closure(function);
+        (export.name, export.kind) = (name.as_ptr(), ty.as_ptr());
+        let mut is_taken = false;
+        let answer = self.ask(|context, arena, result| {
             // SAFETY: the export lives until the service returns, which copies name
             // and type; `data` is leaked, so that it lives as long as the image.
-            unsafe { (self.services().register_export)(context, &export, arena, result) }
-        })
+            let status =
+                unsafe { (self.services().register_export)(context, &export, arena, result) };
+            is_taken = status == abi::OK;
+            status
+        });
+        if !is_taken {
+            // SAFETY: the box that `closure` has leaked; a host that was not asked, or has
+            // refused the export, has not kept it.
+            drop(unsafe { Box::from_raw(export.data.cast::<F>()) });
+        }
+        answer
     }
 
     /// Calls a function of the host: `host.call::<f64>("scale", (2.0, 3.0))`.

@@ -103,8 +103,7 @@ impl Host {
     }
 
     /// Loads a plugin: `my_plugin::twinplug_plugin`. Waits until no other test of this
-    /// process has one. A table that was made by hand is believed, as a host believes it:
-    /// what it says of its entries must be so.
+    /// process has one.
     ///
     /// # Errors
     /// This thread has one loaded, the table breaks the ABI, or its init failed.

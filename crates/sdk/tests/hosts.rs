@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use twinplug_sdk::prelude::*;
 use twinplug_sdk::{log, testing};
@@ -24,12 +24,40 @@ mod bare {
             .map_err(|_| Error::new("the thread has panicked"))
     }
 
+    #[var]
+    static NUMBER: Var<i64> = Var::new(1);
+    #[var]
+    static NAMES: Var<Vec<String>> = Var::with(|| vec!["a".to_owned()]);
+
+    #[func]
+    fn nested(way: i64) -> i64 {
+        match way {
+            0 => NUMBER.update(|number| *number += NUMBER.get()),
+            1 => NUMBER.access(|number| {
+                NUMBER.set(7);
+                *number
+            }),
+            2 => NAMES.access(|_| NAMES.access(|names| names.len() as i64)),
+            3 => NUMBER.update(|number| *number += NAMES.get().len() as i64),
+            way => way,
+        }
+    }
+
+    #[func]
+    fn register_late(host: &HostRef) -> Result<()> {
+        let kept = super::REGISTERED.get_or_init(Default::default).clone();
+        host.register("late", move || drop(kept.clone()))
+    }
+
     #[func]
     fn ask(host: &HostRef) -> Result<i64> {
         super::KEPT.get_or_init(|| *host);
         host.call("ask", ())
     }
 }
+
+/// What closures have that are registered.
+static REGISTERED: OnceLock<Arc<()>> = OnceLock::new();
 
 /// The host of the first test that asked.
 static KEPT: OnceLock<HostRef> = OnceLock::new();
@@ -70,4 +98,46 @@ fn macros_that_stand_outside_the_module_find_the_host() {
     log::trace!("{:?}", Some(2));
     assert_eq!(plugin.output(), "1\n");
     assert_eq!(plugin.log(), [(log::Level::Trace, "Some(2)".to_owned())]);
+}
+
+#[test]
+fn a_closure_that_is_refused_is_freed() {
+    let plugin = testing::Host::new().load(&bare::twinplug_plugin).unwrap();
+    let error = plugin.call::<()>("register_late", ()).unwrap_err();
+    assert_eq!(error.to_string(), "an export is registered in init, which is over");
+    assert_eq!(Arc::strong_count(REGISTERED.get().unwrap()), 1);
+}
+
+#[test]
+fn a_variable_in_its_own_closure_is_an_error_and_not_the_end() {
+    let plugin = testing::Host::new().load(&bare::twinplug_plugin).unwrap();
+    for way in 0..3i64 {
+        let error = plugin.call_both::<i64>("nested", (way,)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "panicked: a `Var` is used in a closure of its own `update` or `access`: use the value \
+             that the closure is given, or end it before"
+        );
+    }
+    // It is free again, and another one may be used.
+    assert_eq!(plugin.call::<i64>("nested", (3,)).unwrap(), 2);
+    assert_eq!(plugin.get::<i64>("NUMBER").unwrap(), 2);
+}
+
+#[test]
+fn other_threads_wait_for_a_variable() {
+    static COUNT: Var<i64> = Var::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..1000 {
+                    COUNT.update(|count| {
+                        std::thread::yield_now();
+                        *count += 1;
+                    });
+                }
+            });
+        }
+    });
+    assert_eq!(COUNT.get(), 4000);
 }

@@ -249,7 +249,7 @@ fn only_functions_of_scalars_have_a_direct_entry() {
 fn a_direct_entry_takes_what_c_may_pass() {
     use twinplug_abi as abi;
     let _plugin = load();
-    let table = &everything::twinplug_plugin;
+    let table = everything::twinplug_plugin.as_raw();
     let find = |wanted: &str| {
         (0..table.export_count as usize)
             // SAFETY: the table says how many exports there are.
@@ -402,7 +402,7 @@ fn one_plugin_at_a_time() {
 
 #[test]
 fn the_table_says_what_the_attribute_says() {
-    let table = &everything::twinplug_plugin;
+    let table = everything::twinplug_plugin.as_raw();
     // SAFETY: name and version are terminated.
     let text = |text| unsafe { std::ffi::CStr::from_ptr(text) }.to_str().unwrap();
     assert_eq!((text(table.name), text(table.version)), ("everything", "1.2.3-beta.1"));

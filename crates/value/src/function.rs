@@ -10,7 +10,8 @@ use crate::{Data, Param, Params, Shared, Signature};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not cross between host and plugins",
     label = "does not cross",
-    note = "a struct or an enum crosses with `#[data]` on it; the error of a `Result` is `Display`"
+    note = "a struct or an enum crosses with `#[data]` on it; the error of a `Result` is `Display`",
+    note = "an `Object` does not cross to a host yet"
 )]
 pub trait Outcome {
     /// The value in it.
@@ -63,6 +64,13 @@ pub fn panic_text(panic: Box<dyn Any + Send>) -> String {
 }
 
 /// A closure of up to 8 parameters that the other side may call, from any thread.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no function that the other side may call",
+    label = "cannot be called from there",
+    note = "it takes up to 8 values that cross, each with its type written out: `|x: f64, name: String| ..`",
+    note = "it returns what crosses, or a `Result` of it whose error is `Display`",
+    note = "any thread may call it at any time: it is `Fn`, `Send`, `Sync` and `'static`"
+)]
 pub trait Callable<P: Params>: Send + Sync + 'static {
     /// What it returns.
     type Outcome: Outcome;

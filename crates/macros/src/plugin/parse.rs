@@ -121,13 +121,14 @@ impl Plugin {
                     Some((role, meta)) => self.add_hook(role, meta, item),
                 }
             }
-            item => match attributes(item).map(roles) {
-                Some(roles) => match roles?.first() {
-                    Some((role, meta)) => Err(misplaced(role, meta)),
-                    None => Ok(()),
-                },
-                None => Ok(()),
-            },
+            item => {
+                let roles = attributes(item).map_or(Ok(Vec::new()), roles)?;
+                match (roles.first(), item) {
+                    (Some((role, meta)), _) => Err(misplaced(role, meta)),
+                    (None, Item::Mod(module)) => refuse_inner(module),
+                    (None, _) => Ok(()),
+                }
+            }
         }
     }
 
@@ -231,6 +232,33 @@ fn misplaced(role: &str, meta: &Meta) -> Error {
         _ => "a function",
     };
     Error::new_spanned(meta, format!("`#[{role}]` belongs on {place}"))
+}
+
+/// Refuses exports in a module of the plugin's module, which would not be found.
+fn refuse_inner(module: &mut ItemMod) -> Result<()> {
+    let mut mistakes = Mistakes(None);
+    for item in module.content.iter_mut().flat_map(|(_, items)| items) {
+        mistakes.note(match item {
+            Item::Mod(inner) => refuse_inner(inner),
+            Item::Fn(item) => refuse_roles(&module.ident, &mut item.attrs),
+            Item::Static(item) => refuse_roles(&module.ident, &mut item.attrs),
+            _ => Ok(()),
+        });
+    }
+    mistakes.0.map_or(Ok(()), Err)
+}
+
+fn refuse_roles(module: &Ident, attributes: &mut Vec<Attribute>) -> Result<()> {
+    match roles(attributes)?.first() {
+        None => Ok(()),
+        Some((role, meta)) => {
+            let text = format!(
+                "`#[{role}]` belongs into the module of `#[plugin]` itself, and not into \
+                 `mod {module}` in it"
+            );
+            Err(Error::new_spanned(meta, text))
+        }
+    }
 }
 
 /// The attributes of the items that have no role.

@@ -92,6 +92,22 @@ impl Described {
         text::put_export(&mut text, 0, self);
         text
     }
+
+    /// Whether a text is [`Described::type_text`].
+    pub(super) const fn has_type_text<const N: usize>(&self, given: &[u8; N]) -> bool {
+        if self.type_length() != N {
+            return false;
+        }
+        let expected: [u8; N] = self.type_text();
+        let mut index = 0;
+        while index < N {
+            if expected[index] != given[index] {
+                return false;
+            }
+            index += 1;
+        }
+        true
+    }
 }
 
 /// What a plugin says of itself.

@@ -9,7 +9,7 @@ use std::mem::transmute;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use twinplug_abi::{self as abi, Direct, Fault, Status};
-use twinplug_value::{Data, Outcome, panic_text};
+use twinplug_value::{Data, Outcome, Type, panic_text};
 
 use super::{Caller, Func, Parameters, Values};
 
@@ -73,11 +73,25 @@ pub struct DirectOf<F>(PhantomData<F>);
 
 /// The direct entry of a function that has none.
 pub trait NoDirect {
+    /// What stands for the function.
+    type Func;
     /// None.
-    const ENTRY: Option<Direct> = None;
+    const ENTRY: Option<DirectEntry<Self::Func>> = None;
 }
 
-impl<F> NoDirect for DirectOf<F> {}
+impl<F> NoDirect for DirectOf<F> {
+    type Func = F;
+}
+
+/// A direct entry of the function that `F` stands for. Only [`DirectOf`] has one.
+pub struct DirectEntry<F> {
+    pub(super) function: Direct,
+    /// The types that the entry takes and returns: what a host may call it by.
+    pub(super) params: &'static [&'static Type],
+    pub(super) result: &'static Type,
+    /// Invariant, as of a subtype it would be another function's.
+    func: PhantomData<fn(F) -> F>,
+}
 
 impl<F: Func> DirectOf<F>
 where
@@ -85,13 +99,13 @@ where
     <F::Outcome as Outcome>::Value: ScalarResult,
 {
     /// The entry.
-    pub const ENTRY: Option<Direct> = Some(<Values<F> as Scalars<F>>::ENTRY);
+    pub const ENTRY: Option<DirectEntry<F>> = Some(<Values<F> as Scalars<F>>::ENTRY);
 }
 
 /// Up to 6 scalars, as the parameters of `F`.
 pub trait Scalars<F> {
-    /// The entry of `F`.
-    const ENTRY: Direct;
+    /// The entry of `F`. Nobody else can make one.
+    const ENTRY: DirectEntry<F>;
 }
 
 /// As C has the result of `F`.
@@ -104,7 +118,7 @@ macro_rules! entries {
             F: Func<Params: Parameters<F, Values = ($($item,)*)>>,
             <F::Outcome as Outcome>::Value: ScalarResult,
         {
-            const ENTRY: Direct = {
+            const ENTRY: DirectEntry<F> = {
                 unsafe extern "C" fn with_result<F, $($item: Scalar),*>(
                     fault: *mut Fault,
                     $($arg: $item::Raw,)*
@@ -138,7 +152,7 @@ macro_rules! entries {
                 type Without<$($item),*> =
                     unsafe extern "C" fn(*mut Fault, $(<$item as ScalarResult>::Raw,)*) -> Status;
 
-                if <F::Outcome as Outcome>::Value::IS_WRITTEN {
+                let function = if <F::Outcome as Outcome>::Value::IS_WRITTEN {
                     let entry: With<F, $($item),*> = with_result::<F, $($item),*>;
                     // SAFETY: function pointers are of one size; the host casts back to
                     // the type that follows from the signature, which is this one.
@@ -147,6 +161,12 @@ macro_rules! entries {
                     let entry: Without<$($item),*> = without_result::<F, $($item),*>;
                     // SAFETY: as above.
                     unsafe { transmute::<Without<$($item),*>, Direct>(entry) }
+                };
+                DirectEntry {
+                    function,
+                    params: &[$(<$item as Data>::SCHEMA),*],
+                    result: <<F::Outcome as Outcome>::Value as Data>::SCHEMA,
+                    func: PhantomData,
                 }
             };
         }

@@ -1,6 +1,6 @@
 //! What `#[object]` is written over: a counted object of a Rust type, and its table.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -72,7 +72,9 @@ fn invoke<M: Method>(
 #[repr(transparent)]
 pub struct ObjectType<T> {
     raw: abi::ObjectType,
-    class: PhantomData<fn() -> T>,
+    /// Invariant: the table of a type is not that of its subtypes, whose objects its
+    /// functions would read as its own.
+    class: PhantomData<fn(T) -> T>,
 }
 
 // SAFETY: never written after it was made; its pointers lead to static text, and its
@@ -106,13 +108,16 @@ impl<T: Class> ObjectType<T> {
 struct Counted<T> {
     object: abi::Object,
     count: AtomicUsize,
+    /// Of `T`. It stands before the value, so that its place is the same for all `T`.
+    class: TypeId,
     value: T,
 }
 
 /// An object of a value, with a count of 1.
 pub(crate) fn make<T: Class>(value: T) -> NonNull<abi::Object> {
     let object = abi::Object { kind: &raw const T::object_type().raw };
-    let counted = Box::new(Counted { object, count: AtomicUsize::new(1), value });
+    let counted =
+        Box::new(Counted { object, count: AtomicUsize::new(1), class: TypeId::of::<T>(), value });
     NonNull::from(Box::leak(counted)).cast()
 }
 
@@ -123,9 +128,15 @@ pub(crate) fn make<T: Class>(value: T) -> NonNull<abi::Object> {
 pub(crate) unsafe fn downcast<'o, T: Class>(object: NonNull<abi::Object>) -> Option<&'o T> {
     // SAFETY: the caller's promise; the field never changes.
     let kind = unsafe { object.as_ref().kind };
-    // SAFETY: only `make::<T>` makes objects with this table.
-    std::ptr::eq(kind, &raw const T::object_type().raw)
-        .then(|| unsafe { &object.cast::<Counted<T>>().as_ref().value })
+    if !std::ptr::eq(kind, &raw const T::object_type().raw) {
+        return None;
+    }
+    // SAFETY: only `make` makes objects with a table of this kind, and what stands before
+    // the value is of one layout for all types. It never changes.
+    let class = unsafe { (&raw const (*object.cast::<Counted<()>>().as_ptr()).class).read() };
+    // The address alone would believe `Class`, which safe code implements.
+    // SAFETY: made of a `T`, as the object itself says; alive while `'o` lasts.
+    (class == TypeId::of::<T>()).then(|| unsafe { &object.cast::<Counted<T>>().as_ref().value })
 }
 
 unsafe extern "C" fn retain<T: Class>(object: *mut abi::Object) {
@@ -233,4 +244,43 @@ unsafe fn panicked(
 ) -> Status {
     // SAFETY: the caller's promise.
     unsafe { failed(arena, result, Error { status: abi::PANIC, text: panic_text(panic) }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Honest;
+    struct Liar(u64);
+
+    static TABLE: ObjectType<Honest> = ObjectType::new("Honest\0", b"[]\0");
+
+    impl Class for Honest {
+        const METHODS: &'static [MethodEntry<Self>] = &[];
+        fn object_type() -> &'static ObjectType<Self> {
+            &TABLE
+        }
+    }
+
+    impl Class for Liar {
+        const METHODS: &'static [MethodEntry<Self>] = &[];
+        fn object_type() -> &'static ObjectType<Self> {
+            // SAFETY: of the same layout; what is called of it drops nothing but numbers.
+            unsafe { &*(&raw const TABLE).cast() }
+        }
+    }
+
+    #[test]
+    fn a_shared_table_does_not_make_one_type_of_two() {
+        let object = crate::Object::new(Honest);
+        assert!(object.of::<Honest>().is_some());
+        assert!(object.of::<Liar>().is_none());
+        let liar = make(Liar(7));
+        // SAFETY: alive until it is freed below.
+        let (own, other) = unsafe { (downcast::<Liar>(liar), downcast::<Honest>(liar)) };
+        assert_eq!(own.map(|liar| liar.0), Some(7));
+        assert!(other.is_none());
+        // SAFETY: as `make` made it; nobody else has it.
+        drop(unsafe { Box::from_raw(liar.cast::<Counted<Liar>>().as_ptr()) });
+    }
 }

@@ -37,6 +37,7 @@ pub(super) const fn put_export(out: &mut [u8], mut at: usize, described: &Descri
         if index > 0 {
             at = put(out, at, ", ");
         }
+        assert!(is_word(names[index]), "a parameter's name is a word");
         at = put(out, at, names[index]);
         at = put(out, at, ": ");
         at = put_type(out, at, types[index]);
@@ -48,6 +49,20 @@ pub(super) const fn put_export(out: &mut [u8], mut at: usize, described: &Descri
         at = put_type(out, at, described.ty);
     }
     at
+}
+
+/// Whether a text holds nothing that means something in a signature: `a: int, b` would
+/// be two parameters.
+const fn is_word(text: &str) -> bool {
+    let mut index = 0;
+    while index < text.len() {
+        let byte = text.as_bytes()[index];
+        if !byte.is_ascii_alphanumeric() && byte != b'_' && byte.is_ascii() {
+            return false;
+        }
+        index += 1;
+    }
+    !text.is_empty()
 }
 
 const fn put_type(out: &mut [u8], at: usize, ty: &Type) -> usize {

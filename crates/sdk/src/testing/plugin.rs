@@ -27,7 +27,7 @@ static INITIAL: Mutex<Vec<(usize, Vec<Value>)>> = Mutex::new(Vec::new());
 /// A plugin, loaded by [`super::Host::load`]; it goes when this is dropped.
 pub struct Plugin {
     context: &'static Context,
-    table: &'static export::Plugin,
+    table: &'static abi::Plugin,
     exports: HashMap<String, Export>,
     /// Given back last.
     _gate: Gate,
@@ -55,13 +55,13 @@ unsafe impl Send for Export {}
 
 impl Plugin {
     pub(super) fn load(context: Context, table: &'static export::Plugin) -> Result<Plugin> {
-        let gate = Gate::enter()?;
+        let (gate, table) = (Gate::enter()?, table.as_raw());
         let context: &'static Context = Box::leak(Box::new(context));
         let mut plugin = Plugin { context, table, exports: HashMap::new(), _gate: gate };
         for index in 0..table.export_count as usize {
-            // SAFETY: the table says how many there are; it is of this very ABI version.
+            // SAFETY: the table says how many there are, as `export::plugin` has counted.
             let export = unsafe { &*table.exports.add(index) };
-            // SAFETY: the ABI says that both are terminated.
+            // SAFETY: both are terminated, as `described` has looked.
             let (name, ty) = unsafe { (terminated(export.name)?, terminated(export.kind)?) };
             plugin.add(name, &ty, export)?;
         }
@@ -79,7 +79,7 @@ impl Plugin {
         Ok(plugin)
     }
 
-    fn add(&mut self, name: String, ty: &str, export: &export::Export) -> Result<()> {
+    fn add(&mut self, name: String, ty: &str, export: &abi::Export) -> Result<()> {
         let parsed = match export.symbol {
             abi::SYMBOL_FUNC => ty.parse().map(ExportType::Func),
             _ => ty.parse().map(ExportType::Var),
@@ -142,8 +142,8 @@ impl Plugin {
         })?;
         check_direct::<R, _>(signature, &args)?;
         self.watched(name, export, || {
-            // SAFETY: the types are those of the signature, by which the ABI fixes the
-            // entry's.
+            // SAFETY: the types are those of the signature, which `Unnamed::direct` has
+            // taken from the entry.
             let result = unsafe { direct::call(entry, args) };
             result.map_err(Error::shown)
         })

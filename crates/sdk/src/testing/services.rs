@@ -8,13 +8,12 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use twinplug_abi::{self as abi, Call, Status};
+use twinplug_abi::{self as abi, Call, Export, Status};
 use twinplug_value::raw::{RawSink, RawSource};
 use twinplug_value::{Signature, Type, Value, from_source, panic_text, to_sink};
 
 use super::channel::Channels;
 use super::memory::{alloc, arena_free, arena_mark, arena_new, arena_reset, arena_rewind, memory};
-use crate::export::{Export, Unnamed};
 use crate::log::Level;
 use crate::{Error, Result};
 
@@ -81,8 +80,8 @@ thread_local! {
 }
 
 impl Function {
-    pub(super) fn new(signature: Signature, export: Unnamed) -> Self {
-        Function { signature, export: export.described(b"\0", b"\0") }
+    pub(super) fn new(signature: Signature, export: Export) -> Self {
+        Function { signature, export }
     }
 }
 
@@ -361,6 +360,10 @@ pub(super) unsafe fn text<'t>(text: *const c_char, length: usize) -> Result<&'t 
     let bytes = match length {
         0 => &[],
         _ if text.is_null() => return Err(Error::new("`text` is null")),
+        // No slice may be longer; a negative length of C's is.
+        length if length > isize::MAX as usize => {
+            return Err(Error::new(format!("a text of {length} bytes is longer than any memory")));
+        }
         // SAFETY: the caller's promise.
         length => unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) },
     };
