@@ -1,12 +1,11 @@
 //! Reads a located file, checks it, and hands it to its kind.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use super::{Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::{self, Unread};
 use crate::plugin::{HostContext, Plugin, PluginKind};
 
 /// What a host allows native plugins that others may not.
@@ -68,7 +67,7 @@ impl Loader {
         bytes: Vec<u8>,
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
-        let checked = crate::native::check(bytes)?;
+        let checked = crate::native::check(bytes, origin(located))?;
         Ok(Arc::new(crate::native::load(&located.path, &checked, host, &self.images)?))
     }
 
@@ -119,11 +118,9 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
 
 #[cfg(feature = "native")]
 fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
-    let checked = crate::native::check(bytes)?;
+    let checked = crate::native::check(bytes, origin(located))?;
     let mut hazards: Vec<String> = checked.hazards.iter().map(|&hazard| hazard.into()).collect();
-    // As the system sees it, a link's folder is the one that the link is in.
-    let origin = located.path.parent().unwrap_or(Path::new(""));
-    hazards.extend(checked.dependencies.hazards(origin));
+    hazards.extend(checked.dependencies.hazards(origin(located)));
     Ok(Inspection {
         path: located.path.clone(),
         kind: located.kind,
@@ -137,6 +134,13 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         hazards,
         bytes: checked.bytes,
     })
+}
+
+/// What `$ORIGIN` stands for. As the system sees it, a link's folder is the one that the
+/// link is in.
+#[cfg(feature = "native")]
+fn origin(located: &Located) -> &Path {
+    located.path.parent().unwrap_or(Path::new(""))
 }
 
 #[cfg(not(feature = "_lua"))]
@@ -162,24 +166,13 @@ fn without(what: &str, feature: &str) -> Error {
     )
 }
 
-/// Larger files are refused unread.
-const MAX_SIZE: u64 = 1 << 30;
-
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let read = fs::File::open(path).and_then(|file| {
-        let size = file.metadata()?.len();
-        let mut bytes = Vec::new();
-        // Where there is no room for so much, reading fails for what it finds.
-        let _ = bytes.try_reserve_exact(size.min(MAX_SIZE) as usize + 1);
-        // A file that grows meanwhile is cut off there, and refused as that.
-        file.take(size.min(MAX_SIZE + 1)).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    });
-    let bytes = read.map_err(|error| Error::io("read", path, error))?;
-    match bytes.len() as u64 > MAX_SIZE {
-        true => Err(cannot_load(path, Error::new(ErrorKind::Refused, "it is larger than 1 GiB"))),
-        false => Ok(bytes),
-    }
+    file::read(path).map_err(|unread| match unread {
+        Unread::Io(error) => Error::io("read", path, error),
+        Unread::Unfit(what) => {
+            cannot_load(path, Error::new(ErrorKind::Refused, format!("it is {what}")))
+        }
+    })
 }
 
 fn cannot_load(path: &Path, error: Error) -> Error {

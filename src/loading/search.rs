@@ -28,11 +28,14 @@ pub(crate) fn locate(path: &Path) -> Result<Located> {
     let tried = places(path);
     let found = tried.iter().find(|place| place.symlink_metadata().is_ok() && !place.is_dir());
     let Some(found) = found else {
-        let what = if path.is_dir() { "no plugin in" } else { "no plugin at" };
+        let (what, next) = match path.is_dir() {
+            true => ("no plugin in", SOURCES),
+            false => ("no plugin at", ""),
+        };
         let list: Vec<_> = tried.iter().map(|place| format!("`{}`", place.display())).collect();
         return Err(Error::new(
             ErrorKind::NotFound,
-            format!("{what} `{}`: tried {}", path.display(), list.join(", ")),
+            format!("{what} `{}`: tried {}{next}", path.display(), list.join(", ")),
         ));
     };
     let kind = kind_of(found)?;
@@ -47,6 +50,10 @@ pub(crate) fn locate(path: &Path) -> Result<Located> {
     let (name, version) = said_by_path(named, kind);
     Ok(Located { path: found.clone(), canonical, kind, name, version })
 }
+
+/// What a folder might have been meant for.
+const SOURCES: &str = "; the command `twinplug` builds a folder of sources, which has a \
+    `Cargo.toml`, a `go.mod`, a `build.zig`, or files `*.c`, `*.cpp` or `*.cc`";
 
 fn places(path: &Path) -> Vec<PathBuf> {
     if path.is_dir() {
