@@ -82,6 +82,7 @@ mod plugin;
 
 mod channel;
 mod error;
+mod file;
 
 pub use channel::Channel;
 pub use error::{Error, ErrorKind, Result};

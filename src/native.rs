@@ -6,10 +6,12 @@
 //! a place at the host (`context`) and the services (`services`). Values go straight
 //! between Rust types and the ABI's, in an arena a call.
 
+mod beside;
 mod context;
 mod copy;
 mod dependencies;
 mod elf;
+mod foreign;
 mod go_runtime;
 mod image;
 mod images;

@@ -1,8 +1,6 @@
 //! Reads a located file, checks it, and hands it to its kind.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
@@ -11,6 +9,7 @@ use twinplug_value::{Map, Value};
 use super::search::cannot_load;
 use super::{Bundle, Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::{self, Unread};
 use crate::plugin::{HostContext, Origin, Plugin, PluginKind, check_name};
 
 /// What a host allows native plugins that others may not.
@@ -176,7 +175,7 @@ impl Loader {
         bytes: Vec<u8>,
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
-        let mut checked = crate::native::check(bytes)?;
+        let mut checked = crate::native::check(bytes, folder(located))?;
         checked.unload = located.manifest.unload.unwrap_or(checked.unload);
         let name = origin.settle_name(Some(checked.name.clone()))?;
         self.configure(&mut origin, &name);
@@ -225,11 +224,9 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
 
 #[cfg(feature = "native")]
 fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
-    let checked = crate::native::check(bytes)?;
+    let checked = crate::native::check(bytes, folder(located))?;
     let mut hazards: Vec<String> = checked.hazards.iter().map(|&hazard| hazard.into()).collect();
-    // As the system sees it, a link's folder is the one that the link is in.
-    let origin = located.path.parent().unwrap_or(Path::new(""));
-    hazards.extend(checked.dependencies.hazards(origin));
+    hazards.extend(checked.dependencies.hazards(folder(located)));
     let own = located.origin(None);
     Ok(Inspection {
         path: located.path.clone(),
@@ -244,6 +241,13 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         hazards,
         bytes: checked.bytes,
     })
+}
+
+/// What `$ORIGIN` stands for. As the system sees it, a link's folder is the one that the
+/// link is in.
+#[cfg(feature = "native")]
+fn folder(located: &Located) -> &Path {
+    located.path.parent().unwrap_or(Path::new(""))
 }
 
 #[cfg(not(feature = "_lua"))]
@@ -274,24 +278,13 @@ fn lay_over(config: &mut Map, over: &Map) {
     }
 }
 
-/// Larger files are refused unread.
-const MAX_SIZE: u64 = 1 << 30;
-
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let read = fs::File::open(path).and_then(|file| {
-        let size = file.metadata()?.len();
-        let mut bytes = Vec::new();
-        // Where there is no room for so much, reading fails for what it finds.
-        let _ = bytes.try_reserve_exact(size.min(MAX_SIZE) as usize + 1);
-        // A file that grows meanwhile is cut off there, and refused as that.
-        file.take(size.min(MAX_SIZE + 1)).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    });
-    let bytes = read.map_err(|error| Error::io("read", path, error))?;
-    match bytes.len() as u64 > MAX_SIZE {
-        true => Err(cannot_load(path, Error::new(ErrorKind::Refused, "it is larger than 1 GiB"))),
-        false => Ok(bytes),
-    }
+    file::read(path).map_err(|unread| match unread {
+        Unread::Io(error) => Error::io("read", path, error),
+        Unread::Unfit(what) => {
+            cannot_load(path, Error::new(ErrorKind::Refused, format!("it is {what}")))
+        }
+    })
 }
 
 /// What Lua's messages call a script.

@@ -70,11 +70,15 @@ pub(crate) fn locate(path: &Path) -> Result<Located> {
     };
     let found = tried.iter().find(|place| place.symlink_metadata().is_ok() && !place.is_dir());
     let Some(found) = found else {
-        let what = if path.is_dir() { "no plugin in" } else { "no plugin at" };
+        let (what, next) = match path.is_dir() {
+            true if manifest.entry.is_none() => ("no plugin in", SOURCES),
+            true => ("no plugin in", ""),
+            false => ("no plugin at", ""),
+        };
         let list: Vec<_> = tried.iter().map(|place| format!("`{}`", place.display())).collect();
         return Err(Error::new(
             ErrorKind::NotFound,
-            format!("{what} `{}`: tried {}", path.display(), list.join(", ")),
+            format!("{what} `{}`: tried {}{next}", path.display(), list.join(", ")),
         ));
     };
     let kind = kind_of(found)?;
@@ -122,6 +126,10 @@ fn refused(path: &Path, why: &str) -> Error {
 pub(super) fn cannot_load(path: &Path, error: Error) -> Error {
     error.context(format_args!("cannot load `{}`", path.display()))
 }
+
+/// What a folder might have been meant for.
+const SOURCES: &str = "; the command `twinplug` builds a folder of sources, which has a \
+    `Cargo.toml`, a `go.mod`, a `build.zig`, or files `*.c`, `*.cpp` or `*.cc`";
 
 fn places(path: &Path) -> Vec<PathBuf> {
     if path.extension().is_some() {

@@ -141,8 +141,26 @@ fn described(value: &Value) -> String {
     }
 }
 
+/// What a file is that cannot be a script: said here, as Lua would call it unexpected
+/// symbols.
+fn no_script(text: &[u8]) -> Option<String> {
+    match text {
+        [0x7f, b'E', b'L', b'F', ..] => {
+            let ending = std::env::consts::DLL_SUFFIX;
+            Some(format!("a shared library, and no script: name it `{ending}`"))
+        }
+        [0x1b, b'L', b'u', b'a', ..] | [0x1b, b'L', b'J', ..] => {
+            Some("bytecode, and no script: give the source, as bytecode is not loaded".to_owned())
+        }
+        _ => None,
+    }
+}
+
 /// Compiles the text of a file, which Lua's messages then name.
 pub(super) fn compile(lua: &Lua, source: &Source, text: &[u8]) -> Result<Function> {
+    if let Some(what) = no_script(text) {
+        return Err(Error::new(ErrorKind::Refused, what));
+    }
     let compiled = lua
         .load(without_head(text))
         .set_name(format!("@{}", source.chunk))

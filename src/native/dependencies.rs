@@ -11,12 +11,15 @@ use std::path::{Path, PathBuf};
 use object::{Object, ObjectSection, ObjectSymbol};
 
 use super::elf;
+use crate::file;
 
 /// The libraries that a file needs, and where it looks for them first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Dependencies {
     pub(super) needed: Vec<String>,
     pub(super) run_path: Vec<String>,
+    /// Whether the libraries that it needs look there too: an RPATH, and no RUNPATH.
+    pub(super) passes_on: bool,
     /// The names that it must find in them, or in the process.
     pub(super) imports: Vec<String>,
 }
@@ -30,12 +33,19 @@ impl Dependencies {
     ) -> impl Iterator<Item = PathBuf> + 'd {
         let named = after_origin(name).map(|way| origin.join(way));
         // A name with a slash is a path, and is not looked for.
-        let folders = self.run_path.iter().filter(|_| !name.contains('/'));
-        let found = folders.map(move |folder| match after_origin(folder) {
-            Some(way) => origin.join(way).join(name),
-            None => Path::new(folder).join(name),
-        });
-        named.into_iter().chain(found)
+        let folders = self.folders_beside(origin).filter(|_| !name.contains('/'));
+        named.into_iter().chain(folders.map(move |folder| folder.join(name)))
+    }
+
+    /// The folders of the run path.
+    pub(super) fn folders_beside<'d>(
+        &'d self,
+        origin: &'d Path,
+    ) -> impl Iterator<Item = PathBuf> + 'd {
+        self.run_path.iter().map(move |folder| match after_origin(folder) {
+            Some(way) => origin.join(way),
+            None => PathBuf::from(folder),
+        })
     }
 
     /// The ways that lead from the plugin's folder to where a needed library may be.
@@ -106,7 +116,7 @@ impl Dependencies {
             if seen.len() > MAX_LIBRARIES {
                 return None;
             }
-            let bytes = read(&path)?;
+            let bytes = file::read(&path).ok()?;
             let file = object::File::parse(&*bytes).ok()?;
             let offered = file.dynamic_symbols().filter(|symbol| !symbol.is_undefined());
             offered.for_each(|symbol| {
@@ -130,7 +140,7 @@ impl Dependencies {
 }
 
 /// So many libraries are looked at, and so many names listed.
-const MAX_LIBRARIES: usize = 256;
+pub(super) const MAX_LIBRARIES: usize = 256;
 const MAX_LISTED: usize = 8;
 
 /// Whether something in this process has a name that any library may use.
@@ -147,13 +157,6 @@ fn is_in_process(_: &str) -> bool {
     false
 }
 
-/// The bytes of a library that is looked at, and not loaded: a larger one is not read for
-/// that.
-fn read(path: &Path) -> Option<Vec<u8>> {
-    let small = fs::metadata(path).is_ok_and(|file| file.len() <= 1 << 30);
-    small.then(|| fs::read(path).ok()).flatten()
-}
-
 /// What follows `$ORIGIN`, the folder of the file that says it (ld.so(8)).
 fn after_origin(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("$ORIGIN").or_else(|| path.strip_prefix("${ORIGIN}"))?;
@@ -165,7 +168,7 @@ fn after_origin(path: &str) -> Option<&str> {
 
 /// Whether a library holds a Go runtime: its linker leaves a section that says so.
 fn has_go(path: &Path) -> bool {
-    let Some(bytes) = read(path) else { return false };
+    let Ok(bytes) = file::read(path) else { return false };
     object::File::parse(&*bytes).is_ok_and(|file| is_go(&file))
 }
 

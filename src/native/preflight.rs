@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::Path;
 
 use object::{
     Architecture, BinaryFormat, Endianness, ExportTarget, FileKind, NameOrOrdinal, Object,
@@ -15,8 +16,10 @@ use serde::Deserialize;
 use twinplug_abi as abi;
 use twinplug_value::ExportType;
 
+use super::beside;
 use super::dependencies::{Dependencies, is_go};
 use super::elf;
+use super::foreign::{is_cut_off, other_machine, what_else};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Export, check_name};
 
@@ -76,9 +79,13 @@ struct SectionExport {
 
 /// Checks the bytes of a file.
 ///
+/// The libraries that it needs and that lie beside it are looked for from `origin`, the
+/// folder of the file.
+///
 /// # Errors
-/// What the file is instead of a plugin, or what is wrong with it.
-pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
+/// What the file is instead of a plugin, or what is wrong with it, or with a library
+/// beside it.
+pub(crate) fn check(bytes: Vec<u8>, origin: &Path) -> Result<Checked> {
     let (file, facts, sound) = shared_library(&bytes)?;
     let table = table(&file)?;
     let abi = table_version(&file, table)?;
@@ -90,6 +97,7 @@ pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
     let Section { name, version, unload, .. } = section;
     check_name(&name).map_err(|fault| refused(format!("broken: {fault}")))?;
     let elf::Facts { dependencies, mut hazards } = facts;
+    beside::check(&dependencies, origin)?;
     let has_go = is_go(&file);
     if has_go {
         hazards.push("a Go runtime: it cannot be unloaded, and a process may hold just one");
@@ -97,15 +105,30 @@ pub(crate) fn check(bytes: Vec<u8>) -> Result<Checked> {
     Ok(Checked { name, version, abi, exports, unload, dependencies, has_go, hazards, bytes })
 }
 
+/// What a library needs that is no plugin, if the system's loader can be given it; else
+/// what is wrong with it.
+pub(super) fn library(bytes: &[u8]) -> Result<Dependencies, String> {
+    let (_, facts, _) = shared_library(bytes).map_err(|error| error.to_string())?;
+    Ok(facts.dependencies)
+}
+
 /// The file, if it is a shared library for this machine.
 fn shared_library(bytes: &[u8]) -> Result<(object::File<'_>, elf::Facts, Option<elf::Sound<'_>>)> {
     let Ok(kind) = FileKind::parse(bytes) else {
         return Err(refused(what_else(bytes)));
     };
+    if let Some(what) =
+        other_machine(bytes).filter(|_| BinaryFormat::native_object() == BinaryFormat::Elf)
+    {
+        return Err(refused(what));
+    }
     if let Some((format, system)) = foreign(kind)
         && BinaryFormat::native_object() != format
     {
         return Err(refused(format!("a library or program of {system}, and none of this system")));
+    }
+    if is_cut_off(bytes) {
+        return Err(refused(CUT_OFF));
     }
     let file = object::File::parse(bytes)
         .map_err(|error| refused(format!("not a shared library: {kind:?}, {error}")))?;
@@ -127,6 +150,7 @@ fn shared_library(bytes: &[u8]) -> Result<(object::File<'_>, elf::Facts, Option<
         }));
     }
     check_machine(&file)?;
+    check_split(&file)?;
     check_whole(&file, bytes)?;
     let object::File::Elf64(_) = file else { return Ok((file, elf::Facts::default(), None)) };
     let (facts, sound) = elf::check(bytes).map_err(refused)?;
@@ -143,19 +167,6 @@ fn foreign(kind: FileKind) -> Option<(BinaryFormat, &'static str)> {
         FileKind::Elf32 | FileKind::Elf64 => (BinaryFormat::Elf, "Linux (ELF)"),
         _ => return None,
     })
-}
-
-/// What a file is that no linker has made.
-fn what_else(bytes: &[u8]) -> &'static str {
-    match bytes {
-        [] => "an empty file",
-        [0x7f, b'E', b'L', b'F', ..] => "a broken ELF file",
-        [0x1f, 0x8b, ..] => "a gzip archive, and no shared library",
-        _ if std::str::from_utf8(&bytes[..bytes.len().min(512)]).is_ok() => {
-            "a text file, and no shared library"
-        }
-        _ => "no shared library",
-    }
 }
 
 fn check_machine(file: &object::File<'_>) -> Result<()> {
@@ -186,6 +197,20 @@ fn check_machine(file: &object::File<'_>) -> Result<()> {
     )))
 }
 
+/// What `objcopy --only-keep-debug` leaves: headers of all that was loaded, and nothing
+/// of it.
+fn check_split(file: &object::File<'_>) -> Result<()> {
+    let table = file.section_by_name(".dynamic");
+    match table.is_some_and(|table| table.file_range().is_none()) {
+        true => Err(refused(
+            "a file with debug information alone: give the library that it was split from",
+        )),
+        false => Ok(()),
+    }
+}
+
+const CUT_OFF: &str = "cut off: a part that its header names is missing";
+
 /// A file that is cut off would end the process with SIGBUS when it is mapped.
 fn check_whole(file: &object::File<'_>, bytes: &[u8]) -> Result<()> {
     let length = bytes.len() as u64;
@@ -193,13 +218,13 @@ fn check_whole(file: &object::File<'_>, bytes: &[u8]) -> Result<()> {
         let (offset, size) = segment.file_range();
         offset.checked_add(size).is_none_or(|end| end > length)
     });
-    if cut { Err(refused("cut off: a part that its header names is missing")) } else { Ok(()) }
+    if cut { Err(refused(CUT_OFF)) } else { Ok(()) }
 }
 
 /// The address of the exported symbol.
 fn table(file: &object::File<'_>) -> Result<u64> {
     let exports = file.exports().map_err(|error| refused(format!("broken: {error}")))?;
-    let mut address = None;
+    let (mut address, mut is_lua_module) = (None, false);
     for export in exports {
         let export = export.map_err(|error| refused(format!("broken: {error}")))?;
         let (NameOrOrdinal::Name(name), ExportTarget::Address { address: at }) =
@@ -208,12 +233,15 @@ fn table(file: &object::File<'_>) -> Result<u64> {
             continue;
         };
         // Mach-O puts an underscore in front.
-        if name == SYMBOL.as_bytes() || name.strip_prefix(b"_") == Some(SYMBOL.as_bytes()) {
+        let plain = name.strip_prefix(b"_").unwrap_or(name);
+        if plain == SYMBOL.as_bytes() {
             address = Some(at);
         }
+        is_lua_module |= plain.starts_with(b"luaopen_");
     }
     address.ok_or_else(|| {
-        refused(format!("a shared library, but no twinplug plugin: it has no symbol `{SYMBOL}`"))
+        let what = if is_lua_module { "a Lua C module" } else { "a shared library" };
+        refused(format!("{what}, but no twinplug plugin: it has no symbol `{SYMBOL}`"))
     })
 }
 

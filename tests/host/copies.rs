@@ -31,7 +31,12 @@ fn child() {
 }
 
 /// Loads a plugin in a child process, with its own folder for temporary files.
-fn load_in_child(path: &Path, temporary: &Path, program: &Path, user: Option<u32>) -> Output {
+pub(crate) fn load_in_child(
+    path: &Path,
+    temporary: &Path,
+    program: &Path,
+    user: Option<u32>,
+) -> Output {
     let mut command = Command::new(program);
     command
         .args(["--exact", "copies::child", "--nocapture", "--test-threads=1"])
@@ -44,8 +49,14 @@ fn load_in_child(path: &Path, temporary: &Path, program: &Path, user: Option<u32
     command.output().unwrap()
 }
 
+/// Another user, where this one is root.
+pub(crate) fn nobody() -> Option<u32> {
+    let user = fs::metadata("/proc/self").map(|it| std::os::unix::fs::MetadataExt::uid(&it));
+    (user.ok() == Some(0)).then_some(NOBODY)
+}
+
 /// What the child said of the plugin.
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout);
     let line =
         text.lines().find(|line| line.starts_with("answer: ") || line.starts_with("error: "));
@@ -218,9 +229,7 @@ fn what_lies_beside_a_plugin_is_found_where_no_copy_can() {
     flags.push("-Wl,--enable-new-dtags,-rpath,$ORIGIN:${ORIGIN}/../lib:$ORIGIN/own");
     asking(&shelf, &path, text, &flags);
 
-    let user = (fs::metadata("/proc/self").map(|it| std::os::unix::fs::MetadataExt::uid(&it)).ok()
-        == Some(0))
-    .then_some(NOBODY);
+    let user = nobody();
     let program = shelf.path("program");
     fs::copy(self::program(), &program).unwrap();
     fs::set_permissions(temporary, PermissionsExt::from_mode(0o777)).unwrap();

@@ -389,7 +389,14 @@ fn no_such_file_lists_the_places_tried() {
         ),
     );
     let here = folder.path().display().to_string();
-    check(here.clone(), format!("no plugin in `{here}`: tried `{}`", at("init.lua")));
+    check(
+        here.clone(),
+        format!(
+            "no plugin in `{here}`: tried `{}`; the command `twinplug` builds a folder of sources, \
+             which has a `Cargo.toml`, a `go.mod`, a `build.zig`, or files `*.c`, `*.cpp` or `*.cc`",
+            at("init.lua")
+        ),
+    );
 }
 
 #[test]

@@ -43,12 +43,6 @@ fn a_script_that_does_not_load_says_where() {
     check("local x = 1\nlocal = 2\n", Some(2), &format!("broken.lua:2: {}", NAME_MISSING));
     check("#!/usr/bin/lua\n\nx = = 1", Some(3), &format!("broken.lua:3: {}", SYMBOL_MISSING));
     check("\n\nerror('no')", Some(3), "broken.lua:3: no");
-    let bytecode = flavoured(
-        (None, "attempt to load a binary chunk (mode is 't')"),
-        (None, "attempt to load a binary chunk (mode is 't')"),
-        (Some(1), "broken.lua:1: Expected identifier when parsing expression, got '\u{1b}'"),
-    );
-    check("\x1bLua", bytecode.0, bytecode.1);
     check(
         "return 5",
         None,

@@ -7,7 +7,8 @@
     allow(dead_code, unused_imports, reason = "what the kind needs that is left out")
 )]
 
-#[cfg(feature = "native")]
+#[cfg(all(feature = "native", target_os = "linux"))]
+mod beside;
 mod calls;
 mod conformance;
 #[cfg(feature = "native")]

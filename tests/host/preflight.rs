@@ -1,11 +1,12 @@
 //! Files that are no plugin, and plugins that are built wrong: each is refused by
 //! name, before any of its code has run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use twinplug::{ErrorKind, Host, PluginKind};
 
+use crate::copies::{load_in_child, nobody, said};
 use crate::shop::{LOUD, Shop};
 use crate::twins::{C, RUST};
 
@@ -14,12 +15,30 @@ fn files_that_are_no_library_are_refused_by_name() {
     let shop = Shop::new();
     let refuse = |path: &Path, expected: &str| shop.check(path, ErrorKind::Refused, expected);
     refuse(&shop.write("empty.so", ""), "an empty file");
-    refuse(&shop.write("text.so", "local M = {}"), "a text file, and no shared library");
+    let text = "a text file, and no shared library";
+    refuse(&shop.write("text.so", "Dear reader,\n"), text);
+    // A character that lies over the end of what is looked at.
+    refuse(&shop.write("long.so", format!("{}é", "x".repeat(4095))), text);
+    let lua = "a text file that looks like Lua, and no shared library: a script is called `.lua`";
+    refuse(&shop.write("script.so", "local M = {}"), lua);
+    refuse(&shop.write("comment.so", "\n-- A clock.\nM = {}\n"), lua);
+    let linker = "a linker script, and no shared library: give the library that it names";
+    refuse(&shop.write("libc.so", "/* GNU ld script */ OUTPUT_FORMAT(elf64)"), linker);
+    refuse(&shop.write("libm.so.1", "/* m */\nGROUP ( /lib/libm.so.6 )\n"), linker);
+    refuse(&shop.write("curses.so", "INPUT(libncurses.so.6 -ltinfo)"), linker);
+    refuse(&shop.write("one.so", [0x7f]), "no shared library");
     refuse(
-        &shop.write("script.so.1", "/* GNU ld script */ GROUP ( libc.so.6 )"),
-        "a text file, and no shared library",
+        &shop.write("wasm.so", b"\0asm\x01\0\0\0"),
+        "a WebAssembly module, and no shared library",
     );
-    refuse(&shop.write("one.so", [0x7f]), "a text file, and no shared library");
+    let bytecode =
+        "Lua bytecode, and no shared library: give the source, in a file that ends in `.lua`";
+    refuse(&shop.write("luac.so", b"\x1bLua\x54\0\x19\x93"), bytecode);
+    refuse(&shop.write("luajit.so", b"\x1bLJ\x02"), bytecode);
+    refuse(
+        &shop.write("dos.so", "MZ and no more"),
+        "a broken library or program of Windows (PE), and none of this system",
+    );
     refuse(&shop.write("noise.so", [0xff; 64]), "no shared library");
     refuse(
         &shop.write("packed.so", [0x1f, 0x8b, 8, 0, 0xff]),
@@ -37,6 +56,10 @@ fn files_that_are_no_library_are_refused_by_name() {
     refuse(
         &shop.compile("plain.so", "int f(void) { return 1; }", &["-shared"]),
         "a shared library, but no twinplug plugin: it has no symbol `twinplug_plugin`",
+    );
+    refuse(
+        &shop.compile("module.so", "int luaopen_clock(void *L) { return L != 0; }", &["-shared"]),
+        "a Lua C module, but no twinplug plugin: it has no symbol `twinplug_plugin`",
     );
     refuse(
         &shop.compile("pie.so", "int main(void) { return 0; }", &["-pie", "-fPIE"]),
@@ -59,8 +82,7 @@ fn files_that_are_no_library_are_refused_by_name() {
     let mut split = Command::new("objcopy");
     split.arg("--only-keep-debug").arg(&C.testplugin).arg(&debug);
     assert!(split.status().unwrap().success());
-    let error = Host::inspect(&debug).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    refuse(&debug, "a file with debug information alone: give the library that it was split from");
     let other = shop.write("notes.txt", "hello");
     assert_eq!(
         shop.stage.host.load(&other).unwrap_err().to_string(),
@@ -74,27 +96,37 @@ fn files_that_are_no_library_are_refused_by_name() {
 
 #[cfg(feature = "_lua")]
 #[test]
-fn a_library_that_is_called_a_script_is_no_script() {
+fn what_is_called_a_script_and_is_none_is_refused_by_name() {
     let shop = Shop::new();
-    let library = shop.write("library.lua", std::fs::read(&C.testplugin).unwrap());
-    let error = shop.stage.host.load(library).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Load, "{error}");
+    let library = std::fs::read(&C.testplugin).unwrap();
+    shop.check(
+        &shop.write("library.lua", library),
+        ErrorKind::Refused,
+        &format!("a shared library, and no script: name it `{}`", std::env::consts::DLL_SUFFIX),
+    );
+    let bytecode = "bytecode, and no script: give the source, as bytecode is not loaded";
+    shop.check(&shop.write("luac.lua", b"\x1bLua\x54\0"), ErrorKind::Refused, bytecode);
+    shop.check(&shop.write("luajit.lua", b"\x1bLJ\x02\0"), ErrorKind::Refused, bytecode);
 }
 
+/// As a user that may not read it.
 #[test]
-fn a_library_that_was_cut_off_is_refused_wherever() {
+fn a_file_that_may_not_be_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
     let shop = Shop::new();
-    let whole = std::fs::read(&C.testplugin).unwrap();
-    let step = whole.len() / 97;
-    for length in (0..whole.len() - 1).step_by(step) {
-        let path = shop.write("cut.so", &whole[..length]);
-        // What follows the last segment, section headers, is not needed to run it.
-        if let Err(error) = Host::inspect(&path) {
-            assert_eq!(error.kind(), ErrorKind::Refused, "{length}: {error}");
-            assert!(shop.stage.host.load(&path).is_err(), "{length}");
-        } else {
-            shop.stage.host.unload(shop.stage.host.load(&path).unwrap()).unwrap();
-        }
+    let set = |path: &Path, mode| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    };
+    set(shop.folder.path(), 0o755);
+    let program = shop.folder.path().join("program");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    for name in ["secret.so", "secret.lua"] {
+        let path = shop.write(name, std::fs::read(&C.testplugin).unwrap());
+        set(&path, 0o000);
+        let expected =
+            format!("error: cannot read `{}`: Permission denied (os error 13)", path.display());
+        let output = load_in_child(&path, shop.folder.path(), &program, nobody());
+        assert_eq!(said(&output), expected);
     }
 }
 
@@ -255,17 +287,25 @@ fn headers_of_other_machines_are_refused_by_name() {
     let refuse = |path: &Path, expected: &str| shop.check(path, ErrorKind::Refused, expected);
     if cfg!(target_arch = "x86_64") {
         // e_machine: 183 is AArch64.
-        refuse(&patched(18, 183), "built for Aarch64 (64 bits), this machine is x86_64");
+        let refuse = |at, byte, expected: &str| {
+            let here = "this machine is x86_64 (64 bits, little-endian)";
+            shop.check(
+                &patched(at, byte),
+                ErrorKind::Refused,
+                &format!("built for {expected}, {here}"),
+            );
+        };
+        refuse(18, 183, "aarch64 (64 bits, little-endian)");
+        refuse(18, 2, "machine 2 (64 bits, little-endian)");
+        // EI_CLASS, EI_DATA: the machine's number is read as the file says.
+        refuse(4, 1, "x86_64 (32 bits, little-endian)");
+        refuse(5, 2, "machine 15872 (64 bits, big-endian)");
     }
+    refuse(&patched(4, 3), "a broken ELF file: its class is 3, and neither 1 nor 2");
     // e_type: 1 is an object file, 2 an executable, 4 a core dump.
     refuse(&patched(16, 1), "an object file, and no shared library: link it with -shared");
     refuse(&patched(16, 2), "an executable, and no shared library");
     refuse(&patched(16, 4), "a core dump, and no shared library");
-    // EI_CLASS, EI_DATA: what follows is no longer what it says.
-    for (at, byte) in [(4, 1), (5, 2)] {
-        let error = Host::inspect(patched(at, byte)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-    }
 }
 
 #[test]
@@ -297,7 +337,12 @@ fn what_is_no_file_is_refused_without_waiting() {
     let error = shop.stage.host.load(at("folder.so")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("no plugin in `{0}`: tried `{0}/init.lua`", at("folder.so").display())
+        format!(
+            "no plugin in `{0}`: tried `{0}/init.lua`; the command `twinplug` builds a folder of \
+             sources, which has a `Cargo.toml`, a `go.mod`, a `build.zig`, or files `*.c`, `*.cpp` \
+             or `*.cc`",
+            at("folder.so").display()
+        )
     );
     // A huge file that holds nothing is refused, and not read.
     let huge = std::fs::File::create(at("huge.so")).unwrap();
@@ -329,8 +374,37 @@ fn descriptors_that_are_too_much_are_refused() {
         r#"",\"exports\":[{\"name\":\"F\",\"symbol\":\"door\",\"type\":\"()\"}]""#,
         "broken: its section lists `F` as `door`, and not as func, var or state",
     );
-    let many = format!(r#"",\"exports\":[{}]""#, vec![export; 130_000].join(","));
-    let path = shop.compile("much.so", &plugin(&many), &["-shared", "-Wno-overlength-strings"]);
-    let error = Host::inspect(path).unwrap_err();
-    assert!(error.to_string().contains("has a descriptor of"), "{error}");
+}
+
+/// A plugin whose section has a list of so many entries, which the assembler writes.
+fn with_entries(shop: &Shop, count: usize) -> PathBuf {
+    let text = format!(
+        r#"{LOUD}
+        __asm__(".pushsection .twinplug,\"a\"\n"
+                "twinplug_section_: .ascii \"twinplug\"; .short 1, 1; .long 2f - 1f\n"
+                "1: .ascii \"{{\\\"name\\\":\\\"loud\\\",\\\"version\\\":\\\"1.0.0\\\",\\\"exports\\\":[\"\n"
+                ".rept {count} - 1; .ascii \"{{\\\"name\\\":\\\"F\\\",\\\"symbol\\\":\\\"func\\\",\\\"type\\\":\\\"()\\\"}},\"; .endr\n"
+                ".ascii \"{{\\\"name\\\":\\\"F\\\",\\\"symbol\\\":\\\"func\\\",\\\"type\\\":\\\"()\\\"}}]}}\"\n"
+                "2: .popsection\n");
+        extern const tp_section twinplug_section_ __attribute__((visibility("hidden")));
+        extern TP_EXPORTED const tp_plugin twinplug_plugin;
+        const tp_plugin twinplug_plugin =
+          {{sizeof(tp_plugin), 1, 1, &twinplug_section_, "loud", "1.0.0", exports, 1, sizeof(tp_export), NULL, NULL, NULL, NULL, NULL, NULL, NULL}};"#
+    );
+    shop.compile("much.so", &text, &["-shared"])
+}
+
+#[test]
+fn descriptors_that_are_too_long_are_refused() {
+    let shop = Shop::new();
+    let check = |count: usize, expected: &str| {
+        shop.check(&with_entries(&shop, count), ErrorKind::Refused, expected);
+    };
+    check(
+        1_000_000,
+        "broken: its section `.twinplug` has a descriptor of 41000045 bytes, at most 4194304",
+    );
+    check(65_537, "broken: its section lists 65537 exports, at most 65536");
+    // The list is read at all.
+    check(2, "broken: its section lists `F` twice");
 }

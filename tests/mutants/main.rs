@@ -12,12 +12,14 @@ mod child;
 mod mutation;
 mod tally;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
+use object::{Object, ObjectSection, ObjectSegment};
 use tempfile::TempDir;
 use twinplug::{ErrorKind, Host};
 
@@ -159,13 +161,37 @@ fn judge(tally: &Tally) {
 #[test]
 fn every_truncation_is_refused() {
     let whole = plugin("native-plugins/testplugin-c");
+    check_truncations(&whole, (0..whole.len()).collect());
+}
+
+/// The library in Rust is too large for each of its bytes: its headers whole, then where
+/// one of its parts begins or ends, and steps through the rest.
+#[test]
+fn truncations_of_a_large_library_are_refused() {
+    let whole = plugin("native-plugins/testplugin");
+    let file = object::File::parse(&*whole).unwrap();
+    let sections = file.sections().filter_map(|section| section.file_range());
+    let parts = sections.chain(file.segments().map(|segment| segment.file_range()));
+    let ends = parts.flat_map(|(start, size)| [start, start + size]);
+    let around = ends.flat_map(|end| [end.saturating_sub(1), end, end + 1]);
+    let mut lengths: BTreeSet<usize> = around.map(|length| length as usize).collect();
+    lengths.extend(0..4096);
+    lengths.extend((0..whole.len()).step_by(whole.len() / 997));
+    lengths.extend(whole.len() - 64..whole.len());
+    lengths.retain(|length| *length < whole.len());
+    check_truncations(&whole, lengths);
+}
+
+fn check_truncations(whole: &[u8], lengths: BTreeSet<usize>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cut.so");
-    for length in (0..whole.len()).rev() {
-        fs::write(&path, &whole[..length]).unwrap();
+    fs::write(&path, whole).unwrap();
+    assert!(Host::inspect(&path).is_ok());
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    // From the whole one down: each is the one before, cut.
+    for length in lengths.into_iter().rev() {
+        file.set_len(length as u64).unwrap();
         let error = Host::inspect(&path).err().unwrap_or_else(|| panic!("{length} was accepted"));
         assert_eq!(error.kind(), ErrorKind::Refused, "{length}: {error}");
     }
-    fs::write(&path, &whole).unwrap();
-    assert!(Host::inspect(&path).is_ok());
 }

@@ -44,7 +44,9 @@ fn a_missing_tool_is_named_with_what_to_install() {
 fn a_folder_without_a_source_is_none() {
     let folder = source("build_nothing", &[("empty/notes.txt", "")]);
     let ran = twinplug_in(&folder, &["check", "empty"]);
-    let expected = "refused  empty: no plugin in `empty`: tried `empty/init.lua`\n";
+    let expected = "refused  empty: no plugin in `empty`: tried `empty/init.lua`; the command \
+        `twinplug` builds a folder of sources, which has a `Cargo.toml`, a `go.mod`, a `build.zig`, \
+        or files `*.c`, `*.cpp` or `*.cc`\n";
     assert_eq!((ran.out.as_str(), ran.code), (expected, Some(1)));
 }
 

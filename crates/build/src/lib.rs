@@ -117,8 +117,8 @@ fn library_name(folder: &Path) -> Result<String, BuildError> {
 fn headers(out: &Path) -> Result<PathBuf, BuildError> {
     let folder = absolute(out)?.join(".include");
     fs::create_dir_all(&folder).map_err(|error| io_error("create", &folder, &error))?;
-    put(twinplug_abi::HEADER.as_bytes(), &folder.join("twinplug.h"))?;
-    put(twinplug_abi::ZIG.as_bytes(), &folder.join("twinplug.zig"))?;
+    put(twinplug_abi::HEADER.as_bytes(), &folder.join("twinplug.h"), TEXT)?;
+    put(twinplug_abi::ZIG.as_bytes(), &folder.join("twinplug.zig"), TEXT)?;
     Ok(folder)
 }
 
@@ -135,24 +135,61 @@ fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
 /// Puts a library that was built to its place in `out`.
 fn deliver(library: &Path, place: PathBuf) -> Result<PathBuf, BuildError> {
     let bytes = fs::read(library).map_err(|error| io_error("read", library, &error))?;
-    put(&bytes, &place)?;
+    put(&bytes, &place, PROGRAM)?;
     Ok(place)
 }
 
+/// Who may do what with a file, before the process's mask (umask) takes its part away:
+/// as compilers and editors make them. A temporary file would be its owner's alone.
+const PROGRAM: u32 = 0o777;
+const TEXT: u32 = 0o666;
+
 /// Puts `bytes` at `place` in one step, unless they are there.
-fn put(bytes: &[u8], place: &Path) -> Result<(), BuildError> {
+fn put(bytes: &[u8], place: &Path, mode: u32) -> Result<(), BuildError> {
     if fs::read(place).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
     let folder = place.parent().unwrap_or(Path::new("."));
-    let written =
-        tempfile::Builder::new().prefix(".twinplug-").tempfile_in(folder).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.persist(place).map_err(|error| error.error)
-        });
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    let written = builder.prefix(".twinplug-").tempfile_in(folder).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.persist(place).map_err(|error| error.error)
+    });
     written.map(drop).map_err(|error| io_error("write", place, &error))
 }
 
 fn io_error(action: &str, path: &Path, error: &io::Error) -> BuildError {
     BuildError::new(format!("cannot {action} `{}`: {error}", path.display()))
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+mod tests {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_built_may_be_used_by_whom_the_mask_lets() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("clock")).unwrap();
+        fs::write(at("clock/clock.c"), "int clock_ticks;").unwrap();
+        let library = build(&at("clock"), &at("out")).unwrap();
+        // What this process's mask leaves of the same wish.
+        let make = |name: &str, mode| {
+            fs::OpenOptions::new().write(true).create(true).mode(mode).open(at(name)).unwrap();
+            self::mode(&at(name))
+        };
+        assert_eq!(mode(&library), make("program", 0o777));
+        assert_eq!(mode(&at("out/.include/twinplug.h")), make("text", 0o666));
+    }
 }

@@ -155,9 +155,11 @@ impl<'b> Dynamic<'b> {
         let paths = texts(RUNPATH).next().or_else(|| texts(RPATH).next());
         let run_path =
             paths.map(|paths| paths.split(':').take(MAX_RUN_PATH).map(str::to_owned).collect());
+        let passes_on = texts(RUNPATH).next().is_none();
         Ok(Dependencies {
             needed: texts(NEEDED).map(str::to_owned).collect(),
             run_path: run_path.unwrap_or_default(),
+            passes_on,
             imports: Vec::new(),
         })
     }
