@@ -406,3 +406,63 @@ fn an_init_may_load_another_plugin() {
     let names: Vec<_> = host.plugins().iter().map(|plugin| plugin.name().to_owned()).collect();
     assert_eq!(names, ["testplugin", "parent"]);
 }
+
+#[test]
+fn a_name_of_the_hosts_is_the_hosts_for_a_plugin_that_exports_it() {
+    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let source = shelf.path("names.c");
+    let text = "#include \"twinplug.h\"\n\
+        __attribute__((noinline)) int abs(int x) { return x - x + 7; }\n\
+        static tp_status ask(tp_call *call) { *call->result = tp_int(abs(-1)); return TP_OK; }\n\
+        static const tp_export exports[] = {TP_EXPORT_FUNC(\"Ask\", \"() -> int\", ask)};\n\
+        TP_PLUGIN(NAME, \"1.0.0\", exports, NULL);";
+    std::fs::write(&source, text).unwrap();
+    let ask = |name: &str, flag: &str| {
+        let library = shelf.path(&format!("lib{name}.so"));
+        compile(&source, &library, &[&format!("-DNAME=\"{name}\""), flag]);
+        stage.host.load(&library).unwrap().call("Ask", ()).unwrap()
+    };
+    assert_eq!(ask("plain", "-Wl,--as-needed"), Value::Int(1));
+    assert_eq!(ask("symbolic", "-Wl,-Bsymbolic"), Value::Int(7));
+    assert_eq!(ask("hidden", "-fvisibility=hidden"), Value::Int(7));
+}
+
+#[test]
+fn unloading_from_inside_a_call_runs_on_unload_in_it() {
+    use std::sync::{Mutex, OnceLock, Weak};
+    let shelf = Shelf::new();
+    let source = shelf.path("leaver.c");
+    let text = "#include \"twinplug.h\"\n\
+        static int64_t inside = 0, seen = 0;\n\
+        static tp_status leave(tp_call *call) {\n\
+          inside = 1;\n\
+          tp_status done = call->host->call(call->context, \"unload_me\", 9, NULL, 0, call->arena, call->result);\n\
+          inside = 0;\n\
+          if (done != TP_OK) return done;\n\
+          *call->result = tp_int(seen);\n\
+          return TP_OK;\n\
+        }\n\
+        static tp_status on_unload(tp_call *call) { (void)call; seen = 1 + inside; return TP_OK; }\n\
+        static const tp_export exports[] = {TP_EXPORT_FUNC(\"Leave\", \"() -> int\", leave)};\n\
+        TP_PLUGIN_WITH(\"leaver\", \"1.0.0\", \"\", exports, NULL, NULL, NULL, NULL, NULL, NULL, on_unload);";
+    std::fs::write(&source, text).unwrap();
+    let library = shelf.path("libleaver.so");
+    compile(&source, &library, &[]);
+    let cell: Arc<OnceLock<Weak<Host>>> = Arc::default();
+    let plugin = Arc::new(Mutex::new(None));
+    let (here, its) = (Arc::clone(&cell), Arc::clone(&plugin));
+    let host = Host::builder()
+        .function("unload_me", move || -> twinplug::Result<()> {
+            let host = here.get().and_then(Weak::upgrade).expect("set below");
+            host.unload(its.lock().unwrap().take().expect("set below"))
+        })
+        .build()
+        .unwrap();
+    let host = Arc::new(host);
+    cell.set(Arc::downgrade(&host)).unwrap();
+    let loaded = host.load(&library).unwrap();
+    let leave = loaded.func::<(), i64>("Leave").unwrap();
+    *plugin.lock().unwrap() = Some(loaded);
+    assert_eq!(leave.call(()).unwrap(), 2, "on_unload ran while the call did");
+    assert_eq!(message(leave.call(())), "plugin `leaver`: `Leave`: the plugin was unloaded");
+}
