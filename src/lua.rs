@@ -8,6 +8,7 @@
 
 mod exports;
 mod failure;
+mod head;
 mod host_table;
 mod loader;
 mod sink;

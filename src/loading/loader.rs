@@ -104,14 +104,21 @@ fn load_lua(located: &Located, text: &[u8], host: Weak<HostContext>) -> Result<A
 #[cfg(feature = "lua54")]
 fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
     let Located { path, name, version, kind, .. } = located;
-    crate::lua::check(path, &bytes)?;
+    let head = crate::lua::check(path, &bytes)?;
+    let (name, version) = match head.plugin {
+        Some(said) => (said.name, Some(said.version)),
+        None => (name.clone(), version.clone()),
+    };
     Ok(Inspection {
         path: path.clone(),
         kind: *kind,
-        name: name.clone(),
-        version: version.clone(),
+        name,
+        version,
         abi: None,
         exports: None,
+        requires: head.requires,
+        refusal: head.over.as_ref().map(|over| over.refusal()),
+        over: head.over.map(|over| over.name),
         hazards: Vec::new(),
         bytes,
     })
@@ -134,6 +141,9 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
             let public = exports.into_iter().filter(|declared| !declared.private);
             public.map(|declared| declared.export).collect()
         }),
+        requires: Vec::new(),
+        over: None,
+        refusal: None,
         hazards,
         bytes: checked.bytes,
     })

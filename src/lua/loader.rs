@@ -1,5 +1,6 @@
 //! From a script's text to a plugin.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
@@ -10,19 +11,21 @@ use twinplug_value::ExportType;
 
 use super::exports::{Exports, Home};
 use super::failure::located;
+use super::head::Head;
 use super::sink::LuaSink;
 use super::source::LuaSource;
 use super::vm::{Entry, Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Results,
-    Symbol, VarTarget, Write, check_name, sealed,
+    Descriptor, FuncTarget, HostContext, Plugin, PluginKind, RawFunc, RawVar, Read, Requirement,
+    Results, Symbol, VarTarget, Write, check_name, sealed,
 };
 
 /// A script, loaded.
 pub(crate) struct LuaPlugin {
     name: String,
     version: Version,
+    requires: Vec<Requirement>,
     script: Script,
 }
 
@@ -42,17 +45,30 @@ pub(crate) struct Origin {
     pub(crate) version: Option<Version>,
 }
 
-/// Compiles a script without running it.
-pub(crate) fn check(path: &Path, text: &[u8]) -> Result<()> {
+/// Compiles a script without running it, and reads its first comments.
+pub(crate) fn check(path: &Path, text: &[u8]) -> Result<Head> {
     let lua = Lua::new_with(StdLib::NONE, LuaOptions::new()).map_err(broken)?;
-    compile(&lua, &chunk_name(path), path, text).map(drop)
+    let chunk = chunk_name(path);
+    compile(&lua, &chunk, path, text)?;
+    head(&chunk, path, text)
+}
+
+fn head(chunk: &str, path: &Path, text: &[u8]) -> Result<Head> {
+    Head::read(text).map_err(|bad| {
+        Error::new(ErrorKind::Load, format!("{chunk}:{}: {}", bad.line, bad.message))
+            .with_location(path, bad.line)
+    })
 }
 
 /// Runs a script's body and takes down what it exports.
 pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> Result<LuaPlugin> {
     let Origin { path, name, version } = origin;
     let chunk = chunk_name(&path);
-    let vm = Arc::new(Vm::new(&name, context)?);
+    let head = head(&chunk, &path, text)?;
+    if let Some(over) = &head.over {
+        return Err(Error::new(ErrorKind::Refused, over.refusal()).with_location(&path, over.line));
+    }
+    let vm = Arc::new(Vm::new(head.plugin.as_ref().map_or(&name, |said| &said.name), context)?);
     let script = Script { vm, chunk: chunk.into(), path: path.into() };
     let vm = &script.vm;
     let entry = vm.enter()?;
@@ -62,13 +78,13 @@ pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> R
         .call(entry, body, Vec::new())
         .map_err(|error| located(error, &script.chunk, &script.path).with_kind(ErrorKind::Load))?;
     let module = module(&entry, results)?;
-    let name = text_field(&module, "_NAME")?.unwrap_or(name);
-    let version = match text_field(&module, "_VERSION")? {
-        Some(text) => Version::parse(&text).map_err(|error| {
-            let message = format!("`_VERSION = {text:?}` is no version like \"1.2.0\": {error}");
-            Error::new(ErrorKind::Load, message)
-        })?,
-        None => version.unwrap_or(Version::new(0, 0, 0)),
+    let said = Said { name: text_field(&module, "_NAME")?, version: version_field(&module)? };
+    said.agrees_with(&head, &script)?;
+    let (name, version) = match head.plugin {
+        Some(plugin) => (plugin.name, plugin.version),
+        None => {
+            (said.name.unwrap_or(name), said.version.or(version).unwrap_or(Version::new(0, 0, 0)))
+        }
     };
     check_name(&name).map_err(|fault| Error::new(ErrorKind::Load, fault))?;
     vm.shared.set_name(&name);
@@ -77,7 +93,38 @@ pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> R
     // The handle goes while the lock is still held.
     drop(module);
     drop(entry);
-    Ok(LuaPlugin { name, version, script })
+    Ok(LuaPlugin { name, version, requires: head.requires, script })
+}
+
+/// What the body says of the plugin, `_NAME` and `_VERSION`.
+struct Said {
+    name: Option<String>,
+    version: Option<Version>,
+}
+
+impl Said {
+    /// # Errors
+    /// The first comments say another thing.
+    fn agrees_with(&self, head: &Head, script: &Script) -> Result<()> {
+        let Some(plugin) = &head.plugin else { return Ok(()) };
+        let differs = |field: &str, head: &dyn Display, said: &dyn Display| {
+            let Script { chunk, path, .. } = script;
+            let message = format!(
+                "{chunk}:{}: `---@plugin` says `{head}`, and `{field}` says `{said}`: they must agree",
+                plugin.line
+            );
+            Err(Error::new(ErrorKind::Load, message).with_location(path, plugin.line))
+        };
+        match self {
+            Said { name: Some(name), .. } if *name != plugin.name => {
+                differs("_NAME", &plugin.name, name)
+            }
+            Said { version: Some(version), .. } if *version != plugin.version => {
+                differs("_VERSION", &plugin.version, version)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What the body returned; a script that returns nothing exports its globals.
@@ -104,6 +151,15 @@ fn text_field(module: &Table, name: &str) -> Result<Option<String>> {
             format!("`{name}` is {}, and no text", described(&other)),
         )),
     }
+}
+
+fn version_field(module: &Table) -> Result<Option<Version>> {
+    let Some(text) = text_field(module, "_VERSION")? else { return Ok(None) };
+    let version = Version::parse(&text).map_err(|error| {
+        let message = format!("`_VERSION = {text:?}` is no version like \"1.2.0\": {error}");
+        Error::new(ErrorKind::Load, message)
+    })?;
+    Ok(Some(version))
 }
 
 /// A value's type, as Lua calls it.
@@ -151,6 +207,7 @@ impl Plugin for LuaPlugin {
             version: self.version.clone(),
             kind: PluginKind::Lua,
             exports: exports.list.clone(),
+            requires: self.requires.clone(),
         })
     }
 

@@ -65,6 +65,7 @@ pub(crate) fn load(
         version: checked.version.clone(),
         kind: PluginKind::Native,
         exports: exports.iter().map(|entries| entries.export.clone()).collect(),
+        requires: Vec::new(),
     };
     if let Some(on_load) = table.plugin.on_load {
         // No configuration is an empty map.

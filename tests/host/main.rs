@@ -7,6 +7,8 @@
     allow(dead_code, reason = "what the kind needs that is left out")
 )]
 
+#[cfg(feature = "lua54")]
+mod annotations;
 #[cfg(feature = "native")]
 mod calls;
 mod conformance;
