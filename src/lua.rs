@@ -6,6 +6,7 @@
 //! lock meanwhile (`vm`, `prelude.lua`). Values go straight between Rust types
 //! and Lua ones (`sink`, `source`).
 
+mod annotations;
 mod exports;
 mod failure;
 mod head;
@@ -13,6 +14,7 @@ mod host_table;
 mod loader;
 mod sink;
 mod source;
+mod typed;
 mod vm;
 
 pub(crate) use loader::{Origin, check, load};

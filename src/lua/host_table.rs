@@ -8,7 +8,6 @@ use std::sync::Arc;
 use mlua::{AnyUserData, Lua, LuaString, MultiValue, Table, Value, Variadic};
 use twinplug_value::Type;
 
-use super::exports::Exports;
 use super::failure::Failure;
 use super::sink::LuaSink;
 use super::source::LuaSource;
@@ -121,8 +120,7 @@ fn register(shared: &Shared, exports: &Value) -> Result<Value> {
             "`host.register` takes a table: `host.register { name = f }`",
         ));
     };
-    let added = Exports::find(exports).and_then(|found| shared.exports.lock().add(found));
-    added.map(|()| Value::Nil).map_err(|text| Error::new(ErrorKind::Symbol, text))
+    shared.export(exports).map(|()| Value::Nil).map_err(|text| Error::new(ErrorKind::Symbol, text))
 }
 
 /// The host's functions: a list of their path, `{"world", "spawn"}`, and the function.

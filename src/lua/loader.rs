@@ -7,13 +7,14 @@ use std::sync::{Arc, Weak};
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 use semver::Version;
-use twinplug_value::ExportType;
+use twinplug_value::{ExportType, Type, TypeRef};
 
-use super::exports::{Exports, Home};
+use super::annotations::Annotations;
+use super::exports::{Declared, Home};
 use super::failure::located;
 use super::head::Head;
 use super::sink::LuaSink;
-use super::source::LuaSource;
+use super::typed::{read_results, read_variable};
 use super::vm::{Entry, Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
@@ -69,6 +70,9 @@ pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> R
         return Err(Error::new(ErrorKind::Refused, over.refusal()).with_location(&path, over.line));
     }
     let vm = Arc::new(Vm::new(head.plugin.as_ref().map_or(&name, |said| &said.name), context)?);
+    let annotations = Annotations::read(text);
+    let declared = Declared { chunk: chunk.clone(), annotations };
+    vm.shared.declared.get_or_init(|| declared);
     let script = Script { vm, chunk: chunk.into(), path: path.into() };
     let vm = &script.vm;
     let entry = vm.enter()?;
@@ -88,8 +92,7 @@ pub(crate) fn load(origin: Origin, text: &[u8], context: Weak<HostContext>) -> R
     };
     check_name(&name).map_err(|fault| Error::new(ErrorKind::Load, fault))?;
     vm.shared.set_name(&name);
-    let added = Exports::find(&module).and_then(|found| vm.shared.exports.lock().add(found));
-    added.map_err(|text| Error::new(ErrorKind::Load, text))?;
+    vm.shared.export(&module).map_err(|text| Error::new(ErrorKind::Load, text))?;
     // The handle goes while the lock is still held.
     drop(module);
     drop(entry);
@@ -220,12 +223,14 @@ impl Plugin for LuaPlugin {
         let script = self.script.clone();
         Ok(match &exports.list[index].ty {
             ExportType::Func(signature) => {
-                let raw = Arc::new(LuaFunc { script, index });
+                let raw = Arc::new(LuaFunc { script, index, result: signature.result.clone() });
                 let target = FuncTarget::memory(raw);
                 Symbol::of_func(&self.name, name, signature.clone(), target, None)
             }
             ExportType::Var(ty) => {
-                let raw = Arc::new(LuaVar { script, index, name: name.to_owned() });
+                let annotated = script.declares(name);
+                let declared = if annotated { ty.clone() } else { Type::Any };
+                let raw = Arc::new(LuaVar { script, index, name: name.to_owned(), declared });
                 Symbol::of_var(&self.name, name, ty.clone(), VarTarget::Memory(raw), None)
             }
         })
@@ -241,6 +246,8 @@ impl sealed::Implemented for LuaPlugin {
 struct LuaFunc {
     script: Script,
     index: usize,
+    /// What the annotations say, else any.
+    result: TypeRef,
 }
 
 impl RawFunc for LuaFunc {
@@ -253,17 +260,9 @@ impl RawFunc for LuaFunc {
         let Some(Home::Func(function)) = vm.shared.exports.lock().home(self.index) else {
             return Err(stale());
         };
-        let (_entry, mut values) =
+        let (_entry, values) =
             vm.call(entry, function, values).map_err(|error| located(error, chunk, path))?;
-        match results {
-            Results::All => read(&mut LuaSource::list(values))?,
-            Results::One if values.len() > 1 => {
-                let message = format!("expected 1 result, got {}", values.len());
-                return Err(Error::new(ErrorKind::Type, message));
-            }
-            Results::One => read(&mut LuaSource::new(values.pop().unwrap_or(Value::Nil)))?,
-        }
-        Ok(())
+        read_results(values, &self.result, results, read)
     }
 }
 
@@ -271,13 +270,16 @@ struct LuaVar {
     script: Script,
     index: usize,
     name: String,
+    /// What the annotations say, else any: of a variable without them, each reader
+    /// checks what it gets.
+    declared: Type,
 }
 
 impl RawVar for LuaVar {
     fn get(&self, read: Read<'_>) -> Result<()> {
         let _entry = self.script.vm.enter()?;
         let value = self.home()?.raw_get(self.name.as_str()).map_err(broken)?;
-        Ok(read(&mut LuaSource::new(value))?)
+        read_variable(&value, &self.declared, &self.name, read)
     }
 
     fn set(&self, write: Write<'_>) -> Result<()> {
@@ -285,6 +287,14 @@ impl RawVar for LuaVar {
         let mut sink = LuaSink::new(&entry.state.lua);
         write(&mut sink)?;
         store(&self.home()?, &self.name, sink.last()).map_err(broken)
+    }
+}
+
+impl Script {
+    /// Whether an annotation says the variable's type.
+    fn declares(&self, name: &str) -> bool {
+        let declared = self.vm.shared.declared.get();
+        declared.is_some_and(|declared| declared.annotations.declares(name))
     }
 }
 

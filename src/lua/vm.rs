@@ -4,14 +4,14 @@
 //! with it held; the VM is dropped under it, and never inside of its own call.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use mlua::chunk::ChunkMode;
 use mlua::thread::ThreadStatus;
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 
-use super::exports::Exports;
+use super::exports::{Declared, Exports};
 use super::failure::Failure;
 use super::host_table;
 use super::sink::LuaSink;
@@ -49,6 +49,8 @@ pub(super) struct Shared {
     /// The error that ended a call.
     pub(super) failure: Mutex<Option<Failure>>,
     pub(super) exports: Mutex<Exports>,
+    /// Set before the body runs.
+    pub(super) declared: OnceLock<Declared>,
 }
 
 /// A wait; answers what the call goes on with.
@@ -71,6 +73,7 @@ impl Vm {
             pending: Mutex::new(None),
             failure: Mutex::new(None),
             exports: Mutex::new(Exports::default()),
+            declared: OnceLock::new(),
         });
         let state = State::new(&shared).map_err(broken)?;
         Ok(Vm { state: ReentrantMutex::new(RefCell::new(Some(Arc::new(state)))), shared })
@@ -219,6 +222,12 @@ impl Shared {
 
     pub(super) fn set_name(&self, name: &str) {
         *self.name.lock() = name.into();
+    }
+
+    /// Adds what a table exports.
+    pub(super) fn export(&self, table: &Table) -> Result<(), String> {
+        let found = Exports::find(table, self.declared.get_or_init(Declared::default))?;
+        self.exports.lock().add(found)
     }
 
     /// The host, while there is one.

@@ -1,8 +1,15 @@
 //! What a script's comments say: its head, and the types of its exports.
 
-use twinplug::{ErrorKind, Host, Version};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+use twinplug::{ErrorKind, Host, Map, Value, Version};
 
 use crate::lua::Desk;
+use crate::twins::message;
 
 #[test]
 fn the_first_comments_say_name_version_and_needs() {
@@ -63,4 +70,242 @@ fn first_comments_that_are_wrong_are_refused() {
     );
     let found = Host::inspect(desk.folder.path().join("head.lua")).unwrap();
     assert_eq!(found.over.as_deref(), Some("physics"));
+}
+
+/// A script with types on all that it exports.
+const TYPED: &str = "---@class Point
+---@field x integer
+---@field label? string
+local M = {}
+---@type integer
+M.Count = 1
+---@type Point
+M.At = { x = 1 }
+---@type string[]
+M.Names = {}
+---@param a integer
+---@param b? integer
+---@return integer
+local function add(a, b) return a + (b or 0) end
+M.Add = add
+---@param text string
+---@return string? found
+---@return integer count
+function M.Find(text)
+  if text == '' then return end
+  if text == 'many' then return 1, 2, 3 end
+  if text == 'wrong' then return 'a', 'b' end
+  return text, 1
+end
+---@return integer
+function M.Half(x) return x / 2 end
+---@return nil
+function M.Nothing() return 5 end
+---@return string[]
+function M.Empty() return {} end
+---@return Point
+function M.Point() return { x = 2.0, label = 'a', more = 1 } end
+---@return Point
+function M.Exact() return { x = 2, more = 1 } end
+function M.Spoil() M.Count = 'one' M.At = { x = 2.0 } end
+host.register {
+  ---@return string
+  Hello = function() return 'hello' end,
+}
+return M
+";
+
+#[test]
+fn annotations_are_the_types_of_exports() {
+    let desk = Desk::new();
+    let plugin = desk.load("typed.lua", TYPED).unwrap();
+    let exports: Vec<_> = plugin
+        .descriptor()
+        .exports
+        .iter()
+        .map(|export| format!("{} {}: {}", export.symbol(), export.name, export.ty))
+        .collect();
+    let expected = [
+        "func Hello: () -> string",
+        "func Add: (a: int, b: int?) -> int",
+        "var At: Point { x: int, label: string? }",
+        "var Count: int",
+        "func Empty: () -> list<string>",
+        "func Exact: () -> Point { x: int, label: string? }",
+        "func Find: (text: string) -> (string?, int)",
+        "func Half: (x: any) -> int",
+        "var Names: list<string>",
+        "func Nothing: ()",
+        "func Point: () -> Point { x: int, label: string? }",
+        "func Spoil: (...) -> any",
+    ];
+    assert_eq!(exports, expected);
+}
+
+#[test]
+fn annotated_functions_are_checked_as_native_ones() {
+    let desk = Desk::new();
+    let plugin = desk.load("typed.lua", TYPED).unwrap();
+    assert_eq!(
+        message(plugin.func::<(String,), i64>("Add")),
+        "plugin `typed`: `Add` is `(a: int, b: int?) -> int`: argument `a`: expected int, got string"
+    );
+    assert_eq!(
+        message(plugin.func::<(i64,), String>("Add")),
+        "plugin `typed`: `Add` is `(a: int, b: int?) -> int`: result: expected string, got int"
+    );
+    assert_eq!(
+        message(plugin.call("Add", (1, 2, 3))),
+        "plugin `typed`: `Add`: expected 1 to 2 arguments, got 3"
+    );
+    assert_eq!(plugin.func::<(i64,), i64>("Add").unwrap().call((4,)).unwrap(), 4);
+    // A whole float becomes the int that the function is declared to take.
+    assert_eq!(plugin.call("Add", (1.0, 2)).unwrap(), Value::Int(3));
+}
+
+#[test]
+fn results_are_brought_to_the_declared_type() {
+    let desk = Desk::new();
+    let plugin = desk.load("typed.lua", TYPED).unwrap();
+    assert_eq!(plugin.call("Half", (4,)).unwrap(), Value::Int(2));
+    assert_eq!(
+        message(plugin.call("Half", (3,))),
+        "plugin `typed`: `Half`: result: 1.5 is no whole number"
+    );
+    assert_eq!(
+        message(plugin.func::<(i64,), f64>("Half").unwrap().call((3,))),
+        "plugin `typed`: `Half`: result: 1.5 is no whole number"
+    );
+    assert_eq!(
+        message(plugin.call("Nothing", ())),
+        "plugin `typed`: `Nothing`: result: expected null, got int"
+    );
+    assert_eq!(plugin.call("Empty", ()).unwrap(), Value::List(Vec::new()));
+    let point = Map::from([("x".into(), 2.into()), ("label".into(), "a".into())]);
+    assert_eq!(plugin.call("Point", ()).unwrap(), Value::Map(point));
+    let exact = Map::from([("x".into(), 2.into())]);
+    assert_eq!(plugin.call("Exact", ()).unwrap(), Value::Map(exact));
+
+    let find = plugin.func::<(&str,), (Option<String>, i64)>("Find").unwrap();
+    assert_eq!(find.call(("a",)).unwrap(), (Some("a".to_owned()), 1));
+    assert_eq!(
+        plugin.call("Find", ("a",)).unwrap(),
+        Value::List(vec!["a".into(), 1.into()]),
+        "several results are a list, as those of a native function are"
+    );
+    assert_eq!(
+        message(find.call(("wrong",))),
+        "plugin `typed`: `Find`: result: `[1]`: expected int, got string"
+    );
+    assert_eq!(message(find.call(("many",))), "plugin `typed`: `Find`: expected 2 results, got 3");
+    assert_eq!(
+        message(find.call(("",))),
+        "plugin `typed`: `Find`: result: `[1]`: expected int, got null"
+    );
+}
+
+#[test]
+fn annotated_variables_keep_their_type() {
+    let desk = Desk::new();
+    let plugin = desk.load("typed.lua", TYPED).unwrap();
+    assert_eq!(
+        message(plugin.var::<f64>("Count")),
+        "plugin `typed`: `Count` is `int`, asked for as `float`"
+    );
+    let count = plugin.var::<Value>("Count").unwrap();
+    assert_eq!(message(count.set("x".into())), "plugin `typed`: `Count`: expected int, got string");
+    count.set(Value::Float(5.0)).unwrap();
+    assert_eq!(count.get().unwrap(), Value::Int(5));
+    let names = plugin.var::<Value>("Names").unwrap();
+    assert_eq!(names.get().unwrap(), Value::List(Vec::new()));
+
+    plugin.call("Spoil", ()).unwrap();
+    assert_eq!(message(count.get()), "plugin `typed`: `Count`: expected int, got string");
+    let at = Map::from([("x".into(), 2.into())]);
+    assert_eq!(plugin.var::<Value>("At").unwrap().get().unwrap(), Value::Map(at));
+}
+
+#[test]
+fn globals_and_functions_registered_later_have_their_types_too() {
+    let desk = Desk::new();
+    let text = "---@type number\nSpeed = 1\n\
+                ---@return integer\nfunction Double() return 2 end\n\
+                function Open()\n  host.register {\n\
+                    ---@return string\n    Door = function() return 'open' end }\nend\n\
+                ---@return integer\nClipped = string.len\n\
+                Made = load('\\n\\n\\nreturn function() end', '@globals.lua.other')()";
+    let plugin = desk.load("globals.lua", text).unwrap();
+    plugin.call("Open", ()).unwrap();
+    let exports: Vec<_> =
+        plugin.descriptor().exports.iter().map(|it| format!("{}: {}", it.name, it.ty)).collect();
+    let any = "(...) -> any";
+    let expected = [
+        &format!("Clipped: {any}"),
+        "Double: () -> int",
+        &format!("Made: {any}"),
+        &format!("Open: {any}"),
+        "Speed: number",
+        "Door: () -> string",
+    ];
+    assert_eq!(exports, expected);
+}
+
+/// Keeps the text of what is reported.
+#[derive(Clone, Default)]
+struct Reports(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Reports {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        struct Text(String);
+        impl Visit for Text {
+            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+                if field.name() == "message" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().unwrap().push(format!("{}: {}", event.metadata().level(), text.0));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn names_near_a_hooks_and_fields_that_cannot_cross_are_reported() {
+    let desk = Desk::new();
+    let reports = Reports::default();
+    let text = "function on_laod() end function OnSave() end function on_tick() end\n\
+                function on_load() end on_paus = 1\nThread = coroutine.create(print)\n\
+                Nested = { f = print }";
+    tracing::subscriber::with_default(reports.clone(), || {
+        desk.load("hooks.lua", text).unwrap();
+    });
+    let mut reported = reports.0.lock().unwrap().clone();
+    reported.retain(|report| report.contains("export"));
+    reported.sort();
+    assert_eq!(
+        reported,
+        [
+            "DEBUG: `Nested` is not exported: a table like this cannot cross",
+            "DEBUG: `Thread` is not exported: a thread like this cannot cross",
+            "WARN: `OnSave` is exported, and is no hook; near: `on_save`",
+            "WARN: `on_laod` is exported, and is no hook; near: `on_load`",
+        ]
+    );
 }
