@@ -19,6 +19,9 @@ use twinplug_value::{Param, Shared, Signature, Type};
 use notes::Notes;
 use types::{Names, Reader, optional};
 
+/// Nothing is read in larger scripts: its tokens take several times a text's memory.
+const MAX_TEXT: usize = 16 << 20;
+
 /// What a script's comments say.
 #[derive(Debug, Default)]
 pub(super) struct Annotations {
@@ -44,9 +47,12 @@ struct Function {
 impl Annotations {
     /// Reads a script.
     pub(super) fn read(text: &[u8]) -> Annotations {
+        if text.len() > MAX_TEXT {
+            return Annotations::default();
+        }
         let text = String::from_utf8_lossy(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
         // Most scripts have none, and pay for one search.
-        match text.contains("@") {
+        match text.contains('@') {
             true => scan::scan(&text),
             false => Annotations::default(),
         }

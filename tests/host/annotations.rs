@@ -309,3 +309,19 @@ fn names_near_a_hooks_and_fields_that_cannot_cross_are_reported() {
         ]
     );
 }
+
+#[test]
+fn the_docs_example_is_what_the_docs_say() {
+    let docs = include_str!("../../docs/lua-plugins.md");
+    let (_, section) = docs.split_once("### Annotations").unwrap();
+    let (_, rest) = section.split_once("```lua\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let desk = Desk::new();
+    let plugin =
+        desk.load("docs.lua", &format!("local M = {}\n{example}\nreturn M", "{}")).unwrap();
+    for export in &plugin.descriptor().exports {
+        let said = format!("`{}` is `{}`", export.name, export.ty);
+        assert!(section.contains(&said), "{said}");
+    }
+    assert_eq!(plugin.descriptor().exports.len(), 2);
+}
