@@ -325,3 +325,19 @@ fn the_docs_example_is_what_the_docs_say() {
     }
     assert_eq!(plugin.descriptor().exports.len(), 2);
 }
+
+#[test]
+fn annotations_that_are_wrong_or_unreadable_do_not_keep_a_script_from_loading() {
+    let desk = Desk::new();
+    let text = "---@type integer\nWrong = 'x'\n---@type {{{\nUnread = 'x'\n---@param\n---@return <\n\
+                function F(a) return a end\n---@class\n---@field\n---@alias\n";
+    let plugin = desk.load("wrong.lua", text).unwrap();
+    let exports: Vec<_> =
+        plugin.descriptor().exports.iter().map(|it| format!("{}: {}", it.name, it.ty)).collect();
+    assert_eq!(exports, ["F: (a: any) -> any", "Unread: any", "Wrong: int"]);
+    assert_eq!(plugin.call("F", ("a",)).unwrap(), Value::Str("a".into()));
+    assert_eq!(
+        message(plugin.var::<i64>("Wrong").unwrap().get()),
+        "plugin `wrong`: `Wrong`: expected int, got string"
+    );
+}

@@ -245,3 +245,10 @@ fn large_scripts_are_read() {
         shown(text.as_bytes());
     }
 }
+
+#[test]
+fn larger_scripts_say_nothing() {
+    let script = |spaces| format!("---@type integer\nSpeed = 1\n{}", " ".repeat(spaces));
+    check(&script(0), &["Speed: int"]);
+    assert!(shown(script(super::MAX_TEXT).as_bytes()).is_empty());
+}
