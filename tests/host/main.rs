@@ -7,6 +7,8 @@
     allow(dead_code, unused_imports, reason = "what the kind needs that is left out")
 )]
 
+#[cfg(feature = "_lua")]
+mod annotations;
 #[cfg(feature = "native")]
 mod calls;
 mod conformance;
