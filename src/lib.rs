@@ -91,8 +91,8 @@ pub use lifecycle::PluginRef;
 pub use loading::Inspection;
 #[cfg(feature = "native")]
 pub use loading::{ImageReport, ImageState};
-pub use plugin::{Descriptor, Dynamic, Export, Func, Plugin, PluginKind, Symbol, Var};
-pub use semver::Version;
+pub use plugin::{Descriptor, Dynamic, Export, Func, Plugin, PluginKind, Requirement, Symbol, Var};
+pub use semver::{Version, VersionReq};
 pub use serde;
 pub use twinplug_macros::data_for_host as data;
 pub use twinplug_value::{

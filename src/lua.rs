@@ -6,13 +6,16 @@
 //! lock meanwhile (`vm`, `prelude.lua`). Values go straight between Rust types
 //! and Lua ones (`sink`, `source`).
 
+mod annotations;
 mod exports;
 mod failure;
+mod head;
 mod host_table;
 mod loader;
 mod modules;
 mod sink;
 mod source;
+mod typed;
 mod vm;
 
 pub(crate) use loader::{Script, check, load};

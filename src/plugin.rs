@@ -20,10 +20,10 @@ use crate::error::Result;
 pub(crate) use chain::{Entered, cannot_wait, held};
 pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, contained};
 pub(crate) use descriptor::check_name;
-pub use descriptor::{Descriptor, Export, PluginKind};
+pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
 pub use handle::{Dynamic, Func, Var};
 pub(crate) use live::Track;
-pub(crate) use origin::Origin;
+pub(crate) use origin::{Origin, Said};
 pub use symbol::Symbol;
 pub(crate) use target::{FuncTarget, VarTarget};
 

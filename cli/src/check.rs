@@ -53,12 +53,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 fn check(path: &Path) -> Checked {
     let file = source::loadable(path).map_err(|error| error.to_string())?;
-    Host::inspect(&file).map_err(|error| {
+    let found = Host::inspect(&file).map_err(|error| {
         let message = error.to_string();
         // The verdict names the path already.
         let head = format!("cannot load `{}`: ", file.display());
         message.strip_prefix(&head).map(str::to_owned).unwrap_or(message)
-    })
+    })?;
+    match found.refusal {
+        Some(refusal) => Err(refusal),
+        None => Ok(found),
+    }
 }
 
 fn report<'c>(path: &Path, checked: &'c Checked) -> Report<'c> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use sha2::{Digest, Sha256};
 use twinplug::serde::Serialize;
-use twinplug::{Export, Host, Inspection};
+use twinplug::{Export, Host, Inspection, Requirement};
 
 use crate::failure::Failure;
 use crate::output;
@@ -37,6 +37,10 @@ struct Report {
     abi: Option<String>,
     sha256: String,
     exports: Option<Vec<Listed>>,
+    /// The plugins that it needs.
+    requires: Vec<Required>,
+    /// The plugin that it is a layer over.
+    over: Option<String>,
     /// What makes a native plugin behave otherwise than a plugin should.
     hazards: Vec<String>,
 }
@@ -49,6 +53,14 @@ struct Listed {
     symbol: &'static str,
     #[serde(rename = "type")]
     ty: String,
+}
+
+/// One plugin that is needed.
+#[derive(Serialize)]
+#[serde(crate = "twinplug::serde")]
+struct Required {
+    name: String,
+    range: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -74,6 +86,8 @@ impl Report {
             abi: inspection.abi.map(|(major, minor)| format!("{major}.{minor}")),
             sha256: hexadecimal(&Sha256::digest(&inspection.bytes)),
             exports: inspection.exports.as_deref().map(listed),
+            requires: inspection.requires.iter().map(Required::of).collect(),
+            over: inspection.over,
             hazards: inspection.hazards,
         }
     }
@@ -102,6 +116,12 @@ impl Report {
             output::line(&format!("abi      {abi}"))?;
         }
         output::line(&format!("sha256   {}", self.sha256))?;
+        for Required { name, range } in &self.requires {
+            output::line(&format!("requires {name} {range}"))?;
+        }
+        if let Some(over) = &self.over {
+            output::line(&format!("over     {over}"))?;
+        }
         for hazard in &self.hazards {
             output::line(&format!("hazard   {hazard}"))?;
         }
@@ -113,6 +133,12 @@ impl Report {
                 output::line("         what its init registers is not among them: --load shows it")
             }
         }
+    }
+}
+
+impl Required {
+    fn of(requirement: &Requirement) -> Required {
+        Required { name: requirement.name.clone(), range: requirement.range.to_string() }
     }
 }
 

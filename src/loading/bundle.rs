@@ -65,8 +65,7 @@ impl Bundle {
             given: Some(self.name.clone()),
             path_name: self.name.clone(),
             path_version: None,
-            manifest_name: self.manifest.name.clone(),
-            manifest_version: self.manifest.version.clone(),
+            said: vec![self.manifest.said()],
             config: self.manifest.config.clone(),
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use semver::Version;
 
-use crate::plugin::{Export, PluginKind};
+use crate::plugin::{Export, PluginKind, Requirement};
 
 /// What a file says of itself; none of its code has run.
 #[derive(Clone, Debug)]
@@ -14,15 +14,22 @@ pub struct Inspection {
     pub path: PathBuf,
     /// Its kind.
     pub kind: PluginKind,
-    /// Its name; of a script, what its path says.
+    /// Its name; of a script, what its manifest or its first comments say, else its path.
     pub name: String,
-    /// Its version; of a script, what its path says, if it says one.
+    /// Its version; of a script, what its manifest or its first comments say, else its
+    /// path, if any says one.
     pub version: Option<Version>,
     /// The ABI that a native plugin was built for, major and minor.
     pub abi: Option<(u16, u16)>,
     /// The exports, where they stand in the file: a script's are known only once
     /// it has run.
     pub exports: Option<Vec<Export>>,
+    /// The plugins that it says it needs.
+    pub requires: Vec<Requirement>,
+    /// The plugin that it says it is a layer over.
+    pub over: Option<String>,
+    /// Why a host would not load it, although nothing is wrong with the file.
+    pub refusal: Option<String>,
     /// What makes a native plugin behave otherwise than a plugin should, a line each:
     /// static thread-local storage, unique symbols, a Go runtime, ..
     pub hazards: Vec<String>,

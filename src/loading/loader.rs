@@ -122,9 +122,11 @@ impl Loader {
         script: crate::lua::Script<'_>,
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
+        let head = script.head(&origin.path)?;
+        head.tell(&mut origin)?;
         let name = origin.name().to_owned();
         self.configure(&mut origin, &name);
-        let plugin: Arc<dyn Plugin> = Arc::new(crate::lua::load(&origin, script, host)?);
+        let plugin: Arc<dyn Plugin> = Arc::new(crate::lua::load(&origin, script, head, host)?);
         let own = &plugin.descriptor().name;
         if *own != name && self.settings.config.contains_key(own) {
             plugin.retire()?;
@@ -207,8 +209,9 @@ pub(crate) fn inspect(located: &Located) -> Result<Inspection> {
 #[cfg(feature = "_lua")]
 fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
     let Located { path, kind, .. } = located;
-    crate::lua::check(path, &file_name(path), &bytes)?;
-    let origin = located.origin(None);
+    let mut origin = located.origin(None);
+    let head = crate::lua::check(path, &file_name(path), &bytes)?;
+    head.tell(&mut origin)?;
     check_name(origin.name()).map_err(|fault| Error::new(ErrorKind::Load, fault))?;
     Ok(Inspection {
         path: path.clone(),
@@ -217,6 +220,9 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         version: origin.version().cloned(),
         abi: None,
         exports: None,
+        requires: head.requires,
+        refusal: head.over.as_ref().map(|over| over.refusal()),
+        over: head.over.map(|over| over.name),
         hazards: Vec::new(),
         bytes,
     })
@@ -238,6 +244,9 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
             let public = exports.into_iter().filter(|declared| !declared.private);
             public.map(|declared| declared.export).collect()
         }),
+        requires: Vec::new(),
+        over: None,
+        refusal: None,
         hazards,
         bytes: checked.bytes,
     })

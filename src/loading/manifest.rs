@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 use twinplug_value::{Map, MapKey, Value};
 
 use crate::error::{Error, ErrorKind, Result, near};
+use crate::plugin::Said;
 
 /// The manifest of a plugin's folder.
 pub(super) const FILE: &str = "plugin.toml";
@@ -79,6 +80,16 @@ struct Text<'t> {
 }
 
 impl Manifest {
+    /// What it says that names the plugin.
+    pub(crate) fn said(&self) -> Said {
+        Said {
+            by: "its manifest".to_owned(),
+            line: None,
+            name: self.name.clone(),
+            version: self.version.clone(),
+        }
+    }
+
     /// Reads a file, if it is there.
     pub(super) fn read(path: &Path, of: Of) -> Result<Manifest> {
         let text = match read(path) {

@@ -31,8 +31,7 @@ impl Located {
             given: given.map(str::to_owned),
             path_name: self.name.clone(),
             path_version: self.version.clone(),
-            manifest_name: self.manifest.name.clone(),
-            manifest_version: self.manifest.version.clone(),
+            said: vec![self.manifest.said()],
             config: self.manifest.config.clone(),
         }
     }

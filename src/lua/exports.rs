@@ -3,6 +3,7 @@
 use mlua::{Function, Table, Value};
 use twinplug_value::{ExportType, Field, Shared, Signature, Struct, Type};
 
+use super::annotations::Annotations;
 use super::source::sequence;
 use crate::plugin::{Export, check_name};
 
@@ -63,7 +64,7 @@ impl Exports {
     ///
     /// # Errors
     /// What Lua reports.
-    pub(super) fn find(table: &Table) -> Result<Vec<(Export, Home)>, String> {
+    pub(super) fn find(table: &Table, script: &Declared) -> Result<Vec<(Export, Home)>, String> {
         let mut found = Vec::new();
         for pair in table.pairs::<Value, Value>() {
             let (key, value) = pair.map_err(|error| error.to_string())?;
@@ -72,8 +73,21 @@ impl Exports {
             if name.starts_with('_') || HOOKS.contains(&&*name) || check_name(&name).is_err() {
                 continue;
             }
-            if let Some(export) = export(&name, value, table) {
-                found.push(export);
+            if let Value::Function(_) = value
+                && let Some(hook) = near_hook(&name)
+            {
+                tracing::warn!(
+                    script = &*script.chunk,
+                    "`{name}` is exported, and is no hook; near: `{hook}`"
+                );
+            }
+            let kind = value.type_name();
+            match script.export(&name, value, table) {
+                Some(export) => found.push(export),
+                None => tracing::debug!(
+                    script = &*script.chunk,
+                    "`{name}` is not exported: a {kind} like this cannot cross"
+                ),
             }
         }
         // A table's order is by chance; by name it is the same each time.
@@ -105,20 +119,46 @@ fn unwrapped(name: &str, value: &Value, table: &Table) -> Option<()> {
     table.raw_set(name, any.0.clone()).ok()
 }
 
-fn export(name: &str, value: Value, table: &Table) -> Option<(Export, Home)> {
-    if unwrapped(name, &value, table).is_some() {
-        let export = Export::new(name, ExportType::Var(Type::Any));
-        return Some((export, Home::Var(table.clone())));
-    }
-    match value {
-        Value::Function(function) => {
-            Some((Export::new(name, ExportType::Func(Signature::ANY)), Home::Func(function)))
+/// What a script declares, and what Lua calls the script.
+pub(super) struct Declared {
+    pub(super) chunk: String,
+    pub(super) annotations: Annotations,
+}
+
+impl Declared {
+    fn export(&self, name: &str, value: Value, table: &Table) -> Option<(Export, Home)> {
+        if unwrapped(name, &value, table).is_some() {
+            let ty = self.annotations.variable(name).unwrap_or(Type::Any);
+            return Some((Export::new(name, ExportType::Var(ty)), Home::Var(table.clone())));
         }
-        value => {
-            let ty = type_of(&value, 0)?;
-            Some((Export::new(name, ExportType::Var(ty)), Home::Var(table.clone())))
+        match value {
+            Value::Function(function) => {
+                let signature = self.signature(name, &function).unwrap_or(Signature::ANY);
+                Some((Export::new(name, ExportType::Func(signature)), Home::Func(function)))
+            }
+            value => {
+                let seen = type_of(&value, 0)?;
+                let ty = self.annotations.variable(name).unwrap_or(seen);
+                Some((Export::new(name, ExportType::Var(ty)), Home::Var(table.clone())))
+            }
         }
     }
+
+    fn signature(&self, name: &str, function: &Function) -> Option<Signature> {
+        if self.annotations.is_empty() {
+            return None;
+        }
+        let info = function.info();
+        let here = info.source?.strip_prefix('@').is_some_and(|chunk| chunk == self.chunk);
+        let line = u32::try_from(info.line_defined?).ok()?;
+        self.annotations.signature(line, name).filter(|_| here)
+    }
+}
+
+/// The hook that a name is one slip away from.
+fn near_hook(name: &str) -> Option<&'static str> {
+    let lower = name.to_lowercase();
+    HOOKS.into_iter().find(|hook| strsim::damerau_levenshtein(&lower, hook) <= 1)
 }
 
 /// The type of a variable with this initial value; `None` if it cannot cross.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mlua::{AnyUserData, Function, Lua, LuaString, MultiValue, Table, Value, Variadic};
 use twinplug_value::Type;
 
-use super::exports::{AnyValue, Exports};
+use super::exports::AnyValue;
 use super::failure::Failure;
 use super::loader::compile;
 use super::modules::Module;
@@ -194,8 +194,7 @@ fn register(shared: &Shared, exports: &Value) -> Result<Value> {
             "`host.register` takes a table: `host.register { name = f }`",
         ));
     };
-    let added = Exports::find(exports).and_then(|found| shared.exports.lock().add(found));
-    added.map(|()| Value::Nil).map_err(|text| Error::new(ErrorKind::Symbol, text))
+    shared.export(exports).map(|()| Value::Nil).map_err(|text| Error::new(ErrorKind::Symbol, text))
 }
 
 /// The host's functions: a list of their path, `{"world", "spawn"}`, and the function.

@@ -6,24 +6,27 @@ use std::sync::{Arc, Weak};
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 use semver::Version;
-use twinplug_value::ExportType;
+use twinplug_value::{ExportType, Type, TypeRef};
 
-use super::exports::{Exports, Home};
+use super::annotations::Annotations;
+use super::exports::{Declared, Home};
 use super::failure::located;
+use super::head::Head;
 use super::modules::{Modules, Place, Source};
 use super::sink::LuaSink;
-use super::source::LuaSource;
+use super::typed::{read_results, read_variable};
 use super::vm::{Entry, Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
     Descriptor, FuncTarget, HostContext, Origin, Plugin, PluginKind, RawFunc, RawVar, Read,
-    Results, Symbol, VarTarget, Write, sealed,
+    Requirement, Results, Symbol, VarTarget, Write, sealed,
 };
 
 /// A script, loaded.
 pub(crate) struct LuaPlugin {
     name: String,
     version: Version,
+    requires: Vec<Requirement>,
     vm: Arc<Vm>,
 }
 
@@ -36,23 +39,50 @@ pub(crate) struct Script<'t> {
     pub(crate) places: Vec<Place>,
 }
 
-/// Compiles a script without running it.
-pub(crate) fn check(path: &Path, chunk: &str, text: &[u8]) -> Result<()> {
-    let lua = Lua::new_with(StdLib::NONE, LuaOptions::new()).map_err(broken)?;
-    let source = Source { chunk: chunk.to_owned(), path: path.to_owned() };
-    compile(&lua, &source, text).map(drop)
+impl Script<'_> {
+    /// What its first comments say.
+    ///
+    /// # Errors
+    /// They are wrong, or say that it is no plugin of its own.
+    pub(crate) fn head(&self, path: &Path) -> Result<Head> {
+        let head = head(path, &self.chunk, self.text)?;
+        match &head.over {
+            None => Ok(head),
+            Some(over) => {
+                Err(Error::new(ErrorKind::Refused, over.refusal()).with_location(path, over.line))
+            }
+        }
+    }
 }
 
-/// Runs a script's body and takes down what it exports.
+/// Compiles a script without running it, and reads its first comments.
+pub(crate) fn check(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
+    let lua = Lua::new_with(StdLib::NONE, LuaOptions::new()).map_err(broken)?;
+    let source = Source { chunk: chunk.to_owned(), path: path.to_owned() };
+    compile(&lua, &source, text)?;
+    head(path, chunk, text)
+}
+
+fn head(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
+    Head::read(text).map_err(|bad| {
+        Error::new(ErrorKind::Load, format!("{chunk}:{}: {}", bad.line, bad.message))
+            .with_location(path, bad.line)
+    })
+}
+
+/// Runs a script's body and takes down what it exports. The origin has heard the first
+/// comments.
 pub(crate) fn load(
     origin: &Origin,
     script: Script<'_>,
+    head: Head,
     context: Weak<HostContext>,
 ) -> Result<LuaPlugin> {
     let Script { chunk, text, places } = script;
+    let declared = Declared { chunk: chunk.clone(), annotations: Annotations::read(text) };
     let source = Source { chunk, path: origin.path.clone() };
     let modules = Modules::new(source.clone(), places);
-    let vm = Arc::new(Vm::new(origin, modules, context)?);
+    let vm = Arc::new(Vm::new(origin, modules, declared, context)?);
     let entry = vm.enter()?;
     let body = compile(&entry.state.lua, &source, text)?;
     body.set_environment(entry.state.environment.clone()).map_err(broken)?;
@@ -63,8 +93,7 @@ pub(crate) fn load(
     let name = origin.settle_name(text_field(&module, "_NAME")?)?;
     let version = origin.settle_version(own_version(&module)?)?;
     vm.shared.set_name(&name);
-    let added = Exports::find(&module).and_then(|found| vm.shared.exports.lock().add(found));
-    added.map_err(|text| Error::new(ErrorKind::Load, text))?;
+    vm.shared.export(&module).map_err(|text| Error::new(ErrorKind::Load, text))?;
     let on_load = hook(&module, "on_load")?;
     let on_unload = hook(&module, "on_unload")?;
     // The handle goes while the lock is still held.
@@ -75,7 +104,7 @@ pub(crate) fn load(
     };
     *vm.shared.on_unload.lock() = on_unload;
     drop(entry);
-    Ok(LuaPlugin { name, version, vm })
+    Ok(LuaPlugin { name, version, requires: head.requires, vm })
 }
 
 /// What the body returned; a script that returns nothing exports its globals.
@@ -194,6 +223,7 @@ impl Plugin for LuaPlugin {
             version: self.version.clone(),
             kind: PluginKind::Lua,
             exports: exports.list.clone(),
+            requires: self.requires.clone(),
         })
     }
 
@@ -206,12 +236,14 @@ impl Plugin for LuaPlugin {
         let vm = Arc::clone(&self.vm);
         Ok(match &exports.list[index].ty {
             ExportType::Func(signature) => {
-                let raw = Arc::new(LuaFunc { vm, index });
+                let raw = Arc::new(LuaFunc { vm, index, result: signature.result.clone() });
                 let target = FuncTarget::memory(raw);
                 Symbol::of_func(&self.name, name, signature.clone(), target, None)
             }
             ExportType::Var(ty) => {
-                let raw = Arc::new(LuaVar { vm, index, name: name.to_owned() });
+                let annotated = vm.shared.declared.annotations.declares(name);
+                let declared = if annotated { ty.clone() } else { Type::Any };
+                let raw = Arc::new(LuaVar { vm, index, name: name.to_owned(), declared });
                 Symbol::of_var(&self.name, name, ty.clone(), VarTarget::Memory(raw), None)
             }
         })
@@ -227,6 +259,8 @@ impl sealed::Implemented for LuaPlugin {
 struct LuaFunc {
     vm: Arc<Vm>,
     index: usize,
+    /// What the annotations say, else any.
+    result: TypeRef,
 }
 
 impl RawFunc for LuaFunc {
@@ -239,17 +273,9 @@ impl RawFunc for LuaFunc {
         let Some(Home::Func(function)) = vm.shared.exports.lock().home(self.index) else {
             return Err(stale());
         };
-        let (_entry, mut values) =
+        let (_entry, values) =
             vm.call(entry, function, values).map_err(|error| vm.located(error))?;
-        match results {
-            Results::All => read(&mut LuaSource::list(values))?,
-            Results::One if values.len() > 1 => {
-                let message = format!("expected 1 result, got {}", values.len());
-                return Err(Error::new(ErrorKind::Type, message));
-            }
-            Results::One => read(&mut LuaSource::new(values.pop().unwrap_or(Value::Nil)))?,
-        }
-        Ok(())
+        read_results(values, &self.result, results, read)
     }
 }
 
@@ -257,13 +283,16 @@ struct LuaVar {
     vm: Arc<Vm>,
     index: usize,
     name: String,
+    /// What the annotations say, else any: of a variable without them, each reader
+    /// checks what it gets.
+    declared: Type,
 }
 
 impl RawVar for LuaVar {
     fn get(&self, read: Read<'_>) -> Result<()> {
         let _entry = self.vm.enter()?;
         let value = self.home()?.raw_get(self.name.as_str()).map_err(broken)?;
-        Ok(read(&mut LuaSource::new(value))?)
+        read_variable(&value, &self.declared, &self.name, read)
     }
 
     fn set(&self, write: Write<'_>) -> Result<()> {

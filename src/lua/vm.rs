@@ -12,7 +12,7 @@ use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
 use twinplug_value::{Map, to_sink};
 
-use super::exports::Exports;
+use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
 use super::host_table;
 use super::modules::Modules;
@@ -56,6 +56,7 @@ pub(super) struct Shared {
     pub(super) module_failure: Mutex<Option<Failure>>,
     pub(super) modules: Modules,
     pub(super) exports: Mutex<Exports>,
+    pub(super) declared: Declared,
     /// The hook; a handle of mlua's, only with the VM's lock held.
     pub(super) on_unload: Mutex<Option<Function>>,
 }
@@ -73,7 +74,12 @@ pub(super) struct Entry<'v> {
 
 impl Vm {
     /// A VM with the prelude run, and nothing of the plugin yet.
-    pub(super) fn new(origin: &Origin, modules: Modules, context: Weak<HostContext>) -> Result<Vm> {
+    pub(super) fn new(
+        origin: &Origin,
+        modules: Modules,
+        declared: Declared,
+        context: Weak<HostContext>,
+    ) -> Result<Vm> {
         let shared = Arc::new(Shared {
             name: Mutex::new(origin.name().into()),
             context,
@@ -82,6 +88,7 @@ impl Vm {
             module_failure: Mutex::new(None),
             modules,
             exports: Mutex::new(Exports::default()),
+            declared,
             on_unload: Mutex::new(None),
         });
         let state = State::new(&shared, &origin.config)?;
@@ -256,6 +263,12 @@ impl Shared {
 
     pub(super) fn set_name(&self, name: &str) {
         *self.name.lock() = name.into();
+    }
+
+    /// Adds what a table exports.
+    pub(super) fn export(&self, table: &Table) -> Result<(), String> {
+        let found = Exports::find(table, &self.declared)?;
+        self.exports.lock().add(found)
     }
 
     /// The host, while there is one.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use semver::Version;
+use semver::{Version, VersionReq};
 use twinplug_value::ExportType;
 
 /// What a plugin says of itself.
@@ -17,6 +17,18 @@ pub struct Descriptor {
     pub kind: PluginKind,
     /// What it offers, by name.
     pub exports: Vec<Export>,
+    /// The plugins that it says it needs.
+    pub requires: Vec<Requirement>,
+}
+
+/// A plugin that another one needs.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Requirement {
+    /// Its name.
+    pub name: String,
+    /// The versions that will do.
+    pub range: VersionReq,
 }
 
 /// One export of a plugin.
@@ -49,6 +61,12 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
             Err(format!("the name {name:?} has control characters"))
         }
         _ => Ok(()),
+    }
+}
+
+impl Requirement {
+    pub(crate) fn new(name: impl Into<String>, range: VersionReq) -> Self {
+        Requirement { name: name.into(), range }
     }
 }
 

@@ -16,9 +16,8 @@ pub(crate) struct Origin {
     pub(crate) path: PathBuf,
     /// The name that the host gives it, whatever others say.
     pub(crate) given: Option<String>,
-    /// What its manifest says; the plugin may not say otherwise.
-    pub(crate) manifest_name: Option<String>,
-    pub(crate) manifest_version: Option<Version>,
+    /// What is said of it before its code runs; all of it agrees.
+    pub(crate) said: Vec<Said>,
     /// What its path says, where nobody says anything.
     pub(crate) path_name: String,
     pub(crate) path_version: Option<Version>,
@@ -26,23 +25,50 @@ pub(crate) struct Origin {
     pub(crate) config: Map,
 }
 
+/// What one of them says that may name a plugin: its manifest, a script's first comments.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    /// Who says it, as messages put it.
+    pub(crate) by: String,
+    /// In which line of the plugin's own file.
+    pub(crate) line: Option<u32>,
+    pub(crate) name: Option<String>,
+    pub(crate) version: Option<Version>,
+}
+
 impl Origin {
+    /// Hears one more.
+    ///
+    /// # Errors
+    /// It says another thing than one before.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "a script's comments alone"))]
+    pub(crate) fn hear(&mut self, said: Said) -> Result<()> {
+        let by = format!("{} gives it", said.by);
+        self.agree("name", self.said_name(), said.name.as_ref(), &by)
+            .and_then(|()| self.agree("version", self.said_version(), said.version.as_ref(), &by))
+            .map_err(|error| self.at(error, said.line))?;
+        self.said.push(said);
+        Ok(())
+    }
+
     /// Its name as far as it is known before it has run.
     pub(crate) fn name(&self) -> &str {
-        self.given.as_ref().or(self.manifest_name.as_ref()).unwrap_or(&self.path_name)
+        let said = self.said_name().map(|(_, name)| name);
+        self.given.as_ref().or(said).unwrap_or(&self.path_name)
     }
 
     /// Its version as far as it is known before it has run.
     pub(crate) fn version(&self) -> Option<&Version> {
-        self.manifest_version.as_ref().or(self.path_version.as_ref())
+        let said = self.said_version().map(|(_, version)| version);
+        said.or(self.path_version.as_ref())
     }
 
     /// Its name, now that it is known what it says itself.
     ///
     /// # Errors
-    /// The manifest says another one, or it is none.
+    /// It was said to be another one, or it is none.
     pub(crate) fn settle_name(&self, own: Option<String>) -> Result<String> {
-        agree("name", self.manifest_name.as_ref(), own.as_ref())?;
+        self.agree("name", self.said_name(), own.as_ref(), ITSELF)?;
         let own = own.filter(|_| self.given.is_none());
         let name = own.unwrap_or_else(|| self.name().to_owned());
         check_name(&name).map_err(|fault| Error::new(ErrorKind::Load, fault))?;
@@ -52,23 +78,49 @@ impl Origin {
     /// Its version, now that it is known what it says itself.
     ///
     /// # Errors
-    /// The manifest says another one.
+    /// It was said to be another one.
     pub(crate) fn settle_version(&self, own: Option<Version>) -> Result<Version> {
-        agree("version", self.manifest_version.as_ref(), own.as_ref())?;
+        self.agree("version", self.said_version(), own.as_ref(), ITSELF)?;
         let known = own.or_else(|| self.version().cloned());
         Ok(known.unwrap_or(Version::new(0, 0, 0)))
     }
-}
 
-fn agree<T: Display + PartialEq>(what: &str, manifest: Option<&T>, own: Option<&T>) -> Result<()> {
-    match (manifest, own) {
-        (Some(manifest), Some(own)) if manifest != own => {
-            let message = format!(
-                "its manifest gives it the {what} `{manifest}`, and it gives itself `{own}`: let \
-                 them agree, or leave one of them out"
-            );
-            Err(Error::new(ErrorKind::Refused, message))
+    /// The name that is said, and by whom first.
+    fn said_name(&self) -> Option<(&Said, &String)> {
+        self.said.iter().find_map(|said| Some((said, said.name.as_ref()?)))
+    }
+
+    fn said_version(&self) -> Option<(&Said, &Version)> {
+        self.said.iter().find_map(|said| Some((said, said.version.as_ref()?)))
+    }
+
+    fn agree<T: Display + PartialEq>(
+        &self,
+        what: &str,
+        first: Option<(&Said, &T)>,
+        then: Option<&T>,
+        by: &str,
+    ) -> Result<()> {
+        match (first, then) {
+            (Some((said, first)), Some(then)) if first != then => {
+                let message = format!(
+                    "{} gives it the {what} `{first}`, and {by} `{then}`: let them agree, or leave \
+                     one of them out",
+                    said.by
+                );
+                Err(self.at(Error::new(ErrorKind::Refused, message), said.line))
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
+    }
+
+    fn at(&self, error: Error, line: Option<u32>) -> Error {
+        match line {
+            Some(line) => error.with_location(&self.path, line),
+            None => error,
+        }
     }
 }
+
+/// How messages put what a plugin's code says.
+const ITSELF: &str = "it gives itself";

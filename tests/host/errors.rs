@@ -3,9 +3,7 @@
 
 use twinplug::{Error, ErrorKind, Map, PluginRef, Result, Value, data};
 
-use crate::twins::{
-    LUA, PluginData, Stage, THROWN, Twin, flavoured, line_of, message, on_every_twin,
-};
+use crate::twins::{PluginData, Stage, THROWN, Twin, flavoured, message, on_every_twin};
 
 on_every_twin! {
     a_missing_symbol_has_near_names
@@ -56,15 +54,13 @@ impl Scene {
     /// Checks the error of a call of the probe, which fails at a line of the script.
     #[track_caller]
     fn check_call(&self, twin: &Twin, name: &str, args: &[Value], expected: &str) -> Error {
-        let line = line_of(&format!("function M.{name}("));
+        let function = format!("function M.{name}(");
         let called = self.probe.lookup(name).unwrap().into_dynamic().unwrap().call(args);
-        let expected = format!("plugin `probe`: `{name}`: {}{expected}", twin.at(line));
+        let expected = format!("plugin `probe`: `{name}`: {}{expected}", twin.at(&function));
         let error = self.check(called, ErrorKind::Call, &expected);
         assert_eq!((error.plugin(), error.symbol()), (Some("probe"), Some(name)));
-        match twin.signatures {
-            true => assert!(error.location().is_none()),
-            false => assert_eq!(error.location(), Some((LUA.probe.as_path(), line))),
-        }
+        let line = twin.is_script().then(|| (twin.probe.as_path(), twin.line_of(&function)));
+        assert_eq!(error.location(), line);
         error
     }
 }
@@ -232,7 +228,7 @@ fn a_wrong_number_of_arguments(twin: &Twin) {
             ErrorKind::Call,
             &format!(
                 "plugin `probe`: `Add`: {}attempt to perform arithmetic {}",
-                twin.at(line_of("function M.Add(")),
+                twin.at("function M.Add("),
                 flavoured(
                     "on a nil value (local 'b')",
                     "on local 'b' (a nil value)",
@@ -247,8 +243,8 @@ fn a_failing_function(twin: &Twin) {
     let scene = Scene::new(twin);
     let error = scene.check_call(twin, "Fail", &[], "the door is closed");
     assert_eq!(error.payload(), None);
-    if !twin.signatures {
-        let at = twin.at(line_of("function M.Fail("));
+    if twin.is_script() {
+        let at = twin.at("function M.Fail(");
         let traceback: Vec<_> = error.traceback().unwrap().lines().collect();
         assert_eq!(traceback[0], THROWN);
         assert!(traceback[1].starts_with(&format!("{at}in function")), "{traceback:?}");
@@ -259,10 +255,10 @@ fn a_failing_function(twin: &Twin) {
         Err(_) => {}
         Ok(crash) => {
             let called = crash.into_dynamic().unwrap().call(&[]);
-            let expected = match twin.signatures {
-                true => "panicked: out of order".to_owned(),
-                false => {
-                    let at = twin.at(line_of("function M.Crash("));
+            let expected = match twin.is_script() {
+                false => "panicked: out of order".to_owned(),
+                true => {
+                    let at = twin.at("function M.Crash(");
                     let on =
                         flavoured("on a nil value", "on a nil value", "(add) on nil and number");
                     format!("{at}attempt to perform arithmetic {on}")
@@ -276,9 +272,9 @@ fn a_failing_function(twin: &Twin) {
 
 fn a_failing_init(twin: &Twin) {
     let stage = Stage::with(|builder| builder.function("fail_init", || ()));
-    let expected = match twin.signatures {
-        true => "its init failed: no, not today".to_owned(),
-        false => format!("{}no, not today", twin.at(line_of("no, not today"))),
+    let expected = match twin.is_script() {
+        false => "its init failed: no, not today".to_owned(),
+        true => format!("{}no, not today", twin.at("no, not today")),
     };
     let error = stage.host.load(&twin.probe).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot load `{}`: {expected}", twin.probe.display()));
@@ -291,9 +287,9 @@ fn a_failing_host_function(twin: &Twin) {
     let scene = Scene::new(twin);
     scene.check_call(twin, "Refuse", &[], "host function `refuse`: the host will not");
     scene.check_call(twin, "Blow", &[], "host function `blow`: panicked: the host blew");
-    let unknown = match twin.signatures {
-        true => "the host has no function `scal`; near: `scale`",
-        false => "`host` has no `scal`; near: `scale`",
+    let unknown = match twin.is_script() {
+        false => "the host has no function `scal`; near: `scale`",
+        true => "`host` has no `scal`; near: `scale`",
     };
     scene.check_call(twin, "Unknown", &[], unknown);
     if !twin.signatures {
@@ -326,14 +322,7 @@ fn channels_that_are_unknown_or_closed(twin: &Twin) {
     let data = scene.stage.host.channel::<PluginData>("data").unwrap();
     data.close();
     let complex = scene.stage.host.plugin("testplugin").unwrap();
-    let line = match twin.signatures {
-        true => String::new(),
-        false => {
-            let script = include_str!("../../lua-plugins/testplugin.lua");
-            let send = script.lines().position(|line| line.contains(":send(")).unwrap();
-            format!("testplugin.lua:{}: ", send + 1)
-        }
-    };
+    let line = twin.testplugin_at(":send(");
     assert_eq!(
         message(complex.call("ComplexType", ())),
         format!("plugin `testplugin`: `ComplexType`: {line}channel `data` is closed")

@@ -8,13 +8,13 @@ use twinplug::{ErrorKind, PluginRef, Value};
 use crate::twins::{HAS_INTEGERS, NAME_MISSING, SYMBOL_MISSING, Stage, THROWN, flavoured, message};
 
 /// A folder of scripts and a host for them.
-struct Desk {
-    folder: TempDir,
-    stage: Stage,
+pub(crate) struct Desk {
+    pub(crate) folder: TempDir,
+    pub(crate) stage: Stage,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Desk { folder: tempfile::tempdir().unwrap(), stage: Stage::new() }
     }
 
@@ -24,7 +24,7 @@ impl Desk {
         path
     }
 
-    fn load(&self, name: &str, text: &str) -> twinplug::Result<PluginRef> {
+    pub(crate) fn load(&self, name: &str, text: &str) -> twinplug::Result<PluginRef> {
         self.stage.host.load(self.write(name, text))
     }
 }

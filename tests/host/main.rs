@@ -7,8 +7,11 @@
     allow(dead_code, unused_imports, reason = "what the kind needs that is left out")
 )]
 
+#[cfg(feature = "_lua")]
+mod annotations;
 #[cfg(all(feature = "native", target_os = "linux"))]
 mod beside;
+#[cfg(feature = "native")]
 mod calls;
 mod conformance;
 #[cfg(feature = "native")]

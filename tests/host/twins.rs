@@ -27,6 +27,69 @@ pub(crate) static LUA: LazyLock<Twin> = LazyLock::new(|| Twin {
     signatures: false,
 });
 
+/// The same scripts, with annotations on all that they export.
+pub(crate) static ANNOTATED: LazyLock<Twin> = LazyLock::new(|| Twin {
+    kind: PluginKind::Lua,
+    testplugin: annotated("lua-plugins/testplugin.lua", TESTPLUGIN_NOTES),
+    probe: annotated("tests/fixtures/probe.lua", PROBE_NOTES),
+    int: "int",
+    float: "number",
+    signatures: true,
+});
+
+const TESTPLUGIN_NOTES: &[(&str, &str)] = &[
+    ("M.Value =", "---@type integer"),
+    (
+        "M.Pd =",
+        "---@class PluginData\n---@field name string\n---@field age integer\n---@field tel string\n\n\
+         ---@type PluginData",
+    ),
+    ("function M.Plugin_fun(", "---@return nil"),
+    ("function M.ComplexType(", "---@return nil"),
+    ("  Hello =", "  ---@return string"),
+];
+
+const PROBE_NOTES: &[(&str, &str)] = &[
+    ("M.Count =", "---@type integer"),
+    ("M.Ratio =", "---@type number"),
+    ("M.On =", "---@type boolean"),
+    ("M.Name =", "---@type string"),
+    ("M.Items =", "---@type integer[]"),
+    (
+        "M.Nested =",
+        "---@class Inner\n---@field x integer\n---@class Nested\n---@field inner Inner\n\
+         ---@field label string\n---@type Nested",
+    ),
+    ("function M.Add(", "---@param a integer\n---@param b integer\n---@return integer"),
+    ("function M.Greet(", "---@param name string\n---@return string"),
+    ("function M.Total(", "---@return integer"),
+    ("function M.Pair(", "---@return integer\n---@return string"),
+    ("function M.Fail(", "---@return nil"),
+    ("function M.Crash(", "---@return nil"),
+    ("function M.Scale(", "---@param x number\n---@param by number\n---@return number"),
+    ("function M.Ask(", "---@return integer"),
+    ("function M.Refuse(", "---@return nil"),
+    ("function M.Blow(", "---@return nil"),
+    ("function M.Unknown(", "---@return nil"),
+    ("function M.Send(", "---@param channel string\n---@param message any\n---@return nil"),
+    ("function M.Receive(", "---@param channel string\n---@return any"),
+];
+
+/// Writes a script again, with notes above the lines that start so.
+fn annotated(path: &str, notes: &[(&str, &str)]) -> PathBuf {
+    let script = root(path);
+    let text = std::fs::read_to_string(&script).unwrap();
+    let text = notes.iter().fold(text, |text, (line, notes)| {
+        let (before, after) = text.split_once(&format!("\n{line}")).unwrap();
+        format!("{before}\n{notes}\n{line}{after}")
+    });
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("annotated");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(script.file_name().unwrap());
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
 pub(crate) static RUST: LazyLock<Twin> =
     LazyLock::new(|| native("native-plugins/testplugin", "tests/fixtures/probe"));
 
@@ -46,12 +109,25 @@ impl Twin {
         }
     }
 
-    /// What stands in front of the probe's own messages: Lua says its line.
-    pub(crate) fn at(&self, line: u32) -> String {
-        match self.kind {
-            PluginKind::Lua => format!("probe.lua:{line}: "),
-            PluginKind::Native => String::new(),
-        }
+    /// Whether it is a script, which says its lines in messages.
+    pub(crate) fn is_script(&self) -> bool {
+        self.kind == PluginKind::Lua
+    }
+
+    /// What stands in front of the messages that the probe makes where its script has
+    /// this text: Lua says its line.
+    pub(crate) fn at(&self, text: &str) -> String {
+        at(&self.probe, text, self)
+    }
+
+    /// The same for the tutorial's plugin.
+    pub(crate) fn testplugin_at(&self, text: &str) -> String {
+        at(&self.testplugin, text, self)
+    }
+
+    /// The line of the probe that has this text.
+    pub(crate) fn line_of(&self, text: &str) -> u32 {
+        line_of(&self.probe, text)
     }
 }
 
@@ -86,11 +162,20 @@ pub(crate) fn flavoured<T>(lua: T, luajit: T, luau: T) -> T {
     }
 }
 
-/// The line of the probe's script that holds this text.
-pub(crate) fn line_of(text: &str) -> u32 {
-    let script = include_str!("../fixtures/probe.lua");
+fn at(script: &Path, text: &str, twin: &Twin) -> String {
+    match twin.kind {
+        PluginKind::Lua => {
+            let name = script.file_name().unwrap().to_string_lossy();
+            format!("{name}:{}: ", line_of(script, text))
+        }
+        PluginKind::Native => String::new(),
+    }
+}
+
+fn line_of(script: &Path, text: &str) -> u32 {
+    let script = std::fs::read_to_string(script).unwrap();
     let index = script.lines().position(|line| line.contains(text));
-    index.unwrap_or_else(|| panic!("no `{text}` in probe.lua")) as u32 + 1
+    index.unwrap_or_else(|| panic!("no `{text}` in the script")) as u32 + 1
 }
 
 fn native(testplugin: &str, probe: &str) -> Twin {
@@ -109,6 +194,7 @@ fn build(folder: &str) -> PathBuf {
 macro_rules! on_every_twin {
     ($($test:ident)*) => {
         $crate::twins::on_every_twin!(@twin "_lua" lua LUA $($test)*);
+        $crate::twins::on_every_twin!(@twin "_lua" annotated ANNOTATED $($test)*);
         $crate::twins::on_every_twin!(@twin "native" rust RUST $($test)*);
         $crate::twins::on_every_twin!(@twin "native" c C $($test)*);
         $crate::twins::on_every_twin!(@language cpp CPP $($test)*);

@@ -21,6 +21,21 @@ fn tells_of_each_path() {
 }
 
 #[test]
+fn reads_the_first_comments_of_scripts() {
+    let named = file("check_head", "hello.lua", "---@plugin greet 1.2.0\n");
+    let over = file("check_over", "hello.lua", "---@plugin greet 1.2.0\n---@over physics\n");
+    let bad = file("check_bad_head", "hello.lua", "---@plugin greet\n");
+    let ran = twinplug(&["check", &named, &over, &bad]);
+    let expected = format!(
+        "ok       {named} (lua, greet 1.2.0)\n\
+         refused  {over}: it is a layer over `physics` (`---@over` in line 2), and this host has no \
+         layers: without that line it is a plugin of its own\n\
+         refused  {bad}: hello.lua:1: `---@plugin` takes a name and a version: `---@plugin clock 1.2.0`\n"
+    );
+    assert_eq!((ran.out, ran.code), (expected, Some(1)));
+}
+
+#[test]
 fn answers_programs_with_an_object_a_line() {
     let text = file("check_json", "text.so", "not a library");
     let ran = twinplug(&["check", "--json", RUST, &text]);

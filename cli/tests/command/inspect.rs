@@ -11,7 +11,7 @@ fn reports_a_script_without_running_it() {
     let script = file("inspect_script", "greet_v2.lua", "return {}");
     let sum = "7df8f0cd9e1cd0b204a760783671c0ccca4a3258dc7c51f59e9e2295c6c25315";
     twinplug(&["inspect", &script, "--json"]).gives(&format!(
-        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null,"hazards":[]}}"#
+        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null,"requires":[],"over":null,"hazards":[]}}"#
     ));
     let expected = format!(
         "path     {script}\n\
@@ -25,6 +25,28 @@ fn reports_a_script_without_running_it() {
 }
 
 #[test]
+fn reads_the_first_comments_of_a_script() {
+    let text = "---@plugin greet 1.2.0\n---@requires clock >=1.0, <3\n---@over physics\n";
+    let script = file("inspect_head", "hello.lua", text);
+    let ran = twinplug(&["inspect", &script, "--json"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!([&report["name"], &report["version"]], ["greet", "1.2.0"]);
+    assert_eq!(report["requires"], json!([{ "name": "clock", "range": ">=1.0, <3" }]));
+    assert_eq!(report["over"], "physics");
+    let ran = twinplug(&["inspect", &script]);
+    let table: Vec<_> =
+        ran.out.lines().skip(2).filter(|line| !line.starts_with("sha256")).collect();
+    let expected = [
+        "name     greet",
+        "version  1.2.0",
+        "requires clock >=1.0, <3",
+        "over     physics",
+        "exports  are known once it is loaded: --load shows them",
+    ];
+    assert_eq!(table, expected);
+}
+
+#[test]
 fn reads_the_exports_of_a_library_from_the_file() {
     let ran = twinplug(&["inspect", RUST, "--json"]);
     let mut report: Value = serde_json::from_str(&ran.out).unwrap();
@@ -33,7 +55,7 @@ fn reads_the_exports_of_a_library_from_the_file() {
     let expected = json!({
         "path": library("testplugin"), "kind": "native", "name": "testplugin",
         "version": "1.0.0", "abi": "1.1", "sha256": null,
-        "hazards": [],
+        "requires": [], "over": null, "hazards": [],
         "exports": [
             { "name": "Value", "symbol": "var", "type": "int" },
             { "name": "Pd", "symbol": "var", "type": pd },
