@@ -4,10 +4,13 @@
 //! another shape than its fields show, and for enums, it is `any`: such values
 //! are checked when they cross.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
-use syn::{Data, DataStruct, DeriveInput, Field, Fields, Ident, Path, Token, Type, parse_quote};
+use syn::spanned::Spanned;
+use syn::{
+    Data, DataStruct, DeriveInput, Field, Fields, Ident, LitStr, Path, Token, Type, parse_quote,
+};
 
 use crate::attributes::{Serde, renamed};
 use crate::function::check_type;
@@ -17,7 +20,7 @@ pub(crate) fn expand(
     item: proc_macro::TokenStream,
     path: &Path,
 ) -> proc_macro::TokenStream {
-    let input = match syn::parse::<DeriveInput>(item.clone()) {
+    let mut input = match syn::parse::<DeriveInput>(item.clone()) {
         Ok(input) => input,
         Err(_) => {
             let (place, item) = (proc_macro2::Span::call_site(), TokenStream::from(item));
@@ -28,7 +31,7 @@ pub(crate) fn expand(
     };
     let attribute = TokenStream::from(attribute);
     let expanded = match attribute.is_empty() {
-        true => implementation(&input, path),
+        true => implementation(&mut input, path),
         false => Err(syn::Error::new_spanned(
             attribute,
             "`#[data]` takes nothing: serde's attributes say what is different",
@@ -102,7 +105,7 @@ fn fallback(mut input: DeriveInput, path: &Path) -> TokenStream {
     }
 }
 
-fn implementation(input: &DeriveInput, path: &Path) -> syn::Result<TokenStream> {
+fn implementation(input: &mut DeriveInput, path: &Path) -> syn::Result<TokenStream> {
     if let Some(lifetime) = input.generics.lifetimes().next() {
         return Err(syn::Error::new_spanned(
             lifetime,
@@ -116,17 +119,62 @@ fn implementation(input: &DeriveInput, path: &Path) -> syn::Result<TokenStream> 
         ));
     }
     let schema = schema(input, path)?;
-    let name = &input.ident;
     let mut generics = input.generics.clone();
     for parameter in generics.type_params_mut() {
         parameter.bounds.push(parse_quote!(#path::Data));
     }
+    for bound in bind_fields(input, &schema, path) {
+        generics.make_where_clause().predicates.push(bound.parse()?);
+    }
+    let name = &input.ident;
     let (implemented, types, bounds) = generics.split_for_impl();
     Ok(quote! {
         impl #implemented #path::Data for #name #types #bounds {
             const SCHEMA: &'static #path::Type = #schema;
         }
     })
+}
+
+/// Says of a struct's fields that they are `Data`, in bounds of serde's implementations,
+/// and returns these bounds for our own. A type that is not is then one error at the
+/// field; without the bounds each call that serde writes is one more, with other advice.
+fn bind_fields(input: &mut DeriveInput, schema: &TokenStream, path: &Path) -> Vec<LitStr> {
+    // Spaces and line ends depend on what stands around.
+    let text = |tokens: &TokenStream| tokens.to_string().replace(char::is_whitespace, "");
+    let schema = text(schema);
+    let mut bounds = Vec::new();
+    let Data::Struct(item) = &mut input.data else { return bounds };
+    // What has parameters has bounds of serde's, which ours would replace.
+    if !input.generics.params.is_empty() {
+        return bounds;
+    }
+    for field in &mut item.fields {
+        let reference = text(&reference(field, &input.ident, path));
+        // Only what has to be `Data` anyway, as the schema has its schema.
+        if !schema.contains(&reference) || !may_be_bound(field, &input.ident) {
+            continue;
+        }
+        let (ty, data) = (&field.ty, quote!(#path::Data));
+        // Of the macro's span: in the author's code it would be a bound without
+        // parameters, which is worth a warning.
+        let span = Span::mixed_site().located_at(ty.span());
+        let bound = LitStr::new(&format!("{}: {data}", ty.to_token_stream()), span);
+        field.attrs.push(parse_quote!(#[serde(bound = #bound)]));
+        bounds.push(bound);
+    }
+    bounds
+}
+
+fn may_be_bound(field: &Field, own: &Ident) -> bool {
+    let ty = field.ty.to_token_stream();
+    // `$crate` means nothing in a text.
+    let is_text = !ty.to_string().contains('$');
+    let mut attributes = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
+    let is_bound =
+        attributes.any(|attribute| attribute.to_token_stream().to_string().contains("bound"));
+    let is_shown = Serde::read(&field.attrs)
+        .is_ok_and(|serde| !serde.reshaped && !serde.skip && !serde.flatten);
+    is_text && is_shown && !is_bound && !mentions(&ty, own)
 }
 
 /// serde's trait that a `#[derive(..)]` names, which then would be there twice. (Of
