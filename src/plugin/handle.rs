@@ -216,9 +216,7 @@ impl FuncLink {
         if let Err(error) = function.call(args.args(), &mut result) {
             return Err(self.place.at(error));
         }
-        if let Some(value) = result.scalar()
-            && is_plainly(&self.signature.result, &value)
-        {
+        if let Some(value) = result.scalar(&self.signature.result) {
             return Ok(value);
         }
         self.declared(&result)
@@ -241,18 +239,6 @@ impl FuncLink {
     fn failed(&self, failed: Failed) -> Error {
         self.place.at(Error::new(ErrorKind::Call, failed.to_string()))
     }
-}
-
-/// Whether a scalar is just of that type.
-#[inline(always)]
-fn is_plainly(ty: &Type, value: &Value) -> bool {
-    matches!(
-        (ty, value),
-        (Type::Any, _)
-            | (Type::Int | Type::Number, Value::Int(_))
-            | (Type::Float | Type::Number, Value::Float(_))
-            | (Type::Bool, Value::Bool(_))
-    )
 }
 
 fn in_memory<R: Data>(function: &dyn RawFunc, args: &impl WriteArgs) -> Result<R> {

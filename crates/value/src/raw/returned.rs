@@ -3,7 +3,7 @@
 use twinplug_abi as abi;
 
 use super::{Arena, RawView};
-use crate::Value;
+use crate::{Type, Value};
 
 /// What an entry has answered, with the arena that it has written to.
 pub struct Returned {
@@ -35,17 +35,23 @@ impl Returned {
         (&raw mut self.value, self.memory.as_raw())
     }
 
-    /// The value, if it is a number or a boolean.
-    #[inline]
+    /// The value, if it is a number or a boolean of just that type.
+    #[inline(always)]
     #[must_use]
-    pub fn scalar(&self) -> Option<Value> {
+    pub fn scalar(&self, ty: &Type) -> Option<Value> {
         // SAFETY: of an INT the payload is an integer, of a FLOAT a number; a BOOL's is
         // looked at as the byte that it is.
         unsafe {
-            match self.value.tag {
-                abi::TAG_INT => Some(Value::Int(self.value.payload.integer)),
-                abi::TAG_FLOAT => Some(Value::Float(self.value.payload.number)),
-                abi::TAG_BOOL => Some(Value::Bool(self.value.payload.boolean != 0)),
+            match (self.value.tag, ty) {
+                (abi::TAG_INT, Type::Int | Type::Number | Type::Any) => {
+                    Some(Value::Int(self.value.payload.integer))
+                }
+                (abi::TAG_FLOAT, Type::Float | Type::Number | Type::Any) => {
+                    Some(Value::Float(self.value.payload.number))
+                }
+                (abi::TAG_BOOL, Type::Bool | Type::Any) => {
+                    Some(Value::Bool(self.value.payload.boolean != 0))
+                }
                 _ => None,
             }
         }
