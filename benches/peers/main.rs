@@ -54,7 +54,7 @@ fn build(folder: &str) -> PathBuf {
 
 /// The Lua that was built in.
 fn flavour() -> &'static str {
-    if cfg!(feature = "_lua") { "lua54" } else { "none" }
+    if cfg!(feature = "lua54") { "lua54" } else { "none" }
 }
 
 /// Our side of each row, and what came of it.
