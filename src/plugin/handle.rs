@@ -202,10 +202,11 @@ impl FuncLink {
 
     #[inline(never)]
     fn call_dynamic(&self, target: &FuncTarget, args: &[Value]) -> Result<Value> {
-        match self.signature.takes(args) {
-            true => self.call(target, &Values(args)),
-            false => self.call_converted(target, args.to_vec()),
-        }
+        let result: Value = match self.signature.takes(args) {
+            true => self.call(target, &Values(args))?,
+            false => self.call_converted(target, args.to_vec())?,
+        };
+        self.as_declared(Ok(result))
     }
 
     /// What a call is that has nothing to convert and nothing to allocate. Where it is a
@@ -222,10 +223,14 @@ impl FuncLink {
         self.declared(&result)
     }
 
-    /// The result of a call with values, as the declared type.
     #[inline(never)]
     fn declared(&self, result: &Returned) -> Result<Value> {
-        from_view(result.view())
+        self.as_declared(from_view(result.view()))
+    }
+
+    /// The result of a call with values, as the declared type.
+    fn as_declared(&self, result: Result<Value, ConvertError>) -> Result<Value> {
+        result
             .and_then(|value| self.signature.result.coerce(value))
             .map_err(|error| self.place.at(error.of("result").into()))
     }

@@ -350,17 +350,21 @@ fn a_failed_load_leaves_nothing_and_the_next_one_works() {
 
 #[test]
 fn a_function_runs_on_while_its_file_goes() {
-    let (shelf, stage) = (Shelf::new(), Stage::new());
+    let shelf = Shelf::new();
     let path = shelf.path("libprobe.so");
     std::fs::copy(&C.probe, &path).unwrap();
-    let plugin = stage.host.load(&path).unwrap();
-    let receive = plugin.func::<(&str,), i64>("Receive").unwrap();
-    let worker = thread::spawn(move || receive.call(("numbers",)));
-    std::fs::write(&path, "").unwrap();
-    std::fs::write(&path, vec![0xcc; 1 << 20]).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    stage.host.channel::<i64>("numbers").unwrap().send(3).unwrap();
-    assert_eq!(worker.join().unwrap().unwrap(), 3);
+    let file = path.clone();
+    // Called by the function, which is in the middle of its run then.
+    let spoil = move || -> std::io::Result<i64> {
+        std::fs::write(&file, "")?;
+        std::fs::write(&file, vec![0xcc; 1 << 20])?;
+        std::fs::remove_file(&file)?;
+        Ok(42)
+    };
+    let host = Host::builder().function("world.ask", spoil).build().unwrap();
+    let plugin = host.load(&path).unwrap();
+    assert_eq!(plugin.call("Ask", ()).unwrap(), Value::Int(42));
+    assert!(!path.exists(), "it was spoilt");
     assert_eq!(plugin.call("Add", (1, 2)).unwrap(), Value::Int(3));
 }
 

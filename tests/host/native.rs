@@ -248,6 +248,7 @@ fn results_that_break_the_abi_are_errors() {
         static tp_status func(tp_call *call) { call->result->tag = TP_FUNC; return TP_OK; }
         static const tp_export exports[] = {
           TP_EXPORT_FUNC("Odd", "() -> any", odd), TP_EXPORT_FUNC("Other", "() -> int", other),
+          TP_EXPORT_FUNC("Given", "(text: string) -> int", other),
           TP_EXPORT_FUNC("Twice", "() -> any", twice), TP_EXPORT_FUNC("Tag", "() -> any", tag), TP_EXPORT_FUNC("Null", "() -> any", null),
           TP_EXPORT_FUNC("Text", "() -> any", text), TP_EXPORT_FUNC("Key", "() -> any", key),
           TP_EXPORT_FUNC("Cycle", "() -> any", cycle), TP_EXPORT_FUNC("Status", "() -> any", status),
@@ -264,6 +265,8 @@ fn results_that_break_the_abi_are_errors() {
     check("Null", "result: the pointer of a list or map is null");
     check("Odd", "result: the pointer of a list or map is not aligned");
     check("Other", "result: expected int, got string");
+    let given = plugin.call("Given", ("x",)).unwrap_err().to_string();
+    assert_eq!(given, "plugin `broken`: `Given`: result: expected int, got string");
     check("Twice", "result: the key `a` stands twice");
     check("Text", "result: a string that is not UTF-8 cannot cross");
     check("Key", "result: a map's key must be text or an integer");
