@@ -3,7 +3,7 @@
 //! A plugin is one VM. Each use of it takes the plugin's one lock, and every
 //! handle of mlua's lives behind that lock (`vm`). Each call runs on a coroutine
 //! of a pool; a call that must wait yields to the driver, which lets go of the
-//! lock meanwhile (`vm`, `prelude.lua`). Values go straight between Rust types
+//! lock meanwhile (`vm`, `prelude`). Values go straight between Rust types
 //! and Lua ones (`sink`, `source`).
 
 mod annotations;
@@ -13,6 +13,7 @@ mod head;
 mod host_table;
 mod loader;
 mod modules;
+mod prelude;
 mod sink;
 mod source;
 mod typed;

@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
-use mlua::chunk::ChunkMode;
 use mlua::thread::ThreadStatus;
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
@@ -14,9 +13,9 @@ use twinplug_value::{Map, to_sink};
 
 use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
-use super::host_table;
 use super::modules::Modules;
 use super::sink::LuaSink;
+use super::{host_table, prelude};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Entered, HostContext, Origin, cannot_wait, contained, held};
@@ -229,11 +228,8 @@ impl State {
     fn prepare(lua: Lua, shared: &Arc<Shared>, config: Value) -> mlua::Result<State> {
         let environment = lua.create_table()?;
         let raw = host_table::raw(&lua, shared, &environment, &config)?;
-        let (run, token) = lua
-            .load(include_str!("prelude.lua"))
-            .set_name("=[twinplug]")
-            .set_mode(ChunkMode::Text)
-            .call(raw)?;
+        prelude::run(&lua, &raw)?;
+        let (run, token) = (raw.raw_get("run")?, raw.raw_get("token")?);
         Ok(State { lua, run, token, environment, config, threads: Mutex::new(Vec::new()) })
     }
 

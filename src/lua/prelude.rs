@@ -1,0 +1,21 @@
+//! The Lua that every script runs on top of, in parts that run in this order. Each gets
+//! the same table: the functions of `host_table`, and what the parts before have added.
+
+use mlua::chunk::ChunkMode;
+use mlua::{Lua, Table};
+
+const PARTS: [&str; 5] = [
+    include_str!("prelude/calls.lua"),
+    include_str!("prelude/coroutines.lua"),
+    include_str!("prelude/library.lua"),
+    include_str!("prelude/modules.lua"),
+    include_str!("prelude/host.lua"),
+];
+
+/// Runs it in a new VM. In messages and tracebacks it is `[twinplug]`.
+pub(super) fn run(lua: &Lua, raw: &Table) -> mlua::Result<()> {
+    for part in PARTS {
+        lua.load(part).set_name("=[twinplug]").set_mode(ChunkMode::Text).call::<()>(raw)?;
+    }
+    Ok(())
+}

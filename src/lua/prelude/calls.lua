@@ -1,0 +1,58 @@
+-- How a call is run and how it waits. Gets a table of Rust functions, to which each part
+-- of the prelude adds what the later ones use.
+--
+-- Rust functions that may fail return false and the text: the error is raised
+-- here, as plain text with the script's line in front. A Rust function that must
+-- wait returns true and `true`; then the call yields the token to the driver,
+-- which waits with the plugin let go and resumes with the outcome.
+
+local raw = ...
+local error, ipairs, xpcall = error, ipairs, xpcall
+local isyieldable, yield = coroutine.isyieldable, coroutine.yield
+
+-- Luau keeps the frames of tail calls: the script's line is at the first level that is
+-- not in this text.
+if debug then
+  local info, raise = debug.info, error
+  local own = info(1, "s")
+  function error(message, level)
+    if not level or level < 2 then return raise(message, level) end
+    level = 2
+    while info(level, "s") == own do level = level + 1 end
+    raise(message, level)
+  end
+end
+
+-- Doors that some flavours have.
+for _, name in ipairs { "debug", "gcinfo", "getfenv", "module", "newproxy", "require", "setfenv" } do
+  _G[name] = nil
+end
+
+-- Compared by identity; scripts never see it.
+local token = {}
+
+-- Only ever tail called, so that level 2 is the script's line.
+local function check(ok, ...)
+  if ok then return ... end
+  error((...), 2)
+end
+
+local no_wait = "cannot wait here: Lua cannot suspend a call inside of this function"
+
+local function finish(ok, waits, ...)
+  if not ok then error(waits, 2) end
+  if not waits then return ... end
+  if not isyieldable() then
+    raw.forget()
+    error(no_wait, 2)
+  end
+  return finish(yield(token))
+end
+
+-- The body of every call's coroutine.
+local function run(f, ...)
+  return xpcall(f, raw.report, ...)
+end
+
+raw.error, raw.check, raw.finish = error, check, finish
+raw.token, raw.no_wait, raw.run = token, no_wait, run

@@ -1,0 +1,93 @@
+-- The `host` table, and the globals of the script.
+
+local raw = ...
+local error, ipairs, next, pairs, rawget, setmetatable, tostring, type =
+  raw.error, ipairs, next, pairs, rawget, setmetatable, tostring, type
+local concat = table.concat
+local check, finish = raw.check, raw.finish
+
+-- Channels: the Rust end is found by the object, which holds nothing itself.
+local ends = setmetatable({}, { __mode = "k" })
+local Channel = {}
+
+local function channel_end(channel)
+  return ends[channel] or error("not a channel: call its methods with `:`", 3)
+end
+
+function Channel.send(channel, message) return finish(raw.send(channel_end(channel), message)) end
+function Channel.recv(channel) return finish(raw.recv(channel_end(channel))) end
+function Channel.close(channel) return finish(raw.close(channel_end(channel))) end
+
+local channel_meta = { __index = Channel, __metatable = false, __name = "channel" }
+
+local function attach(ok, found)
+  if not ok then error(found, 2) end
+  local channel = setmetatable({}, channel_meta)
+  ends[channel] = found
+  return channel
+end
+
+-- The `host` table and the groups in it: read-only, unknown names raise.
+local function sealed(path, members)
+  return setmetatable({}, {
+    __index = function(_, name)
+      local member = rawget(members, name)
+      if member == nil then error(raw.unknown(path, tostring(name), members), 2) end
+      return member
+    end,
+    __newindex = function(_, name)
+      error("cannot set `" .. path .. "." .. tostring(name) .. "`: the host table is read-only", 2)
+    end,
+    __pairs = function() return next, members, nil end,
+    __metatable = false,
+  })
+end
+
+-- What `host` offers, by its whole name.
+local offered = {}
+
+local members = {
+  any = function(value) return check(raw.any(value)) end,
+  null = raw.null,
+  channel = function(name) return attach(raw.channel(name)) end,
+  register = function(exports) return check(raw.register(exports)) end,
+  has = function(name)
+    if type(name) ~= "string" then error("`host.has` takes a name, got " .. type(name), 2) end
+    return offered[name] == true
+  end,
+}
+
+local function group(path)
+  local at = members
+  for i = 1, #path - 1 do
+    at[path[i]] = at[path[i]] or {}
+    at = at[path[i]]
+  end
+  return at, path[#path]
+end
+
+for _, entry in ipairs(raw.functions) do
+  local path, f = entry[1], entry[2]
+  local at, name = group(path)
+  at[name] = function(...) return check(f(...)) end
+  for i = 1, #path do offered[concat(path, ".", 1, i)] = true end
+end
+
+local function seal(path, at)
+  for name, member in pairs(at) do
+    if type(member) == "table" then
+      at[name] = seal(path .. "." .. name, member)
+    end
+  end
+  return sealed(path, at)
+end
+
+_G.host = seal("host", members)
+-- No group: a key that is not configured is nil.
+members.config = raw.config
+for name in pairs(members) do offered[name] = true end
+
+-- The script's globals go to a table of their own, so that they can be told from
+-- the library's; what it does not define itself it finds here.
+setmetatable(raw.environment, { __index = _G, __metatable = false })
+raw.environment._G = raw.environment

@@ -1,0 +1,45 @@
+-- `require`.
+
+local raw = ...
+local error, setmetatable, xpcall = raw.error, setmetatable, xpcall
+local concat, running = table.concat, coroutine.running
+
+-- Modules run once, and what they give is kept. `loading` says which coroutine runs a
+-- body, and `chains` what it has been asked for on the way there; both are forgotten
+-- with a coroutine that never goes on.
+local loaded = {}
+local loading = setmetatable({}, { __mode = "v" })
+local chains = setmetatable({}, { __mode = "k" })
+
+local function required(name, chain, ok, value)
+  chain[#chain] = nil
+  loading[name] = nil
+  if not ok then error(value, 0) end
+  if value == nil then value = true end
+  loaded[name] = { value }
+  return value
+end
+
+-- Why a module that is being loaded cannot be had.
+local function busy(name, chain)
+  for i = 1, #chain do
+    if chain[i] == name then
+      return "modules require each other in a loop: `" .. concat(chain, "` -> `", i) .. "` -> `" .. name .. "`"
+    end
+  end
+  return "module `" .. name .. "` is being loaded by another coroutine, which waits"
+end
+
+function _G.require(name)
+  local kept = loaded[name]
+  if kept then return kept[1] end
+  local co = running()
+  local chain = chains[co] or {}
+  if loading[name] then error(busy(name, chain), 2) end
+  local ok, body, path = raw.find(name)
+  if not ok then error(body, path) end
+  chains[co] = chain
+  chain[#chain + 1] = name
+  loading[name] = co
+  return required(name, chain, xpcall(body, raw.keep, name, path))
+end
