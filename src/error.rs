@@ -3,11 +3,15 @@
 //! Context is added where it is known: the symbol by the handle, the path by the
 //! loader, the plugin's name by whoever has it.
 
+mod limit;
+
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use twinplug_value::{ConvertError, Value};
+
+pub use limit::Limit;
 
 /// What this library returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -34,6 +38,8 @@ pub enum ErrorKind {
     Type,
     /// The plugin's function failed.
     Call,
+    /// A plugin in Lua has hit a limit on its time or memory.
+    Limit,
     /// The plugin was unloaded.
     Stale,
     /// A channel that is closed, or a wait where waiting is not possible.
@@ -53,6 +59,7 @@ struct Inner {
     payload: Option<Value>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     wait: Option<WaitFault>,
+    limit: Option<Limit>,
 }
 
 /// Why a channel could not be used, where whoever asked does something about it.
@@ -76,6 +83,7 @@ impl Error {
             payload: None,
             source: None,
             wait: None,
+            limit: None,
         }))
     }
 
@@ -115,6 +123,12 @@ impl Error {
         self.0.payload.as_ref()
     }
 
+    /// The limit that the plugin has hit.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        self.0.limit
+    }
+
     /// Whether a channel was closed: no more messages come.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -123,6 +137,14 @@ impl Error {
 
     pub(crate) fn wait(&self) -> Option<WaitFault> {
         self.0.wait
+    }
+
+    /// The error of a call that a limit has stopped, at a line of the plugin's if known.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "native code has no limits"))]
+    pub(crate) fn stopped(limit: Limit, line: Option<&str>) -> Self {
+        let place = line.map(|line| format!("{line}: ")).unwrap_or_default();
+        let error = Error::new(ErrorKind::Limit, format!("{place}{limit}"));
+        error.change(|inner| inner.limit = Some(limit))
     }
 
     pub(crate) fn with_wait(self, fault: WaitFault) -> Self {
@@ -166,6 +188,15 @@ impl Error {
 
     pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
         self.change(|inner| inner.kind = kind)
+    }
+
+    /// A call's error while the plugin was loaded; a limit's stays one.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+    pub(crate) fn in_load(self) -> Self {
+        match self.0.kind {
+            ErrorKind::Limit => self,
+            _ => self.with_kind(ErrorKind::Load),
+        }
     }
 
     pub(crate) fn with_location(self, path: &Path, line: u32) -> Self {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use twinplug_value::{Callable, Data, Params, Value};
@@ -13,7 +14,7 @@ use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::{PluginRef, Registry};
 use crate::loading::{self, Allowance, Bundle, Inspection, Loader, Settings};
-use crate::plugin::{BUILT_INS, HostContext, HostFunction, Output};
+use crate::plugin::{BUILT_INS, HostContext, HostFunction, LimitSignal, Output};
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
 ///
@@ -250,6 +251,54 @@ impl HostBuilder {
     #[must_use]
     pub fn allow_several_go_runtimes(mut self) -> Self {
         self.allowance.several_go_runtimes = true;
+        self
+    }
+
+    /// Sets how long a call of a Lua plugin may run: in Lua, and in the calls of other Lua
+    /// plugins that it makes. Waits do not count, nor does native code, the host's
+    /// functions included. A call that is stopped fails with
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), and the plugin can be called again.
+    ///
+    /// 5 seconds unless set; with LuaJIT none, as a time limit switches its compiler off. A
+    /// manifest can lower it.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.settings.limits.time = Some(limit);
+        self
+    }
+
+    /// Lets calls of Lua plugins run for ever, unless a manifest says otherwise.
+    #[must_use]
+    pub fn no_time_limit(mut self) -> Self {
+        self.settings.limits.time = None;
+        self
+    }
+
+    /// Sets how much memory each Lua plugin may take, in bytes. A call that needs more
+    /// fails with [`ErrorKind::Limit`](crate::ErrorKind::Limit).
+    ///
+    /// 256 MiB unless set. A manifest can lower it.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        if bytes == 0 {
+            self.refuse("a memory limit of 0: no plugin runs without memory".to_owned());
+        }
+        self.settings.limits.memory = Some(bytes);
+        self
+    }
+
+    /// Lets Lua plugins take what memory there is, unless a manifest says otherwise.
+    #[must_use]
+    pub fn no_memory_limit(mut self) -> Self {
+        self.settings.limits.memory = None;
+        self
+    }
+
+    /// Sets the signal by which the time limits of Lua plugins stop a thread. Luau needs
+    /// none.
+    #[must_use]
+    pub fn limit_signal(mut self, signal: LimitSignal) -> Self {
+        self.settings.limits.signal = signal;
         self
     }
 

@@ -85,13 +85,15 @@ mod error;
 mod file;
 
 pub use channel::Channel;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Limit, Result};
 pub use host::{Host, HostBuilder};
 pub use lifecycle::PluginRef;
 pub use loading::Inspection;
 #[cfg(feature = "native")]
 pub use loading::{ImageReport, ImageState};
-pub use plugin::{Descriptor, Dynamic, Export, Func, Plugin, PluginKind, Requirement, Symbol, Var};
+pub use plugin::{
+    Descriptor, Dynamic, Export, Func, LimitSignal, Plugin, PluginKind, Requirement, Symbol, Var,
+};
 pub use semver::{Version, VersionReq};
 pub use serde;
 pub use twinplug_macros::data_for_host as data;

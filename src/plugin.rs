@@ -5,6 +5,7 @@ mod chain;
 mod context;
 mod descriptor;
 mod handle;
+mod limits;
 mod live;
 mod origin;
 mod symbol;
@@ -17,12 +18,14 @@ use twinplug_value::{ConvertError, Sink, Source};
 
 use crate::error::Result;
 
-pub(crate) use chain::{Entered, cannot_wait, held};
+pub(crate) use chain::{Entered, MAX_NESTED, cannot_wait, held, too_deep};
 pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, contained};
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
 pub use handle::{Dynamic, Func, Var};
-pub(crate) use live::Track;
+pub use limits::LimitSignal;
+pub(crate) use limits::Limits;
+pub(crate) use live::{Track, barrier};
 pub(crate) use origin::{Origin, Said};
 pub use symbol::Symbol;
 pub(crate) use target::{FuncTarget, VarTarget};

@@ -17,7 +17,7 @@ pub(crate) struct Bundle {
     pub(crate) text: Vec<u8>,
     /// By their path in the folder, with `/`.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
-    manifest: Manifest,
+    pub(crate) manifest: Manifest,
 }
 
 impl Bundle {

@@ -6,11 +6,12 @@ use std::sync::{Arc, Weak};
 
 use twinplug_value::{Map, Value};
 
+use super::manifest::Manifest;
 use super::search::cannot_load;
 use super::{Bundle, Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Unread};
-use crate::plugin::{HostContext, Origin, Plugin, PluginKind, check_name};
+use crate::plugin::{HostContext, Limits, Origin, Plugin, PluginKind, check_name};
 
 /// What a host allows native plugins that others may not.
 #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "it is about native plugins"))]
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) lua_path: Vec<PathBuf>,
     /// Configuration by the plugin's name; it goes before a manifest's.
     pub(crate) config: BTreeMap<String, Map>,
+    /// What scripts may use; a manifest can lower it.
+    pub(crate) limits: Limits,
 }
 
 impl Settings {
@@ -103,7 +106,8 @@ impl Loader {
     ) -> Result<Arc<dyn Plugin>> {
         use crate::lua::{Place, Script};
         let places = self.places(Place::Folder(located.modules()));
-        let script = Script { chunk: file_name(&located.path), text, places };
+        let limits = self.limits(&located.manifest);
+        let script = Script { chunk: file_name(&located.path), text, places, limits };
         self.run(origin, script, host)
     }
 
@@ -111,7 +115,8 @@ impl Loader {
     fn run_bundle(&self, bundle: &Bundle, host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
         use crate::lua::{Place, Script};
         let places = self.places(Place::Memory(bundle.folder(), bundle.files.clone()));
-        let script = Script { chunk: bundle.chunk.clone(), text: &bundle.text, places };
+        let limits = self.limits(&bundle.manifest);
+        let script = Script { chunk: bundle.chunk.clone(), text: &bundle.text, places, limits };
         self.run(bundle.origin(), script, host)
     }
 
@@ -137,6 +142,12 @@ impl Loader {
             return Err(Error::new(ErrorKind::Refused, message));
         }
         Ok(plugin)
+    }
+
+    /// The host's limits and a manifest's: the lower ones.
+    #[cfg(feature = "_lua")]
+    fn limits(&self, manifest: &Manifest) -> Limits {
+        self.settings.limits.and(manifest.limits.time, manifest.limits.memory)
     }
 
     /// Where modules are: the plugin's own first.

@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Component, Path};
+use std::time::Duration;
 use std::{fs, io};
 
+use bytesize::ByteSize;
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Deserializer};
 use toml::de::{DeTable, DeValue};
@@ -54,16 +56,19 @@ pub(crate) struct Manifest {
     /// Checked where it is read; hosts have no name and version yet.
     host: Option<(String, VersionReq)>,
     requires: BTreeMap<String, VersionReq>,
-    limits: Limits,
+    pub(crate) limits: Limits,
     #[serde(deserialize_with = "config")]
     pub(crate) config: Map,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Limits {
-    memory: Option<String>,
-    time: Option<String>,
+pub(crate) struct Limits {
+    /// In bytes.
+    #[serde(deserialize_with = "size")]
+    pub(crate) memory: Option<usize>,
+    #[serde(deserialize_with = "duration")]
+    pub(crate) time: Option<Duration>,
 }
 
 /// Where a manifest stands, which decides what it may say.
@@ -130,7 +135,6 @@ impl Manifest {
             let mut parts = Path::new(entry).components();
             entry.is_empty() || !parts.all(|part| matches!(part, Component::Normal(_)))
         };
-        let has_limits = self.limits.memory.is_some() || self.limits.time.is_some();
         let checks = [
             (
                 "entry",
@@ -154,7 +158,6 @@ impl Manifest {
                 !self.requires.is_empty(),
                 "this version does not load what others require yet",
             ),
-            ("limits", has_limits, "this version has no limits on time and memory yet"),
         ];
         checks.into_iter().find(|(_, holds, _)| *holds).map(|(key, _, why)| (key, why))
     }
@@ -208,6 +211,27 @@ fn host_range<'de, D: Deserializer<'de>>(
     let range = VersionReq::parse(range)
         .map_err(|error| D::Error::custom(format!("{text:?}: {error}; {example}")))?;
     Ok(Some((name.to_owned(), range)))
+}
+
+/// `64MiB`: a number of bytes.
+fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
+    use serde::de::Error as _;
+    let text = String::deserialize(from)?;
+    let size = text.parse::<ByteSize>().ok().and_then(|size| usize::try_from(size.as_u64()).ok());
+    match size {
+        Some(size @ 1..) => Ok(Some(size)),
+        _ => Err(D::Error::custom(format!("{text:?}: expected a size, like \"64MiB\""))),
+    }
+}
+
+/// `500ms`.
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    use serde::de::Error as _;
+    let text = String::deserialize(from)?;
+    match humantime::parse_duration(&text) {
+        Ok(duration) if !duration.is_zero() => Ok(Some(duration)),
+        _ => Err(D::Error::custom(format!("{text:?}: expected a time, like \"500ms\""))),
+    }
 }
 
 fn config<'de, D: Deserializer<'de>>(from: D) -> Result<Map, D::Error> {

@@ -11,6 +11,7 @@ use twinplug_value::Type;
 
 use super::exports::AnyValue;
 use super::failure::Failure;
+use super::limits;
 use super::loader::compile;
 use super::modules::Module;
 use super::sink::LuaSink;
@@ -40,6 +41,10 @@ pub(super) fn raw(
     raw.raw_set(
         "report",
         lua.create_function(move |lua, error: Value| {
+            // The error is the limit's, and the script may run no more to describe it.
+            if limits::is_due() {
+                return Ok(String::new());
+            }
             let mut failure = Failure::report(lua, &error);
             // A module's error passes on what it was: the calls inside its body are over.
             let inner = state.module_failure.lock().take();
@@ -54,6 +59,7 @@ pub(super) fn raw(
         "print",
         lua.create_function(move |lua, text: LuaString| {
             let printed = contained(|| {
+                let _host = limits::Section::of_host();
                 (state.host()?.output)(&state.name(), &text.to_string_lossy());
                 Ok(Value::Nil)
             });
@@ -222,7 +228,9 @@ fn functions(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
 fn call(lua: &Lua, function: &HostFunction, args: Vec<Value>) -> Result<Vec<Value>> {
     let count = args.len();
     let mut result = LuaSink::new(lua);
+    let host = limits::Section::of_host();
     function.call(count, &mut LuaSource::list(args), &mut result)?;
+    drop(host);
     let result = result.last();
     match (&*function.signature.result, &result) {
         // A tuple is as many results.

@@ -18,7 +18,7 @@ use super::typed::{read_results, read_variable};
 use super::vm::{Entry, Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Origin, Plugin, PluginKind, RawFunc, RawVar, Read,
+    Descriptor, FuncTarget, HostContext, Limits, Origin, Plugin, PluginKind, RawFunc, RawVar, Read,
     Requirement, Results, Symbol, VarTarget, Write, sealed,
 };
 
@@ -37,6 +37,7 @@ pub(crate) struct Script<'t> {
     pub(crate) text: &'t [u8],
     /// Where its modules are.
     pub(crate) places: Vec<Place>,
+    pub(crate) limits: Limits,
 }
 
 impl Script<'_> {
@@ -78,17 +79,27 @@ pub(crate) fn load(
     head: Head,
     context: Weak<HostContext>,
 ) -> Result<LuaPlugin> {
-    let Script { chunk, text, places } = script;
+    let Script { chunk, text, places, limits } = script;
     let declared = Declared { chunk: chunk.clone(), annotations: Annotations::read(text) };
     let source = Source { chunk, path: origin.path.clone() };
     let modules = Modules::new(source.clone(), places);
-    let vm = Arc::new(Vm::new(origin, modules, declared, context)?);
-    let entry = vm.enter()?;
-    let body = compile(&entry.state.lua, &source, text)?;
+    let vm = Arc::new(Vm::new(origin, modules, declared, limits, context)?);
+    let (name, version) = vm.within(|entry| start(&vm, entry, origin, &source, text))?;
+    Ok(LuaPlugin { name, version, requires: head.requires, vm })
+}
+
+/// Runs the body and `on_load`; says what the plugin is.
+fn start(
+    vm: &Vm,
+    entry: Entry<'_>,
+    origin: &Origin,
+    source: &Source,
+    text: &[u8],
+) -> Result<(String, Version)> {
+    let body = compile(&entry.state.lua, source, text)?;
     body.set_environment(entry.state.environment.clone()).map_err(broken)?;
-    let (entry, results) = vm
-        .call(entry, body, Vec::new())
-        .map_err(|error| vm.located(error).with_kind(ErrorKind::Load))?;
+    let called = vm.call(entry, body, Vec::new());
+    let (entry, results) = called.map_err(|error| vm.located(error).in_load())?;
     let module = module(&entry, results)?;
     let name = origin.settle_name(text_field(&module, "_NAME")?)?;
     let version = origin.settle_version(own_version(&module)?)?;
@@ -98,13 +109,12 @@ pub(crate) fn load(
     let on_unload = hook(&module, "on_unload")?;
     // The handle goes while the lock is still held.
     drop(module);
-    let entry = match on_load {
-        Some(on_load) => start(&vm, entry, on_load)?,
+    let _entry = match on_load {
+        Some(on_load) => call_on_load(vm, entry, on_load)?,
         None => entry,
     };
     *vm.shared.on_unload.lock() = on_unload;
-    drop(entry);
-    Ok(LuaPlugin { name, version, requires: head.requires, vm })
+    Ok((name, version))
 }
 
 /// What the body returned; a script that returns nothing exports its globals.
@@ -123,12 +133,12 @@ fn module(entry: &Entry<'_>, results: Vec<Value>) -> Result<Table> {
 }
 
 /// Calls `on_load` with the configuration.
-fn start<'v>(vm: &'v Vm, entry: Entry<'v>, on_load: Function) -> Result<Entry<'v>> {
+fn call_on_load<'v>(vm: &'v Vm, entry: Entry<'v>, on_load: Function) -> Result<Entry<'v>> {
     let config = entry.state.config.clone();
     let called = vm.call(entry, on_load, vec![config]);
     called
         .map(|(entry, _)| entry)
-        .map_err(|error| vm.located(error).context("its on_load failed").with_kind(ErrorKind::Load))
+        .map_err(|error| vm.located(error).context("its on_load failed").in_load())
 }
 
 /// A function that the host calls, if the script has it.
@@ -266,16 +276,17 @@ struct LuaFunc {
 impl RawFunc for LuaFunc {
     fn call(&self, args: Write<'_>, results: Results, read: Read<'_>) -> Result<()> {
         let vm = &self.vm;
-        let entry = vm.enter()?;
-        let mut sink = LuaSink::new(&entry.state.lua);
-        args(&mut sink)?;
-        let values = sink.values;
-        let Some(Home::Func(function)) = vm.shared.exports.lock().home(self.index) else {
-            return Err(stale());
-        };
-        let (_entry, values) =
-            vm.call(entry, function, values).map_err(|error| vm.located(error))?;
-        read_results(values, &self.result, results, read)
+        vm.within(|entry| {
+            let mut sink = LuaSink::new(&entry.state.lua);
+            args(&mut sink)?;
+            let values = sink.values;
+            let Some(Home::Func(function)) = vm.shared.exports.lock().home(self.index) else {
+                return Err(stale());
+            };
+            let (_entry, values) =
+                vm.call(entry, function, values).map_err(|error| vm.located(error))?;
+            read_results(values, &self.result, results, read)
+        })
     }
 }
 
@@ -290,16 +301,18 @@ struct LuaVar {
 
 impl RawVar for LuaVar {
     fn get(&self, read: Read<'_>) -> Result<()> {
-        let _entry = self.vm.enter()?;
-        let value = self.home()?.raw_get(self.name.as_str()).map_err(broken)?;
-        read_variable(&value, &self.declared, &self.name, read)
+        self.vm.within(|_entry| {
+            let value = self.home()?.raw_get(self.name.as_str()).map_err(broken)?;
+            read_variable(&value, &self.declared, &self.name, read)
+        })
     }
 
     fn set(&self, write: Write<'_>) -> Result<()> {
-        let entry = self.vm.enter()?;
-        let mut sink = LuaSink::new(&entry.state.lua);
-        write(&mut sink)?;
-        store(&self.home()?, &self.name, sink.last()).map_err(broken)
+        self.vm.within(|entry| {
+            let mut sink = LuaSink::new(&entry.state.lua);
+            write(&mut sink)?;
+            store(&self.home()?, &self.name, sink.last()).map_err(broken)
+        })
     }
 }
 

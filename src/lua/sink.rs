@@ -3,6 +3,8 @@
 use mlua::{Lua, Table, Value};
 use twinplug_value::{ConvertError, Key, Sink};
 
+use super::limits;
+
 /// Whether this flavour has no integers of their own.
 const NUMBERS_ARE_FLOATS: bool = cfg!(any(feature = "luajit", feature = "luau"));
 
@@ -70,6 +72,7 @@ impl<'l> LuaSink<'l> {
 }
 
 fn fault(error: mlua::Error) -> ConvertError {
+    limits::note(&error);
     ConvertError::new(error.to_string())
 }
 

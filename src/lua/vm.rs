@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
+use mlua::ffi::lua_State;
 use mlua::thread::ThreadStatus;
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
@@ -13,24 +14,28 @@ use twinplug_value::{Map, to_sink};
 
 use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
+use super::limits::{self, Arming, Memory, Running};
 use super::modules::Modules;
 use super::sink::LuaSink;
 use super::{host_table, prelude};
 use crate::channel::Message;
-use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Entered, HostContext, Origin, cannot_wait, contained, held};
+use crate::error::{Error, ErrorKind, Limit, Result};
+use crate::plugin::{Entered, HostContext, Limits, Origin, barrier, cannot_wait, contained, held};
 
 /// Finished coroutines that are kept for later calls.
 const POOLED: usize = 8;
 
 /// A VM. `None` once the plugin was retired.
 pub(super) struct Vm {
+    limits: Limits,
     state: ReentrantMutex<RefCell<Option<Arc<State>>>>,
     pub(super) shared: Arc<Shared>,
 }
 
 /// What lives in Lua; only with the lock held.
 pub(super) struct State {
+    /// Before the VM: it goes first.
+    arming: Arming,
     pub(super) lua: Lua,
     /// The body of every call's coroutine, and what it yields to wait.
     run: Function,
@@ -77,6 +82,7 @@ impl Vm {
         origin: &Origin,
         modules: Modules,
         declared: Declared,
+        limits: Limits,
         context: Weak<HostContext>,
     ) -> Result<Vm> {
         let shared = Arc::new(Shared {
@@ -90,12 +96,19 @@ impl Vm {
             declared,
             on_unload: Mutex::new(None),
         });
-        let state = State::new(&shared, &origin.config)?;
-        Ok(Vm { state: ReentrantMutex::new(RefCell::new(Some(Arc::new(state)))), shared })
+        let state = State::new(&shared, &origin.config, &limits)?;
+        let state = ReentrantMutex::new(RefCell::new(Some(Arc::new(state))));
+        Ok(Vm { limits, state, shared })
+    }
+
+    /// Uses the VM. Where it has no memory left, that is the error.
+    pub(super) fn within<R>(&self, use_it: impl FnOnce(Entry<'_>) -> Result<R>) -> Result<R> {
+        let _memory = Memory::enter(self.limits.memory);
+        self.enter().and_then(use_it).map_err(limits::blamed)
     }
 
     /// Takes the lock. Where this thread holds a plugin already it does not wait.
-    pub(super) fn enter(&self) -> Result<Entry<'_>> {
+    fn enter(&self) -> Result<Entry<'_>> {
         let guard = self.lock()?;
         let state = guard.borrow().clone();
         let Some(state) = state else {
@@ -121,18 +134,28 @@ impl Vm {
         let entered = Entered::new()?;
         let state = guard.borrow_mut().take();
         let on_unload = self.shared.on_unload.lock().take();
-        if let (Some(state), Some(on_unload)) = (&state, &on_unload) {
-            // Not on a coroutine: it could be let go of where it waits, and who would
-            // come back to it?
-            let ended = state.run.call(on_unload).map_err(broken);
-            if let Err(error) = ended.and_then(|values| self.shared.outcome(values)) {
-                let error = self.located(error);
-                tracing::warn!(plugin = &*self.shared.name(), %error, "its on_unload failed");
-            }
+        let memory = Memory::enter(self.limits.memory);
+        if let (Some(state), Some(on_unload)) = (&state, &on_unload)
+            && let Err(error) = self.end(state, on_unload)
+        {
+            let error = self.located(error);
+            tracing::warn!(plugin = &*self.shared.name(), %error, "its on_unload failed");
         }
         let homes = self.shared.exports.lock().retire();
-        drop((on_unload, homes, state, entered, guard));
+        drop((on_unload, homes, state, memory, entered, guard));
         Ok(())
+    }
+
+    /// Calls `on_unload`; not on a coroutine: it could be let go of where it waits, and
+    /// who would come back to it?
+    fn end(&self, state: &State, on_unload: &Function) -> Result<()> {
+        let running = Running::begin(self.limits.time, &state.arming)?;
+        let main = main_state(&state.lua).map_err(broken)?;
+        let ended = running.run(main, || state.run.call(on_unload));
+        match running.stopped() {
+            Some(stopped) => Err(stopped.into_error()),
+            None => self.shared.outcome(ended.map_err(broken)?).map(drop),
+        }
     }
 
     /// Calls a Lua function on a coroutine. The lock is let go while the call
@@ -143,18 +166,34 @@ impl Vm {
         function: Function,
         args: Vec<Value>,
     ) -> Result<(Entry<'v>, Vec<Value>)> {
+        let running = Running::begin(self.limits.time, &entry.state.arming)?;
         let thread = entry.state.thread().map_err(broken)?;
+        let co = coroutine(&thread);
         let mut args =
             MultiValue::from_iter(std::iter::once(Value::Function(function)).chain(args));
         loop {
-            let values = match thread.resume::<MultiValue>(args) {
-                Ok(values) => values,
-                Err(error) => return Err(self.shared.take_failure(&error.to_string())),
+            let resumed = running.run(co, || thread.resume::<MultiValue>(args));
+            let resumed = match running.stopped() {
+                // Its coroutine is in the middle of something: it is never resumed, and
+                // never closed.
+                Some(stopped) => Err(stopped.into_error()),
+                None => resumed.map_err(|error| self.shared.take_failure(&error.to_string())),
             };
-            if thread.status() != ThreadStatus::Resumable {
-                entry.state.keep(thread);
-                return Ok((entry, self.shared.outcome(values)?));
-            }
+            let values = match resumed {
+                Ok(values) if thread.status() == ThreadStatus::Resumable => values,
+                Ok(values) => {
+                    entry.state.keep(thread);
+                    let values = self.shared.outcome(values);
+                    return match values {
+                        Ok(values) => Ok((entry, values)),
+                        Err(error) => Err(self.after(&entry, error)),
+                    };
+                }
+                Err(error) => {
+                    drop(thread);
+                    return Err(self.after(&entry, error));
+                }
+            };
             let pending = self.shared.pending.lock().take();
             let Some(pending) = pending.filter(|_| values.front() == Some(&entry.state.token))
             else {
@@ -171,6 +210,17 @@ impl Vm {
             (entry, outcome) = self.wait(entry, pending)?;
             args = resumption(&entry.state.lua, outcome);
         }
+    }
+
+    /// Cleans up after a call that has failed: what it held of memory that has run out is
+    /// there for the next one.
+    fn after(&self, entry: &Entry<'_>, error: Error) -> Error {
+        if let Some(Limit::Memory(_)) = error.limit()
+            && let Err(error) = entry.state.lua.gc_collect()
+        {
+            tracing::debug!(plugin = &*self.shared.name(), %error, "not collected");
+        }
+        error
     }
 
     /// Says where in the plugin's files an error was raised.
@@ -208,8 +258,21 @@ fn resumption(lua: &Lua, outcome: Waited) -> MultiValue {
     }
 }
 
+/// A coroutine, as Lua knows it; it stays while the handle does.
+fn coroutine(thread: &Thread) -> *mut lua_State {
+    Value::Thread(thread.clone()).to_pointer().cast_mut().cast()
+}
+
+/// The coroutine that a VM is on outside of all calls.
+fn main_state(lua: &Lua) -> mlua::Result<*mut lua_State> {
+    let mut main = std::ptr::null_mut();
+    // SAFETY: only the pointer is taken.
+    unsafe { lua.exec_raw::<()>((), |state| main = state)? };
+    Ok(main)
+}
+
 impl State {
-    fn new(shared: &Arc<Shared>, config: &Map) -> Result<State> {
+    fn new(shared: &Arc<Shared>, config: &Map, limits: &Limits) -> Result<State> {
         let libraries = StdLib::MATH | StdLib::OS | StdLib::STRING | StdLib::TABLE;
         // LuaJIT has coroutines in its base library, and no `utf8`.
         #[cfg(not(feature = "luajit"))]
@@ -221,16 +284,28 @@ impl State {
         let mut sink = LuaSink::new(&lua);
         to_sink(config, &mut sink)?;
         let config = sink.last();
-        Self::prepare(lua, shared, config).map_err(broken)
+        barrier::prepare();
+        let arming = Arming::prepare(main_state(&lua).map_err(broken)?, limits)?;
+        let state = Self::prepare(lua, arming, shared, config).map_err(broken)?;
+        // What runs before it is ours.
+        state.lua.set_memory_limit(limits.memory.unwrap_or(0)).map_err(broken)?;
+        Ok(state)
     }
 
     /// Runs the prelude.
-    fn prepare(lua: Lua, shared: &Arc<Shared>, config: Value) -> mlua::Result<State> {
+    fn prepare(
+        lua: Lua,
+        arming: Arming,
+        shared: &Arc<Shared>,
+        config: Value,
+    ) -> mlua::Result<State> {
         let environment = lua.create_table()?;
         let raw = host_table::raw(&lua, shared, &environment, &config)?;
+        limits::add(&lua, &raw)?;
         prelude::run(&lua, &raw)?;
         let (run, token) = (raw.raw_get("run")?, raw.raw_get("token")?);
-        Ok(State { lua, run, token, environment, config, threads: Mutex::new(Vec::new()) })
+        let threads = Mutex::new(Vec::new());
+        Ok(State { arming, lua, run, token, environment, config, threads })
     }
 
     /// A coroutine that runs `run`, from the pool if there is one.
@@ -287,7 +362,14 @@ impl Shared {
 
     /// The error that ended a call; `otherwise` where its handler could not run.
     fn take_failure(&self, otherwise: &str) -> Error {
-        match self.failure.lock().take() {
+        let failure = self.failure.lock().take();
+        if otherwise.starts_with("not enough memory") {
+            Memory::run_out();
+        }
+        if let Some(limit) = Memory::hit() {
+            return Error::stopped(limit, None);
+        }
+        match failure {
             Some(failure) => failure.into_error(),
             None => Error::new(ErrorKind::Call, otherwise),
         }
@@ -301,6 +383,7 @@ pub(super) fn stale() -> Error {
 
 /// An error of Lua's where no script has run.
 pub(super) fn broken(error: mlua::Error) -> Error {
+    limits::note(&error);
     Error::new(ErrorKind::Load, error.to_string()).with_source(error)
 }
 

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result, WaitFault};
 /// Calls into Lua plugins that may be nested on one thread: Lua → host → Lua. Each
 /// takes some 10 KiB of stack, and a thread has 2 MiB of it unless it was made
 /// otherwise.
-const MAX_NESTED: usize = 64;
+pub(crate) const MAX_NESTED: usize = 64;
 
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
@@ -36,8 +36,7 @@ impl Entered {
     /// Too many are nested already; one more might exhaust the stack.
     pub(crate) fn new() -> Result<Self> {
         if HELD.get() == MAX_NESTED {
-            let message = format!("stack overflow: {MAX_NESTED} calls of Lua plugins are nested");
-            return Err(Error::new(ErrorKind::Call, message));
+            return Err(too_deep());
         }
         HELD.set(HELD.get() + 1);
         Ok(Entered { _thread: PhantomData })
@@ -48,6 +47,12 @@ impl Drop for Entered {
     fn drop(&mut self) {
         HELD.set(HELD.get() - 1);
     }
+}
+
+/// The error of one call too many within another.
+pub(crate) fn too_deep() -> Error {
+    let message = format!("stack overflow: {MAX_NESTED} calls of Lua plugins are nested");
+    Error::new(ErrorKind::Call, message)
 }
 
 /// The error of what would have to wait while a plugin is held.

@@ -3,7 +3,7 @@
 //!
 //! It does not know what it holds.
 
-mod barrier;
+pub(crate) mod barrier;
 mod track;
 
 use std::ops::Deref;

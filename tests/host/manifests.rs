@@ -214,11 +214,11 @@ fn what_a_manifest_cannot_say_is_refused_with_its_line() {
         1,
         "`requires`: this version does not load what others require yet",
     );
-    check(
-        "[limits]\ntime = '500ms'",
-        1,
-        "`limits`: this version has no limits on time and memory yet",
-    );
+    let size = r#""64 mice": expected a size, like "64MiB""#;
+    check("[limits]\ntime = '1s'\nmemory = '64 mice'", 3, size);
+    check("[limits]\nmemory = '0'", 2, r#""0": expected a size, like "64MiB""#);
+    check("[limits]\ntime = '7'", 2, r#""7": expected a time, like "500ms""#);
+    check("[limits]\ntime = '0s'", 2, r#""0s": expected a time, like "500ms""#);
     desk.write("a.toml", "permissions = []\n[requires]\n[limits]\n[config]");
     let ran = format!("cannot load `{}`: a.lua:1: its body ran", desk.path("a.lua").display());
     assert_eq!(message(desk.stage.host.load(desk.path("a.lua"))), ran);

@@ -7,8 +7,9 @@
 -- which waits with the plugin let go and resumes with the outcome.
 
 local raw = ...
-local error, ipairs, xpcall = error, ipairs, xpcall
-local isyieldable, yield = coroutine.isyieldable, coroutine.yield
+local error, ipairs, pcall, xpcall = error, ipairs, pcall, xpcall
+local yield = coroutine.yield
+local can_wait, is_due = raw.can_wait, raw.is_due
 
 -- Luau keeps the frames of tail calls: the script's line is at the first level that is
 -- not in this text.
@@ -42,11 +43,29 @@ local no_wait = "cannot wait here: Lua cannot suspend a call inside of this func
 local function finish(ok, waits, ...)
   if not ok then error(waits, 2) end
   if not waits then return ... end
-  if not isyieldable() then
+  if not can_wait() then
     raw.forget()
     error(no_wait, 2)
   end
   return finish(yield(token))
+end
+
+-- An error that memory has run out is not the script's to catch: the call ends.
+local run_out = raw.run_out
+local function settle(ok, ...)
+  if not ok and (...) == "not enough memory" then run_out() end
+  return ok, ...
+end
+
+function _G.pcall(...) return settle(pcall(...)) end
+
+-- Nor does a handler run in a call that a limit stops: nothing could stop the handler.
+function _G.xpcall(f, handler, ...)
+  local function handle(message)
+    if is_due() then return message end
+    return handler(message)
+  end
+  return settle(xpcall(f, handle, ...))
 end
 
 -- The body of every call's coroutine.
@@ -54,5 +73,5 @@ local function run(f, ...)
   return xpcall(f, raw.report, ...)
 end
 
-raw.error, raw.check, raw.finish = error, check, finish
+raw.error, raw.check, raw.finish, raw.settle = error, check, finish, settle
 raw.token, raw.no_wait, raw.run = token, no_wait, run

@@ -2,77 +2,127 @@
 
 local raw = ...
 local error, setmetatable, type = raw.error, setmetatable, type
-local create, isyieldable, resume, yield =
-  coroutine.create, coroutine.isyieldable, coroutine.resume, coroutine.yield
-local token, no_wait = raw.token, raw.no_wait
+local create, isyieldable, running, status, yield =
+  coroutine.create, coroutine.isyieldable, coroutine.running, coroutine.status, coroutine.yield
+local close, resume = raw.close or coroutine.close, raw.resume or coroutine.resume
+local can_wait = raw.can_wait
+local token, no_wait, settle = raw.token, raw.no_wait, raw.settle
 
--- Scripts resume and close what they have made, and not the coroutines of calls. One
--- that waits is passed on to the driver, and is the driver's until the wait is over.
+-- Scripts resume and close what they have made, and not the coroutines of calls: what each
+-- of theirs is. One that waits is passed on to the driver, and is the driver's until the
+-- wait is over. One that a limit stopped has never come back.
 local own = setmetatable({}, { __mode = "k" })
-local waiting = setmetatable({}, { __mode = "k" })
-local close, status = coroutine.close, coroutine.status
+local idle, runs, waits = 1, 2, 3
 
 local pass, awake
 
 function pass(co, ok, first, ...)
   if ok and first == token then
-    if not isyieldable() then
+    if not can_wait() then
       raw.forget()
       return pass(co, resume(co, false, no_wait))
     end
-    waiting[co] = true
+    own[co] = waits
     return awake(co, yield(token))
   end
-  return ok, first, ...
+  own[co] = idle
+  return settle(ok, first, ...)
 end
 
 function awake(co, ...)
-  waiting[co] = nil
+  own[co] = runs
   return pass(co, resume(co, ...))
 end
 
 -- Why a script may not resume or close this coroutine, or nil.
-local function refusal(co)
-  if type(co) ~= "thread" then return nil end
-  if not own[co] then return "the coroutine of a call" end
-  if waiting[co] then return "a coroutine that waits" end
+local function refusal(co, what)
+  local state = own[co]
+  if state == idle then return nil end
+  if state == nil then return "cannot " .. what .. " the coroutine of a call" end
+  if state == waits then return "cannot " .. what .. " a coroutine that waits" end
+  if status(co) == "suspended" then return "cannot " .. what .. " dead coroutine" end
+end
+
+local function check(name, co)
+  if type(co) == "thread" then return end
+  local got = co == nil and "no value" or type(co)
+  error("bad argument #1 to '" .. name .. "' (coroutine expected, got " .. got .. ")", 3)
 end
 
 function coroutine.create(f)
   local co = create(f)
-  own[co] = true
+  own[co] = idle
   return co
 end
 
 function coroutine.resume(co, ...)
-  local why = refusal(co)
-  if why then return false, "cannot resume " .. why end
+  check("resume", co)
+  local why = refusal(co, "resume")
+  if why then return false, why end
+  if own[co] ~= idle then return false, "cannot resume non-suspended coroutine" end
+  own[co] = runs
   return pass(co, resume(co, ...))
 end
 
-function coroutine.close(co)
-  local why = refusal(co)
-  if why then error("cannot close " .. why, 2) end
-  return close(co)
+if close then
+  function coroutine.close(co)
+    check("close", co)
+    local why = refusal(co, "close")
+    if why then error(why, 2) end
+    local now = status(co)
+    if now ~= "suspended" and now ~= "dead" then error("cannot close a " .. now .. " coroutine", 2) end
+    own[co] = runs
+    return pass(co, close(co))
+  end
 end
 
 function coroutine.status(co)
-  if waiting[co] then return "normal" end
-  return status(co)
+  check("status", co)
+  local state = own[co]
+  if state == nil then
+    return own[running()] and "normal" or "running"
+  end
+  if state == waits then return "normal" end
+  local now = status(co)
+  if state == runs and now == "suspended" then return "dead" end
+  return now
 end
 
-local function wrapped(ok, ...)
+-- In an export a script is in the main coroutine, as far as it can see.
+local main = { running() }
+main.n = main[2] ~= nil and 2 or 1
+function coroutine.running()
+  local co = running()
+  if co == nil or own[co] == nil then
+    if main.n == 2 then return main[1], main[2] end
+    return main[1]
+  end
+  return running()
+end
+
+coroutine.isyieldable = isyieldable and raw.is_yieldable
+raw.running = running
+coroutine.yield = raw.yield
+
+local function wrapped(co, ok, ...)
   if ok then return ... end
   local message = ...
+  -- What it has not closed is closed now.
+  if raw.close and status(co) == "dead" then
+    local closed, other = close(co)
+    if not closed then message = other end
+  end
   error(message, 0)
 end
 
 function coroutine.wrap(f)
   local co = create(f)
-  own[co] = true
+  own[co] = idle
   return function(...)
-    local why = refusal(co)
-    if why then error("cannot resume " .. why, 2) end
-    return wrapped(pass(co, resume(co, ...)))
+    local why = refusal(co, "resume")
+    if why then error(why, 2) end
+    if own[co] ~= idle then error("cannot resume non-suspended coroutine", 2) end
+    own[co] = runs
+    return wrapped(co, pass(co, resume(co, ...)))
   end
 end

@@ -2,7 +2,7 @@
 
 local raw = ...
 local error, setmetatable, xpcall = raw.error, setmetatable, xpcall
-local concat, running = table.concat, coroutine.running
+local concat, running = table.concat, raw.running
 
 -- Modules run once, and what they give is kept. `loading` says which coroutine runs a
 -- body, and `chains` what it has been asked for on the way there; both are forgotten

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering, compiler_fence, fence};
 static FENCED: AtomicBool = AtomicBool::new(true);
 
 /// Asks the system, once; before anything is counted.
-pub(super) fn prepare() {
+pub(crate) fn prepare() {
     static ASKED: std::sync::Once = std::sync::Once::new();
     ASKED.call_once(|| FENCED.store(!system::register(), Ordering::SeqCst));
 }
 
 /// Between raising a count and what must not be read before it.
 #[inline]
-pub(super) fn light() {
+pub(crate) fn light() {
     match FENCED.load(Ordering::Relaxed) {
         false => compiler_fence(Ordering::SeqCst),
         true => fence(Ordering::SeqCst),
@@ -25,7 +25,7 @@ pub(super) fn light() {
 /// After it, every thread has either shown its count, or reads what was written before.
 /// False if that cannot be had this time.
 #[must_use]
-pub(super) fn heavy() -> bool {
+pub(crate) fn heavy() -> bool {
     /// The system granted it once and then refused: a thread that has not heard of it
     /// yet may be between two steps, at any time.
     static REFUSED: AtomicBool = AtomicBool::new(false);

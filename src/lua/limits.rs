@@ -1,0 +1,43 @@
+//! Limits on the time and the memory of a script's calls.
+//!
+//! Nothing is paid for a limit before it is hit. Each thread shows which calls it runs
+//! (`record`), one thread of the process looks at them now and then (`watchdog`), and one
+//! whose time is over is stopped in the middle of the script: in most flavours by a hook
+//! that a signal sets (`hook`, `signal`), in Luau by its interrupt (`interrupt`). Memory
+//! is counted by the VM's allocator; what is caught of its error is passed on as the limit
+//! that was hit (`functions`, `prelude`).
+
+#[cfg_attr(not(feature = "luau"), path = "limits/hook.rs")]
+#[cfg_attr(feature = "luau", path = "limits/interrupt.rs")]
+mod arming;
+#[cfg(any(feature = "lua54", feature = "lua55"))]
+mod coroutine;
+mod functions;
+mod place;
+mod record;
+#[cfg_attr(not(target_os = "linux"), path = "limits/no_signal.rs")]
+mod signal;
+mod watchdog;
+
+pub(super) use arming::Arming;
+pub(super) use functions::add;
+pub(super) use record::{Memory, Running, Section, is_due};
+
+use crate::error::Error;
+
+/// Takes down that memory has run out, if it is that error.
+pub(super) fn note(error: &mlua::Error) {
+    match error {
+        mlua::Error::MemoryError(_) => Memory::run_out(),
+        mlua::Error::CallbackError { cause, .. } => note(cause),
+        _ => {}
+    }
+}
+
+/// The error of what has failed in a VM: of its memory limit, if that was hit.
+pub(super) fn blamed(error: Error) -> Error {
+    match Memory::hit() {
+        Some(limit) if error.limit().is_none() => Error::stopped(limit, None),
+        _ => error,
+    }
+}

@@ -1,0 +1,75 @@
+//! What the prelude's parts need of the limits, as C functions: they run between any two
+//! steps of a script, also in a call that is being stopped.
+
+use std::ffi::c_int;
+
+use mlua::ffi::{self, lua_State};
+use mlua::{Lua, Table};
+
+use super::arming;
+use super::record::{self, Memory};
+
+/// Adds them to the prelude's table.
+pub(in crate::lua) fn add(lua: &Lua, raw: &Table) -> mlua::Result<()> {
+    let functions: &[(&str, ffi::lua_CFunction)] = &[
+        ("run_out", run_out),
+        ("is_due", is_due),
+        ("can_wait", can_wait),
+        ("is_yieldable", is_yieldable),
+        ("yield", yield_values),
+        #[cfg(any(feature = "lua54", feature = "lua55"))]
+        ("resume", super::coroutine::resume),
+        #[cfg(any(feature = "lua54", feature = "lua55"))]
+        ("close", super::coroutine::close),
+    ];
+    for (name, function) in functions {
+        // SAFETY: each returns as many values as it has pushed, raises with nothing left to
+        // drop, and is called by the prelude with what it expects.
+        raw.raw_set(*name, unsafe { lua.create_c_function(*function)? })?;
+    }
+    Ok(())
+}
+
+/// `run_out()`: the script has caught the error that there is no memory.
+unsafe extern "C-unwind" fn run_out(state: *mut lua_State) -> c_int {
+    Memory::run_out();
+    if record::is_due() {
+        arming::arm(state);
+    }
+    0
+}
+
+/// `is_due()`: whether the call is being stopped.
+unsafe extern "C-unwind" fn is_due(state: *mut lua_State) -> c_int {
+    // SAFETY: a C function has room for its result.
+    unsafe { ffi::lua_pushboolean(state, c_int::from(record::is_due())) };
+    1
+}
+
+/// `can_wait()`: whether the coroutine that calls this can be suspended.
+unsafe extern "C-unwind" fn can_wait(state: *mut lua_State) -> c_int {
+    let answer = c_int::from(arming::can_yield(state));
+    // SAFETY: a C function has room for its result.
+    unsafe { ffi::lua_pushboolean(state, answer) };
+    1
+}
+
+/// `is_yieldable()`: the same, and whether it is one of the script's own.
+unsafe extern "C-unwind" fn is_yieldable(state: *mut lua_State) -> c_int {
+    let answer = c_int::from(arming::can_yield(state) && !record::is_of_call(state));
+    // SAFETY: a C function has room for its result.
+    unsafe { ffi::lua_pushboolean(state, answer) };
+    1
+}
+
+/// `yield(...)`, in a coroutine of the script's own.
+unsafe extern "C-unwind" fn yield_values(state: *mut lua_State) -> c_int {
+    // SAFETY: a C function may raise and yield; nothing here has to be dropped.
+    unsafe {
+        if record::is_of_call(state) || record::is_closing() {
+            ffi::lua_pushstring(state, c"attempt to yield from outside a coroutine".as_ptr());
+            ffi::lua_error(state)
+        }
+        ffi::lua_yield(state, ffi::lua_gettop(state))
+    }
+}
