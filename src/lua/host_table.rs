@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mlua::{AnyUserData, Function, Lua, LuaString, MultiValue, Table, Value, Variadic};
+use mlua::{AnyUserData, Function, Lua, LuaString, MultiValue, Table, Thread, Value, Variadic};
 use twinplug_value::Type;
 
 use super::exports::AnyValue;
@@ -40,7 +40,7 @@ pub(super) fn raw(
     raw.raw_set(
         "report",
         lua.create_function(move |lua, error: Value| {
-            let mut failure = Failure::report(lua, &error);
+            let mut failure = Failure::report(lua, &state.trails, &error);
             // A module's error passes on what it was: the calls inside its body are over.
             let inner = state.module_failure.lock().take();
             failure = inner.filter(|inner| inner.is_of(&failure)).unwrap_or(failure);
@@ -49,6 +49,12 @@ pub(super) fn raw(
             Ok(message)
         })?,
     )?;
+    let state = Arc::clone(shared);
+    let died = lua.create_function(move |lua, (thread, error): (Thread, Value)| {
+        state.trails.died(lua, &thread, &error);
+        Ok(())
+    })?;
+    raw.raw_set("died", died)?;
     let state = Arc::clone(shared);
     raw.raw_set(
         "print",
@@ -104,7 +110,7 @@ fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) ->
     )?;
     let state = Arc::clone(shared);
     let keep = lua.create_function(move |lua, error: Value| {
-        let failure = Failure::report(lua, &error);
+        let failure = Failure::report(lua, &state.trails, &error);
         let mut kept = state.module_failure.lock();
         // Of modules that require each other, the innermost has seen all of the calls.
         if !kept.as_ref().is_some_and(|inner| inner.is_of(&failure)) {
@@ -211,7 +217,12 @@ fn functions(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
                 Ok(values) => {
                     MultiValue::from_iter(std::iter::once(Value::Boolean(true)).chain(values))
                 }
-                Err(error) => refused(lua, error.message()),
+                Err(error) => {
+                    let thrown = state.trails.raise(lua, &error);
+                    let mut answer = refused(lua, error.message());
+                    answer.extend(thrown.map(Value::Table));
+                    answer
+                }
             })
         })?;
         list.push(lua.create_sequence_from([Value::Table(path), Value::Function(function)])?)?;

@@ -15,6 +15,7 @@ use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
 use super::modules::Modules;
 use super::sink::LuaSink;
+use super::trails::Trails;
 use super::{host_table, prelude};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Result};
@@ -53,6 +54,8 @@ pub(super) struct Shared {
     pub(super) failure: Mutex<Option<Failure>>,
     /// The error that ended a module's body, taken down where it was raised.
     pub(super) module_failure: Mutex<Option<Failure>>,
+    /// Where the latest errors have been.
+    pub(super) trails: Trails,
     pub(super) modules: Modules,
     pub(super) exports: Mutex<Exports>,
     pub(super) declared: Declared,
@@ -85,6 +88,7 @@ impl Vm {
             pending: Mutex::new(None),
             failure: Mutex::new(None),
             module_failure: Mutex::new(None),
+            trails: Trails::default(),
             modules,
             exports: Mutex::new(Exports::default()),
             declared,
@@ -131,6 +135,7 @@ impl Vm {
             }
         }
         let homes = self.shared.exports.lock().retire();
+        self.shared.trails.clear();
         drop((on_unload, homes, state, entered, guard));
         Ok(())
     }

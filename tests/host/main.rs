@@ -46,4 +46,6 @@ mod reentry;
 #[cfg(feature = "native")]
 mod shop;
 mod threads;
+#[cfg(feature = "_lua")]
+mod tracebacks;
 mod twins;

@@ -4,7 +4,7 @@ local raw = ...
 local error, setmetatable, type = raw.error, setmetatable, type
 local create, isyieldable, resume, yield =
   coroutine.create, coroutine.isyieldable, coroutine.resume, coroutine.yield
-local token, no_wait = raw.token, raw.no_wait
+local token, no_wait, died = raw.token, raw.no_wait, raw.died
 
 -- Scripts resume and close what they have made, and not the coroutines of calls. One
 -- that waits is passed on to the driver, and is the driver's until the wait is over.
@@ -23,6 +23,8 @@ function pass(co, ok, first, ...)
     waiting[co] = true
     return awake(co, yield(token))
   end
+  -- With its stack still there.
+  if not ok then died(co, first) end
   return ok, first, ...
 end
 

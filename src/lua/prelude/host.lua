@@ -57,6 +57,14 @@ local members = {
   end,
 }
 
+-- As `check`; where another plugin has thrown a table, that goes on.
+local function called(ok, ...)
+  if ok then return ... end
+  local text, thrown = ...
+  if thrown ~= nil then error(thrown, 0) end
+  error(text, 2)
+end
+
 local function group(path)
   local at = members
   for i = 1, #path - 1 do
@@ -69,7 +77,7 @@ end
 for _, entry in ipairs(raw.functions) do
   local path, f = entry[1], entry[2]
   local at, name = group(path)
-  at[name] = function(...) return check(f(...)) end
+  at[name] = function(...) return called(f(...)) end
   for i = 1, #path do offered[concat(path, ".", 1, i)] = true end
 end
 
