@@ -18,10 +18,19 @@ use super::source::LuaSource;
 use super::vm::{Pending, Shared};
 use crate::channel::{AnyChannel, Message, Progress};
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::plugin::{HostFunction, contained};
+use crate::plugin::{HostFunction, LogLevel, contained};
 
 /// A channel, as the prelude keeps it; scripts never see it.
 struct ChannelEnd(Arc<dyn AnyChannel>);
+
+/// The levels of the log, as scripts name them.
+const LEVELS: [(&str, LogLevel); 5] = [
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];
 
 /// The table that the prelude gets.
 pub(super) fn raw(
@@ -81,9 +90,28 @@ pub(super) fn raw(
         Ok(answer(lua, wrapped))
     });
     raw.raw_set("any", any?)?;
+    raw.raw_set("levels", levels(lua, shared)?)?;
     channels(lua, shared, &raw)?;
     modules(lua, shared, environment, &raw)?;
     Ok(raw)
+}
+
+/// A function for each level of the log, by its name.
+fn levels(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
+    let levels = lua.create_table()?;
+    for (name, level) in LEVELS {
+        let state = Arc::clone(shared);
+        let write = lua.create_function(move |lua, text: LuaString| {
+            let written = contained(|| {
+                state.host()?;
+                level.write(&state.name(), &text.to_string_lossy());
+                Ok(Value::Nil)
+            });
+            Ok(answer(lua, written))
+        })?;
+        levels.raw_set(name, write)?;
+    }
+    Ok(levels)
 }
 
 /// `find` and `keep`, which `require` is made of.

@@ -31,6 +31,7 @@ mod hooks;
 mod images;
 #[cfg(feature = "native")]
 mod languages;
+mod log;
 #[cfg(feature = "_lua")]
 mod lua;
 mod manifests;
@@ -43,6 +44,7 @@ mod native;
 mod preflight;
 #[cfg(feature = "_lua")]
 mod reentry;
+mod reports;
 #[cfg(feature = "native")]
 mod shop;
 mod threads;

@@ -32,8 +32,12 @@ end
 _G.dofile, _G.loadfile, string.dump = nil, nil, nil
 _G.os = { time = os.time, clock = os.clock, date = os.date, difftime = os.difftime }
 
-function _G.print(...)
+-- Values as `print` writes them.
+function raw.joined(...)
   local parts = {}
   for i = 1, select("#", ...) do parts[i] = tostring((select(i, ...))) end
-  return raw.check(raw.print(concat(parts, "\t") .. "\n"))
+  return concat(parts, "\t")
 end
+
+local joined = raw.joined
+function _G.print(...) return raw.check(raw.print(joined(...) .. "\n")) end
