@@ -30,7 +30,7 @@ impl Failure {
         let cause = trail.as_ref().and_then(|trail| trail.cause.clone());
         Failure {
             thread: lua.current_thread().to_pointer() as usize,
-            message: message(error),
+            message: stack.placed(message(error)),
             payload: payload(error).or_else(|| cause.as_ref()?.payload().cloned()),
             traceback: stack.after(trail.as_ref().map_or("", |trail| &trail.traceback)),
             cause,

@@ -85,6 +85,15 @@ impl Stack {
         self.is_raised_by_us
     }
 
+    /// The message of an error, with the script's place in place of one of ours: a function of
+    /// Lua's that the prelude calls knows no other.
+    pub(super) fn placed(&self, message: String) -> String {
+        let rest = message.strip_prefix(PRELUDE).and_then(|rest| rest.strip_prefix(':'));
+        let Some((_, rest)) = rest.and_then(|rest| rest.split_once(": ")) else { return message };
+        let place = self.frames.first().and_then(|frame| frame.split_once(": in "));
+        place.map_or_else(|| rest.to_owned(), |(place, _)| format!("{place}: {rest}"))
+    }
+
     /// Whether one of the calls is at the place that a message starts with.
     pub(super) fn is_at(&self, message: &str) -> bool {
         self.frames.iter().any(|frame| {
