@@ -12,7 +12,7 @@ use twinplug_value::Type;
 use super::exports::AnyValue;
 use super::failure::Failure;
 use super::loader::compile;
-use super::modules::Module;
+use super::modules::{Module, Source};
 use super::sink::LuaSink;
 use super::source::LuaSource;
 use super::vm::{Pending, Shared};
@@ -114,7 +114,7 @@ fn levels(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
     Ok(levels)
 }
 
-/// `find` and `keep`, which `require` is made of.
+/// `find`, `keep` and `returned`, which `require` is made of.
 fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) -> mlua::Result<()> {
     let (state, environment) = (Arc::clone(shared), environment.clone());
     raw.raw_set(
@@ -146,7 +146,22 @@ fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) ->
         }
         Ok(error)
     })?;
-    raw.raw_set("keep", keep)
+    raw.raw_set("keep", keep)?;
+    raw.raw_set("returned", returned(lua, shared)?)
+}
+
+/// `returned`: tells what the body of the module in that file has returned.
+fn returned(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
+    let state = Arc::clone(shared);
+    lua.create_function(move |_, (path, value): (LuaString, Value)| {
+        let sources = state.modules.sources();
+        let is_it =
+            |source: &&Source| source.path.as_os_str().as_encoded_bytes() == &*path.as_bytes();
+        if let (Some(source), Value::Table(table)) = (sources.iter().find(is_it), &value) {
+            state.declared.returned(&source.chunk, table);
+        }
+        Ok(())
+    })
 }
 
 /// The module of that name, compiled, and its path.
@@ -162,6 +177,7 @@ fn find(
     };
     let Module { source, text } = shared.modules.find(&name.to_string_lossy())?;
     let chunk = compile(lua, &source, &text)?;
+    shared.declared.add_module(&source.chunk, &text);
     chunk.set_environment(environment.clone()).map_err(super::vm::broken)?;
     Ok((chunk, source.path))
 }
