@@ -21,6 +21,8 @@ mod damage;
 mod errors;
 #[cfg(feature = "native")]
 mod exceptions;
+#[cfg(feature = "_lua")]
+mod flavours;
 #[cfg(feature = "native")]
 mod go;
 #[cfg(feature = "native")]
