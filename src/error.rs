@@ -105,13 +105,15 @@ impl Error {
         self.0.symbol.as_deref()
     }
 
-    /// The file and line (from 1) in the plugin's source.
+    /// The file and line (from 1) in the plugin's source. Of an error that came through
+    /// several plugins, it is where it began.
     #[must_use]
     pub fn location(&self) -> Option<(&Path, u32)> {
         self.0.location.as_ref().map(|(path, line)| (path.as_path(), *line))
     }
 
-    /// The calls that led there, a line each, the innermost first.
+    /// The calls that led there, a line each, the innermost first, through all the scripts
+    /// and host functions between.
     #[must_use]
     pub fn traceback(&self) -> Option<&str> {
         self.0.traceback.as_deref()
@@ -184,6 +186,27 @@ impl Error {
 
     pub(crate) fn context(self, context: impl Display) -> Self {
         self.change(|inner| inner.message = format!("{context}: {}", inner.message))
+    }
+
+    /// Takes over what another error knows of where it began: the place, the traceback,
+    /// what was thrown, and its cause.
+    pub(crate) fn with_inside_of(self, other: &Error) -> Self {
+        self.change(|inner| {
+            inner.location.clone_from(&other.0.location);
+            inner.traceback.clone_from(&other.0.traceback);
+            inner.payload.clone_from(&other.0.payload);
+            inner.source.clone_from(&other.0.source);
+        })
+    }
+
+    /// Adds a line to the end of the traceback.
+    pub(crate) fn through(self, frame: impl Display) -> Self {
+        self.change(|inner| {
+            inner.traceback = Some(match &inner.traceback {
+                Some(traceback) => format!("{traceback}\n{frame}"),
+                None => frame.to_string(),
+            });
+        })
     }
 
     pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {

@@ -17,6 +17,8 @@ mod modules;
 mod prelude;
 mod sink;
 mod source;
+mod stack;
+mod trails;
 mod typed;
 mod vm;
 

@@ -77,11 +77,6 @@ impl Annotations {
         function.signature(&self.names)
     }
 
-    /// Whether a variable of that name has a declared type.
-    pub(super) fn declares(&self, name: &str) -> bool {
-        self.variables.contains_key(name)
-    }
-
     /// The declared type of the variable that is exported by that name.
     pub(super) fn variable(&self, name: &str) -> Option<Type> {
         let text = self.variables.get(name)?;

@@ -1,6 +1,7 @@
 //! What a script exports, and of what types.
 
 use mlua::{Function, Table, Value};
+use parking_lot::Mutex;
 use twinplug_value::{ExportType, Field, Shared, Signature, Struct, Type};
 
 use super::annotations::Annotations;
@@ -17,8 +18,17 @@ const MAX_DEPTH: usize = 8;
 #[derive(Default)]
 pub(super) struct Exports {
     pub(super) list: Vec<Export>,
+    /// Whether each of the list has its type from an annotation.
+    annotated: Vec<bool>,
     /// Where each of the list is. Handles of mlua's: only with the VM's lock held.
     homes: Vec<Home>,
+}
+
+/// An export that was found in a table.
+pub(super) struct Found {
+    export: Export,
+    home: Home,
+    annotated: bool,
 }
 
 /// Where an export is.
@@ -39,6 +49,11 @@ impl Exports {
         self.homes.get(index).cloned()
     }
 
+    /// Whether the export of that index has its type from an annotation.
+    pub(super) fn is_annotated(&self, index: usize) -> bool {
+        self.annotated.get(index).is_some_and(|&annotated| annotated)
+    }
+
     /// Lets go of what lives in the VM; the list stays.
     pub(super) fn retire(&mut self) -> Vec<Home> {
         std::mem::take(&mut self.homes)
@@ -48,13 +63,14 @@ impl Exports {
     ///
     /// # Errors
     /// One that is there already.
-    pub(super) fn add(&mut self, found: Vec<(Export, Home)>) -> Result<(), String> {
-        if let Some((export, _)) = found.iter().find(|(e, _)| self.position(&e.name).is_some()) {
-            return Err(format!("`{}` is exported twice", export.name));
+    pub(super) fn add(&mut self, found: Vec<Found>) -> Result<(), String> {
+        if let Some(twice) = found.iter().find(|it| self.position(&it.export.name).is_some()) {
+            return Err(format!("`{}` is exported twice", twice.export.name));
         }
-        for (export, home) in found {
+        for Found { export, home, annotated } in found {
             self.list.push(export);
             self.homes.push(home);
+            self.annotated.push(annotated);
         }
         Ok(())
     }
@@ -64,7 +80,7 @@ impl Exports {
     ///
     /// # Errors
     /// What Lua reports.
-    pub(super) fn find(table: &Table, script: &Declared) -> Result<Vec<(Export, Home)>, String> {
+    pub(super) fn find(table: &Table, script: &Declared) -> Result<Vec<Found>, String> {
         let mut found = Vec::new();
         for pair in table.pairs::<Value, Value>() {
             let (key, value) = pair.map_err(|error| error.to_string())?;
@@ -91,7 +107,7 @@ impl Exports {
             }
         }
         // A table's order is by chance; by name it is the same each time.
-        found.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        found.sort_by(|a, b| a.export.name.cmp(&b.export.name));
         Ok(found)
     }
 }
@@ -119,39 +135,96 @@ fn unwrapped(name: &str, value: &Value, table: &Table) -> Option<()> {
     table.raw_set(name, any.0.clone()).ok()
 }
 
-/// What a script declares, and what Lua calls the script.
+/// What a script and its modules declare.
 pub(super) struct Declared {
+    /// What Lua calls the script.
     pub(super) chunk: String,
-    pub(super) annotations: Annotations,
+    annotations: Annotations,
+    modules: Mutex<Vec<DeclaredModule>>,
+}
+
+/// What a module declares.
+struct DeclaredModule {
+    chunk: String,
+    annotations: Annotations,
+    /// The table that it has returned; compared, and never followed. The prelude keeps it
+    /// as long as the VM lives.
+    returned: Option<usize>,
 }
 
 impl Declared {
-    fn export(&self, name: &str, value: Value, table: &Table) -> Option<(Export, Home)> {
-        if unwrapped(name, &value, table).is_some() {
-            let ty = self.annotations.variable(name).unwrap_or(Type::Any);
-            return Some((Export::new(name, ExportType::Var(ty)), Home::Var(table.clone())));
-        }
-        match value {
-            Value::Function(function) => {
-                let signature = self.signature(name, &function).unwrap_or(Signature::ANY);
-                Some((Export::new(name, ExportType::Func(signature)), Home::Func(function)))
-            }
-            value => {
-                let seen = type_of(&value, 0)?;
-                let ty = self.annotations.variable(name).unwrap_or(seen);
-                Some((Export::new(name, ExportType::Var(ty)), Home::Var(table.clone())))
-            }
+    /// Reads a script.
+    pub(super) fn new(chunk: String, text: &[u8]) -> Declared {
+        let annotations = Annotations::read(text);
+        Declared { chunk, annotations, modules: Mutex::default() }
+    }
+
+    /// Reads a module, before it runs.
+    pub(super) fn add_module(&self, chunk: &str, text: &[u8]) {
+        let annotations = Annotations::read(text);
+        let mut modules = self.modules.lock();
+        // One that has failed is read anew.
+        modules.retain(|module| module.chunk != chunk);
+        if !annotations.is_empty() {
+            modules.push(DeclaredModule { chunk: chunk.to_owned(), annotations, returned: None });
         }
     }
 
+    /// A module has returned this table.
+    pub(super) fn returned(&self, chunk: &str, table: &Table) {
+        let mut modules = self.modules.lock();
+        if let Some(module) = modules.iter_mut().find(|module| module.chunk == chunk) {
+            module.returned = Some(table.to_pointer() as usize);
+        }
+    }
+
+    fn export(&self, name: &str, value: Value, table: &Table) -> Option<Found> {
+        let variable = |seen: Type| {
+            let declared = self.variable(name, table);
+            let annotated = declared.is_some();
+            let ty = ExportType::Var(declared.unwrap_or(seen));
+            Found { export: Export::new(name, ty), home: Home::Var(table.clone()), annotated }
+        };
+        if unwrapped(name, &value, table).is_some() {
+            return Some(variable(Type::Any));
+        }
+        match value {
+            Value::Function(function) => {
+                let signature = self.signature(name, &function);
+                let annotated = signature.is_some();
+                let ty = ExportType::Func(signature.unwrap_or(Signature::ANY));
+                Some(Found { export: Export::new(name, ty), home: Home::Func(function), annotated })
+            }
+            value => type_of(&value, 0).map(variable),
+        }
+    }
+
+    /// The declared type of a variable in a table: the script's, or one that a module has
+    /// returned.
+    fn variable(&self, name: &str, table: &Table) -> Option<Type> {
+        let table = table.to_pointer() as usize;
+        let modules = self.modules.lock();
+        match modules.iter().find(|module| module.returned == Some(table)) {
+            Some(module) => module.annotations.variable(name),
+            None => self.annotations.variable(name),
+        }
+    }
+
+    /// The declared signature of a function, from the file that it is defined in.
     fn signature(&self, name: &str, function: &Function) -> Option<Signature> {
-        if self.annotations.is_empty() {
+        let modules = self.modules.lock();
+        if self.annotations.is_empty() && modules.is_empty() {
             return None;
         }
         let info = function.info();
-        let here = info.source?.strip_prefix('@').is_some_and(|chunk| chunk == self.chunk);
+        let source = info.source?;
+        let chunk = source.strip_prefix('@')?;
         let line = u32::try_from(info.line_defined?).ok()?;
-        self.annotations.signature(line, name).filter(|_| here)
+        let annotations = match chunk == self.chunk {
+            true => &self.annotations,
+            false => &modules.iter().find(|module| module.chunk == chunk)?.annotations,
+        };
+        annotations.signature(line, name)
     }
 }
 

@@ -1,10 +1,14 @@
 //! An error that ended a script: message, place, traceback, payload.
 
-use mlua::{Lua, Value};
+use std::path::PathBuf;
+
+use mlua::{Lua, Table, Value};
 use twinplug_value::from_source;
 
 use super::modules::Source;
 use super::source::LuaSource;
+use super::stack::Stack;
+use super::trails::Trails;
 use crate::error::{Error, ErrorKind};
 
 /// What the error handler of a call saw, with the stack still there.
@@ -14,17 +18,22 @@ pub(super) struct Failure {
     message: String,
     traceback: String,
     payload: Option<twinplug_value::Value>,
+    /// The error of the host function that it came from.
+    cause: Option<Error>,
 }
 
 impl Failure {
     /// Takes down an error value. Runs as the message handler of the call.
-    pub(super) fn report(lua: &Lua, error: &Value) -> Failure {
-        let traceback = lua.traceback(None, 1).map(|text| text.to_string_lossy());
+    pub(super) fn report(lua: &Lua, trails: &Trails, error: &Value) -> Failure {
+        let stack = Stack::here(lua);
+        let trail = trails.of(error, &stack);
+        let cause = trail.as_ref().and_then(|trail| trail.cause.clone());
         Failure {
             thread: lua.current_thread().to_pointer() as usize,
-            message: message(error),
-            traceback: traceback.map(|text| tidy(&text)).unwrap_or_default(),
-            payload: payload(error),
+            message: stack.placed(message(error)),
+            payload: payload(error).or_else(|| cause.as_ref()?.payload().cloned()),
+            traceback: stack.after(trail.as_ref().map_or("", |trail| &trail.traceback)),
+            cause,
         }
     }
 
@@ -39,6 +48,9 @@ impl Failure {
 
     pub(super) fn into_error(self) -> Error {
         let mut error = Error::new(ErrorKind::Call, self.message);
+        if let Some(cause) = &self.cause {
+            error = error.with_inside_of(cause);
+        }
         if !self.traceback.is_empty() {
             error = error.with_traceback(self.traceback);
         }
@@ -51,19 +63,26 @@ impl Failure {
 
 /// The text of what was thrown; of a table its `message`, or what it prints as.
 fn message(error: &Value) -> String {
-    if let Value::Table(table) = error
-        && table.metatable().is_none()
-    {
-        return match table.raw_get::<Option<String>>("message") {
-            Ok(Some(message)) => message,
-            _ => "an error without a message".to_owned(),
-        };
-    }
+    const NONE: &str = "an error without a message";
     match error {
-        Value::Nil => "an error without a message".to_owned(),
+        Value::Nil => NONE.to_owned(),
         Value::String(text) => text.to_string_lossy(),
-        other => other.to_string().unwrap_or_else(|_| "an error without a message".to_owned()),
+        Value::Table(table) if table.metatable().is_none() => {
+            own_message(table).unwrap_or_else(|| NONE.to_owned())
+        }
+        other => other.to_string().unwrap_or_else(|failed| match &failed {
+            mlua::Error::RuntimeError(text) => {
+                let text = text.split("\nstack traceback:").next().unwrap_or_default();
+                format!("an error whose text failed: {text}")
+            }
+            _ => NONE.to_owned(),
+        }),
     }
+}
+
+/// The `message` of a table that was thrown.
+pub(super) fn own_message(thrown: &Table) -> Option<String> {
+    thrown.raw_get::<Option<String>>("message").ok().flatten()
 }
 
 fn payload(error: &Value) -> Option<twinplug_value::Value> {
@@ -73,28 +92,32 @@ fn payload(error: &Value) -> Option<twinplug_value::Value> {
     }
 }
 
-/// The traceback without its head and without our own frames.
-fn tidy(traceback: &str) -> String {
-    traceback
-        .lines()
-        .skip_while(|line| !line.starts_with('\t'))
-        .map(str::trim_start)
-        .filter(|line| !line.starts_with("[twinplug]"))
-        // Lua 5.5 calls it a global.
-        .filter(|line| !line.starts_with("[C]: in ") || !line.ends_with(" 'xpcall'"))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// The file and line that an error's message starts with: `file.lua:12: ..`.
+/// Says where in the plugin's files an error was raised, where nobody nearer has: its
+/// message starts with it, `file.lua:12: ..`, or else it is the first of the files in the
+/// traceback.
 pub(super) fn located(error: Error, sources: &[Source]) -> Error {
-    let line = |source: &Source| {
-        let rest = error.message().strip_prefix(source.chunk.as_str())?.strip_prefix(':')?;
-        rest.split(':').next()?.parse().ok()
-    };
-    let place = sources.iter().find_map(|source| Some((&source.path, line(source)?)));
-    match place {
-        Some((path, line)) => error.with_location(path, line),
+    if error.location().is_some() {
+        return error;
+    }
+    let lines = error.traceback().into_iter().flat_map(str::lines);
+    match std::iter::once(error.message()).chain(lines).find_map(|text| innermost(text, sources)) {
+        Some((path, line)) => error.with_location(&path, line),
         None => error,
     }
+}
+
+/// The last of the places that a text starts with: who raises a message again may put
+/// one before it.
+fn innermost(text: &str, sources: &[Source]) -> Option<(PathBuf, u32)> {
+    let (found, rest) = place(text, sources)?;
+    innermost(rest.trim_start(), sources).or(Some(found))
+}
+
+/// The place that a text starts with, and what follows.
+fn place<'t>(text: &'t str, sources: &[Source]) -> Option<((PathBuf, u32), &'t str)> {
+    sources.iter().find_map(|source| {
+        let rest = text.strip_prefix(source.chunk.as_str())?.strip_prefix(':')?;
+        let (line, rest) = rest.split_once(':')?;
+        Some(((source.path.clone(), line.parse().ok()?), rest))
+    })
 }

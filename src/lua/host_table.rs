@@ -6,23 +6,32 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mlua::{AnyUserData, Function, Lua, LuaString, MultiValue, Table, Value, Variadic};
+use mlua::{AnyUserData, Function, Lua, LuaString, MultiValue, Table, Thread, Value, Variadic};
 use twinplug_value::Type;
 
 use super::exports::AnyValue;
 use super::failure::Failure;
 use super::limits;
 use super::loader::compile;
-use super::modules::Module;
+use super::modules::{Module, Source};
 use super::sink::LuaSink;
 use super::source::LuaSource;
 use super::vm::{Pending, Shared};
 use crate::channel::{AnyChannel, Message, Progress};
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::plugin::{HostFunction, contained};
+use crate::plugin::{HostFunction, LogLevel, contained};
 
 /// A channel, as the prelude keeps it; scripts never see it.
 struct ChannelEnd(Arc<dyn AnyChannel>);
+
+/// The levels of the log, as scripts name them.
+const LEVELS: [(&str, LogLevel); 5] = [
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];
 
 /// The table that the prelude gets.
 pub(super) fn raw(
@@ -45,7 +54,7 @@ pub(super) fn raw(
             if limits::is_due() {
                 return Ok(String::new());
             }
-            let mut failure = Failure::report(lua, &error);
+            let mut failure = Failure::report(lua, &state.trails, &error);
             // A module's error passes on what it was: the calls inside its body are over.
             let inner = state.module_failure.lock().take();
             failure = inner.filter(|inner| inner.is_of(&failure)).unwrap_or(failure);
@@ -54,6 +63,12 @@ pub(super) fn raw(
             Ok(message)
         })?,
     )?;
+    let state = Arc::clone(shared);
+    let died = lua.create_function(move |lua, (thread, error): (Thread, Value)| {
+        state.trails.died(lua, &thread, &error);
+        Ok(())
+    })?;
+    raw.raw_set("died", died)?;
     let state = Arc::clone(shared);
     raw.raw_set(
         "print",
@@ -81,12 +96,31 @@ pub(super) fn raw(
         Ok(answer(lua, wrapped))
     });
     raw.raw_set("any", any?)?;
+    raw.raw_set("levels", levels(lua, shared)?)?;
     channels(lua, shared, &raw)?;
     modules(lua, shared, environment, &raw)?;
     Ok(raw)
 }
 
-/// `find` and `keep`, which `require` is made of.
+/// A function for each level of the log, by its name.
+fn levels(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
+    let levels = lua.create_table()?;
+    for (name, level) in LEVELS {
+        let state = Arc::clone(shared);
+        let write = lua.create_function(move |lua, text: LuaString| {
+            let written = contained(|| {
+                state.host()?;
+                level.write(&state.name(), &text.to_string_lossy());
+                Ok(Value::Nil)
+            });
+            Ok(answer(lua, written))
+        })?;
+        levels.raw_set(name, write)?;
+    }
+    Ok(levels)
+}
+
+/// `find`, `keep` and `returned`, which `require` is made of.
 fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) -> mlua::Result<()> {
     let (state, environment) = (Arc::clone(shared), environment.clone());
     raw.raw_set(
@@ -110,7 +144,7 @@ fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) ->
     )?;
     let state = Arc::clone(shared);
     let keep = lua.create_function(move |lua, error: Value| {
-        let failure = Failure::report(lua, &error);
+        let failure = Failure::report(lua, &state.trails, &error);
         let mut kept = state.module_failure.lock();
         // Of modules that require each other, the innermost has seen all of the calls.
         if !kept.as_ref().is_some_and(|inner| inner.is_of(&failure)) {
@@ -118,7 +152,22 @@ fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) ->
         }
         Ok(error)
     })?;
-    raw.raw_set("keep", keep)
+    raw.raw_set("keep", keep)?;
+    raw.raw_set("returned", returned(lua, shared)?)
+}
+
+/// `returned`: tells what the body of the module in that file has returned.
+fn returned(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
+    let state = Arc::clone(shared);
+    lua.create_function(move |_, (path, value): (LuaString, Value)| {
+        let sources = state.modules.sources();
+        let is_it =
+            |source: &&Source| source.path.as_os_str().as_encoded_bytes() == &*path.as_bytes();
+        if let (Some(source), Value::Table(table)) = (sources.iter().find(is_it), &value) {
+            state.declared.returned(&source.chunk, table);
+        }
+        Ok(())
+    })
 }
 
 /// The module of that name, compiled, and its path.
@@ -134,6 +183,7 @@ fn find(
     };
     let Module { source, text } = shared.modules.find(&name.to_string_lossy())?;
     let chunk = compile(lua, &source, &text)?;
+    shared.declared.add_module(&source.chunk, &text);
     chunk.set_environment(environment.clone()).map_err(super::vm::broken)?;
     Ok((chunk, source.path))
 }
@@ -217,7 +267,12 @@ fn functions(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
                 Ok(values) => {
                     MultiValue::from_iter(std::iter::once(Value::Boolean(true)).chain(values))
                 }
-                Err(error) => refused(lua, error.message()),
+                Err(error) => {
+                    let thrown = state.trails.raise(lua, &error);
+                    let mut answer = refused(lua, error.message());
+                    answer.extend(thrown.map(Value::Table));
+                    answer
+                }
             })
         })?;
         list.push(lua.create_sequence_from([Value::Table(path), Value::Function(function)])?)?;

@@ -8,7 +8,6 @@ use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 use semver::Version;
 use twinplug_value::{ExportType, Type, TypeRef};
 
-use super::annotations::Annotations;
 use super::exports::{Declared, Home};
 use super::failure::located;
 use super::head::Head;
@@ -80,7 +79,7 @@ pub(crate) fn load(
     context: Weak<HostContext>,
 ) -> Result<LuaPlugin> {
     let Script { chunk, text, places, limits } = script;
-    let declared = Declared { chunk: chunk.clone(), annotations: Annotations::read(text) };
+    let declared = Declared::new(chunk.clone(), text);
     let source = Source { chunk, path: origin.path.clone() };
     let modules = Modules::new(source.clone(), places);
     let vm = Arc::new(Vm::new(origin, modules, declared, limits, context)?);
@@ -251,7 +250,7 @@ impl Plugin for LuaPlugin {
                 Symbol::of_func(&self.name, name, signature.clone(), target, None)
             }
             ExportType::Var(ty) => {
-                let annotated = vm.shared.declared.annotations.declares(name);
+                let annotated = exports.is_annotated(index);
                 let declared = if annotated { ty.clone() } else { Type::Any };
                 let raw = Arc::new(LuaVar { vm, index, name: name.to_owned(), declared });
                 Symbol::of_var(&self.name, name, ty.clone(), VarTarget::Memory(raw), None)

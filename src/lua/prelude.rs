@@ -4,6 +4,8 @@
 use mlua::chunk::ChunkMode;
 use mlua::{Lua, Table};
 
+use super::stack::PRELUDE;
+
 const PARTS: [&str; 5] = [
     include_str!("prelude/calls.lua"),
     include_str!("prelude/coroutines.lua"),
@@ -15,7 +17,7 @@ const PARTS: [&str; 5] = [
 /// Runs it in a new VM. In messages and tracebacks it is `[twinplug]`.
 pub(super) fn run(lua: &Lua, raw: &Table) -> mlua::Result<()> {
     for part in PARTS {
-        lua.load(part).set_name("=[twinplug]").set_mode(ChunkMode::Text).call::<()>(raw)?;
+        lua.load(part).set_name(format!("={PRELUDE}")).set_mode(ChunkMode::Text).call::<()>(raw)?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use super::failure::{Failure, located};
 use super::limits::{self, Arming, Memory, Running};
 use super::modules::Modules;
 use super::sink::LuaSink;
+use super::trails::Trails;
 use super::{host_table, prelude};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
@@ -58,6 +59,8 @@ pub(super) struct Shared {
     pub(super) failure: Mutex<Option<Failure>>,
     /// The error that ended a module's body, taken down where it was raised.
     pub(super) module_failure: Mutex<Option<Failure>>,
+    /// Where the latest errors have been.
+    pub(super) trails: Trails,
     pub(super) modules: Modules,
     pub(super) exports: Mutex<Exports>,
     pub(super) declared: Declared,
@@ -91,6 +94,7 @@ impl Vm {
             pending: Mutex::new(None),
             failure: Mutex::new(None),
             module_failure: Mutex::new(None),
+            trails: Trails::default(),
             modules,
             exports: Mutex::new(Exports::default()),
             declared,
@@ -142,6 +146,7 @@ impl Vm {
             tracing::warn!(plugin = &*self.shared.name(), %error, "its on_unload failed");
         }
         let homes = self.shared.exports.lock().retire();
+        self.shared.trails.clear();
         drop((on_unload, homes, state, memory, entered, guard));
         Ok(())
     }

@@ -16,6 +16,7 @@ use super::context::Context;
 use super::{leaf, table};
 use crate::channel::{AnyChannel, Message};
 use crate::error::{Error, ErrorKind, Result, WaitFault};
+use crate::plugin::LogLevel;
 
 /// The services of this host. One table serves all plugins; whom it serves is in
 /// the context.
@@ -113,15 +114,15 @@ unsafe extern "C" fn log_write(
             let context = context_of(context)?;
             context.host()?;
             let text = String::from_utf8_lossy(bytes(text, length)?);
-            let plugin = context.plugin.as_str();
-            match level {
-                abi::LOG_ERROR => tracing::error!(plugin, "{text}"),
-                abi::LOG_WARN => tracing::warn!(plugin, "{text}"),
-                abi::LOG_INFO => tracing::info!(plugin, "{text}"),
-                abi::LOG_DEBUG => tracing::debug!(plugin, "{text}"),
-                abi::LOG_TRACE => tracing::trace!(plugin, "{text}"),
+            let level = match level {
+                abi::LOG_ERROR => LogLevel::Error,
+                abi::LOG_WARN => LogLevel::Warn,
+                abi::LOG_INFO => LogLevel::Info,
+                abi::LOG_DEBUG => LogLevel::Debug,
+                abi::LOG_TRACE => LogLevel::Trace,
                 _ => return Err(Failure::new(abi::TYPE, "no such level")),
-            }
+            };
+            level.write(&context.plugin, &text);
             Ok(())
         })
     }

@@ -1,11 +1,14 @@
 //! [`HostContext`]: what a plugin may ask of its host. Plugins hold it weakly, so
 //! that the host owns its plugins and not the other way round.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use twinplug_value::{Callable, Outcome, Params, Signature, Sink, Source, panic_text, to_sink};
+use twinplug_value::{
+    Callable, Fault, Outcome, Params, Signature, Sink, Source, panic_text, to_sink,
+};
 
 use crate::channel::AnyChannel;
 use crate::error::{Error, ErrorKind, Result, near};
@@ -69,7 +72,7 @@ impl HostFunction {
         let run = move |args: &mut dyn Source, result: &mut dyn Sink| {
             let params = P::read(args)?;
             let outcome = function.invoke(params).outcome();
-            let value = outcome.map_err(|text| Error::new(ErrorKind::Call, text))?;
+            let value = outcome.map_err(failed)?;
             to_sink(&value, result).map_err(|error| error.of("result").into())
         };
         HostFunction { name: name.to_owned(), signature: F::signature(), run: Box::new(run) }
@@ -84,10 +87,43 @@ impl HostFunction {
         result: &mut dyn Sink,
     ) -> Result<()> {
         let checked = self.signature.check_count(count).map_err(Error::from);
-        checked
-            .and_then(|()| contained(|| (self.run)(args, result)))
-            .map_err(|error| error.context(format_args!("host function `{}`", self.name)))
+        checked.and_then(|()| contained(|| (self.run)(args, result))).map_err(|error| {
+            error
+                .context(format_args!("host function `{}`", self.name))
+                .through(format_args!("[host]: in function '{}'", self.name))
+        })
     }
+}
+
+/// The error of a function that returned one. If that is one of ours, alone, in a box or
+/// as the source of what is in the box, its inside goes on to the caller.
+fn failed(fault: Fault) -> Error {
+    let (text, error) = fault.into_parts();
+    let ours = match error.downcast::<Error>() {
+        Ok(error) => Some(*error),
+        Err(error) => boxed(&*error).and_then(ours),
+    };
+    let failed = Error::new(ErrorKind::Call, text);
+    match ours {
+        Some(ours) => failed.with_inside_of(&ours).with_source(ours),
+        None => failed,
+    }
+}
+
+/// What is in the boxes that `?` makes.
+fn boxed(error: &dyn Any) -> Option<&(dyn std::error::Error + 'static)> {
+    type Plain = Box<dyn std::error::Error>;
+    type Sent = Box<dyn std::error::Error + Send>;
+    type Shared = Box<dyn std::error::Error + Send + Sync>;
+    None.or_else(|| Some(&**error.downcast_ref::<Plain>()?))
+        .or_else(|| Some(&**error.downcast_ref::<Sent>()? as _))
+        .or_else(|| Some(&**error.downcast_ref::<Shared>()? as _))
+}
+
+/// The first of our errors in a chain of sources.
+fn ours(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.into_iter().find_map(|error| error.downcast_ref::<Error>().cloned())
 }
 
 /// Runs code of the embedding that a plugin has caused to run; a panic in it is an

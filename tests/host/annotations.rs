@@ -1,14 +1,9 @@
 //! What a script's comments say: its head, and the types of its exports.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
-
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 use twinplug::{ErrorKind, Host, Map, Value, Version};
 
 use crate::lua::Desk;
+use crate::reports::{Report, Reports};
 use crate::twins::{flavoured, message};
 
 #[test]
@@ -305,42 +300,6 @@ fn globals_and_functions_registered_later_have_their_types_too() {
     assert_eq!(exports, expected);
 }
 
-/// Keeps the text of what is reported.
-#[derive(Clone, Default)]
-struct Reports(Arc<Mutex<Vec<String>>>);
-
-impl Subscriber for Reports {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        struct Text(String);
-        impl Visit for Text {
-            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-                if field.name() == "message" {
-                    self.0 = format!("{value:?}");
-                }
-            }
-        }
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        self.0.lock().unwrap().push(format!("{}: {}", event.metadata().level(), text.0));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 #[test]
 fn names_near_a_hooks_and_fields_that_cannot_cross_are_reported() {
     let desk = Desk::new();
@@ -351,7 +310,7 @@ fn names_near_a_hooks_and_fields_that_cannot_cross_are_reported() {
     tracing::subscriber::with_default(reports.clone(), || {
         desk.load("hooks.lua", text).unwrap();
     });
-    let mut reported = reports.0.lock().unwrap().clone();
+    let mut reported: Vec<_> = reports.taken().iter().map(Report::to_string).collect();
     reported.retain(|report| report.contains("export"));
     reported.sort();
     assert_eq!(

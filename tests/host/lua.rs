@@ -218,7 +218,7 @@ fn the_host_table_is_read_only_and_names_what_is_near() {
         plugin.call("Names", ()).unwrap(),
         // Only where `pairs` asks a metatable.
         Value::Str(
-            flavoured("any blow channel config has null refuse register scale world", "", "")
+            flavoured("any blow channel config has log null refuse register scale world", "", "")
                 .into()
         )
     );

@@ -21,6 +21,8 @@ mod damage;
 mod errors;
 #[cfg(feature = "native")]
 mod exceptions;
+#[cfg(feature = "_lua")]
+mod flavours;
 #[cfg(feature = "native")]
 mod go;
 #[cfg(feature = "native")]
@@ -31,6 +33,7 @@ mod hooks;
 mod images;
 #[cfg(feature = "native")]
 mod languages;
+mod log;
 #[cfg(feature = "_lua")]
 mod lua;
 mod manifests;
@@ -43,7 +46,10 @@ mod native;
 mod preflight;
 #[cfg(feature = "_lua")]
 mod reentry;
+mod reports;
 #[cfg(feature = "native")]
 mod shop;
 mod threads;
+#[cfg(feature = "_lua")]
+mod tracebacks;
 mod twins;

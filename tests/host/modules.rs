@@ -300,3 +300,87 @@ fn a_modules_body_may_wait_and_others_are_told() {
     let busy = "plugin `a`: `Get`: a.lua:1: module `slow` is being loaded by another coroutine, which waits";
     assert_eq!(answers, [Ok(8), Err(busy.to_owned())]);
 }
+
+/// A module with types.
+const TYPED: &str = "local P = {}
+---@class Point
+---@field x integer
+
+---@type integer
+P.Count = 1
+P.Free = 1
+---@param p Point
+---@return integer
+function P.Across(p) return p.x end
+---@return string
+local function hidden() return 'x' end
+P.Hidden = hidden
+return P";
+
+#[track_caller]
+fn exports(plugin: &PluginRef) -> Vec<String> {
+    plugin.descriptor().exports.iter().map(|it| format!("{}: {}", it.name, it.ty)).collect()
+}
+
+#[test]
+fn functions_of_a_module_have_the_types_of_its_annotations() {
+    let desk = Desk::new(&[
+        ("a/part.lua", TYPED),
+        (
+            "a.lua",
+            "local part = require 'part'\nlocal M = {}\nM.Go = part.Across\nM.Count = part.Count\n\
+             M.Hidden = part.Hidden\nfunction M.Own() end\nreturn M",
+        ),
+    ]);
+    let plugin = desk.load("a.lua").unwrap();
+    assert_eq!(
+        exports(&plugin),
+        [
+            // A copy of a value says nothing of where it is from.
+            "Count: number",
+            "Go: (p: Point { x: int }) -> int",
+            "Hidden: () -> string",
+            "Own: (...) -> any",
+        ]
+    );
+    let refused = plugin.func::<(String,), i64>("Go").unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "plugin `a`: `Go` is `(p: Point { x: int }) -> int`: argument `p`: \
+         expected Point { x: int }, got string"
+    );
+}
+
+#[test]
+fn a_module_that_is_the_plugins_exports_types_its_variables() {
+    let desk = Desk::new(&[
+        ("a/part.lua", TYPED),
+        ("a.lua", "---@type string\nCount = 'not exported'\nreturn require 'part'"),
+    ]);
+    let plugin = desk.load("a.lua").unwrap();
+    assert_eq!(
+        exports(&plugin),
+        [
+            "Across: (p: Point { x: int }) -> int",
+            "Count: int",
+            "Free: number",
+            "Hidden: () -> string",
+        ]
+    );
+    let count = plugin.var::<Value>("Count").unwrap();
+    count.set(Value::Float(5.0)).unwrap();
+    assert_eq!(count.get().unwrap(), Value::Int(5));
+}
+
+#[test]
+fn a_module_that_registers_functions_gives_them_their_types() {
+    let desk = Desk::new(&[
+        (
+            "a/part.lua",
+            "---@param x integer\n---@return integer\nlocal function twice(x) return x * 2 end\n\
+             host.register { Twice = twice }",
+        ),
+        ("a.lua", "require 'part'\nreturn {}"),
+    ]);
+    assert_eq!(exports(&desk.load("a.lua").unwrap()), ["Twice: (x: int) -> int"]);
+}

@@ -72,6 +72,7 @@ const PROBE_NOTES: &[(&str, &str)] = &[
     ("function M.Blow(", "---@return nil"),
     ("function M.Unknown(", "---@return nil"),
     ("function M.Send(", "---@param channel string\n---@param message any\n---@return nil"),
+    ("function M.Log(", "---@param level string\n---@param text string\n---@return nil"),
     ("function M.Receive(", "---@param channel string\n---@return any"),
 ];
 

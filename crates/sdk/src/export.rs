@@ -221,7 +221,7 @@ pub trait Done: Outcome<Value = ()> {}
 #[diagnostic::do_not_recommend]
 impl Done for () {}
 #[diagnostic::do_not_recommend]
-impl<E: std::fmt::Display> Done for Result<(), E> {}
+impl<E: std::fmt::Display + 'static> Done for Result<(), E> {}
 
 /// The entries of a plugin that are no exports: its init and its hooks.
 pub struct Hooks(abi::Plugin);

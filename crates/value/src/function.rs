@@ -1,12 +1,13 @@
 //! What may be called from the other side: closures, and what they return.
 
 use std::any::Any;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use crate::{Data, Param, Params, Shared, Signature};
 
 /// The return type of a function that the other side calls: any [`Data`], or a
-/// `Result` of one, whose error's text goes to the caller.
+/// `Result` of one, whose error goes to the caller: its text, and what the caller's side
+/// knows in it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not cross between host and plugins",
     label = "does not cross",
@@ -17,11 +18,11 @@ pub trait Outcome {
     /// The value in it.
     type Value: Data;
 
-    /// The value, or the error's text.
+    /// The value in it, or why there is none.
     ///
     /// # Errors
     /// What the function returned as its error.
-    fn outcome(self) -> Result<Self::Value, String>;
+    fn outcome(self) -> Result<Self::Value, Fault>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -29,25 +30,59 @@ impl<T: Data> Outcome for T {
     type Value = T;
 
     #[inline]
-    fn outcome(self) -> Result<T, String> {
+    fn outcome(self) -> Result<T, Fault> {
         Ok(self)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Data, E: Display> Outcome for Result<T, E> {
+impl<T: Data, E: Display + 'static> Outcome for Result<T, E> {
     type Value = T;
 
     #[inline]
-    fn outcome(self) -> Result<T, String> {
-        self.map_err(text)
+    fn outcome(self) -> Result<T, Fault> {
+        self.map_err(Fault::new)
     }
 }
 
-/// Apart, so that what calls a function that succeeds is small enough to be inlined.
-#[cold]
-fn text(error: impl Display) -> String {
-    error.to_string()
+/// The error that a function returned: its text, and the error itself, for who knows its
+/// type.
+pub struct Fault {
+    text: String,
+    error: Box<dyn Any>,
+}
+
+impl Fault {
+    /// Apart, so that what calls a function that succeeds is small enough to be inlined.
+    #[cold]
+    fn new(error: impl Display + 'static) -> Self {
+        Fault { text: error.to_string(), error: Box::new(error) }
+    }
+
+    /// Its text.
+    #[must_use]
+    #[cold]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Its text, and the error as the function returned it.
+    #[must_use]
+    pub fn into_parts(self) -> (String, Box<dyn Any>) {
+        (self.text, self.error)
+    }
+}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Fault").field(&self.text).finish()
+    }
 }
 
 /// What a panic said, for the other side. The payload itself is leaked: its drop could

@@ -24,7 +24,7 @@ pub use convert::{
     from_view, to_sink,
 };
 pub use data::Data;
-pub use function::{Callable, Outcome, panic_text};
+pub use function::{Callable, Fault, Outcome, panic_text};
 pub use serde;
 pub use twinplug_macros::data_for_value as data;
 pub use types::{

@@ -7,6 +7,7 @@ local create, isyieldable, running, status, yield =
 local close, resume = raw.close or coroutine.close, raw.resume or coroutine.resume
 local can_wait = raw.can_wait
 local token, no_wait, settle = raw.token, raw.no_wait, raw.settle
+local died = raw.died
 
 -- Scripts resume and close what they have made, and not the coroutines of calls: what each
 -- of theirs is. One that waits is passed on to the driver, and is the driver's until the
@@ -26,6 +27,8 @@ function pass(co, ok, first, ...)
     return awake(co, yield(token))
   end
   own[co] = idle
+  -- With its stack still there.
+  if not ok then died(co, first) end
   return settle(ok, first, ...)
 end
 

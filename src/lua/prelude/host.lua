@@ -4,7 +4,7 @@ local raw = ...
 local error, ipairs, next, pairs, rawget, setmetatable, tostring, type =
   raw.error, ipairs, next, pairs, rawget, setmetatable, tostring, type
 local concat = table.concat
-local check, finish = raw.check, raw.finish
+local check, finish, joined = raw.check, raw.finish, raw.joined
 
 -- Channels: the Rust end is found by the object, which holds nothing itself.
 local ends = setmetatable({}, { __mode = "k" })
@@ -27,8 +27,9 @@ local function attach(ok, found)
   return channel
 end
 
--- The `host` table and the groups in it: read-only, unknown names raise.
-local function sealed(path, members)
+-- The `host` table and the groups in it: read-only, unknown names raise. `call` is for
+-- a group that is a function as well.
+local function sealed(path, members, call)
   return setmetatable({}, {
     __index = function(_, name)
       local member = rawget(members, name)
@@ -39,6 +40,7 @@ local function sealed(path, members)
       error("cannot set `" .. path .. "." .. tostring(name) .. "`: the host table is read-only", 2)
     end,
     __pairs = function() return next, members, nil end,
+    __call = call,
     __metatable = false,
   })
 end
@@ -57,6 +59,14 @@ local members = {
   end,
 }
 
+-- As `check`; where another plugin has thrown a table, that goes on.
+local function called(ok, ...)
+  if ok then return ... end
+  local text, thrown = ...
+  if thrown ~= nil then error(thrown, 0) end
+  error(text, 2)
+end
+
 local function group(path)
   local at = members
   for i = 1, #path - 1 do
@@ -69,7 +79,7 @@ end
 for _, entry in ipairs(raw.functions) do
   local path, f = entry[1], entry[2]
   local at, name = group(path)
-  at[name] = function(...) return check(f(...)) end
+  at[name] = function(...) return called(f(...)) end
   for i = 1, #path do offered[concat(path, ".", 1, i)] = true end
 end
 
@@ -85,6 +95,15 @@ end
 _G.host = seal("host", members)
 -- No group: a key that is not configured is nil.
 members.config = raw.config
+
+-- The host's log: `host.log(..)` is `host.log.info(..)`.
+local levels = {}
+for level, write in pairs(raw.levels) do
+  levels[level] = function(...) return check(write(joined(...))) end
+  offered["log." .. level] = true
+end
+members.log = sealed("host.log", levels, function(_, ...) return check(raw.levels.info(joined(...))) end)
+
 for name in pairs(members) do offered[name] = true end
 
 -- The script's globals go to a table of their own, so that they can be told from

@@ -32,8 +32,17 @@ end
 _G.dofile, _G.loadfile, string.dump = nil, nil, nil
 _G.os = { time = os.time, clock = os.clock, date = os.date, difftime = os.difftime }
 
-function _G.print(...)
+-- Values as `print` writes them; for a function that a script calls.
+function raw.joined(...)
   local parts = {}
-  for i = 1, select("#", ...) do parts[i] = tostring((select(i, ...))) end
-  return raw.check(raw.print(concat(parts, "\t") .. "\n"))
+  for i = 1, select("#", ...) do
+    local text = tostring((select(i, ...)))
+    -- LuaJIT takes whatever `__tostring` returns.
+    if type(text) ~= "string" then error("'__tostring' must return a string", 3) end
+    parts[i] = text
+  end
+  return concat(parts, "\t")
 end
+
+local joined = raw.joined
+function _G.print(...) return raw.check(raw.print(joined(...) .. "\n")) end

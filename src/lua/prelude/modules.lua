@@ -11,11 +11,12 @@ local loaded = {}
 local loading = setmetatable({}, { __mode = "v" })
 local chains = setmetatable({}, { __mode = "k" })
 
-local function required(name, chain, ok, value)
+local function required(name, path, chain, ok, value)
   chain[#chain] = nil
   loading[name] = nil
   if not ok then error(value, 0) end
   if value == nil then value = true end
+  raw.returned(path, value)
   loaded[name] = { value }
   return value
 end
@@ -41,5 +42,5 @@ function _G.require(name)
   chains[co] = chain
   chain[#chain + 1] = name
   loading[name] = co
-  return required(name, chain, xpcall(body, raw.keep, name, path))
+  return required(name, path, chain, xpcall(body, raw.keep, name, path))
 end

@@ -196,7 +196,8 @@ where
     <F::Outcome as Outcome>::Value: ScalarResult,
 {
     let called = catch_unwind(AssertUnwindSafe(|| {
-        F::call(&Caller::direct(), values).outcome().map(ScalarResult::into_raw)
+        let outcome = F::call(&Caller::direct(), values).outcome();
+        outcome.map(ScalarResult::into_raw).map_err(|fault| fault.into_text())
     }));
     match called {
         Ok(Ok(result)) => {

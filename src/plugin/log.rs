@@ -1,0 +1,24 @@
+//! What plugins write to the host's log: events of `tracing`, alike for both kinds.
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// Writes a plugin's message. It runs code of the embedding, which listens.
+    pub(crate) fn write(self, plugin: &str, text: &str) {
+        match self {
+            LogLevel::Error => tracing::error!(plugin, "{text}"),
+            LogLevel::Warn => tracing::warn!(plugin, "{text}"),
+            LogLevel::Info => tracing::info!(plugin, "{text}"),
+            LogLevel::Debug => tracing::debug!(plugin, "{text}"),
+            LogLevel::Trace => tracing::trace!(plugin, "{text}"),
+        }
+    }
+}
