@@ -167,3 +167,39 @@ fn on_unload_runs_inside_of_the_call_that_unloads() {
     assert_eq!(*output.lock().unwrap(), "on_unload\nafter\n");
     assert_eq!(message(leave.call(())), "plugin `leaves`: `Go`: the plugin was unloaded");
 }
+
+#[test]
+fn the_names_that_the_host_table_has_itself_are_no_host_functions() {
+    let names =
+        "any base buffer channel config has has_plugin list log mock null on plugin register state";
+    for name in names.split(' ') {
+        for function in [name.to_owned(), format!("{name}.more")] {
+            let refused = message(Host::builder().function(&function, || ()).build());
+            assert_eq!(refused, format!("function `{function}`: `host.{name}` is built in"));
+        }
+    }
+}
+
+#[test]
+fn groups_are_read_only_all_the_way_and_say_what_is_near() {
+    let stage = Stage::with(|builder| builder.function("world.map.tile.at", || 7));
+    let text = "function At() local at = host.world.map.tile.at() return at end\n\
+                function Near() return host.world.map.tlie end\n\
+                function Set() host.world.map.tile.at = print end\n\
+                function Call() host.world() end\n\
+                function Has() return host.has('world'), host.has('world.map.tile.at'), host.has('world.map.at') end";
+    let plugin = stage.host.load_source("deep", text).unwrap();
+    assert_eq!(plugin.call("At", ()).unwrap(), Value::Int(7));
+    assert_eq!(
+        message(plugin.call("Near", ())),
+        "plugin `deep`: `Near`: deep:2: `host.world.map` has no `tlie`; near: `tile`"
+    );
+    assert_eq!(
+        message(plugin.call("Set", ())),
+        "plugin `deep`: `Set`: deep:3: cannot set `host.world.map.tile.at`: the host table is read-only"
+    );
+    let called = message(plugin.call("Call", ()));
+    assert!(called.starts_with("plugin `deep`: `Call`: deep:4: attempt to call"), "{called}");
+    let has = plugin.func::<(), (bool, bool, bool)>("Has").unwrap();
+    assert_eq!(has.call(()).unwrap(), (true, true, false));
+}
