@@ -7,6 +7,7 @@ mod descriptor;
 mod handle;
 mod live;
 mod origin;
+mod permission;
 mod symbol;
 mod target;
 
@@ -24,6 +25,7 @@ pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
 pub use handle::{Dynamic, Func, Var};
 pub(crate) use live::Track;
 pub(crate) use origin::{Origin, Said};
+pub(crate) use permission::{Permission, list as permission_list};
 pub use symbol::Symbol;
 pub(crate) use target::{FuncTarget, VarTarget};
 

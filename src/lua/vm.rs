@@ -7,15 +7,15 @@ use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
 use mlua::thread::ThreadStatus;
-use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
+use mlua::{Function, Lua, MultiValue, Table, Thread, Value};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
-use twinplug_value::{Map, to_sink};
+use twinplug_value::to_sink;
 
 use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
 use super::modules::Modules;
 use super::sink::LuaSink;
-use super::{host_table, prelude};
+use super::{host_table, libraries, prelude};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Entered, HostContext, Origin, cannot_wait, contained, held};
@@ -90,7 +90,7 @@ impl Vm {
             declared,
             on_unload: Mutex::new(None),
         });
-        let state = State::new(&shared, &origin.config)?;
+        let state = State::new(&shared, origin)?;
         Ok(Vm { state: ReentrantMutex::new(RefCell::new(Some(Arc::new(state)))), shared })
     }
 
@@ -209,25 +209,24 @@ fn resumption(lua: &Lua, outcome: Waited) -> MultiValue {
 }
 
 impl State {
-    fn new(shared: &Arc<Shared>, config: &Map) -> Result<State> {
-        let libraries = StdLib::MATH | StdLib::OS | StdLib::STRING | StdLib::TABLE;
-        // LuaJIT has coroutines in its base library, and no `utf8`.
-        #[cfg(not(feature = "luajit"))]
-        let libraries = libraries | StdLib::COROUTINE | StdLib::UTF8;
-        // The prelude looks for the script's line with it, and takes it away.
-        #[cfg(feature = "luau")]
-        let libraries = libraries | StdLib::DEBUG;
-        let lua = Lua::new_with(libraries, LuaOptions::new()).map_err(broken)?;
+    fn new(shared: &Arc<Shared>, origin: &Origin) -> Result<State> {
+        let lua = libraries::open(&origin.permissions)?;
         let mut sink = LuaSink::new(&lua);
-        to_sink(config, &mut sink)?;
+        to_sink(&origin.config, &mut sink)?;
         let config = sink.last();
-        Self::prepare(lua, shared, config).map_err(broken)
+        Self::prepare(lua, shared, config, origin).map_err(broken)
     }
 
     /// Runs the prelude.
-    fn prepare(lua: Lua, shared: &Arc<Shared>, config: Value) -> mlua::Result<State> {
+    fn prepare(
+        lua: Lua,
+        shared: &Arc<Shared>,
+        config: Value,
+        origin: &Origin,
+    ) -> mlua::Result<State> {
         let environment = lua.create_table()?;
         let raw = host_table::raw(&lua, shared, &environment, &config)?;
+        libraries::hand_over(&lua, &origin.permissions, &raw)?;
         prelude::run(&lua, &raw)?;
         let (run, token) = (raw.raw_get("run")?, raw.raw_get("token")?);
         Ok(State { lua, run, token, environment, config, threads: Mutex::new(Vec::new()) })

@@ -1,13 +1,17 @@
 -- `require`.
 
 local raw = ...
-local error, setmetatable, xpcall = raw.error, setmetatable, xpcall
+local error, pairs, setmetatable, xpcall = raw.error, pairs, setmetatable, xpcall
 local concat, running = table.concat, coroutine.running
 
 -- Modules run once, and what they give is kept. `loading` says which coroutine runs a
 -- body, and `chains` what it has been asked for on the way there; both are forgotten
 -- with a coroutine that never goes on.
 local loaded = {}
+for name, library in pairs(raw.libraries) do loaded[name] = { library } end
+-- `package.loaded`, which only shows it.
+local packaged = raw.packaged
+
 local loading = setmetatable({}, { __mode = "v" })
 local chains = setmetatable({}, { __mode = "k" })
 
@@ -17,6 +21,7 @@ local function required(name, chain, ok, value)
   if not ok then error(value, 0) end
   if value == nil then value = true end
   loaded[name] = { value }
+  if packaged then packaged[name] = value end
   return value
 end
 
