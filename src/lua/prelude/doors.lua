@@ -11,12 +11,13 @@ for _, name in ipairs(raw.door_names) do _G[name] = nil end
 string.dump = nil
 
 -- Strings, and what else a flavour gives a metatable: it serves all of the VM, ours too.
--- `vector` is Luau's.
+-- `vector` is Luau's, and has one that cannot be written to.
+local isfrozen = table.isfrozen or function() return false end
 local basic = { "", 0, true, print, coroutine.create(print), raw.null }
 if vector then basic[#basic + 1] = vector.create(0, 0, 0) end
 for _, value in ipairs(basic) do
   local metatable = getmetatable(value)
-  if type(metatable) == "table" then metatable.__metatable = false end
+  if type(metatable) == "table" and not isfrozen(metatable) then metatable.__metatable = false end
 end
 
 local os = doors.os
