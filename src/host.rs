@@ -14,7 +14,7 @@ use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::{PluginRef, Registry};
 use crate::loading::{self, Allowance, Bundle, Inspection, Loader, Settings};
-use crate::plugin::{BUILT_INS, HostContext, HostFunction, LimitSignal, Output};
+use crate::plugin::{BUILT_INS, HostContext, HostFunction, LimitSignal, Output, Permission};
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
 ///
@@ -337,10 +337,52 @@ impl HostBuilder {
         self
     }
 
+    /// Grants a permission to every plugin whose manifest asks for it: `io`, `os`,
+    /// `package`, `debug`, and on LuaJIT `ffi` and `jit`. What each of them gives, and what it
+    /// means for trust, is in `docs/lua-plugins.md`. Unless granted, a plugin that asks for
+    /// one is not loaded.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "_lua", not(feature = "luau")))] fn main() -> twinplug::Result<()> {
+    /// let files = [
+    ///     ("plugin.toml", "permissions = ['os']"),
+    ///     ("init.lua", "function Home() return os.getenv('HOME') end"),
+    /// ];
+    /// let host = twinplug::Host::builder().allow("os").build()?;
+    /// host.load_files("homes", files)?;
+    /// assert!(twinplug::Host::builder().build()?.load_files("homes", files).is_err());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(all(feature = "_lua", not(feature = "luau"))))] fn main() {}
+    /// ```
+    #[must_use]
+    pub fn allow(mut self, permission: &str) -> Self {
+        match Permission::named(permission) {
+            Ok(permission) => self.settings.grants.allow(permission),
+            Err(unknown) => self.refuse(unknown),
+        }
+        self
+    }
+
+    /// Grants a permission, as [`allow`](HostBuilder::allow) does, to the plugin of that name
+    /// alone.
+    ///
+    /// The name is the one that the plugin has before it runs, as for
+    /// [`config`](HostBuilder::config). Unless [`load_as`](Host::load_as) gives it, the plugin
+    /// has chosen it: a host that loads what others write grants to names that it gives.
+    #[must_use]
+    pub fn allow_for(mut self, plugin: &str, permission: &str) -> Self {
+        match Permission::named(permission) {
+            Ok(permission) => self.settings.grants.allow_for(plugin, permission),
+            Err(unknown) => self.refuse(format!("permissions of `{plugin}`: {unknown}")),
+        }
+        self
+    }
+
     /// Makes the host.
     ///
     /// # Errors
-    /// A name that stands twice, or that is not allowed.
+    /// A name that stands twice, or that is not allowed; a permission that there is not.
     pub fn build(self) -> Result<Host> {
         if let Some(error) = self.error {
             return Err(error);

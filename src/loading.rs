@@ -4,6 +4,7 @@
 //! type of its own, so that none can be left out.
 
 mod bundle;
+mod grants;
 mod inspection;
 mod loader;
 mod manifest;

@@ -11,6 +11,7 @@ mod exports;
 mod failure;
 mod head;
 mod host_table;
+mod libraries;
 mod limits;
 mod loader;
 mod modules;

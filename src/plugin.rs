@@ -9,6 +9,7 @@ mod limits;
 mod live;
 mod log;
 mod origin;
+mod permission;
 mod symbol;
 mod target;
 
@@ -29,6 +30,7 @@ pub(crate) use limits::Limits;
 pub(crate) use live::{Track, barrier};
 pub(crate) use log::LogLevel;
 pub(crate) use origin::{Origin, Said};
+pub(crate) use permission::{Permission, list as permission_list};
 pub use symbol::Symbol;
 pub(crate) use target::{FuncTarget, VarTarget};
 

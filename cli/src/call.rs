@@ -10,9 +10,10 @@ use std::thread;
 
 use twinplug::serde::Serialize;
 use twinplug::serde::de::IgnoredAny;
-use twinplug::{Channel, Dynamic, Func, Host, PluginRef, Symbol, Value};
+use twinplug::{Channel, Dynamic, Func, Host, HostBuilder, PluginRef, Symbol, Value};
 
 use crate::failure::Failure;
+use crate::granting::Granting;
 use crate::output::{self, Printed};
 use crate::source;
 
@@ -43,6 +44,8 @@ pub(crate) struct Arguments {
     /// unless it was declared
     #[arg(long, value_name = "NAME")]
     recv: Vec<String>,
+    #[command(flatten)]
+    granting: Granting,
 }
 
 /// The last line, where more than the result was asked for.
@@ -56,12 +59,13 @@ struct Report {
 
 type Messages = BTreeMap<String, Vec<Value>>;
 
-pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let Arguments { path, function, args, set, get, channel, recv } = arguments;
+pub(crate) fn run(arguments: Arguments, before: Granting) -> Result<ExitCode, Failure> {
+    let Arguments { path, function, args, set, get, channel, recv, granting } = arguments;
     let only_result = get.is_empty() && recv.is_empty();
     let wanted = count(recv);
     let printed = Printed::default();
-    let host = host(channel, &wanted, printed.clone())?;
+    let builder = before.and(granting).grant(Host::builder());
+    let host = host(builder, channel, &wanted, printed.clone())?;
 
     let plugin = host.load(source::loadable(&path)?)?;
     for (name, value) in set {
@@ -94,6 +98,7 @@ fn count(recv: Vec<String>) -> BTreeMap<String, usize> {
 
 /// A host with the channels that were declared, and those to receive from.
 fn host(
+    builder: HostBuilder,
     mut channels: Vec<(String, usize)>,
     wanted: &BTreeMap<String, usize>,
     printed: Printed,
@@ -103,7 +108,7 @@ fn host(
             channels.push((name.clone(), 0));
         }
     }
-    let mut builder = Host::builder().output(move |_, text| printed.print(text));
+    let mut builder = builder.output(move |_, text| printed.print(text));
     for (name, capacity) in channels {
         builder = builder.channel::<Value>(&name, capacity);
     }

@@ -9,6 +9,7 @@ use twinplug::serde::Serialize;
 use twinplug::{Export, Host, Inspection, Requirement};
 
 use crate::failure::Failure;
+use crate::granting::Granting;
 use crate::output;
 use crate::source;
 
@@ -22,6 +23,8 @@ pub(crate) struct Arguments {
     /// Load it, which runs its code: shows all exports, and the name it gives itself
     #[arg(long)]
     load: bool,
+    #[command(flatten)]
+    granting: Granting,
 }
 
 /// The object of `--json`; its shape is stable.
@@ -39,6 +42,8 @@ struct Report {
     exports: Option<Vec<Listed>>,
     /// The plugins that it needs.
     requires: Vec<Required>,
+    /// What a script asks for beyond the sandbox.
+    permissions: Vec<String>,
     /// The plugin that it is a layer over.
     over: Option<String>,
     /// What makes a native plugin behave otherwise than a plugin should.
@@ -63,11 +68,11 @@ struct Required {
     range: String,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &Arguments, before: Granting) -> Result<ExitCode, Failure> {
     let path = source::loadable(&arguments.path)?;
     let mut report = Report::of(Host::inspect(&path)?);
     if arguments.load {
-        report.add_loaded(&path)?;
+        report.add_loaded(&path, before.and(arguments.granting.clone()))?;
     }
     match arguments.json {
         true => output::json(&report)?,
@@ -87,14 +92,16 @@ impl Report {
             sha256: hexadecimal(&Sha256::digest(&inspection.bytes)),
             exports: inspection.exports.as_deref().map(listed),
             requires: inspection.requires.iter().map(Required::of).collect(),
+            permissions: inspection.permissions,
             over: inspection.over,
             hazards: inspection.hazards,
         }
     }
 
     /// Loads the plugin, and takes over what it then says of itself.
-    fn add_loaded(&mut self, path: &Path) -> Result<(), Failure> {
-        let host = Host::builder().output(output::to_standard_error).build()?;
+    fn add_loaded(&mut self, path: &Path, granting: Granting) -> Result<(), Failure> {
+        let builder = granting.grant(Host::builder()).output(output::to_standard_error);
+        let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
         let plugin = host.load(path)?;
         let descriptor = plugin.descriptor();
         self.name = descriptor.name.clone();
@@ -118,6 +125,9 @@ impl Report {
         output::line(&format!("sha256   {}", self.sha256))?;
         for Required { name, range } in &self.requires {
             output::line(&format!("requires {name} {range}"))?;
+        }
+        if !self.permissions.is_empty() {
+            output::line(&format!("asks for {}", self.permissions.join(", ")))?;
         }
         if let Some(over) = &self.over {
             output::line(&format!("over     {over}"))?;

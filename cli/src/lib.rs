@@ -11,6 +11,7 @@ mod demo;
 mod inspect;
 
 mod failure;
+mod granting;
 mod output;
 mod source;
 
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use failure::Failure;
+use granting::Granting;
 
 /// Runs the command with these arguments, the first of which is its own name.
 ///
@@ -33,7 +35,9 @@ where
     A: Into<OsString> + Clone,
 {
     match Arguments::try_parse_from(args) {
-        Ok(Arguments { command }) => command.run().unwrap_or_else(|failure| failure.report()),
+        Ok(Arguments { granting, command }) => {
+            command.run(granting).unwrap_or_else(|failure| failure.report())
+        }
         Err(usage) => {
             // Help that nobody reads any more is no failure.
             let _ = usage.print();
@@ -52,6 +56,8 @@ where
                   Example: twinplug call lua-plugins/testplugin.lua Hello --set Value=7"
 )]
 struct Arguments {
+    #[command(flatten)]
+    granting: Granting,
     #[command(subcommand)]
     command: Command,
 }
@@ -76,11 +82,11 @@ enum Command {
 }
 
 impl Command {
-    fn run(self) -> Result<ExitCode, Failure> {
+    fn run(self, granting: Granting) -> Result<ExitCode, Failure> {
         match self {
             Command::Demo => demo::run(),
-            Command::Call(arguments) => call::run(arguments),
-            Command::Inspect(arguments) => inspect::run(&arguments),
+            Command::Call(arguments) => call::run(arguments, granting),
+            Command::Inspect(arguments) => inspect::run(&arguments, granting),
             Command::Check(arguments) => check::run(&arguments),
         }
     }

@@ -67,6 +67,7 @@ impl Bundle {
             path_version: None,
             said: vec![self.manifest.said()],
             config: self.manifest.config.clone(),
+            permissions: self.manifest.permissions.clone(),
         }
     }
 

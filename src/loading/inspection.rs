@@ -26,6 +26,8 @@ pub struct Inspection {
     pub exports: Option<Vec<Export>>,
     /// The plugins that it says it needs.
     pub requires: Vec<Requirement>,
+    /// The permissions that its manifest asks for, sorted; a host grants them or not.
+    pub permissions: Vec<String>,
     /// The plugin that it says it is a layer over.
     pub over: Option<String>,
     /// Why a host would not load it, although nothing is wrong with the file.

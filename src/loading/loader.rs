@@ -1,16 +1,23 @@
 //! Reads a located file, checks it, and hands it to its kind.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "_lua")]
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use twinplug_value::{Map, Value};
 
+use super::grants::Grants;
 use super::manifest::Manifest;
 use super::search::cannot_load;
 use super::{Bundle, Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Unread};
+#[cfg(feature = "_lua")]
+use crate::plugin::Permission;
+#[cfg(feature = "native")]
+use crate::plugin::permission_list;
 use crate::plugin::{HostContext, Limits, Origin, Plugin, PluginKind, check_name};
 
 /// What a host allows native plugins that others may not.
@@ -38,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) config: BTreeMap<String, Map>,
     /// What scripts may use; a manifest can lower it.
     pub(crate) limits: Limits,
+    /// What scripts get beyond the sandbox, if they ask for it.
+    pub(crate) grants: Grants,
 }
 
 impl Settings {
@@ -131,6 +140,7 @@ impl Loader {
         head.tell(&mut origin)?;
         let name = origin.name().to_owned();
         self.configure(&mut origin, &name);
+        self.settings.grants.check(&name, &origin.permissions)?;
         let plugin: Arc<dyn Plugin> = Arc::new(crate::lua::load(&origin, script, head, host)?);
         let own = &plugin.descriptor().name;
         if *own != name && self.settings.config.contains_key(own) {
@@ -188,6 +198,7 @@ impl Loader {
         bytes: Vec<u8>,
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
+        no_permissions(located)?;
         let mut checked = crate::native::check(bytes, folder(located))?;
         checked.unload = located.manifest.unload.unwrap_or(checked.unload);
         let name = origin.settle_name(Some(checked.name.clone()))?;
@@ -232,6 +243,7 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         abi: None,
         exports: None,
         requires: head.requires,
+        permissions: names(&origin.permissions),
         refusal: head.over.as_ref().map(|over| over.refusal()),
         over: head.over.map(|over| over.name),
         hazards: Vec::new(),
@@ -241,6 +253,7 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
 
 #[cfg(feature = "native")]
 fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
+    no_permissions(located)?;
     let checked = crate::native::check(bytes, folder(located))?;
     let mut hazards: Vec<String> = checked.hazards.iter().map(|&hazard| hazard.into()).collect();
     hazards.extend(checked.dependencies.hazards(folder(located)));
@@ -256,11 +269,27 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
             public.map(|declared| declared.export).collect()
         }),
         requires: Vec::new(),
+        permissions: Vec::new(),
         over: None,
         refusal: None,
         hazards,
         bytes: checked.bytes,
     })
+}
+
+/// A native plugin has no sandbox that anything could be asked for beyond.
+#[cfg(feature = "native")]
+fn no_permissions(located: &Located) -> Result<()> {
+    let asked: Vec<_> = located.manifest.permissions.iter().copied().collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "its manifest asks for {}, and permissions are for scripts: a native plugin may do all \
+         that its host may, and nothing can be granted or refused it; take `permissions` out",
+        permission_list(&asked)
+    );
+    Err(Error::new(ErrorKind::Refused, message))
 }
 
 /// What `$ORIGIN` stands for. As the system sees it, a link's folder is the one that the
@@ -286,6 +315,11 @@ fn without(what: &str, feature: &str) -> Error {
         ErrorKind::Refused,
         format!("this host was built without {what}: switch on the Cargo feature `{feature}`"),
     )
+}
+
+#[cfg(feature = "_lua")]
+fn names(permissions: &BTreeSet<Permission>) -> Vec<String> {
+    permissions.iter().map(Permission::to_string).collect()
 }
 
 /// Key by key, also in the maps that both have.

@@ -3,7 +3,7 @@
 //! All that a manifest may say is read and checked here. What this version cannot do
 //! yet is refused, so that nobody relies on a line that has no effect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Component, Path};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use toml::de::{DeTable, DeValue};
 use twinplug_value::{Map, MapKey, Value};
 
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::plugin::Said;
+use crate::plugin::{Permission, Said};
 
 /// The manifest of a plugin's folder.
 pub(super) const FILE: &str = "plugin.toml";
@@ -51,7 +51,8 @@ pub(crate) struct Manifest {
     on_fault: Option<String>,
     /// Whether a native plugin's image may be unmapped.
     pub(crate) unload: Option<bool>,
-    permissions: Vec<String>,
+    /// What a script asks for beyond the sandbox.
+    pub(crate) permissions: BTreeSet<Permission>,
     #[serde(deserialize_with = "host_range")]
     /// Checked where it is read; hosts have no name and version yet.
     host: Option<(String, VersionReq)>,
@@ -152,7 +153,6 @@ impl Manifest {
                 self.on_fault.is_some(),
                 "this version has no layers over native plugins yet",
             ),
-            ("permissions", !self.permissions.is_empty(), "this version grants none yet"),
             (
                 "requires",
                 !self.requires.is_empty(),

@@ -33,6 +33,7 @@ impl Located {
             path_version: self.version.clone(),
             said: vec![self.manifest.said()],
             config: self.manifest.config.clone(),
+            permissions: self.manifest.permissions.clone(),
         }
     }
 

@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mlua::{AnyUserData, Function, Lua, LuaString, MultiValue, Table, Thread, Value, Variadic};
+use mlua::{
+    AnyUserData, Function, Lua, LuaString, MultiValue, Table, Thread, Value, Variadic, ffi,
+};
 use twinplug_value::Type;
 
 use super::exports::AnyValue;
@@ -46,6 +48,7 @@ pub(super) fn raw(
     raw.raw_set("environment", environment)?;
     raw.raw_set("functions", functions(lua, shared)?)?;
     raw.raw_set("unknown", lua.create_function(unknown)?)?;
+    raw.raw_set("object", lua.create_function(object)?)?;
     let state = Arc::clone(shared);
     raw.raw_set(
         "report",
@@ -297,8 +300,24 @@ fn call(lua: &Lua, function: &HostFunction, args: Vec<Value>) -> Result<Vec<Valu
     }
 }
 
+/// A userdata that is nothing but its metatable.
+fn object(lua: &Lua, metatable: Table) -> mlua::Result<AnyUserData> {
+    // SAFETY: mlua runs it protected, with room for three values, and the metatable alone
+    // in its frame. The userdata holds no memory, so mlua, which knows its own userdata by
+    // their metatables, has nothing to look at in it.
+    unsafe {
+        lua.exec_raw(metatable, |state| {
+            ffi::lua_newuserdata(state, 0);
+            ffi::lua_insert(state, -2);
+            ffi::lua_setmetatable(state, -2);
+        })
+    }
+}
+
 /// The message for a name that the `host` table, or a group in it, does not have.
-fn unknown(_: &Lua, (path, name, members): (String, String, Table)) -> mlua::Result<String> {
+fn unknown(_: &Lua, (path, name, members): (String, LuaString, Table)) -> mlua::Result<String> {
+    // A name that a script has made up may be any bytes.
+    let name = name.to_string_lossy();
     let mut known = Vec::new();
     members.for_each(|name: String, _: Value| {
         known.push(name);

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind, Result, near};
+use crate::plugin::Permission;
 
 /// Larger modules are refused unread.
 const MAX_SIZE: u64 = 16 << 20;
@@ -96,7 +97,11 @@ impl Modules {
         let tried: Vec<_> = tried.collect();
         let known: Vec<_> = self.places.iter().flat_map(|place| place.beside(name)).collect();
         let near = near(name, known.iter().map(String::as_str));
-        let message = format!("no module `{name}`: tried {}{near}", tried.join(", "));
+        // One that was granted is not looked for in files.
+        let library = Permission::named(name).map_or(String::new(), |_| {
+            format!("; the library `{name}` takes `permissions = [\"{name}\"]` in the manifest")
+        });
+        let message = format!("no module `{name}`: tried {}{near}{library}", tried.join(", "));
         Error::new(ErrorKind::NotFound, message)
     }
 }

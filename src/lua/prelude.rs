@@ -6,10 +6,11 @@ use mlua::{Lua, Table};
 
 use super::stack::PRELUDE;
 
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     include_str!("prelude/calls.lua"),
     include_str!("prelude/coroutines.lua"),
     include_str!("prelude/library.lua"),
+    include_str!("prelude/doors.lua"),
     include_str!("prelude/modules.lua"),
     include_str!("prelude/host.lua"),
 ];

@@ -8,9 +8,9 @@ use std::sync::{Arc, Weak};
 
 use mlua::ffi::lua_State;
 use mlua::thread::ThreadStatus;
-use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
+use mlua::{Function, Lua, MultiValue, Table, Thread, Value};
 use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
-use twinplug_value::{Map, to_sink};
+use twinplug_value::to_sink;
 
 use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
@@ -18,7 +18,7 @@ use super::limits::{self, Arming, Memory, Running};
 use super::modules::Modules;
 use super::sink::LuaSink;
 use super::trails::Trails;
-use super::{host_table, prelude};
+use super::{host_table, libraries, prelude};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::plugin::{Entered, HostContext, Limits, Origin, barrier, cannot_wait, contained, held};
@@ -100,7 +100,7 @@ impl Vm {
             declared,
             on_unload: Mutex::new(None),
         });
-        let state = State::new(&shared, &origin.config, &limits)?;
+        let state = State::new(&shared, origin, &limits)?;
         let state = ReentrantMutex::new(RefCell::new(Some(Arc::new(state))));
         Ok(Vm { limits, state, shared })
     }
@@ -277,21 +277,14 @@ fn main_state(lua: &Lua) -> mlua::Result<*mut lua_State> {
 }
 
 impl State {
-    fn new(shared: &Arc<Shared>, config: &Map, limits: &Limits) -> Result<State> {
-        let libraries = StdLib::MATH | StdLib::OS | StdLib::STRING | StdLib::TABLE;
-        // LuaJIT has coroutines in its base library, and no `utf8`.
-        #[cfg(not(feature = "luajit"))]
-        let libraries = libraries | StdLib::COROUTINE | StdLib::UTF8;
-        // The prelude looks for the script's line with it, and takes it away.
-        #[cfg(feature = "luau")]
-        let libraries = libraries | StdLib::DEBUG;
-        let lua = Lua::new_with(libraries, LuaOptions::new()).map_err(broken)?;
+    fn new(shared: &Arc<Shared>, origin: &Origin, limits: &Limits) -> Result<State> {
+        let lua = libraries::open(&origin.permissions, limits)?;
         let mut sink = LuaSink::new(&lua);
-        to_sink(config, &mut sink)?;
+        to_sink(&origin.config, &mut sink)?;
         let config = sink.last();
         barrier::prepare();
         let arming = Arming::prepare(main_state(&lua).map_err(broken)?, limits)?;
-        let state = Self::prepare(lua, arming, shared, config).map_err(broken)?;
+        let state = Self::prepare(lua, arming, shared, config, origin).map_err(broken)?;
         // What runs before it is ours.
         state.lua.set_memory_limit(limits.memory.unwrap_or(0)).map_err(broken)?;
         Ok(state)
@@ -303,10 +296,12 @@ impl State {
         arming: Arming,
         shared: &Arc<Shared>,
         config: Value,
+        origin: &Origin,
     ) -> mlua::Result<State> {
         let environment = lua.create_table()?;
         let raw = host_table::raw(&lua, shared, &environment, &config)?;
         limits::add(&lua, &raw)?;
+        libraries::hand_over(&lua, &origin.permissions, &raw)?;
         prelude::run(&lua, &raw)?;
         let (run, token) = (raw.raw_get("run")?, raw.raw_get("token")?);
         let threads = Mutex::new(Vec::new());

@@ -1,12 +1,13 @@
 //! What is known of a plugin before it has run: where it is from, and who calls it how.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::PathBuf;
 
 use semver::Version;
 use twinplug_value::Map;
 
-use super::check_name;
+use super::{Permission, check_name};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where a plugin is from, and the names that it has from outside.
@@ -23,6 +24,8 @@ pub(crate) struct Origin {
     pub(crate) path_version: Option<Version>,
     /// Its configuration.
     pub(crate) config: Map,
+    /// What its manifest asks for; once its code runs, what it was granted.
+    pub(crate) permissions: BTreeSet<Permission>,
 }
 
 /// What one of them says that may name a plugin: its manifest, a script's first comments.

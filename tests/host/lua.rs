@@ -190,14 +190,14 @@ fn the_host_table_is_read_only_and_names_what_is_near() {
     let plugin = desk
         .load(
             "reader.lua",
-            "local M = {}\n\
+            &"local M = {}\n\
              function M.Set() host.scale = 1 end\n\
              function M.SetGroup() host.world.ask = 1 end\n\
              function M.Near() return host.world.aks end\n\
              function M.Meta() return tostring(getmetatable(host)) end\n\
-             function M.Names() local names = {} for name in pairs(host) do names[#names + 1] = name end table.sort(names) return table.concat(names, ' ') end\n\
+             function M.Names() local names = {} for name in LISTED do names[#names + 1] = name end table.sort(names) return table.concat(names, ' ') end\n\
              function M.Self() host.channel('numbers').send(5) end\n\
-             return M",
+             return M".replace("LISTED", flavoured("pairs(host)", "pairs(host)", "host")),
         )
         .unwrap();
     let call = |name: &str| message(plugin.call(name, ()));
@@ -214,14 +214,12 @@ fn the_host_table_is_read_only_and_names_what_is_near() {
         "plugin `reader`: `Near`: reader.lua:4: `host.world` has no `aks`; near: `ask`"
     );
     assert_eq!(plugin.call("Meta", ()).unwrap(), Value::Str("false".into()));
-    assert_eq!(
-        plugin.call("Names", ()).unwrap(),
-        // Only where `pairs` asks a metatable.
-        Value::Str(
-            flavoured("any blow channel config has log null refuse register scale world", "", "")
-                .into()
-        )
-    );
+    let names = "any blow channel config has log null refuse register scale world";
+    match cfg!(feature = "luajit") {
+        // Its `pairs` asks no metatable.
+        true => assert!(call("Names").contains("bad argument #1 to 'pairs'"), "{}", call("Names")),
+        false => assert_eq!(plugin.call("Names", ()).unwrap(), Value::Str(names.into())),
+    }
     assert_eq!(
         call("Self"),
         "plugin `reader`: `Self`: reader.lua:7: not a channel: call its methods with `:`"

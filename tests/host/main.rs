@@ -42,6 +42,8 @@ mod memory;
 mod modules;
 #[cfg(feature = "native")]
 mod native;
+#[cfg(feature = "_lua")]
+mod permissions;
 #[cfg(feature = "native")]
 mod preflight;
 #[cfg(feature = "_lua")]

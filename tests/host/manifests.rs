@@ -208,7 +208,8 @@ fn what_a_manifest_cannot_say_is_refused_with_its_line() {
     let layers = "this version has no layers over native plugins yet";
     check("name = 'a'\nover = 'physics'", 2, &format!("`over`: {layers}"));
     check("on_fault = 'base'", 1, &format!("`on_fault`: {layers}"));
-    check("permissions = ['io']", 1, "`permissions`: this version grants none yet");
+    check("name = 'a'\npermissions = ['io', 'oss']", 2, "unknown permission `oss`; near: `os`");
+    check("permissions = 'io'", 1, "invalid type: string \"io\", expected a sequence");
     check(
         "[requires]\nother = '^1.0'",
         1,

@@ -90,6 +90,26 @@ fn a_script_that_fails_shows_where() {
 }
 
 #[test]
+fn permissions_are_granted_before_or_after_the_subcommand() {
+    let script = file("allow", "a.lua", "function f() return debug ~= nil and package ~= nil end");
+    fs::write(script.replace("a.lua", "a.toml"), "permissions = ['debug', 'package']").unwrap();
+    let call = ["call", &script, "f"];
+    let allow = |permission| ["--allow", permission];
+    let (debug, package) = (allow("debug"), allow("package"));
+    twinplug(&[&debug[..], &package[..], &call[..]].concat()).gives("true");
+    twinplug(&[&call[..], &debug[..], &package[..]].concat()).gives("true");
+    twinplug(&[&debug[..], &call[..], &package[..]].concat()).gives("true");
+    let refused = format!(
+        "error: cannot load `{script}`: plugin `a` asks for the permission `package`, and the host \
+         does not grant it: if you trust the plugin, grant it with `HostBuilder::allow(\"package\")`, \
+         or `--allow package` of the command"
+    );
+    twinplug(&[&debug[..], &call[..]].concat()).fails(1, &refused);
+    let ran = twinplug(&[&call[..], &allow("oss")[..]].concat());
+    ran.is_wrong_usage("error: unknown permission `oss`; near: `os`");
+}
+
+#[test]
 fn a_script_in_a_folder_is_no_source() {
     let folder = folder("script_with_source");
     fs::write(folder.join("init.lua"), "return { f = function() return 1 end }").unwrap();

@@ -11,7 +11,7 @@ fn reports_a_script_without_running_it() {
     let script = file("inspect_script", "greet_v2.lua", "return {}");
     let sum = "7df8f0cd9e1cd0b204a760783671c0ccca4a3258dc7c51f59e9e2295c6c25315";
     twinplug(&["inspect", &script, "--json"]).gives(&format!(
-        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null,"requires":[],"over":null,"hazards":[]}}"#
+        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null,"requires":[],"permissions":[],"over":null,"hazards":[]}}"#
     ));
     let expected = format!(
         "path     {script}\n\
@@ -55,7 +55,7 @@ fn reads_the_exports_of_a_library_from_the_file() {
     let expected = json!({
         "path": library("testplugin"), "kind": "native", "name": "testplugin",
         "version": "1.0.0", "abi": "1.1", "sha256": null,
-        "requires": [], "over": null, "hazards": [],
+        "requires": [], "permissions": [], "over": null, "hazards": [],
         "exports": [
             { "name": "Value", "symbol": "var", "type": "int" },
             { "name": "Pd", "symbol": "var", "type": pd },
@@ -99,6 +99,24 @@ fn a_source_that_does_not_build_is_refused() {
     let ran = run(command(&["inspect", "native"]).current_dir(&folder));
     ran.fails(1, "error: `cc` failed (exit status: 1); its messages are above");
     assert_eq!(ran.out, "");
+}
+
+#[test]
+fn shows_the_permissions_that_a_manifest_asks_for() {
+    let script = file("inspect_permissions", "a.lua", "return { Debug = debug ~= nil }");
+    fs::write(script.replace("a.lua", "a.toml"), "permissions = ['package', 'debug']").unwrap();
+    let ran = twinplug(&["inspect", &script, "--json"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["permissions"], json!(["debug", "package"]));
+    assert!(twinplug(&["inspect", &script]).out.contains("\nasks for debug, package\n"));
+    let refused = format!(
+        "error: cannot load `{script}`: plugin `a` asks for the permission `debug`, and the host \
+         does not grant it: if you trust the plugin, grant it with `HostBuilder::allow(\"debug\")`, \
+         or `--allow debug` of the command"
+    );
+    twinplug(&["inspect", &script, "--load", "--allow", "package"]).fails(1, &refused);
+    let ran = twinplug(&["--allow", "debug", "inspect", &script, "--load", "--allow", "package"]);
+    ran.gives("exports  var   Debug  bool");
 }
 
 /// What the standard library of C++ makes unique would keep an image mapped.

@@ -13,7 +13,7 @@ local can_wait, is_due = raw.can_wait, raw.is_due
 
 -- Luau keeps the frames of tail calls: the script's line is at the first level that is
 -- not in this text.
-if debug then
+if debug and debug.info then
   local info, raise = debug.info, error
   local own = info(1, "s")
   function error(message, level)

@@ -27,10 +27,14 @@ local function attach(ok, found)
   return channel
 end
 
--- The `host` table and the groups in it: read-only, unknown names raise. `call` is for
--- a group that is a function as well.
+-- The `host` table and the groups in it: read-only, unknown names raise. They are userdata,
+-- which raw access cannot write to either. `call` is for a group that is a function as well.
 local function sealed(path, members, call)
-  return setmetatable({}, {
+  local function following(_, name)
+    local key, member = next(members, name)
+    return key, member
+  end
+  return raw.object {
     __index = function(_, name)
       local member = rawget(members, name)
       if member == nil then error(raw.unknown(path, tostring(name), members), 2) end
@@ -39,10 +43,13 @@ local function sealed(path, members, call)
     __newindex = function(_, name)
       error("cannot set `" .. path .. "." .. tostring(name) .. "`: the host table is read-only", 2)
     end,
-    __pairs = function() return next, members, nil end,
+    -- What it is made of is not handed out.
+    __pairs = function(object) return following, object, nil end,
+    __iter = function(object) return following, object, nil end,
     __call = call,
     __metatable = false,
-  })
+    __name = path,
+  }
 end
 
 -- What `host` offers, by its whole name.
@@ -110,3 +117,5 @@ for name in pairs(members) do offered[name] = true end
 -- the library's; what it does not define itself it finds here.
 setmetatable(raw.environment, { __index = _G, __metatable = false })
 raw.environment._G = raw.environment
+-- Nor is the library's own table found where the script takes that away.
+_G._G = nil

@@ -29,9 +29,6 @@ function _G.collectgarbage(what)
   error("collectgarbage: only \"count\" is allowed here", 2)
 end
 
-_G.dofile, _G.loadfile, string.dump = nil, nil, nil
-_G.os = { time = os.time, clock = os.clock, date = os.date, difftime = os.difftime }
-
 -- Values as `print` writes them; for a function that a script calls.
 function raw.joined(...)
   local parts = {}

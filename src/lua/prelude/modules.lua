@@ -1,13 +1,17 @@
 -- `require`.
 
 local raw = ...
-local error, setmetatable, xpcall = raw.error, setmetatable, xpcall
+local error, pairs, setmetatable, xpcall = raw.error, pairs, setmetatable, xpcall
 local concat, running = table.concat, raw.running
 
 -- Modules run once, and what they give is kept. `loading` says which coroutine runs a
 -- body, and `chains` what it has been asked for on the way there; both are forgotten
 -- with a coroutine that never goes on.
 local loaded = {}
+for name, library in pairs(raw.libraries) do loaded[name] = { library } end
+-- `package.loaded`, which only shows it.
+local packaged = raw.packaged
+
 local loading = setmetatable({}, { __mode = "v" })
 local chains = setmetatable({}, { __mode = "k" })
 
@@ -18,6 +22,7 @@ local function required(name, path, chain, ok, value)
   if value == nil then value = true end
   raw.returned(path, value)
   loaded[name] = { value }
+  if packaged then packaged[name] = value end
   return value
 end
 

@@ -1,0 +1,119 @@
+//! Which libraries a VM opens: those of the sandbox, and those that a script was granted.
+//!
+//! What of them a script may reach is for the prelude to say, in `doors.lua`.
+
+use std::collections::BTreeSet;
+use std::path::MAIN_SEPARATOR;
+
+use mlua::{Lua, LuaOptions, StdLib, Table, Value};
+
+use super::vm::broken;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::{Limits, Permission};
+
+/// What leads out of the sandbox, in one flavour or another.
+const DOORS: [&str; 14] = [
+    "debug", "dofile", "ffi", "gcinfo", "getfenv", "io", "jit", "loadfile", "module", "newproxy",
+    "os", "package", "require", "setfenv",
+];
+
+/// What the flavour calls itself.
+const FLAVOUR: &str = if cfg!(feature = "luajit") {
+    "LuaJIT"
+} else if cfg!(feature = "luau") {
+    "Luau"
+} else if cfg!(feature = "lua55") {
+    "Lua 5.5"
+} else {
+    "Lua 5.4"
+};
+
+/// A VM with the libraries that go with these permissions.
+///
+/// # Errors
+/// The flavour has not all of them.
+pub(super) fn open(granted: &BTreeSet<Permission>, limits: &Limits) -> Result<Lua> {
+    let mut libraries = sandbox(limits);
+    for &permission in granted {
+        libraries |= library(permission).ok_or_else(|| lacks(permission))?;
+    }
+    let options = LuaOptions::new();
+    if granted.contains(&Permission::Debug) || granted.contains(&Permission::Ffi) {
+        // SAFETY: unsafe are `debug` and `ffi` alone, and no C modules can be loaded, as
+        // `package` is never opened. The prelude takes `debug` away before any script
+        // runs and hands out what cannot break the VM. `ffi` goes to plugins that the
+        // host trusts with its memory: it has granted it by name.
+        return Ok(unsafe { Lua::unsafe_new_with(libraries, options) });
+    }
+    Lua::new_with(libraries, options).map_err(broken)
+}
+
+/// What every script has.
+#[cfg_attr(not(feature = "luajit"), allow(unused_variables, reason = "a compiler is LuaJIT's"))]
+fn sandbox(limits: &Limits) -> StdLib {
+    let libraries = StdLib::MATH | StdLib::OS | StdLib::STRING | StdLib::TABLE;
+    // LuaJIT has coroutines in its base library, and no `utf8`. Its compiler is off until
+    // `jit` is opened, and what it has compiled cannot be stopped.
+    #[cfg(feature = "luajit")]
+    let libraries = match limits.time {
+        None => libraries | StdLib::BIT | StdLib::JIT,
+        Some(_) => libraries | StdLib::BIT,
+    };
+    #[cfg(not(feature = "luajit"))]
+    let libraries = libraries | StdLib::COROUTINE | StdLib::UTF8;
+    // The prelude looks for the script's line with `debug`.
+    #[cfg(feature = "luau")]
+    let libraries = libraries | StdLib::BIT | StdLib::BUFFER | StdLib::DEBUG | StdLib::VECTOR;
+    libraries
+}
+
+/// What is opened for a permission; `None` where the flavour has no such library.
+fn library(permission: Permission) -> Option<StdLib> {
+    match permission {
+        // Plain data, which the prelude makes.
+        Permission::Package => Some(StdLib::NONE),
+        Permission::Debug => Some(StdLib::DEBUG),
+        #[cfg(not(feature = "luau"))]
+        Permission::Io => Some(StdLib::IO),
+        #[cfg(not(feature = "luau"))]
+        Permission::Os => Some(StdLib::OS),
+        #[cfg(feature = "luajit")]
+        Permission::Ffi => Some(StdLib::FFI),
+        #[cfg(feature = "luajit")]
+        Permission::Jit => Some(StdLib::JIT),
+        #[cfg_attr(feature = "luajit", allow(unreachable_patterns, reason = "it has all"))]
+        _ => None,
+    }
+}
+
+fn lacks(permission: Permission) -> Error {
+    let only = match permission {
+        Permission::Os => " beyond what every script has",
+        _ => "",
+    };
+    let message = format!(
+        "its manifest asks for the permission `{permission}`, and {FLAVOUR}, which this host runs, \
+         has no library `{permission}`{only}: take it out of the manifest, or build the host with \
+         another Lua"
+    );
+    Error::new(ErrorKind::Refused, message)
+}
+
+/// Gives the prelude what leads out of the sandbox, and says what of it the script gets.
+pub(super) fn hand_over(
+    lua: &Lua,
+    granted: &BTreeSet<Permission>,
+    raw: &Table,
+) -> mlua::Result<()> {
+    let (globals, doors, names) = (lua.globals(), lua.create_table()?, lua.create_table()?);
+    for door in DOORS {
+        doors.raw_set(door, globals.raw_get::<Value>(door)?)?;
+    }
+    for permission in granted {
+        names.raw_set(permission.name(), true)?;
+    }
+    raw.raw_set("doors", doors)?;
+    raw.raw_set("door_names", DOORS)?;
+    raw.raw_set("granted", names)?;
+    raw.raw_set("separator", MAIN_SEPARATOR.to_string())
+}
