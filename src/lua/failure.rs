@@ -11,6 +11,9 @@ use super::stack::Stack;
 use super::trails::Trails;
 use crate::error::{Error, ErrorKind};
 
+/// What is thrown is kept up to this size, in bytes.
+const LARGEST_PAYLOAD: usize = 1 << 20;
+
 /// What the error handler of a call saw, with the stack still there.
 pub(super) struct Failure {
     /// The coroutine that it was raised on; compared, and never followed.
@@ -88,7 +91,7 @@ pub(super) fn own_message(thrown: &Table) -> Option<String> {
 fn payload(error: &Value) -> Option<twinplug_value::Value> {
     match error {
         Value::String(_) | Value::Nil => None,
-        other => from_source(&mut LuaSource::new(other.clone())).ok(),
+        other => from_source(&mut LuaSource::at_most(LARGEST_PAYLOAD, other.clone())).ok(),
     }
 }
 

@@ -57,6 +57,7 @@ pub(super) fn raw(
             if limits::is_due() {
                 return Ok(String::new());
             }
+            let _host = limits::Section::of_host();
             let mut failure = Failure::report(lua, &state.trails, &error);
             // A module's error passes on what it was: the calls inside its body are over.
             let inner = state.module_failure.lock().take();
@@ -378,6 +379,7 @@ fn answer(lua: &Lua, result: Result<Value>) -> MultiValue {
 
 /// False and the error's text; false alone if Lua has no memory for it.
 pub(super) fn refused(lua: &Lua, message: &str) -> MultiValue {
+    limits::stop_if_due(lua);
     let text = lua.create_string(message).map_or(Value::Nil, Value::String);
     MultiValue::from_iter([Value::Boolean(false), text])
 }

@@ -34,6 +34,14 @@ pub(super) fn note(error: &mlua::Error) {
     }
 }
 
+/// Stops the script that has called, if memory has run out in what it called.
+pub(super) fn stop_if_due(lua: &mlua::Lua) {
+    if record::is_due() {
+        // SAFETY: the coroutine that has called is one that runs.
+        let _ = unsafe { lua.exec_raw::<()>((), arming::arm) };
+    }
+}
+
 /// The error of what has failed in a VM: of its memory limit, if that was hit.
 pub(super) fn blamed(error: Error) -> Error {
     match Memory::hit() {

@@ -4,11 +4,21 @@
 use mlua::{BorrowedBytes, Table, Value};
 use twinplug_value::{ConvertError, Key, Kind, Source};
 
+use super::limits::Memory;
+
+/// What Lua takes for a value at least, in bytes.
+const VALUE: usize = 16;
+
 /// A source over Lua values. The first level may be a list that Lua has no table
 /// for: arguments, results.
 pub(super) struct LuaSource {
     current: Current,
     entered: Vec<Entered>,
+    /// What may still be read, in bytes: a small table can lead to itself from many places,
+    /// and what is read of it has no end.
+    left: usize,
+    /// What happens when it is more.
+    exceeded: fn(),
 }
 
 /// The current value, with what is read from it by reference.
@@ -41,12 +51,36 @@ enum OwnedKey {
 impl LuaSource {
     /// A cursor on one value.
     pub(super) fn new(value: Value) -> Self {
-        LuaSource { current: Current::of(value), entered: Vec::new() }
+        LuaSource::all_of(Current::of(value))
+    }
+
+    /// A cursor on one value, of which no more than this is read.
+    pub(super) fn at_most(bytes: usize, value: Value) -> Self {
+        LuaSource { left: bytes, exceeded: || {}, ..LuaSource::all_of(Current::of(value)) }
     }
 
     /// A cursor on a list of values.
     pub(super) fn list(values: Vec<Value>) -> Self {
-        LuaSource { current: Current::List(values), entered: Vec::new() }
+        LuaSource::all_of(Current::List(values))
+    }
+
+    /// What leaves a VM is held to the VM's own limit.
+    fn all_of(current: Current) -> Self {
+        let left = Memory::allowed().unwrap_or(usize::MAX);
+        LuaSource { current, entered: Vec::new(), left, exceeded: Memory::run_out }
+    }
+
+    /// Counts what is read next.
+    fn charge(&mut self, value: &Value) -> Result<(), ConvertError> {
+        let text = value.as_string().map_or(0, |text| text.as_bytes().len());
+        match self.left.checked_sub(VALUE + text) {
+            Some(left) => self.left = left,
+            None => {
+                (self.exceeded)();
+                return Err(ConvertError::new("too large"));
+            }
+        }
+        Ok(())
     }
 
     fn enter(&mut self, children: Children) {
@@ -173,11 +207,10 @@ impl Source for LuaSource {
                 Some(item.map_err(|error| ConvertError::new(error.to_string()))?)
             }
         };
-        let found = child.is_some();
-        if let Some(child) = child {
-            self.current = Current::of(child);
-        }
-        Ok(found)
+        let Some(child) = child else { return Ok(false) };
+        self.charge(&child)?;
+        self.current = Current::of(child);
+        Ok(true)
     }
 
     fn key(&self) -> Key<'_> {

@@ -33,6 +33,8 @@ mod hooks;
 mod images;
 #[cfg(feature = "native")]
 mod languages;
+#[cfg(feature = "_lua")]
+mod limits;
 mod log;
 #[cfg(feature = "_lua")]
 mod lua;
@@ -51,6 +53,8 @@ mod reentry;
 mod reports;
 #[cfg(feature = "native")]
 mod shop;
+#[cfg(all(feature = "_lua", target_os = "linux", not(feature = "luau")))]
+mod signals;
 mod threads;
 #[cfg(feature = "_lua")]
 mod tracebacks;

@@ -307,6 +307,11 @@ impl Memory {
         Memory { outer, _thread: PhantomData }
     }
 
+    /// What the VM that this thread is in may take, in bytes.
+    pub(in crate::lua) fn allowed() -> Option<usize> {
+        record().own.memory.get()
+    }
+
     /// What the VM that this thread is in was allowed, and has used up.
     pub(in crate::lua) fn hit() -> Option<Limit> {
         record().exhausted()
