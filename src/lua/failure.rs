@@ -19,11 +19,10 @@ pub(super) struct Failure {
 impl Failure {
     /// Takes down an error value. Runs as the message handler of the call.
     pub(super) fn report(lua: &Lua, error: &Value) -> Failure {
-        let traceback = lua.traceback(None, 1).map(|text| text.to_string_lossy());
         Failure {
             thread: lua.current_thread().to_pointer() as usize,
             message: message(error),
-            traceback: traceback.map(|text| tidy(&text)).unwrap_or_default(),
+            traceback: tidy(&traceback(lua)),
             payload: payload(error),
         }
     }
@@ -71,6 +70,27 @@ fn payload(error: &Value) -> Option<twinplug_value::Value> {
         Value::String(_) | Value::Nil => None,
         other => from_source(&mut LuaSource::new(other.clone())).ok(),
     }
+}
+
+/// Of a deeper stack the outer calls are not told: Lua looks for each of them from the
+/// inside out, which of the 200,000 calls of an overflow takes a second.
+const DEEPEST: usize = 5000;
+
+/// How many of its calls are told.
+const INNERMOST: usize = 20;
+
+/// The calls that led here, as Lua puts them.
+fn traceback(lua: &Lua) -> String {
+    if lua.inspect_stack(DEEPEST, |_| ()).is_none() {
+        return lua.traceback(None, 1).map(|text| text.to_string_lossy()).unwrap_or_default();
+    }
+    let call = |level| {
+        lua.inspect_stack(level, |call| {
+            let file = call.source().short_src.map(|file| file.into_owned())?;
+            Some(format!("\t{file}:{}: in function\n", call.current_line()?))
+        })
+    };
+    (0..INNERMOST).filter_map(|level| call(level)?).chain(["\t...\n".to_owned()]).collect()
 }
 
 /// The traceback without its head and without our own frames.
