@@ -17,6 +17,7 @@ mod modules;
 mod prelude;
 mod sink;
 mod source;
+mod stack;
 mod typed;
 mod vm;
 

@@ -15,7 +15,7 @@ use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
 use super::modules::Modules;
 use super::sink::LuaSink;
-use super::{host_table, libraries, prelude};
+use super::{host_table, libraries, prelude, stack};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Entered, HostContext, Origin, cannot_wait, contained, held};
@@ -96,6 +96,7 @@ impl Vm {
 
     /// Takes the lock. Where this thread holds a plugin already it does not wait.
     pub(super) fn enter(&self) -> Result<Entry<'_>> {
+        stack::check()?;
         let guard = self.lock()?;
         let state = guard.borrow().clone();
         let Some(state) = state else {

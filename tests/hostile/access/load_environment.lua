@@ -7,7 +7,15 @@ own = "own"
 function attack()
   assert(load("return _G")() == _G)
   assert(load("return own")() == "own")
-  assert(load("return own", "chunk", "t", nil) == nil or not pcall(load("return own", "chunk", "t", nil)))
+  -- None, or one that is none: Lua 5.4 then has no globals, LuaJIT the script's.
+  for i = 1, 4 do
+    local environment = ({ nil, 5, "text", print })[i]
+    local chunk = load("leaked = 1 return print", "chunk", "t", environment)
+    pcall(chunk)
+    assert(chunk == nil or leaked == 1 or not pcall(chunk), i)
+    leaked = nil
+    assert(leaked == nil, i)
+  end
   assert(load("return own", "chunk", "t", {})() == nil)
   load("leaked = own")()
   local leaked = leaked == "own"
