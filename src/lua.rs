@@ -15,6 +15,7 @@ mod libraries;
 mod limits;
 mod loader;
 mod modules;
+mod native_stack;
 mod prelude;
 mod sink;
 mod source;

@@ -112,6 +112,13 @@ pub(super) fn hand_over(
     for permission in granted {
         names.raw_set(permission.name(), true)?;
     }
+    #[cfg(feature = "luajit")]
+    {
+        // SAFETY: the function keeps to what a C function of Lua may do, and lives as long
+        // as the program.
+        let has_room = unsafe { lua.create_c_function(super::native_stack::has_room) };
+        raw.raw_set("has_room", has_room?)?;
+    }
     raw.raw_set("doors", doors)?;
     raw.raw_set("door_names", DOORS)?;
     raw.raw_set("granted", names)?;

@@ -6,7 +6,8 @@ use mlua::{Lua, Table};
 
 use super::stack::PRELUDE;
 
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
+    include_str!("prelude/native_stack.lua"),
     include_str!("prelude/calls.lua"),
     include_str!("prelude/coroutines.lua"),
     include_str!("prelude/library.lua"),

@@ -8,6 +8,10 @@ use mlua::{Lua, LuaString, Thread, ffi};
 /// So many calls are shown from either end of a stack, as Lua's own tracebacks have it.
 const SHOWN: usize = 10;
 
+/// Of a deeper stack the outer calls are not told: Lua looks for each of them from the
+/// inside out, which of the 200,000 calls of an overflow takes a second.
+const DEEPEST: usize = 5000;
+
 /// What the prelude is called in messages and tracebacks.
 pub(super) const PRELUDE: &str = "[twinplug]";
 
@@ -21,8 +25,23 @@ pub(super) struct Stack {
 impl Stack {
     /// The stack of the function that has called us.
     pub(super) fn here(lua: &Lua) -> Stack {
+        if lua.inspect_stack(DEEPEST, |_| ()).is_some() {
+            return Stack::innermost(lua);
+        }
         let text = lua.traceback(None, 1).map(|text| text.to_string_lossy());
         Stack::read(&text.unwrap_or_default())
+    }
+
+    /// The end of a deep stack.
+    fn innermost(lua: &Lua) -> Stack {
+        let call = |level| {
+            lua.inspect_stack(level, |call| {
+                let file = call.source().short_src.map(|file| file.into_owned())?;
+                Some(format!("\t{file}:{}: in function\n", call.current_line()?))
+            })
+        };
+        let calls = (0..2 * SHOWN).filter_map(|level| call(level)?);
+        Stack::read(&calls.chain(["\t...\n".to_owned()]).collect::<String>())
     }
 
     /// The stack of a coroutine that does not run.

@@ -18,7 +18,7 @@ use super::limits::{self, Arming, Memory, Running};
 use super::modules::Modules;
 use super::sink::LuaSink;
 use super::trails::Trails;
-use super::{host_table, libraries, prelude};
+use super::{host_table, libraries, native_stack, prelude};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::plugin::{Entered, HostContext, Limits, Origin, barrier, cannot_wait, contained, held};
@@ -113,6 +113,7 @@ impl Vm {
 
     /// Takes the lock. Where this thread holds a plugin already it does not wait.
     fn enter(&self) -> Result<Entry<'_>> {
+        native_stack::check()?;
         let guard = self.lock()?;
         let state = guard.borrow().clone();
         let Some(state) = state else {

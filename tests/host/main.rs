@@ -29,6 +29,8 @@ mod go;
 mod hazards;
 #[cfg(feature = "_lua")]
 mod hooks;
+#[cfg(feature = "_lua")]
+mod hostile;
 #[cfg(feature = "native")]
 mod images;
 #[cfg(feature = "native")]

@@ -41,8 +41,9 @@ if granted.io then
   getmetatable(doors.io.stdout).__metatable = false
 
   -- Text alone, as in `load`.
+  local has_environment = raw.has_environment
   function _G.loadfile(path, _, ...)
-    if select("#", ...) > 0 then return loadfile(path, "t", (...)) end
+    if has_environment(select("#", ...), ...) then return loadfile(path, "t", (...)) end
     return loadfile(path, "t", environment)
   end
 

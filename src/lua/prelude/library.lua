@@ -5,11 +5,17 @@ local error, rawget, select, setmetatable, tostring, type =
   raw.error, rawget, select, setmetatable, tostring, type
 local concat = table.concat
 
--- Bytecode can break the VM: text alone.
+-- Bytecode can break the VM: text alone. In LuaJIT an environment that is no table is none,
+-- and the code would run in the library's own globals.
 local load = load
+local function has_environment(count, environment)
+  return count > 0 and (not raw.doors.jit or type(environment) == "table")
+end
+raw.has_environment = has_environment
+
 if load then
   function _G.load(chunk, name, _, ...)
-    if select("#", ...) > 0 then return load(chunk, name, "t", (...)) end
+    if has_environment(select("#", ...), ...) then return load(chunk, name, "t", (...)) end
     return load(chunk, name, "t", raw.environment)
   end
 end

@@ -1,0 +1,265 @@
+//! Scripts that attack, one file a case: `tests/hostile/<group>/<case>.lua`.
+//!
+//! The first lines of a case, each of which starts with `---`, say what must happen:
+//!
+//! - `--- outcome: runs`: `attack` finds the door closed, and answers true;
+//! - `--- outcome: call: TEXT`: `attack` fails with an error that says TEXT;
+//! - `--- outcome: load: TEXT`: the body is the attack, and fails so;
+//! - `--- flavours: lua54 lua55 luajit luau`: where it is run, unless everywhere;
+//! - `--- permissions: io os`: what its manifest asks for, and the host grants.
+//!
+//! A case that exports `fine` must answer 42 there after the attack. It is attacked twice,
+//! beside a bystander that must notice nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use twinplug::{Error, ErrorKind, Host, PluginRef, Value};
+
+use crate::twins::root;
+
+/// Each step of an attack takes less than that of the processor.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// And less than that by the clock, on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const FLAVOUR: &str = if cfg!(feature = "lua55") {
+    "lua55"
+} else if cfg!(feature = "luajit") {
+    "luajit"
+} else if cfg!(feature = "luau") {
+    "luau"
+} else {
+    "lua54"
+};
+
+const BYSTANDER: &str = "\
+    Count = 0\n\
+    function fine() Count = Count + 1 return ('%d'):format(42 + #{}) + 0 end\n\
+    function bounce(name) return host.call('case', name) end";
+
+/// Makes of each case a test of its name, and lists them.
+macro_rules! cases {
+    ($($group:ident: $($case:ident)*;)*) => {
+        $(mod $group {
+            $(
+                #[test]
+                fn $case() {
+                    super::run(concat!(stringify!($group), "/", stringify!($case)));
+                }
+            )*
+        })*
+
+        const LISTED: &[&str] =
+            &[$($(concat!(stringify!($group), "/", stringify!($case)),)*)*];
+    };
+}
+
+cases! {
+    access:
+        bytecode_in_load bytecode_in_modules collector coroutines_of_calls debug dump
+        error_that_hurts_to_print errors_are_text fails_in_its_body ffi files_as_code finalizers
+        granted_debug granted_ffi_alone granted_io granted_locale granted_os granted_package io
+        jit librarys_own_globals load_environment metatable_of_globals metatable_of_strings
+        metatables_of_basic_values metatables_of_luau metatables_of_ours modules_share_nothing
+        no_compiler_at_run_time old_doors os other_plugins package print_what_fails
+        registers_over_others replaced_library require_links require_no_names require_out
+        stdlib_is_what_is_said values_that_lie write_through_pairs write_to_channels
+        write_to_config write_to_host yield_of_a_call yields_in_its_body;
+    recursion:
+        across_plugins body close coroutines coroutines_with_calls deep_values error_handlers
+        format gsub host_calls host_calls_in_coroutines host_calls_in_pcall host_calls_in_sort
+        host_calls_with_deep_stacks index_chain load_reader many_arguments mutual
+        overflow_in_handlers parser pcall_chain plain register require resumed_coroutines sort
+        through_add through_call through_concat through_eq through_index through_lt
+        through_newindex through_tostring through_unm thrown_loops two_plugins xpcall_chain;
+}
+
+#[test]
+fn each_case_is_listed() {
+    let folder = root("tests/hostile");
+    let names = |folder: &Path| {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.map(|name| name.into_string().unwrap()).collect::<Vec<_>>()
+    };
+    let mut found: Vec<_> = names(&folder)
+        .into_iter()
+        .flat_map(|group| {
+            let cases = names(&folder.join(&group)).into_iter();
+            cases.map(move |case| format!("{group}/{}", case.strip_suffix(".lua").unwrap()))
+        })
+        .collect();
+    let mut listed = LISTED.to_vec();
+    found.sort();
+    listed.sort_unstable();
+    assert_eq!(found, listed);
+}
+
+/// A case's text, and what its head says.
+struct Case {
+    text: String,
+    outcome: Outcome,
+    flavours: Option<String>,
+    permissions: Vec<String>,
+}
+
+/// What an attack must lead to.
+enum Outcome {
+    Runs,
+    /// `attack` fails.
+    Call(ErrorKind, String),
+    /// The body fails.
+    Load(ErrorKind, String),
+}
+
+impl Case {
+    fn read(name: &str) -> Case {
+        let text = fs::read_to_string(root(&format!("tests/hostile/{name}.lua"))).unwrap();
+        let head = text.lines().filter_map(|line| line.strip_prefix("--- ")?.split_once(": "));
+        let head: BTreeMap<_, _> = head.collect();
+        let said = |key: &str| head.get(key).map(|said| (*said).to_owned());
+        let outcome = Outcome::read(&said("outcome").expect("a case says its outcome"));
+        let permissions = said("permissions").unwrap_or_default();
+        let permissions = permissions.split_whitespace().map(str::to_owned).collect();
+        Case { outcome, flavours: said("flavours"), permissions, text }
+    }
+
+    fn is_for_this_flavour(&self) -> bool {
+        let flavours = self.flavours.as_deref().unwrap_or(FLAVOUR);
+        flavours.split_whitespace().any(|flavour| flavour == FLAVOUR)
+    }
+}
+
+impl Outcome {
+    fn read(text: &str) -> Outcome {
+        match text.split_once(": ").unwrap_or((text, "")) {
+            ("runs", "") => Outcome::Runs,
+            ("call", text) => Outcome::Call(ErrorKind::Call, text.to_owned()),
+            ("load", text) => Outcome::Load(ErrorKind::Load, text.to_owned()),
+            _ => panic!("no outcome: `{text}`"),
+        }
+    }
+}
+
+/// A folder with a case among what it may try to reach, and a host that calls back.
+struct Yard {
+    folder: TempDir,
+    host: Arc<Host>,
+    bystander: PluginRef,
+}
+
+impl Yard {
+    fn new(case: &Case) -> Yard {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("case.lua", &case.text);
+        write("case.toml", &format!("permissions = {:?}\n[config]\nport = 80", case.permissions));
+        write("bystander.lua", BYSTANDER);
+        write("secret.lua", "return 'secret'");
+        fs::create_dir(folder.path().join("case")).unwrap();
+        write("case/part.lua", "return { value = 42 }");
+        write("case/itself.lua", "return require 'itself'");
+        write("case/code.lua", "\x1bLua");
+        write("case/jitted.lua", "\x1bLJ");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("../secret.lua", folder.path().join("case/link.lua")).unwrap();
+
+        let cell: Arc<OnceLock<Weak<Host>>> = Arc::default();
+        let here = Arc::clone(&cell);
+        let call = move |plugin: String, name: String| -> twinplug::Result<Value> {
+            let host = here.get().and_then(Weak::upgrade).expect("the host is there");
+            host.plugin(&plugin)?.call(&name, ())
+        };
+        let there = Arc::clone(&cell);
+        let bounce = move |name: String| -> twinplug::Result<Value> {
+            let host = there.get().and_then(Weak::upgrade).expect("the host is there");
+            host.plugin("bystander")?.call("bounce", (name,))
+        };
+        let builder = Host::builder()
+            .channel::<Value>("numbers", 4)
+            .function("call", call)
+            .function("bounce", bounce)
+            .function("world.scale", |x: f64, by: f64| x * by)
+            .function("refuse", || Err::<(), _>("the host will not"));
+        let builder = case.permissions.iter().fold(builder, |builder, it| builder.allow(it));
+        let host = Arc::new(builder.build().unwrap());
+        cell.set(Arc::downgrade(&host)).unwrap();
+        let bystander = host.load(folder.path().join("bystander.lua")).unwrap();
+        Yard { folder, host, bystander }
+    }
+
+    fn load(&self) -> twinplug::Result<PluginRef> {
+        in_time("load", || self.host.load(self.folder.path().join("case.lua")))
+    }
+
+    /// The bystander answers as ever.
+    #[track_caller]
+    fn is_calm(&self) {
+        let fine = in_time("the bystander", || self.bystander.call("fine", ()));
+        assert_eq!(fine.unwrap(), Value::Int(42));
+    }
+}
+
+#[track_caller]
+fn in_time<T>(what: &str, step: impl FnOnce() -> T) -> T {
+    let (start, used) = (Instant::now(), processor_time());
+    let result = step();
+    let elapsed = start.elapsed();
+    let used = match (used, processor_time()) {
+        (Some(before), Some(after)) => after - before,
+        _ => elapsed,
+    };
+    assert!(used < LIMIT && elapsed < PATIENCE, "{what} took {used:?} in {elapsed:?}");
+    result
+}
+
+/// What this thread has had of the processor, where the system tells.
+fn processor_time() -> Option<Duration> {
+    let said = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    said.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
+fn run(name: &str) {
+    let case = Case::read(name);
+    if !case.is_for_this_flavour() {
+        return;
+    }
+    let yard = Yard::new(&case);
+    match &case.outcome {
+        Outcome::Load(kind, text) => {
+            for _ in 0..2 {
+                failed(yard.load().map(drop), *kind, text);
+                yard.is_calm();
+            }
+        }
+        outcome => {
+            let plugin = yard.load().unwrap();
+            for _ in 0..2 {
+                let answer = in_time("the attack", || plugin.call("attack", ()));
+                match outcome {
+                    Outcome::Call(kind, text) => failed(answer.map(drop), *kind, text),
+                    _ => assert_eq!(answer.unwrap(), Value::Bool(true)),
+                }
+                if plugin.lookup("fine").is_ok() {
+                    let fine = in_time("`fine`", || plugin.call("fine", ()));
+                    assert_eq!(fine.unwrap(), Value::Int(42));
+                }
+                yard.is_calm();
+            }
+        }
+    }
+    let Yard { host, .. } = yard;
+    in_time("the host's end", || drop(Arc::into_inner(host).expect("nobody else holds it")));
+}
+
+#[track_caller]
+fn failed(ended: Result<(), Error>, kind: ErrorKind, text: &str) {
+    let error = ended.unwrap_err();
+    assert!(error.to_string().contains(text), "{error:?}");
+    assert_eq!(error.kind(), kind, "{error:?}");
+}

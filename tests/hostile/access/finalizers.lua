@@ -1,0 +1,30 @@
+-- Has a function run by the collector, in the middle of anything.
+--- outcome: runs
+
+local ran = false
+local function finalize() ran = true end
+
+local function grow()
+  local kept
+  for i = 1, 200000 do kept = { kept and i } end
+end
+
+function attack()
+  for _, value in ipairs { finalize, true, false, "text", 1 } do
+    local ok, text = pcall(setmetatable, {}, { __gc = value })
+    assert(not ok and text:find("a metatable with `__gc` is not allowed here", 1, true), text)
+  end
+  -- Put there later, found by another metatable, or in one that says it has none.
+  local late = {}
+  for _ = 1, 100 do setmetatable({}, late) end
+  late.__gc = finalize
+  for _ = 1, 100 do setmetatable({}, setmetatable({}, { __index = { __gc = finalize } })) end
+  local shy = setmetatable({}, { __metatable = false })
+  shy.__gc = finalize
+  assert(not pcall(setmetatable, {}, shy))
+  late, shy = nil, nil
+  grow()
+  return not ran
+end
+
+function fine() return 42 end

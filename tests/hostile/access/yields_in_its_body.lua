@@ -1,0 +1,4 @@
+-- Yields where it is loaded.
+--- outcome: load: attempt to yield from outside a coroutine
+
+coroutine.yield(1)

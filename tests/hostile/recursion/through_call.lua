@@ -1,0 +1,13 @@
+-- A `__call` that needs itself.
+--- outcome: call: overflow
+
+local meta = {}
+meta.__call = function(t) local got = t() return got end
+local t, other = setmetatable({}, meta), setmetatable({}, meta)
+
+function attack()
+  local got = t()
+  return got
+end
+
+function fine() return 42 end
