@@ -11,6 +11,7 @@ use twinplug_value::Type;
 
 use super::exports::AnyValue;
 use super::failure::Failure;
+use super::library;
 use super::loader::compile;
 use super::modules::Module;
 use super::sink::LuaSink;
@@ -36,6 +37,7 @@ pub(super) fn raw(
     raw.raw_set("environment", environment)?;
     raw.raw_set("functions", functions(lua, shared)?)?;
     raw.raw_set("unknown", lua.create_function(unknown)?)?;
+    library::provide(lua, &raw)?;
     let state = Arc::clone(shared);
     raw.raw_set(
         "report",

@@ -4,10 +4,11 @@
 use mlua::chunk::ChunkMode;
 use mlua::{Lua, Table};
 
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     include_str!("prelude/calls.lua"),
     include_str!("prelude/coroutines.lua"),
     include_str!("prelude/library.lua"),
+    include_str!("prelude/slow.lua"),
     include_str!("prelude/modules.lua"),
     include_str!("prelude/host.lua"),
 ];

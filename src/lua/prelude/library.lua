@@ -5,10 +5,34 @@ local error, rawget, select, setmetatable, tostring, type =
   raw.error, rawget, select, setmetatable, tostring, type
 local concat = table.concat
 
--- Bytecode can break the VM: text alone.
+-- Bytecode can break the VM: text alone. It is read in pieces, by a reader in Lua, so that
+-- a limit can end the compiler too, and a reader in C that never ends.
 local load = load
+local sub = string.sub
+local piece = 1024
+
+local function reader(chunk)
+  if type(chunk) == "function" then
+    return function()
+      local text = chunk()
+      return text
+    end
+  end
+  local at = 1 - piece
+  return function()
+    at = at + piece
+    return sub(chunk, at, at + piece - 1)
+  end
+end
+
 if load then
   function _G.load(chunk, name, _, ...)
+    if type(chunk) == "string" and #chunk > piece then
+      -- Of a text that is its own name, messages show the beginning.
+      name, chunk = name or sub(chunk, 1, 200), reader(chunk)
+    elseif type(chunk) == "function" then
+      chunk = reader(chunk)
+    end
     if select("#", ...) > 0 then return load(chunk, name, "t", (...)) end
     return load(chunk, name, "t", raw.environment)
   end
