@@ -52,11 +52,14 @@ struct Guard {
 const ORIGINAL: c_int = ffi::lua_upvalueindex(1);
 const SLOW: c_int = ffi::lua_upvalueindex(2);
 
-/// Adds what the prelude makes the library safe with: `guard` and `search`.
+/// Adds what the prelude makes the library safe with: `guard`, `search` and `reader`.
 pub(super) fn provide(lua: &Lua, raw: &Table) -> mlua::Result<()> {
-    // SAFETY: the function is one that Lua may call; see there.
-    let search = unsafe { lua.create_c_function(strings::search)? };
+    // SAFETY: the functions are ones that Lua may call; see there.
+    let (search, reader) = unsafe {
+        (lua.create_c_function(strings::search)?, lua.create_c_function(strings::reader)?)
+    };
     raw.raw_set("search", search)?;
+    raw.raw_set("reader", reader)?;
     raw.raw_set("guard", lua.create_function(|lua, slow: Table| guard(lua, &slow))?)
 }
 

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 
+use super::poll::called_off;
 use super::{
     Guard, HAS_INTEGERS, Poll, integer, is_left_out, is_plain, original, push, raise, slow, stop,
     text,
@@ -32,6 +33,13 @@ const MOST_COMPARED: usize = 1 << 28;
 /// So many arguments are formatted at once, of so many bytes together.
 const MOST_FORMATTED: c_int = 10_000;
 const MOST_FORMATTED_BYTES: usize = 1 << 30;
+
+/// More than any machine has.
+#[cfg(any(feature = "lua54", feature = "lua55"))]
+const LONGEST_REPEATED: u64 = 1 << 40;
+
+/// So much text is compiled between two questions.
+const PIECE: usize = 1024;
 
 /// The longest format of a date.
 const LONGEST_DATE: usize = 4096;
@@ -244,6 +252,37 @@ pub(super) unsafe extern "C-unwind" fn search(state: *mut lua_State) -> c_int {
     }
 }
 
+/// `reader(text)`: a function that gives the text in pieces, and asks before each whether the
+/// call is over. It runs no Lua, where a hook might raise.
+pub(super) unsafe extern "C-unwind" fn reader(state: *mut lua_State) -> c_int {
+    // SAFETY: see above.
+    unsafe {
+        ffi::lua_settop(state, 1);
+        ffi::lua_pushinteger(state, 0);
+        push(state, read, c"reader", 2);
+        1
+    }
+}
+
+/// Its upvalues are the text, and where to go on.
+unsafe extern "C-unwind" fn read(state: *mut lua_State) -> c_int {
+    // SAFETY: see above; `reader` has made the upvalues, which hold the text.
+    unsafe {
+        if called_off() {
+            return stop(state);
+        }
+        let upvalue = ffi::lua_upvalueindex;
+        let whole = text(state, upvalue(1)).unwrap_or_default();
+        let from = usize::try_from(ffi::lua_tointeger(state, upvalue(2))).unwrap_or(0);
+        let to = whole.len().min(from + PIECE);
+        ffi::lua_pushinteger(state, to as ffi::lua_Integer);
+        ffi::lua_replace(state, upvalue(2));
+        let piece = &whole[from.min(to)..to];
+        ffi::lua_pushlstring(state, piece.as_ptr().cast(), piece.len());
+        1
+    }
+}
+
 unsafe extern "C-unwind" fn format(state: *mut lua_State) -> c_int {
     // SAFETY: see above.
     unsafe {
@@ -259,16 +298,25 @@ unsafe extern "C-unwind" fn format(state: *mut lua_State) -> c_int {
     }
 }
 
-/// 5.4 copies nothing as often as it is asked to.
+/// 5.4 copies nothing as often as it is asked to, and 5.5 asks for memory of any size, which
+/// the allocator ends the process over.
 #[cfg(any(feature = "lua54", feature = "lua55"))]
 unsafe extern "C-unwind" fn rep(state: *mut lua_State) -> c_int {
     // SAFETY: see above.
     unsafe {
-        let is_empty = |index| text(state, index).is_some_and(<[u8]>::is_empty);
-        let is_nothing = is_empty(1) && (is_left_out(state, 3) || is_empty(3));
-        if is_nothing && integer(state, 2).is_some() {
+        let separator = if is_left_out(state, 3) { Some(&b""[..]) } else { text(state, 3) };
+        let (Some(text), Some(separator), Some(times)) =
+            (text(state, 1), separator, integer(state, 2))
+        else {
+            return original(state);
+        };
+        let length = (text.len() + separator.len()) as u64;
+        if length == 0 {
             ffi::lua_pushvalue(state, 1);
             return 1;
+        }
+        if times > 0 && length.saturating_mul(times.unsigned_abs()) > LONGEST_REPEATED {
+            return raise(state, c"resulting string too large");
         }
         original(state)
     }

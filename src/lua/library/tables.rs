@@ -6,7 +6,7 @@ use mlua::ffi::{self, lua_State};
 
 use super::poll::called_off;
 use super::{
-    Guard, HAS_INTEGERS, Poll, integer, is_left_out, is_plain, original, push, slow, stop, text,
+    Guard, HAS_INTEGERS, Poll, integer, is_left_out, is_plain, original, push, stop, text,
 };
 
 pub(super) const GUARDS: &[Guard] = &[
@@ -263,7 +263,7 @@ unsafe fn range_with_metamethods(state: *mut lua_State, first: c_int) -> c_int {
         if !is_table || is_plain(state, 1) || !is_place(first) || !is_place(first + 1) {
             return original(state);
         }
-        slow(state)
+        super::slow(state)
     }
 }
 
@@ -277,7 +277,7 @@ unsafe extern "C-unwind" fn find(state: *mut lua_State) -> c_int {
             let is_start =
                 is_left_out(state, 3) || integer(state, 3).is_some_and(|start| start >= 1);
             if is_start && ffi::lua_type(state, 2) != ffi::LUA_TSTRING {
-                return slow(state);
+                return super::slow(state);
             }
         }
         original(state)
@@ -289,7 +289,7 @@ unsafe extern "C-unwind" fn foreach(state: *mut lua_State) -> c_int {
     // SAFETY: see above.
     unsafe {
         if ffi::lua_type(state, 1) == ffi::LUA_TTABLE && ffi::lua_iscfunction(state, 2) != 0 {
-            return slow(state);
+            return super::slow(state);
         }
         original(state)
     }

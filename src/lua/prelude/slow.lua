@@ -10,7 +10,7 @@ local byte, sub = string.byte, string.sub
 local search = raw.search
 
 -- Lua 5.1 and its kin take an empty match right behind another one.
-local is_jit, is_luau = _VERSION == "Lua 5.1", _VERSION == "Luau"
+local is_jit, is_luau = _VERSION == "Lua 5.1", sub(_VERSION, 1, 4) == "Luau"
 local by_end = not is_jit and not is_luau
 
 local slow = { string = {}, table = {} }

@@ -64,7 +64,7 @@ rows! {
     rep_of_nothing: "return string.rep('', 1000000), string.rep('', 1000000, ''), string.rep('', 0)";
     rep_plain: "return ('ab'):rep(3), ('ab'):rep(-1), ('').rep('', 3, '-')";
     rep_of_nothing_as_often_as_nothing: "return string.rep('', {})";
-    rep_of_too_much: "return string.rep('abc', 2^60)";
+    rep_of_too_much: "return string.rep('abc', 2^62)";
     format_plain: "return string.format('%5d|%-5s|%.3f|%q', 42, 'x', 1/3, 'a\\nb')";
     format_of_a_wrong_value: "return string.format('%d', 'x')";
     format_of_a_missing_value: "return string.format('%d %d', 1)";
@@ -107,4 +107,11 @@ rows! {
     find_by_metamethods: "if table.find then local m = {__eq = function() return true end} local a, b = setmetatable({}, m), setmetatable({}, m) return table.find({1, a}, b), table.find({1}, b), table.find({a}, b, 2) end";
     find_from_nowhere: "if table.find then return table.find({}, setmetatable({}, {}), 0) end";
     foreach_in_c: "if table.foreachi then local t = {} return table.foreachi({'a', 'b'}, rawequal), table.foreach({}, rawequal), table.foreachi({}, rawequal) end";
+}
+
+#[cfg(any(feature = "lua54", feature = "lua55"))]
+#[test]
+fn rep_of_more_than_memory_is_an_error() {
+    let shown = super::shown(&super::guarded(), "return ('abc'):rep(2^60)");
+    assert_eq!(shown, "boolean false, string row:1: resulting string too large");
 }
