@@ -30,7 +30,8 @@ const MOST_STEPS: u64 = 1 << 24;
 /// Bytes that may be compared in a search for a plain text; 10 to 30 ms.
 const MOST_COMPARED: usize = 1 << 28;
 
-/// So many arguments are formatted at once, of so many bytes together.
+/// So many arguments are formatted at once, of so many bytes together unless they are few.
+const FEW_FORMATTED: c_int = 8;
 const MOST_FORMATTED: c_int = 10_000;
 const MOST_FORMATTED_BYTES: usize = 1 << 30;
 
@@ -290,8 +291,8 @@ unsafe extern "C-unwind" fn format(state: *mut lua_State) -> c_int {
         if arguments > MOST_FORMATTED {
             return raise(state, c"too many arguments to 'format'");
         }
-        let lengths = (1..=arguments).map(|index| text(state, index).map_or(0, <[u8]>::len));
-        if lengths.sum::<usize>() > MOST_FORMATTED_BYTES {
+        let lengths = || (1..=arguments).map(|index| text(state, index).map_or(0, <[u8]>::len));
+        if arguments > FEW_FORMATTED && lengths().sum::<usize>() > MOST_FORMATTED_BYTES {
             return raise(state, c"resulting string too large");
         }
         original(state)

@@ -123,9 +123,9 @@ local kinds = {}
 
 function kinds.string(text)
   local parts, failure = template(text)
+  local size, filled = #parts, {}
   return function(whole, ...)
-    local filled = {}
-    for i = 1, #parts do
+    for i = 1, size do
       local part = parts[i]
       if part == 0 then
         part = whole
@@ -137,7 +137,7 @@ function kinds.string(text)
       filled[i] = part
     end
     if failure then return false, failure end
-    return concat(filled)
+    return concat(filled, "", 1, size)
   end
 end
 
