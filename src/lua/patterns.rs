@@ -2,7 +2,7 @@
 //! and Lua's own matcher runs to its end.
 //!
 //! The same language, captures and errors as the matcher of the Lua that is built in
-//! (`reference/manual`, section 6.4.1; a test compares the two). Where the flavours differ,
+//! (section 6.4.1 of its manual; a test compares the two). Where the flavours differ,
 //! a constant says so. Which patterns need it is told by `bound`.
 
 mod bound;
