@@ -13,12 +13,12 @@ use twinplug_value::Type;
 
 use super::exports::AnyValue;
 use super::failure::Failure;
-use super::limits;
 use super::loader::compile;
 use super::modules::{Module, Source};
 use super::sink::LuaSink;
 use super::source::LuaSource;
 use super::vm::{Pending, Shared};
+use super::{library, limits};
 use crate::channel::{AnyChannel, Message, Progress};
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::plugin::{HostFunction, LogLevel, contained};
@@ -49,6 +49,7 @@ pub(super) fn raw(
     raw.raw_set("functions", functions(lua, shared)?)?;
     raw.raw_set("unknown", lua.create_function(unknown)?)?;
     raw.raw_set("object", lua.create_function(object)?)?;
+    library::provide(lua, &raw)?;
     let state = Arc::clone(shared);
     raw.raw_set(
         "report",

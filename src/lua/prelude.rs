@@ -6,11 +6,12 @@ use mlua::{Lua, Table};
 
 use super::stack::PRELUDE;
 
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     include_str!("prelude/native_stack.lua"),
     include_str!("prelude/calls.lua"),
     include_str!("prelude/coroutines.lua"),
     include_str!("prelude/library.lua"),
+    include_str!("prelude/slow.lua"),
     include_str!("prelude/doors.lua"),
     include_str!("prelude/modules.lua"),
     include_str!("prelude/host.lua"),

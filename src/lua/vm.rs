@@ -285,7 +285,7 @@ impl State {
         let config = sink.last();
         barrier::prepare();
         let arming = Arming::prepare(main_state(&lua).map_err(broken)?, limits)?;
-        let state = Self::prepare(lua, arming, shared, config, origin).map_err(broken)?;
+        let state = Self::prepare(lua, arming, shared, config, origin, limits).map_err(broken)?;
         // What runs before it is ours.
         state.lua.set_memory_limit(limits.memory.unwrap_or(0)).map_err(broken)?;
         Ok(state)
@@ -298,10 +298,11 @@ impl State {
         shared: &Arc<Shared>,
         config: Value,
         origin: &Origin,
+        limits: &Limits,
     ) -> mlua::Result<State> {
         let environment = lua.create_table()?;
         let raw = host_table::raw(&lua, shared, &environment, &config)?;
-        limits::add(&lua, &raw)?;
+        limits::add(&lua, &raw, limits)?;
         libraries::hand_over(&lua, &origin.permissions, &raw)?;
         prelude::run(&lua, &raw)?;
         let (run, token) = (raw.raw_get("run")?, raw.raw_get("token")?);

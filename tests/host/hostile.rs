@@ -5,7 +5,10 @@
 //! - `--- outcome: runs`: `attack` finds the door closed, and answers true;
 //! - `--- outcome: call: TEXT`: `attack` fails with an error that says TEXT;
 //! - `--- outcome: load: TEXT`: the body is the attack, and fails so;
+//! - `--- outcome: time`, `--- outcome: memory`: that limit stops `attack`;
+//! - `--- outcome: load time`, `--- outcome: load memory`: it stops the body;
 //! - `--- flavours: lua54 lua55 luajit luau`: where it is run, unless everywhere;
+//! - `--- limit: time`: that limit is low, whatever the outcome;
 //! - `--- permissions: io os`: what its manifest asks for, and the host grants.
 //!
 //! A case that exports `fine` must answer 42 there after the attack. It is attacked twice,
@@ -18,12 +21,16 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use twinplug::{Error, ErrorKind, Host, PluginRef, Value};
+use twinplug::{Error, ErrorKind, Host, HostBuilder, PluginRef, Value};
 
 use crate::twins::root;
 
 /// Each step of an attack takes less than that of the processor.
 const LIMIT: Duration = Duration::from_secs(2);
+
+/// What the scripts get that are stopped.
+const TIME: Duration = Duration::from_millis(100);
+const MEMORY: usize = 32 << 20;
 
 /// And less than that by the clock, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -71,6 +78,27 @@ cases! {
         registers_over_others replaced_library require_links require_no_names require_out
         stdlib_is_what_is_said values_that_lie write_through_pairs write_to_channels
         write_to_config write_to_host yield_of_a_call yields_in_its_body;
+    cpu:
+        channels close close_after_a_stop concat_through_a_chain coroutine coroutine_closed
+        coroutine_closed_after_a_stop coroutine_generations coroutine_made_before
+        coroutine_nested coroutine_of_a_former_call coroutine_sorts coroutine_wrap
+        coroutine_wrap_closes coroutine_yields date_of_a_long_format error_object finalizers
+        find_again find_backtracking find_balanced find_plain find_with_a_large_set
+        format_of_cut_texts format_widths gmatch_backtracking gsub gsub_backtracking gsub_in_c
+        gsub_of_empty_captures host_calls insert_far_below insert_with_metamethods iterator
+        load_loops load_of_an_endless_reader load_of_deep_names loop_in_body
+        loop_in_on_load loop_in_on_unload loop_of_calls loop_of_globals loop_of_repeat
+        loop_of_tail_calls loop_without_calls match_backtracking metamethods
+        move_over_a_huge_range move_with_metamethods pcall_loop plain_loop pcall_of_pcall pcall_recursion
+        prints remove_with_metamethods rep_of_nothing require_missing sort sort_in_c
+        sort_inconsistent sort_of_long_texts split_by_a_long_text through_another_plugin
+        tostring unknown_names unpack_through_a_chain values_with_metamethods xpcall_handler
+        xpcall_handler_of_errors xpcall_handler_that_fails xpcall_of_sort;
+    memory:
+        argument closures concat coroutines doubling doubling_in_pcall format gsub
+        in_a_coroutine in_a_wrapped_coroutine in_body in_on_load kept load
+        load_a_number_without_end message rep result table table_in_pcall table_in_xpcall thrown
+        unpack;
     recursion:
         across_plugins body close coroutines coroutines_with_calls deep_values error_handlers
         format gsub host_calls host_calls_in_coroutines host_calls_in_pcall host_calls_in_sort
@@ -106,6 +134,8 @@ struct Case {
     outcome: Outcome,
     flavours: Option<String>,
     permissions: Vec<String>,
+    /// Which limit is low.
+    limit: Option<String>,
 }
 
 /// What an attack must lead to.
@@ -126,7 +156,22 @@ impl Case {
         let outcome = Outcome::read(&said("outcome").expect("a case says its outcome"));
         let permissions = said("permissions").unwrap_or_default();
         let permissions = permissions.split_whitespace().map(str::to_owned).collect();
-        Case { outcome, flavours: said("flavours"), permissions, text }
+        let limit = said("limit").or(match &outcome {
+            Outcome::Call(ErrorKind::Limit, text) | Outcome::Load(ErrorKind::Limit, text) => {
+                text.split(' ').next().map(str::to_owned)
+            }
+            _ => None,
+        });
+        Case { outcome, flavours: said("flavours"), permissions, limit, text }
+    }
+
+    /// The limits that it is about are low, and others are out of its way.
+    fn limited(&self, builder: HostBuilder) -> HostBuilder {
+        match self.limit.as_deref() {
+            Some("memory") => builder.memory_limit(MEMORY).time_limit(10 * LIMIT),
+            Some("time") => builder.time_limit(TIME),
+            _ => builder,
+        }
     }
 
     fn is_for_this_flavour(&self) -> bool {
@@ -139,6 +184,11 @@ impl Outcome {
     fn read(text: &str) -> Outcome {
         match text.split_once(": ").unwrap_or((text, "")) {
             ("runs", "") => Outcome::Runs,
+            ("time" | "memory", "") => Outcome::Call(ErrorKind::Limit, format!("{text} limit of ")),
+            ("load time" | "load memory", "") => {
+                let limit = text.trim_start_matches("load ");
+                Outcome::Load(ErrorKind::Limit, format!("{limit} limit of "))
+            }
             ("call", text) => Outcome::Call(ErrorKind::Call, text.to_owned()),
             ("load", text) => Outcome::Load(ErrorKind::Load, text.to_owned()),
             _ => panic!("no outcome: `{text}`"),
@@ -184,8 +234,10 @@ impl Yard {
             .channel::<Value>("numbers", 4)
             .function("call", call)
             .function("bounce", bounce)
+            .function("take", |_: Value| ())
             .function("world.scale", |x: f64, by: f64| x * by)
             .function("refuse", || Err::<(), _>("the host will not"));
+        let builder = case.limited(builder);
         let builder = case.permissions.iter().fold(builder, |builder, it| builder.allow(it));
         let host = Arc::new(builder.build().unwrap());
         cell.set(Arc::downgrade(&host)).unwrap();

@@ -8,9 +8,12 @@ use mlua::{Lua, Table};
 
 use super::arming;
 use super::record::{self, Memory};
+use crate::plugin::Limits;
 
 /// Adds them to the prelude's table.
-pub(in crate::lua) fn add(lua: &Lua, raw: &Table) -> mlua::Result<()> {
+pub(in crate::lua) fn add(lua: &Lua, raw: &Table, limits: &Limits) -> mlua::Result<()> {
+    // Where LuaJIT compiles, nothing can be stopped, and functions of ours are in its way.
+    raw.raw_set("is_guarded", limits.time.is_some() || !cfg!(feature = "luajit"))?;
     let functions: &[(&str, ffi::lua_CFunction)] = &[
         ("run_out", run_out),
         ("is_due", is_due),

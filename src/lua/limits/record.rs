@@ -344,6 +344,9 @@ impl Record {
     /// Why the innermost call is to be stopped.
     fn due(&self) -> Option<Limit> {
         let over = self.over.load(Ordering::Relaxed);
+        if over == 0 {
+            return self.exhausted();
+        }
         let late = self.frames().find(|frame| frame.number.load(Ordering::Relaxed) == over);
         let time = |frame: &Frame| Duration::from_nanos(frame.time.load(Ordering::Relaxed));
         let late = late.map(|frame| Limit::Time(time(frame)));

@@ -1,22 +1,72 @@
 -- The standard library, without the doors out of the sandbox.
 
 local raw = ...
-local error, rawget, select, setmetatable, tostring, type =
-  raw.error, rawget, select, setmetatable, tostring, type
+local error, pcall, rawget, select, setmetatable, tostring, type =
+  raw.error, pcall, rawget, select, setmetatable, tostring, type
 local concat = table.concat
 
--- Bytecode can break the VM: text alone. In LuaJIT an environment that is no table is none,
--- and the code would run in the library's own globals.
+-- Bytecode can break the VM: text alone. It is read in pieces, so that a limit can end the
+-- compiler too: a text by a reader that asks whether the call is over, and what a function
+-- reads in Lua, as a function in C might never end. On LuaJIT all of it is read before: an
+-- error of a hook inside of `load` would leave hooks off.
 local load = load
+local sub = string.sub
+local piece = 1024
+local reads_first = _VERSION == "Lua 5.1"
+
+local function lazily(read)
+  return function()
+    local text = read()
+    return text
+  end
+end
+
+local function read_all(read)
+  local parts, size = {}, 0
+  while true do
+    local text = read()
+    if text == nil or text == "" then return concat(parts) end
+    local kind = type(text)
+    if kind ~= "string" and kind ~= "number" then error("reader function must return a string", 0) end
+    size = size + 1
+    parts[size] = text
+  end
+end
+
+-- In LuaJIT an environment that is no table is none, and the code would run in the library's
+-- own globals.
 local function has_environment(count, environment)
-  return count > 0 and (not raw.doors.jit or type(environment) == "table")
+  return count > 0 and (not reads_first or type(environment) == "table")
 end
 raw.has_environment = has_environment
 
+-- What has run out of memory is stopped, as in `pcall`.
+local function compiled(chunk, message)
+  if chunk == nil and message == "not enough memory" then raw.run_out() end
+  return chunk, message
+end
+
 if load then
   function _G.load(chunk, name, _, ...)
-    if has_environment(select("#", ...), ...) then return load(chunk, name, "t", (...)) end
-    return load(chunk, name, "t", raw.environment)
+    local kind = type(chunk)
+    if kind == "function" then
+      name = name or "=(load)"
+      if reads_first then
+        local ok, text = pcall(read_all, chunk)
+        if not ok then return nil, text end
+        chunk = text
+      else
+        chunk = lazily(chunk)
+      end
+    end
+    if type(chunk) == "string" and #chunk > piece then
+      -- Of a text that is its own name, messages show the beginning.
+      name, chunk = name or sub(chunk, 1, 200), raw.reader(chunk)
+    end
+    if has_environment(select("#", ...), ...) then
+      return compiled(load(chunk, name, "t", (...)))
+    end
+    return compiled(load(chunk, name, "t", raw.environment))
   end
 end
 _G.loadstring = _G.load

@@ -1,0 +1,64 @@
+//! The guards of the library: what they let pass is what it was, and what they stop ends.
+
+mod behaviour;
+mod hostile;
+
+use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
+
+use super::provide;
+
+const PRELUDE: [&str; 3] = [
+    include_str!("../prelude/calls.lua"),
+    include_str!("../prelude/library.lua"),
+    include_str!("../prelude/slow.lua"),
+];
+
+/// A VM with the guards, and of the prelude what they need.
+pub(in crate::lua) fn guarded() -> Lua {
+    let lua = original();
+    let raw = lua.create_table().unwrap();
+    raw.raw_set("environment", lua.globals()).unwrap();
+    provide(&lua, &raw).unwrap();
+    for part in PRELUDE {
+        lua.load(part).set_name("=[twinplug]").call::<()>(&raw).unwrap();
+    }
+    lua
+}
+
+/// A VM as Lua has made it, with the libraries of a plugin's.
+pub(in crate::lua) fn original() -> Lua {
+    let libraries = StdLib::MATH | StdLib::OS | StdLib::STRING | StdLib::TABLE;
+    #[cfg(feature = "luajit")]
+    let libraries = libraries | StdLib::JIT;
+    // The prelude looks for the script's line with it, and takes it away.
+    #[cfg(feature = "luau")]
+    let libraries = libraries | StdLib::DEBUG;
+    #[cfg(not(feature = "luajit"))]
+    let libraries = libraries | StdLib::COROUTINE | StdLib::UTF8;
+    Lua::new_with(libraries, LuaOptions::new()).unwrap()
+}
+
+/// Runs the same script in a VM of each kind, and says what the two results are.
+fn both(script: &str) -> [String; 2] {
+    [guarded(), original()].map(|lua| shown(&lua, script))
+}
+
+/// What a script gives, or its error, as text.
+fn shown(lua: &Lua, script: &str) -> String {
+    let show = include_str!("tests/show.lua");
+    let show: Function = lua.load(show).call(()).unwrap();
+    let chunk = lua.load(script).set_name("=row").into_function();
+    match chunk {
+        Ok(chunk) => show.call(chunk).unwrap(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A function that a script returns in a table.
+fn exported(lua: &Lua, text: &str, name: &str) -> Function {
+    let exports: Table = lua.load(text).set_name("=attack").call(()).unwrap();
+    match exports.raw_get(name).unwrap() {
+        Value::Function(function) => function,
+        other => panic!("`{name}` is a {}", other.type_name()),
+    }
+}

@@ -1,0 +1,13 @@
+--- joins items, each found at the end of a long chain of tables
+--- outcome: time
+
+local M = {}
+
+function M.attack()
+  local list = {}
+  for i = 1, 200000 do list[i] = "" end
+  for _ = 1, 1900 do list = setmetatable({}, { __index = list }) end
+  while true do pcall(table.concat, list, "", 1, 200000) end
+end
+
+return M

@@ -1,0 +1,4 @@
+--- loops in its body
+--- outcome: load time
+
+while true do end

@@ -1,0 +1,13 @@
+--- grows a table in a coroutine, and catches the error
+--- outcome: memory
+
+function attack()
+  local t = {}
+  while true do
+    coroutine.resume(coroutine.create(function()
+      while true do t[#t + 1] = { #t } end
+    end))
+  end
+end
+
+function fine() return 42 end
