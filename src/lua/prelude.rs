@@ -4,7 +4,7 @@
 use mlua::chunk::ChunkMode;
 use mlua::{Lua, Table};
 
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     include_str!("prelude/native_stack.lua"),
     include_str!("prelude/calls.lua"),
     include_str!("prelude/coroutines.lua"),
@@ -12,6 +12,7 @@ const PARTS: [&str; 7] = [
     include_str!("prelude/doors.lua"),
     include_str!("prelude/modules.lua"),
     include_str!("prelude/host.lua"),
+    include_str!("prelude/globals.lua"),
 ];
 
 /// Runs it in a new VM. In messages and tracebacks it is `[twinplug]`.
