@@ -46,6 +46,8 @@ mod permissions;
 #[cfg(feature = "native")]
 mod preflight;
 #[cfg(feature = "_lua")]
+mod real_code;
+#[cfg(feature = "_lua")]
 mod reentry;
 #[cfg(feature = "native")]
 mod shop;
