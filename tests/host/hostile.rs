@@ -77,7 +77,7 @@ cases! {
         host_calls_with_deep_stacks index_chain load_reader many_arguments mutual
         overflow_in_handlers parser pcall_chain plain register require resumed_coroutines sort
         through_add through_call through_concat through_eq through_index through_lt
-        through_newindex through_tostring through_unm thrown_loops two_plugins xpcall_chain;
+        through_newindex through_tostring through_unm thrown_loops xpcall_chain;
 }
 
 #[test]
