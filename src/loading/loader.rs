@@ -163,7 +163,7 @@ impl Loader {
     /// Where modules are: the plugin's own first.
     #[cfg(feature = "_lua")]
     fn places(&self, own: crate::lua::Place) -> Vec<crate::lua::Place> {
-        let shelves = self.settings.lua_path.iter().cloned().map(crate::lua::Place::Folder);
+        let shelves = self.settings.lua_path.iter().cloned().map(crate::lua::Place::Shelf);
         std::iter::once(own).chain(shelves).collect()
     }
 

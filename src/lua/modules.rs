@@ -23,7 +23,10 @@ const MOST_LISTED: usize = 1000;
 /// Where a script's modules are.
 #[derive(Clone)]
 pub(crate) enum Place {
+    /// The plugin's own: nothing in it leads out.
     Folder(PathBuf),
+    /// One that the host names: its links are followed.
+    Shelf(PathBuf),
     /// Files in memory, by their path with `/` in a folder that they would be in.
     Memory(PathBuf, BTreeMap<String, Vec<u8>>),
 }
@@ -129,7 +132,9 @@ impl Place {
     /// Where the file would be, for messages.
     fn path(&self, candidate: &str) -> PathBuf {
         match self {
-            Place::Folder(folder) | Place::Memory(folder, _) => folder.join(candidate),
+            Place::Folder(folder) | Place::Shelf(folder) | Place::Memory(folder, _) => {
+                folder.join(candidate)
+            }
         }
     }
 
@@ -137,7 +142,8 @@ impl Place {
     fn read(&self, candidate: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
         let path = self.path(candidate);
         let text = match self {
-            Place::Folder(folder) => read_inside(folder, &path)?,
+            Place::Folder(folder) => read_below(Some(folder), &path)?,
+            Place::Shelf(_) => read_below(None, &path)?,
             Place::Memory(_, files) => files.get(candidate).cloned(),
         };
         let Some(text) = text else { return Ok(None) };
@@ -152,7 +158,7 @@ impl Place {
         let parent = name.rsplit_once('.').map_or("", |(parent, _)| parent);
         let folder = parent.replace('.', "/");
         let files = match self {
-            Place::Folder(root) => listed(&root.join(folder)),
+            Place::Folder(root) | Place::Shelf(root) => listed(&root.join(folder)),
             Place::Memory(_, files) => {
                 let inside = |path: &String| {
                     let rest = path.strip_prefix(&folder)?;
@@ -182,16 +188,19 @@ fn listed(folder: &Path) -> Vec<String> {
     entries.collect()
 }
 
-/// Reads a file that is in the folder by its true name too; `None` if there is none.
-fn read_inside(folder: &Path, path: &Path) -> Result<Option<Vec<u8>>> {
+/// Reads a file, which is in the folder by its true name too, if there must be one; `None`
+/// if there is no file.
+fn read_below(folder: Option<&Path>, path: &Path) -> Result<Option<Vec<u8>>> {
     match path.symlink_metadata() {
         Ok(_) => {}
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(Error::io("read", path, error)),
     }
     let canonical = |path: &Path| path.canonicalize().map_err(|e| Error::io("read", path, e));
-    let (root, file) = (canonical(folder)?, canonical(path)?);
-    if !file.starts_with(&root) {
+    let file = canonical(path)?;
+    if let Some(folder) = folder
+        && !file.starts_with(canonical(folder)?)
+    {
         let why = format!("it leads out of `{}`", folder.display());
         return Err(refused(path, &why));
     }

@@ -6,7 +6,7 @@ use mlua::{Lua, Table};
 
 use super::stack::PRELUDE;
 
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     include_str!("prelude/native_stack.lua"),
     include_str!("prelude/calls.lua"),
     include_str!("prelude/coroutines.lua"),
@@ -15,6 +15,7 @@ const PARTS: [&str; 8] = [
     include_str!("prelude/doors.lua"),
     include_str!("prelude/modules.lua"),
     include_str!("prelude/host.lua"),
+    include_str!("prelude/globals.lua"),
 ];
 
 /// Runs it in a new VM. In messages and tracebacks it is `[twinplug]`.

@@ -6,8 +6,8 @@ use twinplug_value::{ConvertError, Key, Kind, Source};
 
 use super::limits::Memory;
 
-/// What Lua takes for a value at least, in bytes.
-const VALUE: usize = 16;
+/// What the host takes for a value, in bytes: more or less.
+const VALUE: usize = 32;
 
 /// A source over Lua values. The first level may be a list that Lua has no table
 /// for: arguments, results.

@@ -30,7 +30,7 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// What the scripts get that are stopped.
 const TIME: Duration = Duration::from_millis(100);
-const MEMORY: usize = 32 << 20;
+const MEMORY: usize = 8 << 20;
 
 /// And less than that by the clock, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -105,7 +105,7 @@ cases! {
         host_calls_with_deep_stacks index_chain load_reader many_arguments mutual
         overflow_in_handlers parser pcall_chain plain register require resumed_coroutines sort
         through_add through_call through_concat through_eq through_index through_lt
-        through_newindex through_tostring through_unm thrown_loops two_plugins xpcall_chain;
+        through_newindex through_tostring through_unm thrown_loops xpcall_chain;
 }
 
 #[test]

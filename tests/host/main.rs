@@ -51,6 +51,8 @@ mod permissions;
 #[cfg(feature = "native")]
 mod preflight;
 #[cfg(feature = "_lua")]
+mod real_code;
+#[cfg(feature = "_lua")]
 mod reentry;
 mod reports;
 #[cfg(feature = "native")]

@@ -262,6 +262,12 @@ fn links_out_pipes_bytecode_and_huge_files_are_refused() {
     refused("code", "cannot load `FOLDER/a/code.lua`: it is bytecode, and only text is loaded");
     std::fs::File::create(desk.path("a/huge.lua")).unwrap().set_len((16 << 20) + 1).unwrap();
     refused("huge", "cannot load `FOLDER/a/huge.lua`: it is larger than 16 MiB");
+    // The shelves are the host's affair, and so are their links.
+    std::fs::create_dir(desk.path("shelf")).unwrap();
+    symlink("../secret.lua", desk.path("shelf/lent.lua")).unwrap();
+    desk.write("b.lua", "Lent = require 'lent'");
+    let plugin = desk.load("b.lua").unwrap();
+    assert_eq!(plugin.var::<i64>("Lent").unwrap().get().unwrap(), 1);
     // A link that stays inside is as good as its file.
     symlink("real.lua", desk.path("a/inner.lua")).unwrap();
     desk.write("a.lua", "Inner = require 'inner'");

@@ -1,4 +1,4 @@
--- The `host` table, and the globals of the script.
+-- The `host` table.
 
 local raw = ...
 local error, ipairs, next, pairs, rawget, setmetatable, tostring, type =
@@ -112,10 +112,3 @@ end
 members.log = sealed("host.log", levels, function(_, ...) return check(raw.levels.info(joined(...))) end)
 
 for name in pairs(members) do offered[name] = true end
-
--- The script's globals go to a table of their own, so that they can be told from
--- the library's; what it does not define itself it finds here.
-setmetatable(raw.environment, { __index = _G, __metatable = false })
-raw.environment._G = raw.environment
--- Nor is the library's own table found where the script takes that away.
-_G._G = nil

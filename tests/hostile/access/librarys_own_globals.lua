@@ -9,6 +9,8 @@ function attack()
   local raw = rawget(G, "_G")
   G._G = G
   if found ~= nil or raw ~= nil then return false end
+  -- Nor by what stands behind.
+  if rawget(getmetatable(G), "__index") ~= nil then return false end
   G.print = nil
   return G.print ~= nil and G.host == host
 end

@@ -3,7 +3,7 @@
 
 function attack()
   local null, any = host.null, host.any(1)
-  for _, value in ipairs { host, host.world, host.channel("numbers"), any, null, _G } do
+  for _, value in ipairs { host, host.world, host.channel("numbers"), any, null } do
     local metatable = getmetatable(value)
     assert(type(metatable) ~= "table" and type(metatable) ~= "userdata", type(metatable))
     assert(not pcall(setmetatable, value, {}))

@@ -4,9 +4,9 @@
 function attack()
   local parts = {}
   while true do
-    parts[#parts + 1] = ("local a%d = 'text %d'\n"):format(#parts, #parts)
+    parts[#parts + 1] = ("a = 'text %d'"):format(#parts)
     if #parts % 5000 == 0 then
-      local _ = load and assert(load("do " .. table.concat(parts, "end do ") .. " end"))
+      local _ = load and assert(load(table.concat(parts, "\n")))
     end
   end
 end

@@ -1,5 +1,5 @@
 -- The host calls the plugin that calls the host.
---- outcome: call: 
+--- outcome: call: overflow
 
 function attack() return host.call("case", "attack") end
 
