@@ -261,6 +261,21 @@ impl HostBuilder {
     ///
     /// 5 seconds unless set; with LuaJIT none, as a time limit switches its compiler off. A
     /// manifest can lower it.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # use std::time::Duration;
+    /// # use twinplug::{Host, Limit};
+    /// let limit = Duration::from_millis(50);
+    /// let host = Host::builder().time_limit(limit).build()?;
+    /// let plugin = host.load_source("spins", "function Spin() while true do end end")?;
+    /// let error = plugin.call("Spin", ()).unwrap_err();
+    /// assert_eq!(error.limit(), Some(Limit::Time(limit)));
+    /// assert_eq!(error.to_string(), "plugin `spins`: `Spin`: spins:1: time limit of 50 ms");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.settings.limits.time = Some(limit);

@@ -59,13 +59,12 @@ struct Report {
 
 type Messages = BTreeMap<String, Vec<Value>>;
 
-pub(crate) fn run(arguments: Arguments, before: Granting) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
     let Arguments { path, function, args, set, get, channel, recv, granting } = arguments;
     let only_result = get.is_empty() && recv.is_empty();
     let wanted = count(recv);
     let printed = Printed::default();
-    let builder = before.and(granting).grant(Host::builder());
-    let host = host(builder, channel, &wanted, printed.clone())?;
+    let host = host(granting.grant(builder), channel, &wanted, printed.clone())?;
 
     let plugin = host.load(source::loadable(&path)?)?;
     for (name, value) in set {

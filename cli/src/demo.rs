@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fs, iter, thread};
 
-use twinplug::{Channel, Func, Host, data};
+use twinplug::{Channel, Func, Host, HostBuilder, data};
 
 use crate::failure::Failure;
 use crate::source;
@@ -23,8 +23,8 @@ struct PluginData {
     tel: String,
 }
 
-pub(crate) fn run() -> Result<ExitCode, Failure> {
-    let host = Host::builder()
+pub(crate) fn run(builder: HostBuilder) -> Result<ExitCode, Failure> {
+    let host = builder
         .channel::<PluginData>("data", 0)
         .function("scale", |x: f64, by: f64| x * by)
         .build()?;

@@ -3,7 +3,7 @@
 use twinplug::HostBuilder;
 
 /// Both places have it, as each of them adds to the other.
-#[derive(clap::Args, Clone)]
+#[derive(clap::Args)]
 pub(crate) struct Granting {
     /// Grant a permission to plugins whose manifest asks for it: io, os, package, debug, ffi, jit
     #[arg(long, value_name = "PERMISSION")]
@@ -11,12 +11,6 @@ pub(crate) struct Granting {
 }
 
 impl Granting {
-    /// What both grant.
-    pub(crate) fn and(mut self, other: Granting) -> Granting {
-        self.allow.extend(other.allow);
-        self
-    }
-
     /// Adds it to a host; one that there is not is told when the host is made.
     pub(crate) fn grant(&self, builder: HostBuilder) -> HostBuilder {
         self.allow.iter().fold(builder, |builder, permission| builder.allow(permission))

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use sha2::{Digest, Sha256};
 use twinplug::serde::Serialize;
-use twinplug::{Export, Host, Inspection, Requirement};
+use twinplug::{Export, Host, HostBuilder, Inspection, Requirement};
 
 use crate::failure::Failure;
 use crate::granting::Granting;
@@ -68,11 +68,11 @@ struct Required {
     range: String,
 }
 
-pub(crate) fn run(arguments: &Arguments, before: Granting) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
     let path = source::loadable(&arguments.path)?;
     let mut report = Report::of(Host::inspect(&path)?);
     if arguments.load {
-        report.add_loaded(&path, before.and(arguments.granting.clone()))?;
+        report.add_loaded(&path, arguments.granting.grant(builder))?;
     }
     match arguments.json {
         true => output::json(&report)?,
@@ -99,8 +99,8 @@ impl Report {
     }
 
     /// Loads the plugin, and takes over what it then says of itself.
-    fn add_loaded(&mut self, path: &Path, granting: Granting) -> Result<(), Failure> {
-        let builder = granting.grant(Host::builder()).output(output::to_standard_error);
+    fn add_loaded(&mut self, path: &Path, builder: HostBuilder) -> Result<(), Failure> {
+        let builder = builder.output(output::to_standard_error);
         let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
         let plugin = host.load(path)?;
         let descriptor = plugin.descriptor();

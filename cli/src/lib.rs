@@ -12,6 +12,7 @@ mod inspect;
 
 mod failure;
 mod granting;
+mod limiting;
 mod output;
 mod source;
 
@@ -19,9 +20,11 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use twinplug::{Host, HostBuilder};
 
 use failure::Failure;
 use granting::Granting;
+use limiting::Limiting;
 
 /// Runs the command with these arguments, the first of which is its own name.
 ///
@@ -35,8 +38,9 @@ where
     A: Into<OsString> + Clone,
 {
     match Arguments::try_parse_from(args) {
-        Ok(Arguments { granting, command }) => {
-            command.run(granting).unwrap_or_else(|failure| failure.report())
+        Ok(Arguments { granting, limiting, command }) => {
+            let builder = granting.grant(limiting.limit(Host::builder()));
+            command.run(builder).unwrap_or_else(|failure| failure.report())
         }
         Err(usage) => {
             // Help that nobody reads any more is no failure.
@@ -58,6 +62,8 @@ where
 struct Arguments {
     #[command(flatten)]
     granting: Granting,
+    #[command(flatten)]
+    limiting: Limiting,
     #[command(subcommand)]
     command: Command,
 }
@@ -82,11 +88,12 @@ enum Command {
 }
 
 impl Command {
-    fn run(self, granting: Granting) -> Result<ExitCode, Failure> {
+    /// `builder` has what stands before the subcommand.
+    fn run(self, builder: HostBuilder) -> Result<ExitCode, Failure> {
         match self {
-            Command::Demo => demo::run(),
-            Command::Call(arguments) => call::run(arguments, granting),
-            Command::Inspect(arguments) => inspect::run(&arguments, granting),
+            Command::Demo => demo::run(builder),
+            Command::Call(arguments) => call::run(arguments, builder),
+            Command::Inspect(arguments) => inspect::run(&arguments, builder),
             Command::Check(arguments) => check::run(&arguments),
         }
     }

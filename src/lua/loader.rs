@@ -11,6 +11,7 @@ use twinplug_value::{ExportType, Type, TypeRef};
 use super::exports::{Declared, Home};
 use super::failure::located;
 use super::head::Head;
+use super::limits;
 use super::modules::{Modules, Place, Source};
 use super::sink::LuaSink;
 use super::typed::{read_results, read_variable};
@@ -205,6 +206,7 @@ pub(super) fn compile(lua: &Lua, source: &Source, text: &[u8]) -> Result<Functio
         .set_mode(ChunkMode::Text)
         .into_function();
     compiled.map_err(|error| {
+        limits::note(&error);
         let message = match &error {
             mlua::Error::SyntaxError { message, .. } => message.clone(),
             other => other.to_string(),

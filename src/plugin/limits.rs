@@ -14,7 +14,7 @@ pub enum LimitSignal {
     /// `SIGIO`. What arrives under that number otherwise goes on to the handler that the
     /// program has for it.
     Number(i32),
-    /// Not at all: scripts look at the clock now and then, which makes them slower by half.
+    /// Not at all: scripts look at their time now and then, and take about twice as long.
     Off,
 }
 

@@ -14,5 +14,8 @@ mod docs;
 #[cfg(unix)]
 mod document;
 mod inspect;
+mod limits;
+#[cfg(unix)]
+mod transcript;
 mod twins;
 mod usage;

@@ -66,6 +66,7 @@ fn help_and_version_are_results() {
     for command in ["demo", "call", "inspect", "check"] {
         let ran = twinplug(&[command, "--help"]);
         assert!(ran.out.contains("\nExample"), "{}", ran.out);
+        assert!(ran.out.contains("--time-limit <TIME>"), "{}", ran.out);
         assert_eq!((ran.err.as_str(), ran.code), ("", Some(0)));
     }
 }

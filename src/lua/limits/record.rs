@@ -369,7 +369,7 @@ impl Record {
     /// Lets a signal through to this thread.
     #[inline]
     fn let_through(&self, number: i32) {
-        let bit = 1u64.checked_shl(number as u32).unwrap_or(0);
+        let bit = bit(number);
         if number != 0 && self.own.unblocked.get() & bit == 0 {
             signal::unblock(number);
             self.own.unblocked.set(self.own.unblocked.get() | bit);
@@ -413,7 +413,27 @@ impl Record {
     }
 }
 
+/// Signals are numbered from 1 to 64; the last one is the one that is mostly used.
+#[inline]
+fn bit(number: i32) -> u64 {
+    1u64.checked_shl((number - 1) as u32).unwrap_or(0)
+}
+
 /// 0 stands for none, so that a limit of nothing becomes the least there is.
 fn nanos(time: Option<Duration>) -> u64 {
     time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_signal_has_a_bit_of_its_own() {
+        let bits = (1..=64).fold(0, |bits, number| {
+            assert_eq!(bits & bit(number), 0, "signal {number}");
+            bits | bit(number)
+        });
+        assert_eq!(bits, u64::MAX);
+    }
 }
