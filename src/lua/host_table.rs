@@ -58,7 +58,6 @@ pub(super) fn raw(
             if limits::is_due() {
                 return Ok(String::new());
             }
-            let _host = limits::Section::of_host();
             let mut failure = Failure::report(lua, &state.trails, &error);
             // A module's error passes on what it was: the calls inside its body are over.
             let inner = state.module_failure.lock().take();
