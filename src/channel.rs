@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use twinplug_value::{ConvertError, Data, Sink, Source, Type, from_source, to_sink};
 
-use crate::error::{Error, ErrorKind, Result, WaitFault};
-use crate::plugin::{cannot_wait, held};
+use crate::error::{Error, ErrorKind, Limit, Result, WaitFault};
+use crate::plugin::{cannot_wait, deadline, held};
 use queue::{Outcome, Queue};
 
 /// The host's end of a channel; any number of clones may send and receive, each
@@ -146,17 +146,23 @@ impl<T> Inner<T> {
     }
 
     fn send_until(&self, message: T, until: Option<Instant>) -> Result<()> {
-        self.queue.send(message, until).map_err(|outcome| self.outcome(outcome))
+        self.queue.send(message, earlier(until)).map_err(|outcome| self.outcome(outcome))
     }
 
     fn recv_until(&self, until: Option<Instant>) -> Result<T> {
-        self.queue.recv(until).map_err(|outcome| self.outcome(outcome))
+        self.queue.recv(earlier(until)).map_err(|outcome| self.outcome(outcome))
     }
 
     fn outcome(&self, outcome: Outcome) -> Error {
         match outcome {
             Outcome::Closed => self.closed(),
-            Outcome::Waited => self.error("timed out"),
+            Outcome::Waited => match deadline().filter(|deadline| deadline.at <= Instant::now()) {
+                Some(deadline) => {
+                    let limit = Limit::Deadline(deadline.time);
+                    Error::stopped(limit, Some(&format!("channel `{}`", self.name)))
+                }
+                None => self.error("timed out"),
+            },
         }
     }
 
@@ -167,6 +173,12 @@ impl<T> Inner<T> {
     fn error(&self, what: &str) -> Error {
         Error::new(ErrorKind::Channel, format!("channel `{}` {what}", self.name))
     }
+}
+
+/// A wait ends when its call must.
+fn earlier(until: Option<Instant>) -> Option<Instant> {
+    let deadline = deadline().map(|deadline| deadline.at);
+    until.into_iter().chain(deadline).min()
 }
 
 impl<T> Clone for Channel<T> {

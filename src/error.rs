@@ -142,7 +142,6 @@ impl Error {
     }
 
     /// The error of a call that a limit has stopped, at a line of the plugin's if known.
-    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "native code has no limits"))]
     pub(crate) fn stopped(limit: Limit, line: Option<&str>) -> Self {
         let place = line.map(|line| format!("{line}: ")).unwrap_or_default();
         let error = Error::new(ErrorKind::Limit, format!("{place}{limit}"));

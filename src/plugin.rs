@@ -20,7 +20,9 @@ use twinplug_value::{ConvertError, Sink, Source};
 
 use crate::error::Result;
 
-pub(crate) use chain::{Entered, MAX_NESTED, cannot_wait, held, too_deep};
+pub(crate) use chain::{
+    Deadline, Entered, MAX_NESTED, cannot_wait, deadline, held, too_deep, within,
+};
 pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, contained};
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};

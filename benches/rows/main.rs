@@ -7,11 +7,14 @@
 #![allow(clippy::print_stdout, reason = "the table")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
 
+#[cfg(feature = "_lua")]
+mod limits;
+#[cfg_attr(not(feature = "native"), allow(dead_code, reason = "what no row of scripts needs"))]
 mod measure;
 #[cfg(feature = "native")]
 mod native;
 mod report;
-#[cfg(feature = "native")]
+#[cfg_attr(not(feature = "native"), allow(dead_code, reason = "what no row of scripts needs"))]
 mod work;
 
 use std::path::Path;
@@ -24,6 +27,8 @@ fn main() -> std::io::Result<()> {
     let effort = Effort::asked();
     #[cfg(feature = "native")]
     native::measure(&mut report, effort);
+    #[cfg(feature = "_lua")]
+    limits::measure(&mut report, effort);
     report.write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench/report.json"))
 }
 

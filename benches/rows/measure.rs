@@ -20,6 +20,16 @@ impl Effort {
         }
     }
 
+    /// How often something long is done.
+    pub(crate) fn turns(self) -> usize {
+        self.turns
+    }
+
+    /// A part of it, for one of several that make a row.
+    pub(crate) fn divided(self, by: usize) -> Self {
+        Effort { turns: self.turns.div_ceil(by), ..self }
+    }
+
     /// Nanoseconds of one repetition, of each side. A side does its work so many
     /// times, and answers a sum over the results, which must be the same on both.
     pub(crate) fn compare(

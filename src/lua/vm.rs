@@ -21,7 +21,9 @@ use super::trails::Trails;
 use super::{host_table, libraries, native_stack, prelude};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::plugin::{Entered, HostContext, Limits, Origin, barrier, cannot_wait, contained, held};
+use crate::plugin::{
+    Entered, HostContext, Limits, Origin, barrier, cannot_wait, contained, deadline, held,
+};
 
 /// Finished coroutines that are kept for later calls.
 const POOLED: usize = 8;
@@ -124,7 +126,13 @@ impl Vm {
 
     fn lock(&self) -> Result<ReentrantMutexGuard<'_, RefCell<Option<Arc<State>>>>> {
         match held() {
-            0 => Ok(self.state.lock()),
+            0 => match deadline() {
+                None => Ok(self.state.lock()),
+                Some(deadline) => self.state.try_lock_until(deadline.at).ok_or_else(|| {
+                    let what = format!("waiting for plugin `{}`", self.shared.name());
+                    Error::stopped(Limit::Deadline(deadline.time), Some(&what))
+                }),
+            },
             _ => self.state.try_lock().ok_or_else(|| {
                 cannot_wait(format_args!("plugin `{}`, which is busy", self.shared.name()))
             }),
@@ -214,6 +222,12 @@ impl Vm {
             drop(values);
             let outcome;
             (entry, outcome) = self.wait(entry, pending)?;
+            // It is not the script's to go on from there.
+            if let Err(error) = &outcome
+                && error.limit().is_some()
+            {
+                return Err(error.clone());
+            }
             args = resumption(&entry.state.lua, outcome);
         }
     }

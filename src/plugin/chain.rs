@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result, WaitFault};
 
@@ -17,6 +18,42 @@ pub(crate) const MAX_NESTED: usize = 64;
 
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
+    static DEADLINE: Cell<Option<Deadline>> = const { Cell::new(None) };
+}
+
+/// When the calls of this thread must have ended.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    /// How long that was when it was set.
+    pub(crate) time: Duration,
+}
+
+/// Runs calls that must end in time: within the time given, and that of an outer one.
+pub(crate) fn within<R>(time: Duration, call: impl FnOnce() -> R) -> R {
+    /// Sets back what was before, also when a call panics.
+    struct Before(Option<Deadline>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            DEADLINE.set(self.0);
+        }
+    }
+    let outer = DEADLINE.get();
+    let before = Before(outer);
+    // One that the clock cannot show is none.
+    if let Some(at) = Instant::now().checked_add(time)
+        && outer.is_none_or(|outer| at < outer.at)
+    {
+        DEADLINE.set(Some(Deadline { at, time }));
+    }
+    let result = call();
+    drop(before);
+    result
+}
+
+/// When the calls of this thread must have ended, if they must.
+pub(crate) fn deadline() -> Option<Deadline> {
+    DEADLINE.get()
 }
 
 /// How many plugins' locks the calls of this thread hold, counted as often as

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use twinplug_value::raw::{Arena, Failed, RawArgs, RawSink, Returned, Scalars};
 use twinplug_value::{
@@ -11,7 +12,7 @@ use twinplug_value::{
 
 use super::live::{Live, Track};
 use super::target::{FuncTarget, General, VarTarget, stale};
-use super::{RawFunc, Results, ValueFunc};
+use super::{RawFunc, Results, ValueFunc, within};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Stands for arguments whose types are known at run time: `Func<Dynamic>`
@@ -98,6 +99,32 @@ impl<A: Args, R: Data> Func<A, R> {
         })
     }
 
+    /// Calls the function, and has its result within this time or the error
+    /// [`Limit::Deadline`](crate::Limit::Deadline): waits count, for a channel or a busy
+    /// plugin, and end then. A script is stopped as by its time limit; native code and the
+    /// host's functions are not, but where they wait for a channel. On LuaJIT a plugin needs
+    /// a time limit for it, as compiled code cannot be stopped.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # use std::time::Duration;
+    /// # use twinplug::{Host, Limit};
+    /// let host = Host::builder().channel::<i64>("in", 0).build()?;
+    /// let text = "function Wait() return (host.channel('in'):recv()) end";
+    /// let wait = host.load_source("waits", text)?.func::<(), i64>("Wait")?;
+    /// let frame = Duration::from_millis(16);
+    /// assert_eq!(wait.call_within(frame, ()).unwrap_err().limit(), Some(Limit::Deadline(frame)));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// As [`call`](Func::call), and the time has passed.
+    pub fn call_within(&self, time: Duration, args: A) -> Result<R> {
+        within(time, || self.call(args))
+    }
+
     #[inline(never)]
     fn call_general(&self, target: &FuncTarget, args: &A) -> Result<R> {
         match self.fit {
@@ -125,6 +152,14 @@ impl Func<Dynamic> {
             return self.link.call_scalars(&**function, &scalars);
         }
         self.link.call_dynamic(&target, args)
+    }
+
+    /// Calls the function, and has its result within this time, waits included.
+    ///
+    /// # Errors
+    /// As [`call`](Func::call), and the time has passed.
+    pub fn call_within(&self, time: Duration, args: &[Value]) -> Result<Value> {
+        within(time, || self.call(args))
     }
 
     /// This function for arguments `A` and a result `R`.

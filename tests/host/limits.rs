@@ -258,3 +258,78 @@ fn a_host_may_do_without_signals() {
     check_time(&call(&plugin, "Spin"));
     check_time(&call(&plugin, "Spin"));
 }
+
+/// Calls with a deadline: of a script that runs, that waits, and whose plugin is busy.
+#[test]
+fn a_deadline_includes_waits() {
+    let limit = Some(Limit::Deadline(TIME));
+    let host = Host::builder().time_limit(Duration::from_secs(60)).channel::<i64>("in", 0).build();
+    let host = host.unwrap();
+    let text = "local M = {}
+        function M.Spin()
+          while true do end
+        end
+        function M.Wait() return (host.channel('in'):recv()) end
+        function M.Insist()
+          while true do pcall(M.Wait) end
+        end
+        function M.Fine() return 42 end
+        return M";
+    let plugin = load(&host, "slow", text);
+    for function in ["Spin", "Wait", "Insist"] {
+        let begun = Instant::now();
+        let error = plugin.func::<(), ()>(function).unwrap().call_within(TIME, ()).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.limit()),
+            (ErrorKind::Limit, limit),
+            "{function}: {error:?}"
+        );
+        assert!(begun.elapsed() >= TIME, "{function}: {error:?}");
+    }
+    let fine = plugin.func::<(), i64>("Fine").unwrap();
+    assert_eq!(fine.call_within(Duration::from_secs(60), ()).unwrap(), 42);
+    let spin = plugin.func::<(), ()>("Spin").unwrap();
+    let spinning = std::thread::spawn(move || spin.call_within(10 * TIME, ()).unwrap_err());
+    let error = loop {
+        // Until the other thread has it.
+        if let Err(error) = fine.call_within(TIME, ()) {
+            break error;
+        }
+    };
+    assert_eq!(error.limit(), limit);
+    assert_eq!(
+        error.to_string(),
+        "plugin `slow`: `Fine`: waiting for plugin `slow`: deadline of 60 ms"
+    );
+    assert_eq!(spinning.join().unwrap().limit(), Some(Limit::Deadline(10 * TIME)));
+    assert_eq!(fine.call(()).unwrap(), 42);
+}
+
+#[test]
+fn a_deadline_needs_no_time_limit_and_no_signal() {
+    let host = Host::builder().no_time_limit().limit_signal(LimitSignal::Off).build().unwrap();
+    let plugin = load(&host, "spin", SPIN);
+    // What LuaJIT has compiled cannot be stopped.
+    if !cfg!(feature = "luajit") {
+        let spin = plugin.func::<(), ()>("Spin").unwrap();
+        let error = spin.call_within(TIME, ()).unwrap_err();
+        assert_eq!(error.limit(), Some(Limit::Deadline(TIME)));
+    }
+}
+
+#[test]
+fn an_outer_deadline_holds_for_what_is_called_with_a_later_one() {
+    let spin: Arc<std::sync::OnceLock<twinplug::Func<(), ()>>> = Arc::default();
+    let ask = {
+        let spin = Arc::clone(&spin);
+        move || spin.get().unwrap().call_within(Duration::from_secs(60), ())
+    };
+    let host = Host::builder().time_limit(Duration::from_secs(60)).function("ask", ask).build();
+    let host = host.unwrap();
+    let inner = load(&host, "inner", SPIN);
+    spin.set(inner.func("Spin").unwrap()).ok().unwrap();
+    let outer = load(&host, "outer", "return { Ask = function() host.ask() end }");
+    let ask = outer.func::<(), ()>("Ask").unwrap();
+    let error = ask.call_within(TIME, ()).unwrap_err();
+    assert_eq!(error.limit(), Some(Limit::Deadline(TIME)), "{error:?}");
+}

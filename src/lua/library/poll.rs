@@ -5,9 +5,6 @@ const STEPS: u32 = 4096;
 
 /// Whether the call that this thread runs is over, and what it still does is for nothing.
 pub(super) fn called_off() -> bool {
-    #[cfg(test)]
-    return tests::called_off();
-    #[cfg(not(test))]
     crate::lua::limits::is_due()
 }
 
@@ -41,20 +38,5 @@ impl Poll {
     pub(in crate::lua) fn look(&mut self) -> Result<(), CalledOff> {
         self.left = STEPS;
         if called_off() { Err(CalledOff) } else { Ok(()) }
-    }
-}
-
-/// Stands in for the limits.
-#[cfg(test)]
-pub(super) mod tests {
-    use std::cell::Cell;
-    use std::time::Instant;
-
-    thread_local! {
-        pub(in crate::lua::library) static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
-    }
-
-    pub(super) fn called_off() -> bool {
-        DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline)
     }
 }

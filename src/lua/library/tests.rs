@@ -1,9 +1,8 @@
 //! The guards of the library: what they let pass is what it was, and what they stop ends.
 
 mod behaviour;
-mod hostile;
 
-use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
+use mlua::{Function, Lua, LuaOptions, StdLib};
 
 use super::provide;
 
@@ -18,6 +17,7 @@ pub(in crate::lua) fn guarded() -> Lua {
     let lua = original();
     let raw = lua.create_table().unwrap();
     raw.raw_set("environment", lua.globals()).unwrap();
+    raw.raw_set("is_guarded", true).unwrap();
     provide(&lua, &raw).unwrap();
     for part in PRELUDE {
         lua.load(part).set_name("=[twinplug]").call::<()>(&raw).unwrap();
@@ -51,14 +51,5 @@ fn shown(lua: &Lua, script: &str) -> String {
     match chunk {
         Ok(chunk) => show.call(chunk).unwrap(),
         Err(error) => error.to_string(),
-    }
-}
-
-/// A function that a script returns in a table.
-fn exported(lua: &Lua, text: &str, name: &str) -> Function {
-    let exports: Table = lua.load(text).set_name("=attack").call(()).unwrap();
-    match exports.raw_get(name).unwrap() {
-        Value::Function(function) => function,
-        other => panic!("`{name}` is a {}", other.type_name()),
     }
 }

@@ -18,7 +18,7 @@ use super::place::Place;
 use super::record::{self, Record};
 use super::{signal, watchdog};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{LimitSignal, Limits};
+use crate::plugin::{Deadline, LimitSignal, Limits};
 
 /// Instructions between two looks where there are no signals.
 const POLLED_EVERY: c_int = 1000;
@@ -63,6 +63,16 @@ impl Arming {
         }
     }
 
+    /// A call with a deadline begins: the time that it must have ended at, as `moment`
+    /// counts, in nanoseconds.
+    pub(super) fn for_deadline(&self, deadline: Deadline) -> Result<u64> {
+        watchdog::start()?;
+        if let Arming::Automatic = self {
+            find_signal();
+        }
+        Ok(record::nanos(Some(record::moment(deadline.at))))
+    }
+
     #[inline]
     pub(super) fn signal(&self) -> i32 {
         match self {
@@ -105,6 +115,13 @@ fn find_signal() -> bool {
         None => tracing::warn!("no signal is free: time limits make scripts slower"),
     }
     found.is_some()
+}
+
+/// Where there is no signal, a call with a deadline looks at the clock now and then.
+pub(super) fn poll(state: *mut lua_State, signal: i32) {
+    if signal == 0 {
+        set(state, POLLED_EVERY);
+    }
 }
 
 /// Tells the thread of a call whose time is over.

@@ -20,7 +20,7 @@ use super::place::Place;
 use super::record::{self, Record};
 use super::watchdog;
 use crate::error::Result;
-use crate::plugin::Limits;
+use crate::plugin::{Deadline, Limits};
 
 type Interrupt = unsafe extern "C-unwind" fn(*mut lua_State, c_int);
 
@@ -50,6 +50,14 @@ impl Arming {
         Ok(Arming(switch))
     }
 
+    /// A call with a deadline begins: the time that it must have ended at, as `moment`
+    /// counts, in nanoseconds.
+    #[allow(clippy::unused_self, reason = "the other flavours find a signal")]
+    pub(super) fn for_deadline(&self, deadline: Deadline) -> Result<u64> {
+        watchdog::start()?;
+        Ok(record::nanos(Some(record::moment(deadline.at))))
+    }
+
     #[inline]
     #[allow(clippy::unused_self, reason = "the other flavours have one")]
     pub(super) fn signal(&self) -> i32 {
@@ -67,6 +75,9 @@ impl Drop for Arming {
         SWITCHES.lock().remove(&self.switch());
     }
 }
+
+/// Luau needs no signal.
+pub(super) fn poll(_: *mut lua_State, _: i32) {}
 
 /// Tells the VM of a call whose time is over.
 pub(super) fn tell(record: &'static Record) {

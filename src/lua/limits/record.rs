@@ -7,18 +7,19 @@
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mlua::ffi::lua_State;
 
-use super::arming::Arming;
+use super::arming::{self, Arming};
 use super::place::Place;
 use super::{signal, watchdog};
 use crate::error::{Error, Limit, Result};
-use crate::plugin::{MAX_NESTED, too_deep};
+use crate::plugin::{MAX_NESTED, deadline, too_deep};
 
 /// One thread's calls.
 #[repr(align(128))]
@@ -44,6 +45,8 @@ struct Frame {
     number: AtomicU64,
     /// How long it may run, in nanoseconds; 0 is for ever.
     time: AtomicU64,
+    /// When it must have ended, waits included, as `moment` counts; 0 is never.
+    until: AtomicU64,
     /// The coroutine of the call, and the one that runs.
     base: AtomicPtr<lua_State>,
     state: AtomicPtr<lua_State>,
@@ -179,6 +182,11 @@ impl Running {
         let number = record.own.last.get() + 1;
         record.own.last.set(number);
         frame.time.store(nanos(time), Ordering::Relaxed);
+        let until = match deadline() {
+            None => 0,
+            Some(deadline) => arming.for_deadline(deadline)?,
+        };
+        frame.until.store(until, Ordering::Relaxed);
         frame.state.store(ptr::null_mut(), Ordering::Relaxed);
         frame.signal.store(arming.signal(), Ordering::Relaxed);
         frame.switch.store(arming.switch(), Ordering::Relaxed);
@@ -194,6 +202,9 @@ impl Running {
         let frame = self.frame();
         frame.base.store(state, Ordering::Relaxed);
         frame.state.store(state, Ordering::Relaxed);
+        if frame.until.load(Ordering::Relaxed) != 0 {
+            arming::poll(state, frame.signal.load(Ordering::Relaxed));
+        }
         let _inside = Section::new(self.record, true);
         run()
     }
@@ -331,6 +342,33 @@ impl Drop for Memory {
     }
 }
 
+/// What a thread shows of one call.
+pub(super) struct Shown {
+    pub(super) number: u64,
+    /// How long it may run.
+    pub(super) time: Option<Duration>,
+    /// When it must have ended, as `moment` counts.
+    pub(super) until: Option<Duration>,
+}
+
+impl Frame {
+    /// The limit that it has hit.
+    fn limit(&self) -> Limit {
+        let until = self.until.load(Ordering::Relaxed);
+        let late = until != 0 && Duration::from_nanos(until) <= moment(Instant::now());
+        match deadline().filter(|_| late) {
+            Some(deadline) => Limit::Deadline(deadline.time),
+            None => Limit::Time(Duration::from_nanos(self.time.load(Ordering::Relaxed))),
+        }
+    }
+}
+
+/// Instants as numbers: how long after the first one that was asked for.
+pub(super) fn moment(instant: Instant) -> Duration {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    instant.saturating_duration_since(*FIRST.get_or_init(Instant::now))
+}
+
 impl Record {
     /// Whether Lua runs from here on; a watchdog that sleeps is told.
     #[inline]
@@ -348,9 +386,7 @@ impl Record {
             return self.exhausted();
         }
         let late = self.frames().find(|frame| frame.number.load(Ordering::Relaxed) == over);
-        let time = |frame: &Frame| Duration::from_nanos(frame.time.load(Ordering::Relaxed));
-        let late = late.map(|frame| Limit::Time(time(frame)));
-        self.exhausted().or(late)
+        self.exhausted().or(late.map(Frame::limit))
     }
 
     fn exhausted(&self) -> Option<Limit> {
@@ -392,12 +428,13 @@ impl Record {
         self.thread.load(Ordering::Relaxed)
     }
 
-    /// The calls that run, the outermost first: their numbers, and how long each may run.
-    pub(super) fn calls(&self) -> impl Iterator<Item = (u64, Option<Duration>)> {
+    /// The calls that run, the outermost first.
+    pub(super) fn calls(&self) -> impl Iterator<Item = Shown> {
         self.frames().map(|frame| {
             let number = frame.number.load(Ordering::Acquire);
-            let time = frame.time.load(Ordering::Relaxed);
-            (number, (time != 0).then(|| Duration::from_nanos(time)))
+            let some = |nanos: u64| (nanos != 0).then(|| Duration::from_nanos(nanos));
+            let time = some(frame.time.load(Ordering::Relaxed));
+            Shown { number, time, until: some(frame.until.load(Ordering::Relaxed)) }
         })
     }
 
@@ -420,7 +457,7 @@ fn bit(number: i32) -> u64 {
 }
 
 /// 0 stands for none, so that a limit of nothing becomes the least there is.
-fn nanos(time: Option<Duration>) -> u64 {
+pub(super) fn nanos(time: Option<Duration>) -> u64 {
     time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1))
 }
 

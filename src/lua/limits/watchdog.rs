@@ -103,7 +103,7 @@ impl Watchdog {
             // A machine that slept or was busy elsewhere has not run the plugin meanwhile.
             let passed = (now - before).min(pause * 4);
             before = now;
-            let seen = self.look(passed);
+            let seen = self.look(passed, record::moment(now));
             idle = if seen.running { 0 } else { idle + 1 };
             if idle > IDLE_LOOKS {
                 sleep();
@@ -122,13 +122,13 @@ impl Watchdog {
         }
     }
 
-    fn look(&mut self, passed: Duration) -> Seen {
+    fn look(&mut self, passed: Duration, now: Duration) -> Seen {
         let mut seen = Seen::default();
         for record in record::all() {
             let running = record.is_in_lua();
             seen.running |= running;
             let passed = if running { passed } else { Duration::ZERO };
-            let over = self.count(record, passed, &mut seen);
+            let over = self.count(record, passed, now, &mut seen);
             record.set_over(over.unwrap_or(0));
             seen.over |= over.is_some() && running;
             if over.is_some() && running {
@@ -139,11 +139,18 @@ impl Watchdog {
     }
 
     /// Adds what has passed to a thread's calls; the outermost one whose time is over.
-    fn count(&mut self, record: &Record, passed: Duration, seen: &mut Seen) -> Option<u64> {
+    fn count(
+        &mut self,
+        record: &Record,
+        passed: Duration,
+        now: Duration,
+        seen: &mut Seen,
+    ) -> Option<u64> {
         let used = self.used.entry(std::ptr::from_ref(record).addr()).or_default();
         let mut over = None;
         let mut depth = 0;
-        for (number, limit) in record.calls() {
+        for call in record.calls() {
+            let number = call.number;
             match used.get_mut(depth) {
                 Some(known) if known.number == number => known.time += passed,
                 // Seen for the first time: with those within it.
@@ -152,8 +159,9 @@ impl Watchdog {
                     used.push(Used { number, time: Duration::ZERO });
                 }
             }
-            if let Some(limit) = limit {
-                let left = limit.saturating_sub(used[depth].time);
+            let time = call.time.map(|time| time.saturating_sub(used[depth].time));
+            let until = call.until.map(|until| until.saturating_sub(now));
+            if let Some(left) = time.into_iter().chain(until).min() {
                 seen.least = Some(seen.least.map_or(left, |least| least.min(left)));
                 over = over.or(left.is_zero().then_some(number));
             }
