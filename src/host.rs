@@ -14,7 +14,7 @@ use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::{PluginRef, Registry};
 use crate::loading::{self, Allowance, Bundle, Inspection, Loader, Settings};
-use crate::plugin::{BUILT_INS, HostContext, HostFunction, LimitSignal, Output, Permission};
+use crate::plugin::{BUILT_INS, HostContext, HostFunction, LimitSignal, Output, Permission, Total};
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
 ///
@@ -306,6 +306,19 @@ impl HostBuilder {
     #[must_use]
     pub fn no_memory_limit(mut self) -> Self {
         self.settings.limits.memory = None;
+        self
+    }
+
+    /// Sets how much memory all Lua plugins of the host may take together, in bytes. A call
+    /// may take up to half of what is left: those that run at the same time share it.
+    ///
+    /// No limit unless set.
+    #[must_use]
+    pub fn memory_total(mut self, bytes: usize) -> Self {
+        if bytes == 0 {
+            self.refuse("a memory limit of 0: no plugin runs without memory".to_owned());
+        }
+        self.settings.limits.total = Some(Total::new(bytes));
         self
     }
 

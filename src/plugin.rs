@@ -28,7 +28,7 @@ pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
 pub use handle::{Dynamic, Func, Var};
 pub use limits::LimitSignal;
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Limits, Total};
 pub(crate) use live::{Track, barrier};
 pub(crate) use log::LogLevel;
 pub(crate) use origin::{Origin, Said};

@@ -11,6 +11,8 @@ pub enum Limit {
     Time(Duration),
     /// How much memory a plugin takes, in bytes.
     Memory(usize),
+    /// How much memory all Lua plugins of a host take together, in bytes.
+    MemoryTotal(usize),
     /// How long a call takes with all of its waits:
     /// [`Func::call_within`](crate::Func::call_within).
     Deadline(Duration),
@@ -21,6 +23,9 @@ impl fmt::Display for Limit {
         match self {
             Limit::Time(time) => write!(f, "time limit of {}", Time(*time)),
             Limit::Memory(bytes) => write!(f, "memory limit of {}", Size(*bytes)),
+            Limit::MemoryTotal(bytes) => {
+                write!(f, "memory limit of {} for all plugins", Size(*bytes))
+            }
             Limit::Deadline(time) => write!(f, "deadline of {}", Time(*time)),
         }
     }
@@ -67,6 +72,7 @@ mod tests {
             (Limit::Memory(32 << 20), "memory limit of 32 MiB"),
             (Limit::Memory((1 << 20) + 512), "memory limit of 1049088 bytes"),
             (Limit::Memory(3 << 10), "memory limit of 3 KiB"),
+            (Limit::MemoryTotal(1 << 30), "memory limit of 1 GiB for all plugins"),
         ];
         for (limit, text) in cases {
             assert_eq!(limit.to_string(), text);

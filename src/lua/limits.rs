@@ -17,11 +17,13 @@ mod place;
 mod record;
 #[cfg_attr(not(target_os = "linux"), path = "limits/no_signal.rs")]
 mod signal;
+mod total;
 mod watchdog;
 
 pub(super) use arming::Arming;
 pub(super) use functions::add;
-pub(super) use record::{Memory, Running, Section, is_due};
+pub(super) use record::{Memory, Running, Section, due, is_due};
+pub(super) use total::Share;
 
 use crate::error::Error;
 

@@ -75,7 +75,8 @@ impl Stack {
                     && match lines[at + 1..].iter().find(|line| !is_mark(line)) {
                         Some(caller) => caller.starts_with(PRELUDE),
                         // What runs a call: LuaJIT keeps no frame of who tail called it.
-                        None => line.ends_with(" 'xpcall'"),
+                        // And finds the names of globals alone.
+                        None => line.ends_with(" 'xpcall'") || line == "[C]: in ?",
                     }
         };
         let mut frames = Vec::new();

@@ -14,7 +14,7 @@ use twinplug_value::to_sink;
 
 use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
-use super::limits::{self, Arming, Memory, Running};
+use super::limits::{self, Arming, Memory, Running, Share};
 use super::modules::Modules;
 use super::sink::LuaSink;
 use super::trails::Trails;
@@ -39,6 +39,7 @@ pub(super) struct Vm {
 pub(super) struct State {
     /// Before the VM: it goes first.
     arming: Arming,
+    share: Share,
     pub(super) lua: Lua,
     /// The body of every call's coroutine, and what it yields to wait.
     run: Function,
@@ -72,6 +73,12 @@ pub(super) struct Shared {
 
 /// A wait; answers what the call goes on with.
 pub(super) type Pending = Box<dyn FnOnce() -> Result<Option<Box<dyn Message>>> + Send>;
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.state.share.leave(&self.state.lua);
+    }
+}
 
 /// The VM, entered: its lock is held. Fields drop in this order, so that a VM
 /// whose last user this is goes under its own lock.
@@ -109,7 +116,7 @@ impl Vm {
 
     /// Uses the VM. Where it has no memory left, that is the error.
     pub(super) fn within<R>(&self, use_it: impl FnOnce(Entry<'_>) -> Result<R>) -> Result<R> {
-        let _memory = Memory::enter(self.limits.memory);
+        let _memory = Memory::enter();
         self.enter().and_then(use_it).map_err(limits::blamed)
     }
 
@@ -121,7 +128,9 @@ impl Vm {
         let Some(state) = state else {
             return Err(stale());
         };
-        Ok(Entry { state, _entered: Entered::new()?, _guard: guard })
+        let entered = Entered::new()?;
+        Memory::hold(state.share.enter(&state.lua));
+        Ok(Entry { state, _entered: entered, _guard: guard })
     }
 
     fn lock(&self) -> Result<ReentrantMutexGuard<'_, RefCell<Option<Arc<State>>>>> {
@@ -147,7 +156,8 @@ impl Vm {
         let entered = Entered::new()?;
         let state = guard.borrow_mut().take();
         let on_unload = self.shared.on_unload.lock().take();
-        let memory = Memory::enter(self.limits.memory);
+        let memory = Memory::enter();
+        Memory::hold(self.limits.memory.map(Limit::Memory));
         if let (Some(state), Some(on_unload)) = (&state, &on_unload)
             && let Err(error) = self.end(state, on_unload)
         {
@@ -235,7 +245,7 @@ impl Vm {
     /// Cleans up after a call that has failed: what it held of memory that has run out is
     /// there for the next one.
     fn after(&self, entry: &Entry<'_>, error: Error) -> Error {
-        if let Some(Limit::Memory(_)) = error.limit()
+        if let Some(Limit::Memory(_) | Limit::MemoryTotal(_)) = error.limit()
             && let Err(error) = entry.state.lua.gc_collect()
         {
             tracing::debug!(plugin = &*self.shared.name(), %error, "not collected");
@@ -321,7 +331,16 @@ impl State {
         prelude::run(&lua, &raw)?;
         let (run, token) = (raw.raw_get("run")?, raw.raw_get("token")?);
         let threads = Mutex::new(Vec::new());
-        Ok(State { arming, lua, run, token, environment, config, threads })
+        Ok(State {
+            arming,
+            share: Share::new(limits),
+            lua,
+            run,
+            token,
+            environment,
+            config,
+            threads,
+        })
     }
 
     /// A coroutine that runs `run`, from the pool if there is one.
@@ -382,7 +401,8 @@ impl Shared {
         if otherwise.starts_with("not enough memory") {
             Memory::run_out();
         }
-        if let Some(limit) = Memory::hit() {
+        // A C function may have ended the call, before the hook could.
+        if let Some(limit) = limits::due() {
             return Error::stopped(limit, None);
         }
         match failure {

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+#[cfg(feature = "_lua")]
+use twinplug::LimitSignal;
 use twinplug::{ErrorKind, Host, HostBuilder, Value};
 
 use crate::languages::{GO, alone, run};
@@ -30,6 +32,7 @@ alone! {
     a_host_may_allow_several
     a_load_that_maps_nothing_does_not_count
     a_runtime_that_a_needed_library_brings_counts
+    scripts_are_stopped_beside_a_runtime
 }
 
 fn run_alone(name: &str, test: fn(&Twin)) {
@@ -132,6 +135,25 @@ fn a_runtime_that_a_needed_library_brings_counts(twin: &Twin) {
     // The same library is mapped once.
     host.load(&two).unwrap().call("F", ()).unwrap();
     check_refused(&host, &twin.probe, ("one", &one));
+}
+
+/// Also by the signal that the runtime uses itself.
+fn scripts_are_stopped_beside_a_runtime(twin: &Twin) {
+    #[cfg(feature = "_lua")]
+    for signal in [LimitSignal::Automatic, LimitSignal::Number(libc::SIGURG)] {
+        use crate::limits::{SPIN, call, check_time, load};
+        let builder = crate::limits::builder().limit_signal(signal).allow_several_go_runtimes();
+        let host = builder.build().unwrap();
+        let spin = load(&host, "spin", SPIN);
+        check_time(&call(&spin, "Spin"));
+        let plugin = host.load(&twin.probe).unwrap();
+        for _ in 0..3 {
+            check_time(&call(&spin, "Spin"));
+            assert_eq!(plugin.call("Add", (2, 3)).unwrap(), Value::Int(5));
+        }
+    }
+    #[cfg(not(feature = "_lua"))]
+    host().load(&twin.probe).unwrap();
 }
 
 #[test]

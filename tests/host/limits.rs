@@ -239,6 +239,34 @@ fn what_is_endless_does_not_leave_a_plugin() {
 }
 
 #[test]
+fn plugins_share_what_all_may_take() {
+    let host = builder().no_time_limit().memory_limit(64 << 20).memory_total(MEMORY).build();
+    let host = host.unwrap();
+    let text = "Kept = {}
+        function Take(n) for i = 1, n do Kept[#Kept + 1] = ('x'):rep(9999) .. #Kept end end
+        function Drop() Kept = {} end";
+    let [one, two] = ["one", "two"].map(|name| load(&host, name, text));
+    let take = |plugin: &PluginRef| plugin.func::<(i64,), ()>("Take").unwrap().call((100,));
+    let limit = Some(Limit::MemoryTotal(MEMORY));
+    // Each has room where it is alone, and together they have not twice as much.
+    let fill = |plugin: &PluginRef| {
+        let failed = (1..100).find_map(|n| take(plugin).err().map(|error| (n, error)));
+        let (calls, error) = failed.expect("there is a limit");
+        assert_eq!((error.kind(), error.limit()), (ErrorKind::Limit, limit), "{error:?}");
+        calls
+    };
+    let (first, second) = (fill(&one), fill(&two));
+    assert!(first > 2 && second < first, "{first}, {second}");
+    assert_eq!(
+        take(&two).unwrap_err().to_string(),
+        "plugin `two`: `Take`: memory limit of 8 MiB for all plugins"
+    );
+    // What one gives back, the other has.
+    host.unload(one).unwrap();
+    take(&two).unwrap();
+}
+
+#[test]
 fn without_limits_a_script_goes_on() {
     let host = Host::builder().no_time_limit().no_memory_limit().build().unwrap();
     let text = "return { Count = function(n) local s = '' for i = 1, n do s = s .. 'x' end return #s end }";

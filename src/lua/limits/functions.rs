@@ -19,11 +19,11 @@ pub(in crate::lua) fn add(lua: &Lua, raw: &Table, limits: &Limits) -> mlua::Resu
         ("is_due", is_due),
         ("can_wait", can_wait),
         ("is_yieldable", is_yieldable),
-        ("yield", yield_values),
+        ("yield_values", yield_values),
         #[cfg(any(feature = "lua54", feature = "lua55"))]
-        ("resume", super::coroutine::resume),
+        ("resume_coroutine", super::coroutine::resume),
         #[cfg(any(feature = "lua54", feature = "lua55"))]
-        ("close", super::coroutine::close),
+        ("close_coroutine", super::coroutine::close),
     ];
     for (name, function) in functions {
         // SAFETY: each returns as many values as it has pushed, raises with nothing left to

@@ -64,7 +64,7 @@ struct Own {
     /// The signals that this thread lets through, a bit each.
     unblocked: Cell<u64>,
     /// The memory limit of the VM that this thread is in, and whether it was hit.
-    memory: Cell<Option<usize>>,
+    memory: Cell<Option<Limit>>,
     exhausted: Cell<bool>,
     /// How many `coroutine.close` run.
     closing: Cell<usize>,
@@ -290,7 +290,12 @@ pub(super) fn is_closing() -> bool {
 
 /// Whether the innermost call is to be stopped.
 pub(in crate::lua) fn is_due() -> bool {
-    record().due().is_some()
+    due().is_some()
+}
+
+/// The limit that the innermost call has hit.
+pub(in crate::lua) fn due() -> Option<Limit> {
+    record().due()
 }
 
 /// Takes down that the innermost call is being stopped; false if there is no cause.
@@ -306,21 +311,29 @@ pub(super) fn stop(place: impl FnOnce() -> Place) -> bool {
 
 /// The memory of the VM that this thread is in; set aside while it is in another.
 pub(in crate::lua) struct Memory {
-    outer: (Option<usize>, bool),
+    outer: (Option<Limit>, bool),
     _thread: PhantomData<*const ()>,
 }
 
 impl Memory {
-    /// The thread enters a VM of that limit, in bytes.
-    pub(in crate::lua) fn enter(limit: Option<usize>) -> Memory {
+    /// The thread enters a VM.
+    pub(in crate::lua) fn enter() -> Memory {
         let own = &record().own;
-        let outer = (own.memory.replace(limit), own.exhausted.replace(false));
+        let outer = (own.memory.replace(None), own.exhausted.replace(false));
         Memory { outer, _thread: PhantomData }
+    }
+
+    /// The VM that this thread is in is held to this limit.
+    pub(in crate::lua) fn hold(limit: Option<Limit>) {
+        record().own.memory.set(limit);
     }
 
     /// What the VM that this thread is in may take, in bytes.
     pub(in crate::lua) fn allowed() -> Option<usize> {
-        record().own.memory.get()
+        match record().own.memory.get() {
+            Some(Limit::Memory(bytes) | Limit::MemoryTotal(bytes)) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// What the VM that this thread is in was allowed, and has used up.
@@ -390,8 +403,7 @@ impl Record {
     }
 
     fn exhausted(&self) -> Option<Limit> {
-        let limit = self.own.memory.get().filter(|_| self.own.exhausted.get());
-        limit.map(Limit::Memory)
+        self.own.memory.get().filter(|_| self.own.exhausted.get())
     }
 
     fn frames(&self) -> impl Iterator<Item = &Frame> {

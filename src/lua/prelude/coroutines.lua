@@ -4,7 +4,8 @@ local raw = ...
 local error, setmetatable, type = raw.error, setmetatable, type
 local create, isyieldable, running, status, yield =
   coroutine.create, coroutine.isyieldable, coroutine.running, coroutine.status, coroutine.yield
-local close, resume = raw.close or coroutine.close, raw.resume or coroutine.resume
+local close = raw.close_coroutine or coroutine.close
+local resume = raw.resume_coroutine or coroutine.resume
 local can_wait = raw.can_wait
 local token, no_wait, settle = raw.token, raw.no_wait, raw.settle
 local died = raw.died
@@ -105,13 +106,13 @@ end
 
 coroutine.isyieldable = isyieldable and raw.is_yieldable
 raw.running = running
-coroutine.yield = raw.yield
+coroutine.yield = raw.yield_values
 
 local function wrapped(co, ok, ...)
   if ok then return ... end
   local message = ...
   -- What it has not closed is closed now.
-  if raw.close and status(co) == "dead" then
+  if raw.close_coroutine and status(co) == "dead" then
     local closed, other = close(co)
     if not closed then message = other end
   end

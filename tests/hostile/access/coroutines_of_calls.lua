@@ -3,6 +3,8 @@
 
 function attack()
   local call = coroutine.running()
+  -- LuaJIT's main coroutine is nil.
+  if call == nil then return true end
   local ok, text = coroutine.resume(call, true, false, 1)
   assert(not ok and type(text) == "string")
   if coroutine.close then assert(not pcall(coroutine.close, call)) end
