@@ -258,6 +258,7 @@ impl Drop for Section {
 }
 
 /// Another coroutine runs now in the innermost call of this thread.
+#[cfg(any(feature = "lua54", feature = "lua55"))]
 pub(super) fn switch_to(state: *mut lua_State) {
     let record = record();
     if let Some(frame) = record.innermost() {
@@ -278,6 +279,7 @@ pub(super) fn is_polled() -> bool {
 }
 
 /// A `coroutine.close` begins or ends.
+#[cfg(any(feature = "lua54", feature = "lua55"))]
 pub(super) fn closing(change: isize) {
     let closing = &record().own.closing;
     closing.set(closing.get().saturating_add_signed(change));

@@ -1,5 +1,7 @@
 --- calls itself for ever, without a deeper stack
 --- outcome: time
+--- flavours: lua54 lua55 luajit
+-- Luau has none.
 
 local function round()
   return round()
