@@ -324,7 +324,8 @@ fn finalizers_and_the_coroutines_of_calls_are_out_of_reach() {
             "finalize.lua",
             "local call\n\
              function Finalize() setmetatable({}, { __gc = function() end }) end\n\
-             function Keep() call = coroutine.running() local got = host.channel('numbers'):recv() return got end\n\
+             Begun = false\n\
+             function Keep() Begun, call = true, coroutine.running() local got = host.channel('numbers'):recv() return got end\n\
              function Resume() local ok, text = coroutine.resume(call, true, false, 1) return text end\n\
              function Close() coroutine.close(call) end\n\
              function Weak() return getmetatable(setmetatable({}, { __mode = 'k' })).__mode end",
@@ -337,15 +338,19 @@ fn finalizers_and_the_coroutines_of_calls_are_out_of_reach() {
     assert_eq!(plugin.call("Weak", ()).unwrap(), Value::Str("k".into()));
     let keep = plugin.func::<(), i64>("Keep").unwrap();
     let worker = std::thread::spawn(move || keep.call(()));
-    let refused = Value::Str("cannot resume the coroutine of a call".into());
-    // Until the call has begun there is nothing to resume.
-    while plugin.call("Resume", ()).ok() != Some(refused.clone()) {
+    let begun = plugin.var::<bool>("Begun").unwrap();
+    while !begun.get().unwrap() {
         std::thread::yield_now();
     }
-    assert_eq!(
-        message(plugin.call("Close", ())),
-        "plugin `finalize`: `Close`: finalize.lua:5: cannot close the coroutine of a call"
-    );
+    // LuaJIT's main coroutine is nil: a script has nothing to resume.
+    if !cfg!(feature = "luajit") {
+        let refused = Value::Str("cannot resume the coroutine of a call".into());
+        assert_eq!(plugin.call("Resume", ()).unwrap(), refused);
+        assert_eq!(
+            message(plugin.call("Close", ())),
+            "plugin `finalize`: `Close`: finalize.lua:6: cannot close the coroutine of a call"
+        );
+    }
     desk.stage.host.channel::<i64>("numbers").unwrap().send(8).unwrap();
     assert_eq!(worker.join().unwrap().unwrap(), 8);
 }

@@ -272,10 +272,10 @@ pub(super) fn is_of_call(state: *mut lua_State) -> bool {
     innermost.is_none_or(|frame| frame.base.load(Ordering::Relaxed) == state)
 }
 
-/// Whether the innermost call's VM looks at its time itself.
+/// Whether the innermost call's VM looks at its time itself; outside of calls it may.
 #[cfg(not(feature = "luau"))]
 pub(super) fn is_polled() -> bool {
-    record().innermost().is_some_and(|frame| frame.signal.load(Ordering::Relaxed) == 0)
+    record().innermost().is_none_or(|frame| frame.signal.load(Ordering::Relaxed) == 0)
 }
 
 /// A `coroutine.close` begins or ends.
