@@ -23,7 +23,7 @@ use crate::error::Result;
 pub(crate) use chain::{
     Deadline, Entered, MAX_NESTED, cannot_wait, deadline, held, too_deep, within,
 };
-pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, contained};
+pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, Turn, contained};
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
 pub use handle::{Dynamic, Func, Var};

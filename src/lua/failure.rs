@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use mlua::{Lua, Table, Value};
 use twinplug_value::from_source;
 
-use super::limits;
 use super::modules::Source;
 use super::source::LuaSource;
 use super::stack::Stack;
@@ -90,8 +89,6 @@ pub(super) fn own_message(thrown: &Table) -> Option<String> {
 }
 
 fn payload(error: &Value) -> Option<twinplug_value::Value> {
-    // Not the script's time: none of it runs.
-    let _host = limits::Section::of_host();
     match error {
         Value::String(_) | Value::Nil => None,
         other => from_source(&mut LuaSource::at_most(LARGEST_PAYLOAD, other.clone())).ok(),

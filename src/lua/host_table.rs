@@ -17,7 +17,7 @@ use super::loader::compile;
 use super::modules::{Module, Source};
 use super::sink::LuaSink;
 use super::source::LuaSource;
-use super::vm::{Pending, Shared};
+use super::vm::{Pending, Shared, broken};
 use super::{library, limits};
 use crate::channel::{AnyChannel, Message, Progress};
 use crate::error::{Error, ErrorKind, Result, near};
@@ -94,7 +94,7 @@ pub(super) fn raw(
     )?;
     let any = lua.create_function(|lua, value: Value| {
         let wrapped = match AnyValue::new(value) {
-            Ok(value) => Ok(Value::UserData(lua.create_any_userdata(value)?)),
+            Ok(value) => lua.create_any_userdata(value).map(Value::UserData).map_err(broken),
             Err(text) => Err(Error::new(ErrorKind::Type, text)),
         };
         Ok(answer(lua, wrapped))
@@ -130,9 +130,12 @@ fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) ->
     raw.raw_set(
         "find",
         lua.create_function(move |lua, name: Value| {
-            Ok(match find(lua, &state, &environment, &name) {
+            let found = find(lua, &state, &environment, &name).and_then(|(chunk, path)| {
+                let path = lua.create_string(path.as_os_str().as_encoded_bytes());
+                Ok((chunk, path.map_err(broken)?))
+            });
+            Ok(match found {
                 Ok((chunk, path)) => {
-                    let path = lua.create_string(path.as_os_str().as_encoded_bytes())?;
                     let flag = Value::Boolean(true);
                     MultiValue::from_iter([flag, Value::Function(chunk), Value::String(path)])
                 }
@@ -188,7 +191,7 @@ fn find(
     let Module { source, text } = shared.modules.find(&name.to_string_lossy())?;
     let chunk = compile(lua, &source, &text)?;
     shared.declared.add_module(&source.chunk, &text);
-    chunk.set_environment(environment.clone()).map_err(super::vm::broken)?;
+    chunk.set_environment(environment.clone()).map_err(broken)?;
     Ok((chunk, source.path))
 }
 
@@ -199,10 +202,10 @@ fn channels(lua: &Lua, shared: &Arc<Shared>, raw: &Table) -> mlua::Result<()> {
         "channel",
         lua.create_function(move |lua, name: Value| {
             let found = attach(&state, &name);
-            let found = match found {
-                Ok(channel) => Ok(Value::UserData(lua.create_any_userdata(ChannelEnd(channel))?)),
-                Err(error) => Err(error),
-            };
+            let found = found.and_then(|channel| {
+                let end = lua.create_any_userdata(ChannelEnd(channel));
+                end.map(Value::UserData).map_err(broken)
+            });
             Ok(answer(lua, found))
         })?,
     )?;
@@ -287,14 +290,12 @@ fn functions(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
 fn call(lua: &Lua, function: &HostFunction, args: Vec<Value>) -> Result<Vec<Value>> {
     let count = args.len();
     let mut result = LuaSink::new(lua);
-    let host = limits::Section::of_host();
-    function.call(count, &mut LuaSource::list(args), &mut result)?;
-    drop(host);
+    function.call(count, &mut LuaSource::list(args), &mut result, &limits::HOSTS_TURN)?;
     let result = result.last();
     match (&*function.signature.result, &result) {
         // A tuple is as many results.
         (Type::Tuple(items), Value::Table(list)) => {
-            let item = |index| list.raw_get(index).map_err(super::vm::broken);
+            let item = |index| list.raw_get(index).map_err(broken);
             (1..=items.len()).map(item).collect()
         }
         _ => Ok(vec![result]),
@@ -379,7 +380,8 @@ fn answer(lua: &Lua, result: Result<Value>) -> MultiValue {
 
 /// False and the error's text; false alone if Lua has no memory for it.
 pub(super) fn refused(lua: &Lua, message: &str) -> MultiValue {
+    let text = lua.create_string(message).inspect_err(limits::note);
     limits::stop_if_due(lua);
-    let text = lua.create_string(message).map_or(Value::Nil, Value::String);
+    let text = text.map_or(Value::Nil, Value::String);
     MultiValue::from_iter([Value::Boolean(false), text])
 }

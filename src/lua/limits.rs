@@ -12,6 +12,7 @@
 mod arming;
 #[cfg(any(feature = "lua54", feature = "lua55"))]
 mod coroutine;
+mod frame;
 mod functions;
 mod place;
 mod record;
@@ -22,7 +23,7 @@ mod watchdog;
 
 pub(super) use arming::Arming;
 pub(super) use functions::add;
-pub(super) use record::{Memory, Running, Section, due, is_due};
+pub(super) use record::{HOSTS_TURN, Memory, Running, Section, due, is_due};
 pub(super) use total::Share;
 
 use crate::error::Error;

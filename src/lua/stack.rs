@@ -12,6 +12,9 @@ const SHOWN: usize = 10;
 /// inside out, which of the 200,000 calls of an overflow takes a second.
 const DEEPEST: usize = 5000;
 
+/// A traceback in bytes, before the stack that it leads to is added.
+const LONGEST: usize = 16 << 10;
+
 /// What the prelude is called in messages and tracebacks.
 pub(super) const PRELUDE: &str = "[twinplug]";
 
@@ -123,6 +126,10 @@ impl Stack {
 
     /// The traceback of an error that came from further in.
     pub(super) fn after(&self, inner: &str) -> String {
+        // Of coroutines in coroutines without an end, the innermost are told.
+        if inner.len() > LONGEST {
+            return inner.to_owned();
+        }
         let inner = (!inner.is_empty()).then_some(inner);
         let frames = self.frames.iter().map(String::as_str);
         inner.into_iter().chain(frames).collect::<Vec<_>>().join("\n")

@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub(super) module_failure: Mutex<Option<Failure>>,
     /// Where the latest errors have been.
     pub(super) trails: Trails,
+    /// Coroutines of calls that could not come back from a wait.
+    lost: Mutex<Vec<Thread>>,
     pub(super) modules: Modules,
     pub(super) exports: Mutex<Exports>,
     pub(super) declared: Declared,
@@ -104,6 +106,7 @@ impl Vm {
             failure: Mutex::new(None),
             module_failure: Mutex::new(None),
             trails: Trails::default(),
+            lost: Mutex::new(Vec::new()),
             modules,
             exports: Mutex::new(Exports::default()),
             declared,
@@ -116,8 +119,13 @@ impl Vm {
 
     /// Uses the VM. Where it has no memory left, that is the error.
     pub(super) fn within<R>(&self, use_it: impl FnOnce(Entry<'_>) -> Result<R>) -> Result<R> {
-        let _memory = Memory::enter();
+        let _memory = Memory::enter(self.address());
         self.enter().and_then(use_it).map_err(limits::blamed)
+    }
+
+    /// Tells it from others.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Takes the lock. Where this thread holds a plugin already it does not wait.
@@ -129,6 +137,7 @@ impl Vm {
             return Err(stale());
         };
         let entered = Entered::new()?;
+        self.shared.drop_lost();
         Memory::hold(state.share.enter(&state.lua));
         Ok(Entry { state, _entered: entered, _guard: guard })
     }
@@ -156,7 +165,7 @@ impl Vm {
         let entered = Entered::new()?;
         let state = guard.borrow_mut().take();
         let on_unload = self.shared.on_unload.lock().take();
-        let memory = Memory::enter();
+        let memory = Memory::enter(self.address());
         Memory::hold(self.limits.memory.map(Limit::Memory));
         if let (Some(state), Some(on_unload)) = (&state, &on_unload)
             && let Err(error) = self.end(state, on_unload)
@@ -166,6 +175,7 @@ impl Vm {
         }
         let homes = self.shared.exports.lock().retire();
         self.shared.trails.clear();
+        self.shared.drop_lost();
         drop((on_unload, homes, state, memory, entered, guard));
         Ok(())
     }
@@ -200,7 +210,12 @@ impl Vm {
             let resumed = match running.stopped() {
                 // Its coroutine is in the middle of something: it is never resumed, and
                 // never closed.
-                Some(stopped) => Err(stopped.into_error()),
+                Some(stopped) => {
+                    // It was about to wait, perhaps.
+                    let forgotten = self.shared.pending.lock().take();
+                    drop(forgotten);
+                    Err(stopped.into_error())
+                }
                 None => resumed.map_err(|error| self.shared.take_failure(&error.to_string())),
             };
             let values = match resumed {
@@ -231,7 +246,14 @@ impl Vm {
             // Nothing of the VM's is looked at while it is let go.
             drop(values);
             let outcome;
-            (entry, outcome) = self.wait(entry, pending)?;
+            (entry, outcome) = match self.wait(entry, pending) {
+                Ok(waited) => waited,
+                Err(error) => {
+                    // Handles of mlua's go with the lock held alone.
+                    self.shared.lost.lock().push(thread);
+                    return Err(error);
+                }
+            };
             // It is not the script's to go on from there.
             if let Err(error) = &outcome
                 && error.limit().is_some()
@@ -381,6 +403,12 @@ impl Shared {
     pub(super) fn host(&self) -> Result<Arc<HostContext>> {
         let gone = || Error::new(ErrorKind::Stale, "the host is gone");
         self.context.upgrade().ok_or_else(gone)
+    }
+
+    /// Only with the VM's lock held.
+    fn drop_lost(&self) {
+        let lost = std::mem::take(&mut *self.lost.lock());
+        drop(lost);
     }
 
     /// What `run` returned: `xpcall`'s flag, and the results.

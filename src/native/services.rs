@@ -200,7 +200,7 @@ unsafe extern "C" fn call(
             };
             // SAFETY: the values follow the ABI by the plugin's promise.
             let mut source = RawSource::list(args).map_err(Error::from)?;
-            function.call(args.len(), &mut source, sink)?;
+            function.call(args.len(), &mut source, sink, &crate::plugin::Turn::NONE)?;
             Ok(())
         })
     }

@@ -65,13 +65,38 @@ pub(crate) struct HostFunction {
     run: Box<Run>,
 }
 
-type Run = dyn Fn(&mut dyn Source, &mut dyn Sink) -> Result<()> + Send + Sync;
+type Run = dyn Fn(&mut dyn Source, &mut dyn Sink, &Turn) -> Result<()> + Send + Sync;
+
+/// What a kind of plugin does while the embedding's own code runs, and not a conversion:
+/// `begin` before, whose answer `end` gets after.
+pub(crate) struct Turn {
+    pub(crate) begin: fn() -> bool,
+    pub(crate) end: fn(bool),
+}
+
+impl Turn {
+    /// Nothing.
+    #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "native code has no limits"))]
+    pub(crate) const NONE: Turn = Turn { begin: || false, end: |_| {} };
+
+    fn within<R>(&self, run: impl FnOnce() -> R) -> R {
+        /// Ends it, also when the code panics.
+        struct End(fn(bool), bool);
+        impl Drop for End {
+            fn drop(&mut self) {
+                (self.0)(self.1);
+            }
+        }
+        let _end = End(self.end, (self.begin)());
+        run()
+    }
+}
 
 impl HostFunction {
     pub(crate) fn new<P: Params, F: Callable<P>>(name: &str, function: F) -> Self {
-        let run = move |args: &mut dyn Source, result: &mut dyn Sink| {
+        let run = move |args: &mut dyn Source, result: &mut dyn Sink, turn: &Turn| {
             let params = P::read(args)?;
-            let outcome = function.invoke(params).outcome();
+            let outcome = turn.within(|| function.invoke(params).outcome());
             let value = outcome.map_err(failed)?;
             to_sink(&value, result).map_err(|error| error.of("result").into())
         };
@@ -85,9 +110,10 @@ impl HostFunction {
         count: usize,
         args: &mut dyn Source,
         result: &mut dyn Sink,
+        turn: &Turn,
     ) -> Result<()> {
         let checked = self.signature.check_count(count).map_err(Error::from);
-        checked.and_then(|()| contained(|| (self.run)(args, result))).map_err(|error| {
+        checked.and_then(|()| contained(|| (self.run)(args, result, turn))).map_err(|error| {
             error
                 .context(format_args!("host function `{}`", self.name))
                 .through(format_args!("[host]: in function '{}'", self.name))

@@ -76,29 +76,29 @@ cases! {
         metatables_of_basic_values metatables_of_luau metatables_of_ours modules_share_nothing
         no_compiler_at_run_time old_doors os other_plugins package print_what_fails
         registers_over_others replaced_library require_links require_no_names require_out
-        stdlib_is_what_is_said values_that_lie write_through_pairs write_to_channels
-        write_to_config write_to_host yield_of_a_call yields_in_its_body;
+        stdlib_is_what_is_said token_of_waits values_that_lie write_through_pairs
+        write_to_channels write_to_config write_to_host yield_of_a_call yields_in_its_body;
     cpu:
-        channels close close_after_a_stop concat_through_a_chain coroutine coroutine_closed
-        coroutine_closed_after_a_stop coroutine_generations coroutine_made_before
-        coroutine_nested coroutine_of_a_former_call coroutine_sorts coroutine_wrap
-        coroutine_wrap_closes coroutine_yields date_of_a_long_format error_object finalizers
-        find_again find_backtracking find_balanced find_plain find_with_a_large_set
+        channels close close_after_a_stop concat_through_a_chain conversions coroutine
+        coroutine_closed coroutine_closed_after_a_stop coroutine_generations
+        coroutine_made_before coroutine_nested coroutine_of_a_former_call coroutine_sorts
+        coroutine_wrap coroutine_wrap_closes coroutine_yields date_of_a_long_format error_object
+        finalizers find_again find_backtracking find_balanced find_plain find_with_a_large_set
         format_of_cut_texts format_widths gmatch_backtracking gsub gsub_backtracking gsub_in_c
-        gsub_of_empty_captures host_calls insert_far_below insert_with_metamethods iterator
-        load_loops load_of_an_endless_reader load_of_deep_names loop_in_body
-        loop_in_on_load loop_in_on_unload loop_of_calls loop_of_globals loop_of_repeat
-        loop_of_tail_calls loop_without_calls match_backtracking metamethods
-        move_over_a_huge_range move_with_metamethods pcall_loop plain_loop pcall_of_pcall pcall_recursion
-        prints remove_with_metamethods rep_of_nothing require_missing sort sort_in_c
+        gsub_of_empty_captures host_calls insert_far_below
+        insert_with_metamethods iterator load_loops load_of_an_endless_reader load_of_deep_names
+        loop_in_body loop_in_on_load loop_in_on_unload loop_of_calls loop_of_globals
+        loop_of_repeat loop_of_tail_calls loop_without_calls match_backtracking metamethods
+        move_over_a_huge_range move_with_metamethods pcall_loop pcall_of_pcall pcall_recursion
+        plain_loop prints remove_with_metamethods rep_of_nothing require_missing sort sort_in_c
         sort_inconsistent sort_of_long_texts split_by_a_long_text through_another_plugin
         tostring unknown_names unpack_through_a_chain values_with_metamethods xpcall_handler
         xpcall_handler_of_errors xpcall_handler_that_fails xpcall_of_sort;
     memory:
-        argument closures concat coroutines doubling doubling_in_pcall format gsub
+        any argument closures concat coroutines doubling doubling_in_pcall format gsub
         in_a_coroutine in_a_wrapped_coroutine in_body in_on_load kept load
-        load_a_number_without_end message rep result table table_in_pcall table_in_xpcall thrown
-        unpack;
+        load_a_number_without_end message rep result table table_in_pcall table_in_xpcall
+        through_itself thrown unpack;
     recursion:
         across_plugins body close coroutines coroutines_with_calls deep_values error_handlers
         format gsub host_calls host_calls_in_coroutines host_calls_in_pcall host_calls_in_sort

@@ -291,8 +291,9 @@ fn a_host_may_do_without_signals() {
 #[test]
 fn a_deadline_includes_waits() {
     let limit = Some(Limit::Deadline(TIME));
-    let host = Host::builder().time_limit(Duration::from_secs(60)).channel::<i64>("in", 0).build();
-    let host = host.unwrap();
+    let nap = || std::thread::sleep(TIME / 10);
+    let builder = Host::builder().time_limit(Duration::from_secs(60)).channel::<i64>("in", 0);
+    let host = builder.function("nap", nap).build().unwrap();
     let text = "local M = {}
         function M.Spin()
           while true do end
@@ -301,10 +302,13 @@ fn a_deadline_includes_waits() {
         function M.Insist()
           while true do pcall(M.Wait) end
         end
+        function M.Nap()
+          while true do pcall(host.nap) end
+        end
         function M.Fine() return 42 end
         return M";
     let plugin = load(&host, "slow", text);
-    for function in ["Spin", "Wait", "Insist"] {
+    for function in ["Spin", "Wait", "Insist", "Nap"] {
         let begun = Instant::now();
         let error = plugin.func::<(), ()>(function).unwrap().call_within(TIME, ()).unwrap_err();
         assert_eq!(

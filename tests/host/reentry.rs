@@ -143,10 +143,13 @@ fn a_coroutine_that_waits_is_nobody_elses() {
         a.call("Forge", ()).unwrap(),
         Value::Str("cannot resume a coroutine that waits".into())
     );
-    assert_eq!(
-        message(a.call("Close", ())),
-        "plugin `a`: `Close`: a.lua:5: cannot close a coroutine that waits"
-    );
+    // LuaJIT closes none.
+    if !cfg!(feature = "luajit") {
+        assert_eq!(
+            message(a.call("Close", ())),
+            "plugin `a`: `Close`: a.lua:5: cannot close a coroutine that waits"
+        );
+    }
     host.channel::<i64>("wait").unwrap().send(6).unwrap();
     assert_eq!(worker.join().unwrap().unwrap(), 6);
     assert_eq!(a.call("Status", ()).unwrap(), Value::Str("dead".into()));

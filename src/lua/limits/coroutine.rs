@@ -21,6 +21,7 @@ pub(super) unsafe extern "C-unwind" fn resume(state: *mut lua_State) -> c_int {
         ffi::lua_xmove(state, co, count);
         let mut results = 0;
         record::switch_to(co);
+        record::poll(co);
         let status = ffi::lua_resume(co, state, count, &raw mut results);
         back(state);
         if status != ffi::LUA_OK && status != ffi::LUA_YIELD {
@@ -45,6 +46,7 @@ pub(super) unsafe extern "C-unwind" fn close(state: *mut lua_State) -> c_int {
         let co = ffi::lua_tothread(state, 1);
         record::closing(1);
         record::switch_to(co);
+        record::poll(co);
         let status = ffi::lua_closethread(co, state);
         back(state);
         record::closing(-1);

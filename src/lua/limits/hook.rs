@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use mlua::ffi::{self, lua_Debug, lua_State};
 use parking_lot::Mutex;
 
+use super::frame;
 use super::place::Place;
 use super::record::{self, Record};
 use super::{signal, watchdog};
@@ -70,7 +71,7 @@ impl Arming {
         if let Arming::Automatic = self {
             find_signal();
         }
-        Ok(record::nanos(Some(record::moment(deadline.at))))
+        Ok(frame::nanos(Some(frame::moment(deadline.at))))
     }
 
     #[inline]
@@ -117,11 +118,9 @@ fn find_signal() -> bool {
     found.is_some()
 }
 
-/// Where there is no signal, a call with a deadline looks at the clock now and then.
-pub(super) fn poll(state: *mut lua_State, signal: i32) {
-    if signal == 0 {
-        set(state, POLLED_EVERY);
-    }
+/// Lets a coroutine look now and then whether its call is over.
+pub(super) fn poll(state: *mut lua_State) {
+    set(state, POLLED_EVERY);
 }
 
 /// Tells the thread of a call whose time is over.

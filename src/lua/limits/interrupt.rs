@@ -16,6 +16,7 @@ use std::sync::{Arc, LazyLock};
 use mlua::ffi::{self, lua_State};
 use parking_lot::Mutex;
 
+use super::frame;
 use super::place::Place;
 use super::record::{self, Record};
 use super::watchdog;
@@ -55,7 +56,7 @@ impl Arming {
     #[allow(clippy::unused_self, reason = "the other flavours find a signal")]
     pub(super) fn for_deadline(&self, deadline: Deadline) -> Result<u64> {
         watchdog::start()?;
-        Ok(record::nanos(Some(record::moment(deadline.at))))
+        Ok(frame::nanos(Some(frame::moment(deadline.at))))
     }
 
     #[inline]
@@ -77,7 +78,7 @@ impl Drop for Arming {
 }
 
 /// Luau needs no signal.
-pub(super) fn poll(_: *mut lua_State, _: i32) {}
+pub(super) fn poll(_: *mut lua_State) {}
 
 /// Tells the VM of a call whose time is over.
 pub(super) fn tell(record: &'static Record) {

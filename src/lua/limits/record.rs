@@ -7,19 +7,17 @@
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::ptr;
-use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use mlua::ffi::lua_State;
 
 use super::arming::{self, Arming};
+use super::frame::{Frame, Shown, nanos};
 use super::place::Place;
 use super::{signal, watchdog};
 use crate::error::{Error, Limit, Result};
-use crate::plugin::{MAX_NESTED, deadline, too_deep};
+use crate::plugin::{MAX_NESTED, Turn, deadline, too_deep};
 
 /// One thread's calls.
 #[repr(align(128))]
@@ -34,26 +32,10 @@ pub(super) struct Record {
     in_lua: AtomicBool,
     /// The number of the call whose time is over, or 0.
     over: AtomicU64,
+    /// Whether a signal is on its way.
+    told: AtomicBool,
     frames: [Frame; MAX_NESTED],
     own: Own,
-}
-
-/// One call.
-#[derive(Default)]
-struct Frame {
-    /// Never used twice on one record; 0 is none.
-    number: AtomicU64,
-    /// How long it may run, in nanoseconds; 0 is for ever.
-    time: AtomicU64,
-    /// When it must have ended, waits included, as `moment` counts; 0 is never.
-    until: AtomicU64,
-    /// The coroutine of the call, and the one that runs.
-    base: AtomicPtr<lua_State>,
-    state: AtomicPtr<lua_State>,
-    /// The signal that stops its VM, or 0.
-    signal: AtomicI32,
-    /// The switch that stops its VM, by its address, or 0.
-    switch: AtomicUsize,
 }
 
 /// What the thread alone looks at.
@@ -65,6 +47,8 @@ struct Own {
     unblocked: Cell<u64>,
     /// The memory limit of the VM that this thread is in, and whether it was hit.
     memory: Cell<Option<Limit>>,
+    /// That VM.
+    vm: Cell<usize>,
     exhausted: Cell<bool>,
     /// How many `coroutine.close` run.
     closing: Cell<usize>,
@@ -143,6 +127,7 @@ fn make() -> &'static Record {
         depth: AtomicUsize::new(0),
         in_lua: AtomicBool::new(false),
         over: AtomicU64::new(0),
+        told: AtomicBool::new(false),
         frames: std::array::from_fn(|_| Frame::default()),
         own: Own::default(),
     }));
@@ -202,11 +187,12 @@ impl Running {
         let frame = self.frame();
         frame.base.store(state, Ordering::Relaxed);
         frame.state.store(state, Ordering::Relaxed);
-        if frame.until.load(Ordering::Relaxed) != 0 {
-            arming::poll(state, frame.signal.load(Ordering::Relaxed));
-        }
+        poll(state);
         let _inside = Section::new(self.record, true);
-        run()
+        let result = run();
+        // From here on nothing keeps it alive.
+        frame.state.store(ptr::null_mut(), Ordering::Relaxed);
+        result
     }
 
     /// Why it was stopped, once.
@@ -227,6 +213,7 @@ impl Drop for Running {
         self.record.depth.store(depth - 1, Ordering::Release);
         if self.record.over.load(Ordering::Relaxed) == self.number {
             self.record.over.store(0, Ordering::Relaxed);
+            self.record.is_heard();
         }
     }
 }
@@ -254,6 +241,29 @@ impl Section {
 impl Drop for Section {
     fn drop(&mut self) {
         self.record.show(self.before);
+        // Who was over while the host ran need not wait to be found in Lua again.
+        if self.before && self.record.due().is_some() {
+            self.record.arm();
+        }
+    }
+}
+
+/// The host's code runs within a call, and its time is not the plugin's.
+pub(in crate::lua) const HOSTS_TURN: Turn = Turn {
+    begin: || {
+        let record = record();
+        let before = record.is_in_lua();
+        record.show(false);
+        before
+    },
+    end: |before| drop(Section { record: record(), before, _thread: PhantomData }),
+};
+
+/// A coroutine is about to run: where no signal can stop it, it looks itself.
+#[inline]
+pub(super) fn poll(state: *mut lua_State) {
+    if cfg!(not(feature = "luau")) && is_polled() {
+        arming::poll(state);
     }
 }
 
@@ -273,9 +283,12 @@ pub(super) fn is_of_call(state: *mut lua_State) -> bool {
 }
 
 /// Whether the innermost call's VM looks at its time itself; outside of calls it may.
-#[cfg(not(feature = "luau"))]
+#[inline]
 pub(super) fn is_polled() -> bool {
-    record().innermost().is_none_or(|frame| frame.signal.load(Ordering::Relaxed) == 0)
+    let record = record();
+    record.innermost().is_none_or(|frame| {
+        frame.signal.load(Ordering::Relaxed) == 0 && record.calls().any(|call| call.is_limited())
+    })
 }
 
 /// A `coroutine.close` begins or ends.
@@ -313,15 +326,15 @@ pub(super) fn stop(place: impl FnOnce() -> Place) -> bool {
 
 /// The memory of the VM that this thread is in; set aside while it is in another.
 pub(in crate::lua) struct Memory {
-    outer: (Option<Limit>, bool),
+    outer: (Option<Limit>, usize, bool),
     _thread: PhantomData<*const ()>,
 }
 
 impl Memory {
-    /// The thread enters a VM.
-    pub(in crate::lua) fn enter() -> Memory {
+    /// The thread enters a VM, of that address.
+    pub(in crate::lua) fn enter(vm: usize) -> Memory {
         let own = &record().own;
-        let outer = (own.memory.replace(None), own.exhausted.replace(false));
+        let outer = (own.memory.replace(None), own.vm.replace(vm), own.exhausted.replace(false));
         Memory { outer, _thread: PhantomData }
     }
 
@@ -352,36 +365,12 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         let own = &record().own;
-        own.memory.set(self.outer.0);
-        own.exhausted.set(self.outer.1);
+        let (memory, vm, exhausted) = self.outer;
+        own.memory.set(memory);
+        let inner = own.vm.replace(vm);
+        // A plugin that has come back to itself has one memory.
+        own.exhausted.set(exhausted || inner == vm && own.exhausted.get());
     }
-}
-
-/// What a thread shows of one call.
-pub(super) struct Shown {
-    pub(super) number: u64,
-    /// How long it may run.
-    pub(super) time: Option<Duration>,
-    /// When it must have ended, as `moment` counts.
-    pub(super) until: Option<Duration>,
-}
-
-impl Frame {
-    /// The limit that it has hit.
-    fn limit(&self) -> Limit {
-        let until = self.until.load(Ordering::Relaxed);
-        let late = until != 0 && Duration::from_nanos(until) <= moment(Instant::now());
-        match deadline().filter(|_| late) {
-            Some(deadline) => Limit::Deadline(deadline.time),
-            None => Limit::Time(Duration::from_nanos(self.time.load(Ordering::Relaxed))),
-        }
-    }
-}
-
-/// Instants as numbers: how long after the first one that was asked for.
-pub(super) fn moment(instant: Instant) -> Duration {
-    static FIRST: OnceLock<Instant> = OnceLock::new();
-    instant.saturating_duration_since(*FIRST.get_or_init(Instant::now))
 }
 
 impl Record {
@@ -426,6 +415,25 @@ impl Record {
         }
     }
 
+    /// Stops the innermost call at its next step; on the record's own thread.
+    #[cold]
+    fn arm(&self) {
+        let state = self.innermost().map(|frame| frame.state.load(Ordering::Relaxed));
+        if let Some(state) = state.filter(|state| !state.is_null()) {
+            arming::arm(state);
+        }
+    }
+
+    /// Whether a signal that was sent has not arrived yet; from now on one has been.
+    pub(super) fn is_told(&self) -> bool {
+        self.told.swap(true, Ordering::Relaxed)
+    }
+
+    /// The signal has arrived, or nobody waits for it.
+    pub(super) fn is_heard(&self) {
+        self.told.store(false, Ordering::Relaxed);
+    }
+
     /// Runs in the handler of a signal on the record's own thread: the coroutine to stop.
     pub(super) fn to_stop(&self) -> Option<*mut lua_State> {
         let over = self.over.load(Ordering::Relaxed);
@@ -468,11 +476,6 @@ impl Record {
 #[inline]
 fn bit(number: i32) -> u64 {
     1u64.checked_shl((number - 1) as u32).unwrap_or(0)
-}
-
-/// 0 stands for none, so that a limit of nothing becomes the least there is.
-pub(super) fn nanos(time: Option<Duration>) -> u64 {
-    time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1))
 }
 
 #[cfg(test)]

@@ -78,6 +78,10 @@ fn answered(answer: c_int) -> io::Result<()> {
 
 /// Sends a thread its signal, if the handler is still ours or can be made so again.
 pub(super) fn send(record: &'static Record, number: i32) {
+    // One at a time: a thread that lets none through would fill the user's queue.
+    if record.is_told() {
+        return;
+    }
     if let Err(error) = install(number) {
         tracing::warn!(number, %error, "a time limit cannot be kept: its signal has no handler");
         return;
@@ -134,6 +138,7 @@ extern "C" fn handle(number: c_int, info: *mut siginfo_t, context: *mut c_void) 
     // SAFETY: the system passes what came with the signal, while the handler runs.
     match unsafe { ours(info) } {
         Some(record) => {
+            record.is_heard();
             if let Some(state) = record.to_stop() {
                 arming::arm(state);
             }

@@ -11,6 +11,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::arming;
+use super::frame;
 use super::record::{self, Record};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::barrier;
@@ -101,9 +102,9 @@ impl Watchdog {
         loop {
             let now = Instant::now();
             // A machine that slept or was busy elsewhere has not run the plugin meanwhile.
-            let passed = (now - before).min(pause * 4);
+            let passed = (now - before).min(pause.max(refused) * 4);
             before = now;
-            let seen = self.look(passed, record::moment(now));
+            let seen = self.look(passed, frame::moment(now));
             idle = if seen.running { 0 } else { idle + 1 };
             if idle > IDLE_LOOKS {
                 sleep();

@@ -1,7 +1,7 @@
 -- The coroutines of scripts. Those of calls, and the main one, are out of their reach.
 
 local raw = ...
-local error, setmetatable, type = raw.error, setmetatable, type
+local error, rawequal, setmetatable, type = raw.error, rawequal, setmetatable, type
 local create, isyieldable, running, status, yield =
   coroutine.create, coroutine.isyieldable, coroutine.running, coroutine.status, coroutine.yield
 local close = raw.close_coroutine or coroutine.close
@@ -19,7 +19,7 @@ local idle, runs, waits = 1, 2, 3
 local pass, awake
 
 function pass(co, ok, first, ...)
-  if ok and first == token then
+  if ok and rawequal(first, token) then
     if not can_wait() then
       raw.forget()
       return pass(co, resume(co, false, no_wait))

@@ -38,7 +38,16 @@ end
 if granted.io then
   _G.io = doors.io
   -- Their `__gc` would run a script's function at any time.
-  getmetatable(doors.io.stdout).__metatable = false
+  local files = getmetatable(doors.io.stdout)
+  files.__metatable = false
+  if files.__index == files then
+    -- In LuaJIT it is its own.
+    local methods = {}
+    for name, method in pairs(files) do
+      if type(name) == "string" and not find(name, "^__") then methods[name] = method end
+    end
+    files.__index = methods
+  end
 
   -- Text alone, as in `load`.
   local has_environment = raw.has_environment

@@ -3,7 +3,7 @@
 
 function attack()
   local call = coroutine.running()
-  -- LuaJIT's main coroutine is nil.
+  -- The main coroutine is nil in LuaJIT and Luau.
   if call == nil then return true end
   local ok, text = coroutine.resume(call, true, false, 1)
   assert(not ok and type(text) == "string")
