@@ -1,8 +1,6 @@
 //! Reads a located file, checks it, and hands it to its kind.
 
-use std::collections::BTreeMap;
-#[cfg(feature = "_lua")]
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
@@ -14,11 +12,7 @@ use super::search::cannot_load;
 use super::{Bundle, Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Unread};
-#[cfg(feature = "_lua")]
-use crate::plugin::Permission;
-#[cfg(feature = "native")]
-use crate::plugin::permission_list;
-use crate::plugin::{HostContext, Limits, Origin, Plugin, PluginKind, check_name};
+use crate::plugin::{HostContext, Limits, Origin, Permission, Plugin, PluginKind, check_name};
 
 /// What a host allows native plugins that others may not.
 #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "it is about native plugins"))]
@@ -198,10 +192,12 @@ impl Loader {
         bytes: Vec<u8>,
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
-        no_permissions(located)?;
         let mut checked = crate::native::check(bytes, folder(located))?;
         checked.unload = located.manifest.unload.unwrap_or(checked.unload);
         let name = origin.settle_name(Some(checked.name.clone()))?;
+        // Native code may do all that its host may. But whoever puts it in a script's place
+        // changes nothing else, and whoever was asked is asked of both.
+        self.settings.grants.check(&name, &origin.permissions)?;
         self.configure(&mut origin, &name);
         Ok(Arc::new(crate::native::load(&origin, &checked, host, &self.images)?))
     }
@@ -253,7 +249,6 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
 
 #[cfg(feature = "native")]
 fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
-    no_permissions(located)?;
     let checked = crate::native::check(bytes, folder(located))?;
     let mut hazards: Vec<String> = checked.hazards.iter().map(|&hazard| hazard.into()).collect();
     hazards.extend(checked.dependencies.hazards(folder(located)));
@@ -269,27 +264,12 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
             public.map(|declared| declared.export).collect()
         }),
         requires: Vec::new(),
-        permissions: Vec::new(),
+        permissions: names(&own.permissions),
         over: None,
         refusal: None,
         hazards,
         bytes: checked.bytes,
     })
-}
-
-/// A native plugin has no sandbox that anything could be asked for beyond.
-#[cfg(feature = "native")]
-fn no_permissions(located: &Located) -> Result<()> {
-    let asked: Vec<_> = located.manifest.permissions.iter().copied().collect();
-    if asked.is_empty() {
-        return Ok(());
-    }
-    let message = format!(
-        "its manifest asks for {}, and permissions are for scripts: a native plugin may do all \
-         that its host may, and nothing can be granted or refused it; take `permissions` out",
-        permission_list(&asked)
-    );
-    Err(Error::new(ErrorKind::Refused, message))
 }
 
 /// What `$ORIGIN` stands for. As the system sees it, a link's folder is the one that the
@@ -317,7 +297,6 @@ fn without(what: &str, feature: &str) -> Error {
     )
 }
 
-#[cfg(feature = "_lua")]
 fn names(permissions: &BTreeSet<Permission>) -> Vec<String> {
     permissions.iter().map(Permission::to_string).collect()
 }

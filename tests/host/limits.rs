@@ -285,6 +285,68 @@ fn a_host_may_do_without_signals() {
     let plugin = load(&host, "spin", SPIN);
     check_time(&call(&plugin, "Spin"));
     check_time(&call(&plugin, "Spin"));
+    // A coroutine that was made before.
+    let text = "local spin = coroutine.wrap(function() while true do end end)
+        function Resume() spin() end";
+    check_time(&call(&load(&host, "old", text), "Resume"));
+}
+
+#[test]
+fn without_signals_what_holds_for_a_call_holds_within() {
+    let spin: Arc<std::sync::OnceLock<twinplug::Func<(), ()>>> = Arc::default();
+    let ask = {
+        let spin = Arc::clone(&spin);
+        move || spin.get().unwrap().call(())
+    };
+    let builder = Host::builder().no_time_limit().limit_signal(LimitSignal::Off);
+    let host = builder.function("ask", ask).build().unwrap();
+    // On LuaJIT what has no limit of its own may be compiled, and cannot be stopped.
+    let inner = match cfg!(feature = "luajit") {
+        true => "[limits]\ntime = '1h'",
+        false => "",
+    };
+    let inner = host.load_files("inner", [("plugin.toml", inner), ("init.lua", SPIN)]).unwrap();
+    spin.set(inner.func("Spin").unwrap()).ok().unwrap();
+    let manifest = "[limits]\ntime = '60ms'";
+    let text = "return { Ask = function() host.ask() end }";
+    let outer = host.load_files("outer", [("plugin.toml", manifest), ("init.lua", text)]).unwrap();
+    check_time(&call(&outer, "Ask"));
+}
+
+/// The plugin is busy when the wait is over: its coroutine goes when the plugin is free.
+#[test]
+fn a_deadline_holds_for_the_way_back_from_a_wait() {
+    let builder = Host::builder().time_limit(Duration::from_secs(60)).channel::<i64>("in", 0);
+    let entered = Arc::new(AtomicBool::new(false));
+    let enter = {
+        let entered = Arc::clone(&entered);
+        move || entered.store(true, Ordering::Release)
+    };
+    let host = builder.function("enter", enter).build().unwrap();
+    let text = "local M = {}
+        function M.Wait() return (host.channel('in'):recv()) end
+        function M.Spin()
+          host.enter()
+          while true do end
+        end
+        function M.Fine() return 42 end
+        return M";
+    let plugin = load(&host, "busy", text);
+    let wait = plugin.func::<(), i64>("Wait").unwrap();
+    let deadline = 4 * TIME;
+    let waiting = std::thread::spawn(move || wait.call_within(deadline, ()));
+    let spin = plugin.func::<(), ()>("Spin").unwrap();
+    let spinning = std::thread::spawn(move || spin.call_within(8 * deadline, ()));
+    while !entered.load(Ordering::Acquire) {
+        std::thread::yield_now();
+    }
+    // It has come, or its time is over already: on a busy machine nobody waits for it.
+    let sent = host.channel::<i64>("in").unwrap().send_timeout(7, deadline);
+    let error = waiting.join().unwrap().unwrap_err();
+    assert_eq!(error.limit(), Some(Limit::Deadline(deadline)), "{sent:?}, {error:?}");
+    assert!(!spinning.is_finished(), "it was not waited for: {sent:?}");
+    assert_eq!(spinning.join().unwrap().unwrap_err().limit(), Some(Limit::Deadline(8 * deadline)));
+    assert_eq!(plugin.call("Fine", ()).unwrap(), Value::Int(42));
 }
 
 /// Calls with a deadline: of a script that runs, that waits, and whose plugin is busy.

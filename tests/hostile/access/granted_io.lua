@@ -6,6 +6,7 @@
 function attack()
   for _, file in ipairs { io.stdin, io.stdout, io.stderr } do
     assert(not getmetatable(file))
+    assert(file.__index == nil and file.__gc == nil and file.write)
     assert(not pcall(setmetatable, file, {}))
     pcall(file.close, file)
     assert(io.type(file) == "file")
