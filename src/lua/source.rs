@@ -4,7 +4,7 @@
 use mlua::{BorrowedBytes, Table, Value};
 use twinplug_value::{ConvertError, Key, Kind, Source};
 
-use super::limits::Memory;
+use super::limits::{self, Memory};
 
 /// What the host takes for a value, in bytes: more or less.
 const VALUE: usize = 32;
@@ -72,6 +72,10 @@ impl LuaSource {
 
     /// Counts what is read next.
     fn charge(&mut self, value: &Value) -> Result<(), ConvertError> {
+        // Nobody waits for what a call that is over has passed on.
+        if limits::is_due() {
+            return Err(ConvertError::new("its call is over"));
+        }
         let text = value.as_string().map_or(0, |text| text.as_bytes().len());
         match self.left.checked_sub(VALUE + text) {
             Some(left) => self.left = left,

@@ -266,6 +266,16 @@ fn plugins_share_what_all_may_take() {
     take(&two).unwrap();
 }
 
+/// Without a limit on memory it is the time that ends what has no end.
+#[test]
+fn what_is_endless_is_read_for_no_longer_than_its_call() {
+    let host = builder().no_memory_limit().function("take", |value: Value| drop(value)).build();
+    let text = "local t = {}
+        for _ = 1, 60 do t = { t, t } end
+        function Pass() host.take(t) end";
+    check_time(&call(&load(&host.unwrap(), "fold", text), "Pass"));
+}
+
 #[test]
 fn without_limits_a_script_goes_on() {
     let host = Host::builder().no_time_limit().no_memory_limit().build().unwrap();
