@@ -76,18 +76,18 @@ pub(super) struct Shared {
 /// A wait; answers what the call goes on with.
 pub(super) type Pending = Box<dyn FnOnce() -> Result<Option<Box<dyn Message>>> + Send>;
 
-impl Drop for Entry<'_> {
-    fn drop(&mut self) {
-        self.state.share.leave(&self.state.lua);
-    }
-}
-
 /// The VM, entered: its lock is held. Fields drop in this order, so that a VM
 /// whose last user this is goes under its own lock.
 pub(super) struct Entry<'v> {
     pub(super) state: Arc<State>,
     _entered: Entered,
     _guard: ReentrantMutexGuard<'v, RefCell<Option<Arc<State>>>>,
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.state.share.leave(&self.state.lua);
+    }
 }
 
 impl Vm {

@@ -176,9 +176,7 @@ fn verdict(state: *mut lua_State) -> Verdict {
         return Verdict::GoOn;
     }
     arm(state);
-    // SAFETY: asks only, of the coroutine that runs.
-    let can_yield = unsafe { lua_isyieldable(state) } != 0;
-    match can_yield && !record::is_closing() {
+    match can_yield(state) {
         true => Verdict::Yield,
         false => Verdict::Raise,
     }

@@ -7,7 +7,7 @@
 -- which waits with the plugin let go and resumes with the outcome.
 
 local raw = ...
-local error, ipairs, pcall, xpcall = error, ipairs, pcall, xpcall
+local error, pcall, xpcall = error, pcall, xpcall
 local yield = coroutine.yield
 local can_wait, is_due = raw.can_wait, raw.is_due
 
@@ -22,11 +22,6 @@ if debug and debug.info then
     while info(level, "s") == own do level = level + 1 end
     raise(message, level)
   end
-end
-
--- Doors that some flavours have.
-for _, name in ipairs { "debug", "gcinfo", "getfenv", "module", "newproxy", "require", "setfenv" } do
-  _G[name] = nil
 end
 
 -- Compared by identity; scripts never see it.

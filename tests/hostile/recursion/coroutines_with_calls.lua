@@ -8,7 +8,7 @@ local function fill(n, f, ...)
 end
 
 local function deep(n)
-  local got = fill(50, coroutine.wrap(deep), n + 1)
+  local got = fill(10, coroutine.wrap(deep), n + 1)
   return got
 end
 

@@ -3,7 +3,7 @@
 --- flavours: lua54 lua55 luajit
 
 function attack()
-  local n = 200000
+  local n = 20000
   for _, code in ipairs {
     "return " .. ("("):rep(n), "return " .. ("{"):rep(n), "return " .. ("- "):rep(n) .. "1",
     "return " .. ("not "):rep(n) .. "1", ("do "):rep(n), ("if a then "):rep(n), ("while a do "):rep(n),
