@@ -27,7 +27,7 @@ pub struct Host {
 /// Says what plugins may ask of a [`Host`], then makes it.
 #[derive(Default)]
 pub struct HostBuilder {
-    functions: BTreeMap<String, HostFunction>,
+    functions: BTreeMap<String, Arc<HostFunction>>,
     channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     output: Option<Box<Output>>,
     allowance: Allowance,
@@ -220,7 +220,7 @@ impl HostBuilder {
     pub fn function<P: Params, F: Callable<P>>(mut self, name: &str, function: F) -> Self {
         self.check_name(name);
         let function = HostFunction::new(name, function);
-        if self.functions.insert(name.to_owned(), function).is_some() {
+        if self.functions.insert(name.to_owned(), Arc::new(function)).is_some() {
             self.refuse(format!("function `{name}` is there twice"));
         }
         self

@@ -7,21 +7,29 @@
 //! and Lua ones (`sink`, `source`).
 
 mod annotations;
+mod border;
+mod call;
+mod channels;
+mod coroutine;
 mod exports;
 mod failure;
 mod head;
+mod host_functions;
 mod host_table;
 mod libraries;
 mod library;
 mod limits;
 mod loader;
+mod lock;
 mod modules;
 mod native_stack;
 mod patterns;
 mod prelude;
+mod raw;
 mod sink;
 mod source;
 mod stack;
+mod symbols;
 mod trails;
 mod typed;
 mod vm;

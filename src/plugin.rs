@@ -16,12 +16,13 @@ mod target;
 use std::sync::Arc;
 
 use twinplug_value::raw::{RawArgs, Returned};
-use twinplug_value::{ConvertError, Sink, Source};
+use twinplug_value::{ConvertError, Plain, Sink, Source};
 
 use crate::error::Result;
 
 pub(crate) use chain::{
-    Deadline, Entered, MAX_NESTED, cannot_wait, deadline, held, too_deep, within,
+    Deadline, MAX_NESTED, cannot_wait, deadline, held, hold, hold_first, is_free, release, too_deep,
+    within,
 };
 pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, Turn, contained};
 pub(crate) use descriptor::check_name;
@@ -65,6 +66,22 @@ pub(crate) type Write<'a> = &'a mut dyn FnMut(&mut dyn Sink) -> Result<(), Conve
 /// Reads what comes out of a plugin.
 pub(crate) type Read<'a> = &'a mut dyn FnMut(&mut dyn Source) -> Result<(), ConvertError>;
 
+/// Where a value goes that comes out of a plugin.
+pub(crate) struct Got<'a> {
+    /// It, if it is a scalar: written in place, as a value that is returned would be copied
+    /// out of parts that were just written, which processors are slow at.
+    pub(crate) scalar: Option<Plain>,
+    /// Else what gets it.
+    pub(crate) read: Read<'a>,
+}
+
+impl<'a> Got<'a> {
+    #[inline(always)]
+    pub(crate) fn by(read: Read<'a>) -> Self {
+        Got { scalar: None, read }
+    }
+}
+
 /// How the results of a function are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Results {
@@ -76,16 +93,20 @@ pub(crate) enum Results {
 
 /// A plugin's function, of a kind that keeps values in memory of its own.
 pub(crate) trait RawFunc: Send + Sync {
-    /// Calls it with the values that `args` writes; `read` gets what it returns.
-    fn call(&self, args: Write<'_>, results: Results, read: Read<'_>) -> Result<()>;
+    /// Calls it with these arguments.
+    fn call(&self, args: Write<'_>, results: Results, got: &mut Got<'_>) -> Result<()>;
+    /// Calls it with scalars.
+    fn call_scalars(&self, args: &[Plain], results: Results, got: &mut Got<'_>) -> Result<()>;
 }
 
 /// A plugin's variable, of a kind that keeps values in memory of its own.
 pub(crate) trait RawVar: Send + Sync {
-    /// Shows the value to `read`.
-    fn get(&self, read: Read<'_>) -> Result<()>;
-    /// Sets the value that `write` writes.
-    fn set(&self, write: Write<'_>) -> Result<()>;
+    /// Reads it.
+    fn get(&self, got: &mut Got<'_>) -> Result<()>;
+    /// Sets it to the one value that is written.
+    fn set(&self, value: Write<'_>) -> Result<()>;
+    /// Sets it to a scalar.
+    fn set_scalar(&self, value: Plain) -> Result<()>;
 }
 
 /// A plugin's function, of a kind that takes raw values.

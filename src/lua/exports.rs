@@ -1,11 +1,12 @@
 //! What a script exports, and of what types.
 
-use mlua::{Function, Table, Value};
+use mlua::{Function, Lua, Table, Value};
 use parking_lot::Mutex;
 use twinplug_value::{ExportType, Field, Shared, Signature, Struct, Type};
 
 use super::annotations::Annotations;
-use super::source::sequence;
+use super::border::refer;
+use super::raw::Reference;
 use crate::plugin::{Export, check_name};
 
 /// Names that the host calls itself.
@@ -20,23 +21,30 @@ pub(super) struct Exports {
     pub(super) list: Vec<Export>,
     /// Whether each of the list has its type from an annotation.
     annotated: Vec<bool>,
-    /// Where each of the list is. Handles of mlua's: only with the VM's lock held.
+    /// Where each of the list is.
     homes: Vec<Home>,
 }
 
 /// An export that was found in a table.
 pub(super) struct Found {
     export: Export,
-    home: Home,
+    place: Place,
     annotated: bool,
 }
 
-/// Where an export is.
-#[derive(Clone)]
-pub(super) enum Home {
+/// Where an export was found.
+enum Place {
     Func(Function),
     /// The table that holds the variable.
     Var(Table),
+}
+
+/// Where an export is, as the VM keeps it.
+#[derive(Clone, Copy)]
+pub(super) enum Home {
+    Func(Reference),
+    /// The table that holds the variable, and its name.
+    Var(Reference, Reference),
 }
 
 impl Exports {
@@ -46,7 +54,7 @@ impl Exports {
 
     /// Where the export of that index is.
     pub(super) fn home(&self, index: usize) -> Option<Home> {
-        self.homes.get(index).cloned()
+        self.homes.get(index).copied()
     }
 
     /// Whether the export of that index has its type from an annotation.
@@ -54,22 +62,24 @@ impl Exports {
         self.annotated.get(index).is_some_and(|&annotated| annotated)
     }
 
-    /// Lets go of what lives in the VM; the list stays.
-    pub(super) fn retire(&mut self) -> Vec<Home> {
-        std::mem::take(&mut self.homes)
+    /// The VM goes; the list stays.
+    pub(super) fn retire(&mut self) {
+        self.homes.clear();
     }
 
     /// Adds exports that were found in a table: all, or none.
     ///
     /// # Errors
-    /// One that is there already.
-    pub(super) fn add(&mut self, found: Vec<Found>) -> Result<(), String> {
+    /// One that is there already, or there is no memory.
+    pub(super) fn add(&mut self, lua: &Lua, found: Vec<Found>) -> Result<(), String> {
         if let Some(twice) = found.iter().find(|it| self.position(&it.export.name).is_some()) {
             return Err(format!("`{}` is exported twice", twice.export.name));
         }
-        for Found { export, home, annotated } in found {
+        let homes = found.iter().map(|it| it.place.kept(lua, &it.export.name));
+        let homes = homes.collect::<mlua::Result<Vec<_>>>().map_err(|error| error.to_string())?;
+        self.homes.extend(homes);
+        for Found { export, annotated, .. } in found {
             self.list.push(export);
-            self.homes.push(home);
             self.annotated.push(annotated);
         }
         Ok(())
@@ -109,6 +119,15 @@ impl Exports {
         // A table's order is by chance; by name it is the same each time.
         found.sort_by(|a, b| a.export.name.cmp(&b.export.name));
         Ok(found)
+    }
+}
+
+impl Place {
+    fn kept(&self, lua: &Lua, name: &str) -> mlua::Result<Home> {
+        Ok(match self {
+            Place::Func(function) => Home::Func(refer(lua, function)?),
+            Place::Var(table) => Home::Var(refer(lua, table)?, refer(lua, name)?),
+        })
     }
 }
 
@@ -183,7 +202,7 @@ impl Declared {
             let declared = self.variable(name, table);
             let annotated = declared.is_some();
             let ty = ExportType::Var(declared.unwrap_or(seen));
-            Found { export: Export::new(name, ty), home: Home::Var(table.clone()), annotated }
+            Found { export: Export::new(name, ty), place: Place::Var(table.clone()), annotated }
         };
         if unwrapped(name, &value, table).is_some() {
             return Some(variable(Type::Any));
@@ -193,7 +212,7 @@ impl Declared {
                 let signature = self.signature(name, &function);
                 let annotated = signature.is_some();
                 let ty = ExportType::Func(signature.unwrap_or(Signature::ANY));
-                Some(Found { export: Export::new(name, ty), home: Home::Func(function), annotated })
+                Some(Found { export: Export::new(name, ty), place: Place::Func(function), annotated })
             }
             value => type_of(&value, 0).map(variable),
         }
@@ -247,6 +266,20 @@ fn type_of(value: &Value, depth: usize) -> Option<Type> {
         null if *null == Value::NULL => Type::Any,
         _ => return None,
     })
+}
+
+/// The length of a table whose keys are exactly 1 to n, or `None`.
+fn sequence(table: &Table) -> Option<usize> {
+    let length = table.raw_len();
+    let mut entries = 0;
+    let counted = table.for_each(|key: Value, _: Value| match key {
+        Value::Integer(int) if int >= 1 && int as u64 <= length as u64 => {
+            entries += 1;
+            Ok(())
+        }
+        _ => Err(mlua::Error::RuntimeError(String::new())),
+    });
+    (counted.is_ok() && entries == length).then_some(length)
 }
 
 /// A sequence is a list, text keys are fields; an empty table may become either.

@@ -2,19 +2,18 @@
 
 use std::path::PathBuf;
 
-use mlua::{Lua, Table, Value};
-use twinplug_value::from_source;
+use mlua::{Lua, Table, Thread, Value};
 
 use super::modules::Source;
-use super::source::LuaSource;
+use super::source::from_lua;
 use super::stack::Stack;
-use super::trails::Trails;
+use super::vm::Shared;
 use crate::error::{Error, ErrorKind};
 
 /// What is thrown is kept up to this size, in bytes.
 const LARGEST_PAYLOAD: usize = 1 << 20;
 
-/// What the error handler of a call saw, with the stack still there.
+/// What was seen of an error with its stack still there.
 pub(super) struct Failure {
     /// The coroutine that it was raised on; compared, and never followed.
     thread: usize,
@@ -26,15 +25,22 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Takes down an error value. Runs as the message handler of the call.
-    pub(super) fn report(lua: &Lua, trails: &Trails, error: &Value) -> Failure {
-        let stack = Stack::here(lua);
-        let trail = trails.of(error, &stack);
+    /// Takes down an error value: of a coroutine that has failed, or where this runs as a
+    /// message handler.
+    pub(super) fn report(
+        lua: &Lua,
+        shared: &Shared,
+        failed: Option<&Thread>,
+        error: &Value,
+    ) -> Failure {
+        let stack = failed.map_or_else(|| Stack::here(lua), |failed| Stack::of(lua, failed));
+        let trail = shared.trails.of(error, &stack);
+        let thread = failed.cloned().unwrap_or_else(|| lua.current_thread());
         let cause = trail.as_ref().and_then(|trail| trail.cause.clone());
         Failure {
-            thread: lua.current_thread().to_pointer() as usize,
+            thread: thread.to_pointer() as usize,
             message: stack.placed(message(error)),
-            payload: payload(error).or_else(|| cause.as_ref()?.payload().cloned()),
+            payload: payload(lua, shared, error).or_else(|| cause.as_ref()?.payload().cloned()),
             traceback: stack.after(trail.as_ref().map_or("", |trail| &trail.traceback)),
             cause,
         }
@@ -88,10 +94,10 @@ pub(super) fn own_message(thrown: &Table) -> Option<String> {
     thrown.raw_get::<Option<String>>("message").ok().flatten()
 }
 
-fn payload(error: &Value) -> Option<twinplug_value::Value> {
+fn payload(lua: &Lua, shared: &Shared, error: &Value) -> Option<twinplug_value::Value> {
     match error {
         Value::String(_) | Value::Nil => None,
-        other => from_source(&mut LuaSource::at_most(LARGEST_PAYLOAD, other.clone())).ok(),
+        other => from_lua(lua, shared.border()?, other, LARGEST_PAYLOAD),
     }
 }
 

@@ -6,25 +6,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mlua::{
-    AnyUserData, Function, Lua, LuaString, MultiValue, Table, Thread, Value, Variadic, ffi,
-};
-use twinplug_value::Type;
+use mlua::{AnyUserData, Function, Lua, LuaString, MultiValue, Table, Thread, Value, ffi};
 
 use super::exports::AnyValue;
 use super::failure::Failure;
 use super::loader::compile;
 use super::modules::{Module, Source};
-use super::sink::LuaSink;
-use super::source::LuaSource;
-use super::vm::{Pending, Shared, broken};
-use super::{library, limits};
-use crate::channel::{AnyChannel, Message, Progress};
+use super::vm::{Core, Shared, broken};
+use super::{channels, host_functions, library, limits};
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::plugin::{HostFunction, LogLevel, contained};
-
-/// A channel, as the prelude keeps it; scripts never see it.
-struct ChannelEnd(Arc<dyn AnyChannel>);
+use crate::plugin::{LogLevel, contained};
 
 /// The levels of the log, as scripts name them.
 const LEVELS: [(&str, LogLevel); 5] = [
@@ -38,41 +29,21 @@ const LEVELS: [(&str, LogLevel); 5] = [
 /// The table that the prelude gets.
 pub(super) fn raw(
     lua: &Lua,
-    shared: &Arc<Shared>,
+    core: &Core,
     environment: &Table,
     config: &Value,
 ) -> mlua::Result<Table> {
+    let shared = &core.shared;
     let raw = lua.create_table()?;
     raw.raw_set("config", config)?;
     raw.raw_set("null", Value::NULL)?;
     raw.raw_set("environment", environment)?;
-    raw.raw_set("functions", functions(lua, shared)?)?;
+    raw.raw_set("functions", host_functions::list(core)?)?;
     raw.raw_set("unknown", lua.create_function(unknown)?)?;
     raw.raw_set("object", lua.create_function(object)?)?;
+    raw.raw_set("forget", forget(lua, shared)?)?;
     library::provide(lua, &raw)?;
-    let state = Arc::clone(shared);
-    raw.raw_set(
-        "report",
-        lua.create_function(move |lua, error: Value| {
-            // The error is the limit's, and the script may run no more to describe it.
-            if limits::is_due() {
-                return Ok(String::new());
-            }
-            let mut failure = Failure::report(lua, &state.trails, &error);
-            // A module's error passes on what it was: the calls inside its body are over.
-            let inner = state.module_failure.lock().take();
-            failure = inner.filter(|inner| inner.is_of(&failure)).unwrap_or(failure);
-            let message = failure.message().to_owned();
-            *state.failure.lock() = Some(failure);
-            Ok(message)
-        })?,
-    )?;
-    let state = Arc::clone(shared);
-    let died = lua.create_function(move |lua, (thread, error): (Thread, Value)| {
-        state.trails.died(lua, &thread, &error);
-        Ok(())
-    })?;
-    raw.raw_set("died", died)?;
+    errors(lua, shared, &raw)?;
     let state = Arc::clone(shared);
     raw.raw_set(
         "print",
@@ -89,7 +60,7 @@ pub(super) fn raw(
     raw.raw_set(
         "register",
         lua.create_function(move |lua, exports: Value| {
-            Ok(answer(lua, register(&state, &exports)))
+            Ok(answer(lua, register(lua, &state, &exports)))
         })?,
     )?;
     let any = lua.create_function(|lua, value: Value| {
@@ -101,9 +72,36 @@ pub(super) fn raw(
     });
     raw.raw_set("any", any?)?;
     raw.raw_set("levels", levels(lua, shared)?)?;
-    channels(lua, shared, &raw)?;
+    let channel = lua.create_table()?;
+    raw.raw_set("channel_meta", &channel)?;
+    raw.raw_set("channels", lua.create_sequence_from(channels::functions(core, &channel)?)?)?;
     modules(lua, shared, environment, &raw)?;
     Ok(raw)
+}
+
+/// `report`, which takes down the error that a call's coroutine has failed with, and `died`,
+/// which does so for one of a script's own.
+fn errors(lua: &Lua, shared: &Arc<Shared>, raw: &Table) -> mlua::Result<()> {
+    let state = Arc::clone(shared);
+    let report = lua.create_function(move |lua, (thread, error): (Thread, Value)| {
+        // The error is the limit's, and the script may run no more to describe it.
+        if limits::is_due() {
+            return Ok(());
+        }
+        let mut failure = Failure::report(lua, &state, Some(&thread), &error);
+        // A module's error passes on what it was: the calls inside its body are over.
+        let inner = state.module_failure.lock().take();
+        failure = inner.filter(|inner| inner.is_of(&failure)).unwrap_or(failure);
+        *state.failure.lock() = Some(failure);
+        Ok(())
+    });
+    raw.raw_set("report", report?)?;
+    let state = Arc::clone(shared);
+    let died = lua.create_function(move |lua, (thread, error): (Thread, Value)| {
+        state.trails.died(lua, &thread, &error);
+        Ok(())
+    });
+    raw.raw_set("died", died?)
 }
 
 /// A function for each level of the log, by its name.
@@ -151,7 +149,7 @@ fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) ->
     )?;
     let state = Arc::clone(shared);
     let keep = lua.create_function(move |lua, error: Value| {
-        let failure = Failure::report(lua, &state.trails, &error);
+        let failure = Failure::report(lua, &state, None, &error);
         let mut kept = state.module_failure.lock();
         // Of modules that require each other, the innermost has seen all of the calls.
         if !kept.as_ref().is_some_and(|inner| inner.is_of(&failure)) {
@@ -195,111 +193,25 @@ fn find(
     Ok((chunk, source.path))
 }
 
-/// `channel`, `send`, `recv`, `close`, `forget`.
-fn channels(lua: &Lua, shared: &Arc<Shared>, raw: &Table) -> mlua::Result<()> {
+/// `forget`, which gives up a wait that cannot be made.
+fn forget(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
     let state = Arc::clone(shared);
-    raw.raw_set(
-        "channel",
-        lua.create_function(move |lua, name: Value| {
-            let found = attach(&state, &name);
-            let found = found.and_then(|channel| {
-                let end = lua.create_any_userdata(ChannelEnd(channel));
-                end.map(Value::UserData).map_err(broken)
-            });
-            Ok(answer(lua, found))
-        })?,
-    )?;
-    let state = Arc::clone(shared);
-    raw.raw_set(
-        "send",
-        lua.create_function(move |lua, (channel, message): (AnyUserData, Value)| {
-            let channel = channel.borrow::<ChannelEnd>()?;
-            let sent = contained(|| channel.0.send_from(&mut LuaSource::new(message)));
-            Ok(progress(lua, &state, sent.map(no_message)))
-        })?,
-    )?;
-    let state = Arc::clone(shared);
-    raw.raw_set(
-        "recv",
-        lua.create_function(move |lua, channel: AnyUserData| {
-            let received = channel.borrow::<ChannelEnd>()?.0.receive();
-            Ok(progress(lua, &state, received.map(a_message)))
-        })?,
-    )?;
-    raw.raw_set(
-        "close",
-        lua.create_function(move |_, channel: AnyUserData| {
-            channel.borrow::<ChannelEnd>()?.0.close();
-            Ok(true)
-        })?,
-    )?;
-    let state = Arc::clone(shared);
-    let forget = lua.create_function(move |_, ()| {
+    lua.create_function(move |_, ()| {
         // Dropped with the lock let go: a message's drop is the embedding's code.
         let forgotten = state.pending.lock().take();
         drop(forgotten);
         Ok(())
-    })?;
-    raw.raw_set("forget", forget)
+    })
 }
 
-fn attach(shared: &Shared, name: &Value) -> Result<Arc<dyn AnyChannel>> {
-    let Some(name) = name.as_string().and_then(|name| name.to_str().ok()) else {
-        return Err(Error::new(ErrorKind::Type, "`host.channel` takes the channel's name"));
-    };
-    Ok(Arc::clone(shared.host()?.channel(&name)?))
-}
-
-fn register(shared: &Shared, exports: &Value) -> Result<Value> {
+fn register(lua: &Lua, shared: &Shared, exports: &Value) -> Result<Value> {
     let Value::Table(exports) = exports else {
         return Err(Error::new(
             ErrorKind::Type,
             "`host.register` takes a table: `host.register { name = f }`",
         ));
     };
-    shared.export(exports).map(|()| Value::Nil).map_err(|text| Error::new(ErrorKind::Symbol, text))
-}
-
-/// The host's functions: a list of their path, `{"world", "spawn"}`, and the function.
-fn functions(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
-    let list = lua.create_table()?;
-    let Some(context) = shared.context.upgrade() else { return Ok(list) };
-    for name in context.functions.keys() {
-        let path = lua.create_sequence_from(name.split('.'))?;
-        let (state, name) = (Arc::clone(shared), name.clone());
-        let function = lua.create_function(move |lua, args: Variadic<Value>| {
-            let called =
-                state.host().and_then(|host| call(lua, host.function(&name)?, args.into()));
-            Ok(match called {
-                Ok(values) => {
-                    MultiValue::from_iter(std::iter::once(Value::Boolean(true)).chain(values))
-                }
-                Err(error) => {
-                    let thrown = state.trails.raise(lua, &error);
-                    let mut answer = refused(lua, error.message());
-                    answer.extend(thrown.map(Value::Table));
-                    answer
-                }
-            })
-        })?;
-        list.push(lua.create_sequence_from([Value::Table(path), Value::Function(function)])?)?;
-    }
-    Ok(list)
-}
-
-fn call(lua: &Lua, function: &HostFunction, args: Vec<Value>) -> Result<Vec<Value>> {
-    let count = args.len();
-    let mut result = LuaSink::new(lua);
-    function.call(count, &mut LuaSource::list(args), &mut result, &limits::HOSTS_TURN)?;
-    let result = result.last();
-    match (&*function.signature.result, &result) {
-        // A tuple is as many results.
-        (Type::Tuple(items), Value::Table(list)) => {
-            let item = |index| list.raw_get(index).map_err(broken);
-            (1..=items.len()).map(item).collect()
-        }
-        _ => Ok(vec![result]),
-    }
+    shared.export(lua, exports).map(|()| Value::Nil).map_err(|text| Error::new(ErrorKind::Symbol, text))
 }
 
 /// A userdata that is nothing but its metatable.
@@ -328,47 +240,6 @@ fn unknown(_: &Lua, (path, name, members): (String, LuaString, Table)) -> mlua::
     known.sort();
     let near = near(&name, known.iter().map(String::as_str));
     Ok(format!("`{path}` has no `{name}`{near}"))
-}
-
-fn no_message(progress: Progress<()>) -> Progress<Option<Box<dyn Message>>> {
-    match progress {
-        Progress::Done(()) => Progress::Done(None),
-        Progress::Waits(wait) => Progress::Waits(Box::new(move || wait().map(|()| None))),
-    }
-}
-
-fn a_message(progress: Progress<Box<dyn Message>>) -> Progress<Option<Box<dyn Message>>> {
-    match progress {
-        Progress::Done(message) => Progress::Done(Some(message)),
-        Progress::Waits(wait) => Progress::Waits(Box::new(move || wait().map(Some))),
-    }
-}
-
-/// What the prelude's `finish` gets: ok, whether to wait, the result.
-fn progress(
-    lua: &Lua,
-    shared: &Shared,
-    progress: Result<Progress<Option<Box<dyn Message>>>>,
-) -> MultiValue {
-    let flag = Value::Boolean;
-    let done = match progress {
-        Err(error) => Err(error),
-        Ok(Progress::Waits(wait)) => {
-            let pending: Pending = wait;
-            let old = shared.pending.lock().replace(pending);
-            drop(old);
-            return MultiValue::from_iter([flag(true), flag(true)]);
-        }
-        Ok(Progress::Done(None)) => Ok(Value::Nil),
-        Ok(Progress::Done(Some(message))) => {
-            let mut sink = LuaSink::new(lua);
-            contained(|| Ok(message.write(&mut sink)?)).map(|()| sink.last())
-        }
-    };
-    match done {
-        Ok(value) => MultiValue::from_iter([flag(true), flag(false), value]),
-        Err(error) => refused(lua, error.message()),
-    }
 }
 
 fn answer(lua: &Lua, result: Result<Value>) -> MultiValue {

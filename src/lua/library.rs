@@ -91,7 +91,7 @@ fn guard(lua: &Lua, slow: &Table) -> mlua::Result<()> {
 ///
 /// # Safety
 /// `state` runs, and has the values on its stack.
-unsafe fn push(
+pub(super) unsafe fn push(
     state: *mut lua_State,
     function: ffi::lua_CFunction,
     name: &'static CStr,

@@ -22,11 +22,14 @@ mod total;
 mod watchdog;
 
 pub(super) use arming::Arming;
+pub(super) use frame::nanos;
+pub(super) use place::{calls, is_deeper, push_function};
 pub(super) use functions::add;
-pub(super) use record::{HOSTS_TURN, Memory, Running, Section, due, is_due};
+pub(super) use arming::arm;
+pub(super) use record::{
+    HOSTS_TURN, Memory, Outer, Running, Section, Stopped, Thread, closing, due, is_due,
+};
 pub(super) use total::Share;
-
-use crate::error::Error;
 
 /// Takes down that memory has run out, if it is that error.
 pub(super) fn note(error: &mlua::Error) {
@@ -41,14 +44,7 @@ pub(super) fn note(error: &mlua::Error) {
 pub(super) fn stop_if_due(lua: &mlua::Lua) {
     if record::is_due() {
         // SAFETY: the coroutine that has called is one that runs.
-        let _ = unsafe { lua.exec_raw::<()>((), arming::arm) };
+        let _ = unsafe { lua.exec_raw::<()>((), arm) };
     }
 }
 
-/// The error of what has failed in a VM: of its memory limit, if that was hit.
-pub(super) fn blamed(error: Error) -> Error {
-    match Memory::hit() {
-        Some(limit) if error.limit().is_none() => Error::stopped(limit, None),
-        _ => error,
-    }
-}

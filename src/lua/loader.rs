@@ -6,20 +6,21 @@ use std::sync::{Arc, Weak};
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 use semver::Version;
-use twinplug_value::{ExportType, Type, TypeRef};
+use twinplug_value::{ExportType, Type};
 
+use super::border::refer;
+use super::call::{Lease, with};
 use super::exports::{Declared, Home};
 use super::failure::located;
 use super::head::Head;
 use super::limits;
 use super::modules::{Modules, Place, Source};
-use super::sink::LuaSink;
-use super::typed::{read_results, read_variable};
-use super::vm::{Entry, Vm, broken, stale};
+use super::symbols::{LuaFunc, LuaVar};
+use super::vm::{Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Limits, Origin, Plugin, PluginKind, RawFunc, RawVar, Read,
-    Requirement, Results, Symbol, VarTarget, Write, sealed,
+    Descriptor, FuncTarget, HostContext, Limits, Origin, Plugin, PluginKind, Requirement, Symbol,
+    VarTarget, sealed,
 };
 
 /// A script, loaded.
@@ -84,43 +85,46 @@ pub(crate) fn load(
     let source = Source { chunk, path: origin.path.clone() };
     let modules = Modules::new(source.clone(), places);
     let vm = Arc::new(Vm::new(origin, modules, declared, limits, context)?);
-    let (name, version) = vm.within(|entry| start(&vm, entry, origin, &source, text))?;
+    let (name, version) = with(&vm, |lease| start(&vm, lease, origin, &source, text))?;
     Ok(LuaPlugin { name, version, requires: head.requires, vm })
 }
 
 /// Runs the body and `on_load`; says what the plugin is.
 fn start(
     vm: &Vm,
-    entry: Entry<'_>,
+    lease: &mut Lease<'_>,
     origin: &Origin,
     source: &Source,
     text: &[u8],
 ) -> Result<(String, Version)> {
-    let body = compile(&entry.state.lua, source, text)?;
-    body.set_environment(entry.state.environment.clone()).map_err(broken)?;
-    let called = vm.call(entry, body, Vec::new());
-    let (entry, results) = called.map_err(|error| vm.located(error).in_load())?;
-    let module = module(&entry, results)?;
+    let body = compile(&lease.state().lua, source, text)?;
+    body.set_environment(lease.state().environment.clone()).map_err(broken)?;
+    let results = lease.call_function(&body, &[]);
+    let module = module(lease, results.map_err(|error| vm.located(error).in_load())?)?;
     let name = origin.settle_name(text_field(&module, "_NAME")?)?;
     let version = origin.settle_version(own_version(&module)?)?;
     vm.shared.set_name(&name);
-    vm.shared.export(&module).map_err(|text| Error::new(ErrorKind::Load, text))?;
+    let lua = lease.state().lua.clone();
+    vm.shared.export(&lua, &module).map_err(|text| Error::new(ErrorKind::Load, text))?;
     let on_load = hook(&module, "on_load")?;
     let on_unload = hook(&module, "on_unload")?;
-    // The handle goes while the lock is still held.
-    drop(module);
-    let _entry = match on_load {
-        Some(on_load) => call_on_load(vm, entry, on_load)?,
-        None => entry,
-    };
-    *vm.shared.on_unload.lock() = on_unload;
+    let on_unload = on_unload.map(|hook| refer(&lua, hook)).transpose().map_err(broken)?;
+    // Handles go while the lock is held.
+    drop((module, body, lua));
+    if let Some(on_load) = on_load {
+        let config = lease.state().config.clone();
+        lease
+            .call_function(&on_load, &[config])
+            .map_err(|error| vm.located(error).context("its on_load failed").in_load())?;
+    }
+    lease.state().on_unload.set(on_unload);
     Ok((name, version))
 }
 
 /// What the body returned; a script that returns nothing exports its globals.
-fn module(entry: &Entry<'_>, results: Vec<Value>) -> Result<Table> {
+fn module(lease: &Lease<'_>, results: Vec<Value>) -> Result<Table> {
     match results.into_iter().next() {
-        None | Some(Value::Nil) => Ok(entry.state.environment.clone()),
+        None | Some(Value::Nil) => Ok(lease.state().environment.clone()),
         Some(Value::Table(module)) => Ok(module),
         Some(other) => Err(Error::new(
             ErrorKind::Load,
@@ -130,15 +134,6 @@ fn module(entry: &Entry<'_>, results: Vec<Value>) -> Result<Table> {
             ),
         )),
     }
-}
-
-/// Calls `on_load` with the configuration.
-fn call_on_load<'v>(vm: &'v Vm, entry: Entry<'v>, on_load: Function) -> Result<Entry<'v>> {
-    let config = entry.state.config.clone();
-    let called = vm.call(entry, on_load, vec![config]);
-    called
-        .map(|(entry, _)| entry)
-        .map_err(|error| vm.located(error).context("its on_load failed").in_load())
 }
 
 /// A function that the host calls, if the script has it.
@@ -211,7 +206,7 @@ pub(super) fn compile(lua: &Lua, source: &Source, text: &[u8]) -> Result<Functio
             mlua::Error::SyntaxError { message, .. } => message.clone(),
             other => other.to_string(),
         };
-        let error = Error::new(ErrorKind::Load, message).with_source(error);
+        let error = Error::new(ErrorKind::Load, message);
         located(error, std::slice::from_ref(source))
     })
 }
@@ -245,19 +240,20 @@ impl Plugin for LuaPlugin {
             return Err(Symbol::missing(&self.name, name, known));
         };
         let vm = Arc::clone(&self.vm);
-        Ok(match &exports.list[index].ty {
-            ExportType::Func(signature) => {
-                let raw = Arc::new(LuaFunc { vm, index, result: signature.result.clone() });
+        match (&exports.list[index].ty, exports.home(index)) {
+            (ExportType::Func(signature), Some(Home::Func(function))) => {
+                let raw = Arc::new(LuaFunc::new(vm, function, signature.result.clone()));
                 let target = FuncTarget::memory(raw);
-                Symbol::of_func(&self.name, name, signature.clone(), target, None)
+                Ok(Symbol::of_func(&self.name, name, signature.clone(), target, None))
             }
-            ExportType::Var(ty) => {
+            (ExportType::Var(ty), Some(Home::Var(table, key))) => {
                 let annotated = exports.is_annotated(index);
                 let declared = if annotated { ty.clone() } else { Type::Any };
-                let raw = Arc::new(LuaVar { vm, index, name: name.to_owned(), declared });
-                Symbol::of_var(&self.name, name, ty.clone(), VarTarget::Memory(raw), None)
+                let raw = Arc::new(LuaVar::new(vm, (table, key), name, declared));
+                Ok(Symbol::of_var(&self.name, name, ty.clone(), VarTarget::Memory(raw), None))
             }
-        })
+            _ => Err(stale().at_symbol(name).in_plugin(&self.name)),
+        }
     }
 }
 
@@ -265,81 +261,4 @@ impl sealed::Implemented for LuaPlugin {
     fn retire(&self) -> Result<()> {
         self.vm.retire()
     }
-}
-
-struct LuaFunc {
-    vm: Arc<Vm>,
-    index: usize,
-    /// What the annotations say, else any.
-    result: TypeRef,
-}
-
-impl RawFunc for LuaFunc {
-    fn call(&self, args: Write<'_>, results: Results, read: Read<'_>) -> Result<()> {
-        let vm = &self.vm;
-        vm.within(|entry| {
-            let mut sink = LuaSink::new(&entry.state.lua);
-            args(&mut sink)?;
-            let values = sink.values;
-            let Some(Home::Func(function)) = vm.shared.exports.lock().home(self.index) else {
-                return Err(stale());
-            };
-            let (_entry, values) =
-                vm.call(entry, function, values).map_err(|error| vm.located(error))?;
-            read_results(values, &self.result, results, read)
-        })
-    }
-}
-
-struct LuaVar {
-    vm: Arc<Vm>,
-    index: usize,
-    name: String,
-    /// What the annotations say, else any: of a variable without them, each reader
-    /// checks what it gets.
-    declared: Type,
-}
-
-impl RawVar for LuaVar {
-    fn get(&self, read: Read<'_>) -> Result<()> {
-        self.vm.within(|_entry| {
-            let value = self.home()?.raw_get(self.name.as_str()).map_err(broken)?;
-            read_variable(&value, &self.declared, &self.name, read)
-        })
-    }
-
-    fn set(&self, write: Write<'_>) -> Result<()> {
-        self.vm.within(|entry| {
-            let mut sink = LuaSink::new(&entry.state.lua);
-            write(&mut sink)?;
-            store(&self.home()?, &self.name, sink.last()).map_err(broken)
-        })
-    }
-}
-
-impl LuaVar {
-    /// The table that holds the variable; only with the VM entered.
-    fn home(&self) -> Result<Table> {
-        match self.vm.shared.exports.lock().home(self.index) {
-            Some(Home::Var(table)) => Ok(table),
-            _ => Err(stale()),
-        }
-    }
-}
-
-/// Sets a variable. A table goes into the one that is there, so that a local
-/// which holds it sees the change; keys that the new one has not are removed.
-fn store(home: &Table, name: &str, value: Value) -> mlua::Result<()> {
-    let (Value::Table(new), Value::Table(old)) = (&value, home.raw_get(name)?) else {
-        return home.raw_set(name, value);
-    };
-    let mut gone = Vec::new();
-    old.for_each(|key: Value, _: Value| {
-        gone.push(key);
-        Ok(())
-    })?;
-    for key in gone {
-        old.raw_set(key, Value::Nil)?;
-    }
-    new.for_each(|key: Value, value: Value| old.raw_set(key, value))
 }

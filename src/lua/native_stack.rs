@@ -19,21 +19,48 @@ thread_local! {
     /// The lowest and the highest address of this thread's stack; nothing before the first
     /// question, 0 and 0 where the system does not tell.
     static BOUNDS: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
+    /// An address of this thread's stack above which a call has room; the highest there is
+    /// before the first question.
+    static ROOM: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
 /// Whether a call into a VM has room.
 ///
 /// # Errors
 /// It has not.
+#[inline(always)]
 pub(super) fn check() -> Result<()> {
+    if has_room_for_a_call() { Ok(()) } else { look() }
+}
+
+/// Whether a call has room, without a closer look.
+#[inline(always)]
+pub(super) fn has_room_for_a_call() -> bool {
+    let here = 0_u8;
+    std::ptr::from_ref(&here).addr() >= ROOM.get()
+}
+
+#[cold]
+fn look() -> Result<()> {
     match left() >= FOR_A_CALL {
-        true => Ok(()),
-        false => {
-            let message = "stack overflow: this thread has less than 640 KiB of its stack left, \
-                           which a call takes";
-            Err(Error::new(ErrorKind::Call, message))
+        true => {
+            // On a stack that a program has made itself the bounds do not hold.
+            let (lowest, highest) = BOUNDS.get().unwrap_or_default();
+            let here = std::ptr::from_ref(&lowest).addr();
+            if (lowest..highest).contains(&here) {
+                ROOM.set(lowest + FOR_A_CALL);
+            }
+            Ok(())
         }
+        false => Err(exhausted()),
     }
+}
+
+#[cold]
+fn exhausted() -> Error {
+    let message = "stack overflow: this thread has less than 640 KiB of its stack left, which a \
+                   call takes";
+    Error::new(ErrorKind::Call, message)
 }
 
 /// A C function for the prelude: whether one that calls Lua functions has room.
@@ -47,14 +74,18 @@ pub(super) unsafe extern "C-unwind" fn has_room(state: *mut mlua::ffi::lua_State
 
 /// How many bytes; without an end where nothing is known of the stack that this runs on,
 /// as on one that a program has made itself.
+#[inline(always)]
 fn left() -> usize {
-    let (lowest, highest) = BOUNDS.get().unwrap_or_else(|| {
-        let found = bounds().unwrap_or((0, 0));
-        BOUNDS.set(Some(found));
-        found
-    });
+    let (lowest, highest) = BOUNDS.get().unwrap_or_else(find_bounds);
     let here = std::ptr::from_ref(&lowest).addr();
     if here < lowest || here >= highest { usize::MAX } else { here - lowest }
+}
+
+#[cold]
+fn find_bounds() -> (usize, usize) {
+    let found = bounds().unwrap_or((0, 0));
+    BOUNDS.set(Some(found));
+    found
 }
 
 /// What the system says of this thread's stack.

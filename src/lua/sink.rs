@@ -1,103 +1,250 @@
-//! Values written as Lua values.
+//! Values written straight onto a Lua stack.
 
-use mlua::{Lua, Table, Value};
-use twinplug_value::{ConvertError, Key, Sink};
+use std::ffi::c_int;
+use std::ptr;
 
-use super::limits;
+use mlua::ffi::{self, lua_State};
+use mlua::{Lua, Value};
+use twinplug_value::{ConvertError, Key, Sink, to_sink};
 
-/// Whether this flavour has no integers of their own.
-const NUMBERS_ARE_FLOATS: bool = cfg!(any(feature = "luajit", feature = "luau"));
+use super::border::Border;
+use super::raw::NUMBERS_ARE_FLOATS;
 
-/// A sink that makes Lua values: each one that is complete is pushed to
-/// [`LuaSink::values`].
-pub(super) struct LuaSink<'l> {
-    lua: &'l Lua,
-    pub(super) values: Vec<Value>,
-    open: Vec<Open>,
+/// Entries of a map that stand on the stack; of a larger one a table is made.
+const MOST_SPREAD: c_int = 24;
+
+/// Values that there is room for from the start, beside what they are made of.
+const FREE: c_int = 8;
+
+/// A sink over the stack of a coroutine that does not run, or of the C function that does:
+/// each value that is complete stands on top.
+pub(super) struct StackSink<'b> {
+    border: &'b Border,
+    state: *mut lua_State,
+    written: c_int,
+    open: Levels,
+    /// Whether the outermost map is left as its entries on the stack.
+    spreads: bool,
 }
 
-struct Open {
-    table: Table,
-    key: Slot,
+/// What came of the outermost value.
+pub(super) enum Written {
+    /// It is on top of the stack.
+    Value,
+    /// It is a map, as so many keys and values on top of the stack, each key below its value.
+    Entries(c_int),
 }
 
-enum Slot {
+/// A container that is being written.
+#[derive(Clone, Copy)]
+enum Level {
     /// The index of the next item.
-    Item(i64),
-    /// The key of the next value.
-    Key(Value),
+    List(i64),
+    /// Whether the key of the next value is on the stack.
+    Map(bool),
+    /// So many entries are on the stack, and whether a key is above them.
+    Spread(c_int, bool),
 }
 
-impl<'l> LuaSink<'l> {
-    pub(super) fn new(lua: &'l Lua) -> Self {
-        LuaSink { lua, values: Vec::new(), open: Vec::new() }
+/// The containers around the next value. A few have their place here.
+struct Levels {
+    first: [Level; 4],
+    more: Vec<Level>,
+    depth: usize,
+}
+
+impl<'b> StackSink<'b> {
+    /// A sink whose values stand on top of the stack.
+    ///
+    /// # Safety
+    /// The VM is entered for as long as the sink lives, and `state` is one of its coroutines
+    /// that does not run meanwhile, or that of the C function that has called. It has room for
+    /// a C function's 20 values, of which what `written` says may be in use.
+    #[inline]
+    pub(super) unsafe fn new(border: &'b Border, state: *mut lua_State) -> Self {
+        StackSink { border, state, written: 0, open: Levels::new(), spreads: false }
     }
 
-    /// The last value that was written; nil if there is none.
-    pub(super) fn last(mut self) -> Value {
-        self.values.pop().unwrap_or(Value::Nil)
+    /// As `new`, for one value; if that is a map of not many entries, these.
+    ///
+    /// # Safety
+    /// As `new`.
+    pub(super) unsafe fn spreading(border: &'b Border, state: *mut lua_State) -> Self {
+        StackSink { border, state, written: 0, open: Levels::new(), spreads: true }
     }
 
-    fn put(&mut self, value: Value) -> Result<(), ConvertError> {
-        let Some(Open { table, key }) = self.open.last_mut() else {
-            self.values.push(value);
-            return Ok(());
-        };
-        match key {
-            Slot::Item(index) => {
-                table.raw_set(*index, value).map_err(fault)?;
+    /// How many values are complete.
+    #[inline]
+    pub(super) fn written(&self) -> c_int {
+        self.written
+    }
+
+    /// What the one value of a sink that spreads has become.
+    pub(super) fn outermost(&self) -> Written {
+        match self.open.first[0] {
+            Level::Spread(entries, _) if self.spreads => Written::Entries(entries),
+            _ => Written::Value,
+        }
+    }
+
+    /// The value on top of the stack goes where it belongs.
+    #[inline]
+    fn put(&mut self) -> Result<(), ConvertError> {
+        let state = self.state;
+        match self.open.last() {
+            None => {
+                self.written += 1;
+                match self.written % FREE {
+                    // SAFETY: as `new` says.
+                    0 => unsafe { self.border.reserve(state, 2 * FREE + 8) },
+                    _ => Ok(()),
+                }
+            }
+            // SAFETY: the table is below the value, and was made here; the room is there.
+            Some(Level::List(index)) => unsafe {
                 *index += 1;
+                self.border.set_item(state, *index - 1)
+            },
+            Some(Level::Map(has_key)) => match std::mem::replace(has_key, false) {
+                // SAFETY: table, key and value are on top; the key is text or an integer.
+                true => unsafe { self.border.set(state) },
+                false => Err(ConvertError::new("a value without a key")),
+            },
+            Some(Level::Spread(entries, has_key)) => match std::mem::replace(has_key, false) {
+                true => {
+                    *entries += 1;
+                    match *entries == MOST_SPREAD {
+                        true => self.gather(),
+                        false => Ok(()),
+                    }
+                }
+                false => Err(ConvertError::new("a value without a key")),
+            },
+        }
+    }
+
+    /// Too many entries are on the stack: they become a table.
+    #[cold]
+    fn gather(&mut self) -> Result<(), ConvertError> {
+        let (border, state) = (self.border, self.state);
+        // SAFETY: that many keys and values are on top of the stack; the keys are text or
+        // integers.
+        unsafe {
+            let first = ffi::lua_gettop(state) - 2 * MOST_SPREAD + 1;
+            border.push_table(state, 0, 2 * MOST_SPREAD as usize)?;
+            for index in (first..first + 2 * MOST_SPREAD).step_by(2) {
+                ffi::lua_pushvalue(state, index);
+                ffi::lua_pushvalue(state, index + 1);
+                border.set(state)?;
             }
-            Slot::Key(Value::Nil) => return Err(ConvertError::new("a value without a key")),
-            Slot::Key(key) => {
-                table.raw_set(std::mem::replace(key, Value::Nil), value).map_err(fault)?
-            }
+            ffi::lua_replace(state, first);
+            ffi::lua_settop(state, first);
+        }
+        if let Some(level) = self.open.last() {
+            *level = Level::Map(false);
         }
         Ok(())
     }
 
-    fn begin(&mut self, items: usize, entries: usize, key: Slot) -> Result<(), ConvertError> {
-        // The lengths are hints of whoever writes: not believed beyond reason.
-        let table = self.lua.create_table_with_capacity(items.min(4096), entries.min(4096));
-        self.open.push(Open { table: table.map_err(fault)?, key });
+    fn begin(&mut self, items: usize, entries: usize, level: Level) -> Result<(), ConvertError> {
+        // SAFETY: as `new` says; the room is made first.
+        unsafe {
+            self.border.deepen(self.state, self.open.depth)?;
+            self.border.push_table(self.state, items, entries)?;
+        }
+        self.open.push(level);
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), ConvertError> {
         match self.open.pop() {
-            Some(Open { table, .. }) => self.put(Value::Table(table)),
+            Some(Level::Spread(..)) => {
+                self.written += 1;
+                Ok(())
+            }
+            Some(_) => self.put(),
             None => Err(ConvertError::new("an end without a begin")),
         }
     }
+
+    fn has_key(&mut self) {
+        if let Some(Level::Map(has_key) | Level::Spread(_, has_key)) = self.open.last() {
+            *has_key = true;
+        }
+    }
+
+    /// Pushes an integer.
+    fn push_int(&self, value: i64) -> Result<(), ConvertError> {
+        if !is_whole(value) {
+            return Err(not_whole(value));
+        }
+        // SAFETY: as `new` says; a number takes no memory.
+        unsafe { ffi::lua_pushinteger(self.state, value as _) };
+        Ok(())
+    }
 }
 
-fn fault(error: mlua::Error) -> ConvertError {
-    limits::note(&error);
-    ConvertError::new(error.to_string())
+impl Levels {
+    #[inline]
+    fn new() -> Levels {
+        Levels { first: [Level::List(1); 4], more: Vec::new(), depth: 0 }
+    }
+
+    #[inline]
+    fn push(&mut self, level: Level) {
+        match self.first.get_mut(self.depth) {
+            Some(place) => *place = level,
+            None => self.more.push(level),
+        }
+        self.depth += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<Level> {
+        self.depth = self.depth.checked_sub(1)?;
+        match self.first.get(self.depth) {
+            Some(level) => Some(*level),
+            None => self.more.pop(),
+        }
+    }
+
+    #[inline]
+    fn last(&mut self) -> Option<&mut Level> {
+        match self.depth.checked_sub(1)? {
+            last if last < self.first.len() => self.first.get_mut(last),
+            _ => self.more.last_mut(),
+        }
+    }
 }
 
-impl Sink for LuaSink<'_> {
+impl Sink for StackSink<'_> {
     fn null(&mut self) -> Result<(), ConvertError> {
-        // In a table, nil would be no entry at all; `host.null` is one.
-        let null = if self.open.is_empty() { Value::Nil } else { Value::NULL };
-        self.put(null)
+        // SAFETY: as `new` says; neither takes memory. In a table nil would be no entry at
+        // all; `host.null` is one.
+        unsafe {
+            match self.open.depth {
+                0 => ffi::lua_pushnil(self.state),
+                _ => ffi::lua_pushlightuserdata(self.state, ptr::null_mut()),
+            }
+        }
+        self.put()
     }
 
     fn bool(&mut self, value: bool) -> Result<(), ConvertError> {
-        self.put(Value::Boolean(value))
+        // SAFETY: as `new` says; it takes no memory.
+        unsafe { ffi::lua_pushboolean(self.state, value.into()) };
+        self.put()
     }
 
     fn int(&mut self, value: i64) -> Result<(), ConvertError> {
-        if NUMBERS_ARE_FLOATS && value.unsigned_abs() > 1 << 53 {
-            return Err(ConvertError::new(format!(
-                "{value} is out of range: this Lua keeps whole numbers up to 2^53 exactly"
-            )));
-        }
-        self.put(Value::Integer(value))
+        self.push_int(value)?;
+        self.put()
     }
 
     fn float(&mut self, value: f64) -> Result<(), ConvertError> {
-        self.put(Value::Number(value))
+        // SAFETY: as `new` says; it takes no memory.
+        unsafe { ffi::lua_pushnumber(self.state, value) };
+        self.put()
     }
 
     fn str(&mut self, value: &str) -> Result<(), ConvertError> {
@@ -105,12 +252,13 @@ impl Sink for LuaSink<'_> {
     }
 
     fn bytes(&mut self, value: &[u8]) -> Result<(), ConvertError> {
-        let string = self.lua.create_string(value).map_err(fault)?;
-        self.put(Value::String(string))
+        // SAFETY: as `new` says.
+        unsafe { self.border.push_text(self.state, value)? };
+        self.put()
     }
 
     fn begin_list(&mut self, length: usize) -> Result<(), ConvertError> {
-        self.begin(length, 0, Slot::Item(1))
+        self.begin(length, 0, Level::List(1))
     }
 
     fn end_list(&mut self) -> Result<(), ConvertError> {
@@ -118,21 +266,70 @@ impl Sink for LuaSink<'_> {
     }
 
     fn begin_map(&mut self, length: usize) -> Result<(), ConvertError> {
-        self.begin(0, length, Slot::Key(Value::Nil))
+        let is_outermost = self.open.depth == 0 && self.written == 0;
+        if !(self.spreads && is_outermost) {
+            return self.begin(0, length, Level::Map(false));
+        }
+        // SAFETY: as `new` says.
+        unsafe { self.border.reserve(self.state, 2 * MOST_SPREAD + 16)? };
+        self.open.push(Level::Spread(0, false));
+        Ok(())
     }
 
     fn key(&mut self, key: Key<'_>) -> Result<(), ConvertError> {
-        let key = match key {
-            Key::Int(int) => Value::Integer(int),
-            Key::Str(text) => Value::String(self.lua.create_string(text).map_err(fault)?),
-        };
-        if let Some(open) = self.open.last_mut() {
-            open.key = Slot::Key(key);
+        match key {
+            Key::Int(int) => self.push_int(int)?,
+            // SAFETY: as `new` says.
+            Key::Str(text) => unsafe { self.border.push_text(self.state, text.as_bytes())? },
         }
+        self.has_key();
+        Ok(())
+    }
+
+    fn field(&mut self, name: &'static str) -> Result<(), ConvertError> {
+        // SAFETY: as `new` says.
+        unsafe { self.border.push_name(self.state, name)? };
+        self.has_key();
         Ok(())
     }
 
     fn end_map(&mut self) -> Result<(), ConvertError> {
         self.end()
     }
+}
+
+/// Whether this flavour has just that integer.
+#[inline(always)]
+pub(super) fn is_whole(value: i64) -> bool {
+    !NUMBERS_ARE_FLOATS || value.unsigned_abs() <= 1 << 53
+}
+
+/// The error of one that it has not.
+#[cold]
+pub(super) fn not_whole(value: i64) -> ConvertError {
+    ConvertError::new(format!(
+        "{value} is out of range: this Lua keeps whole numbers up to 2^53 exactly"
+    ))
+}
+
+/// A value of mlua's.
+pub(super) fn to_lua<T: serde::Serialize + ?Sized>(
+    lua: &Lua,
+    border: &Border,
+    value: &T,
+) -> Result<Value, ConvertError> {
+    let mut written = Ok(());
+    // SAFETY: mlua runs it in a protected call, whose frame has room for 20 values, and leaves
+    // what is pushed. The sink raises nothing that could leave Rust's frames.
+    let result = unsafe {
+        lua.exec_raw((), |state| {
+            let mut sink = StackSink::new(border, state);
+            written = to_sink(value, &mut sink);
+            if written.is_err() {
+                ffi::lua_settop(state, 0);
+            }
+        })
+    };
+    written?;
+    result.map_err(|error| ConvertError::new(error.to_string()))
 }

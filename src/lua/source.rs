@@ -1,83 +1,125 @@
-//! Lua values read. Access is raw: no metamethod of a script runs during a
-//! conversion.
+//! Values read straight from a Lua stack. Access is raw: no metamethod of a script runs
+//! during a conversion, and nothing of it takes memory of the VM but room on the stack.
 
-use mlua::{BorrowedBytes, Table, Value};
-use twinplug_value::{ConvertError, Key, Kind, Source};
+use std::cell::Cell;
+use std::ffi::c_int;
 
+use mlua::ffi::{self, lua_State};
+use mlua::{Lua, Value};
+use twinplug_value::{ConvertError, Key, Kind, Source, from_source};
+
+use super::border::Border;
 use super::limits::{self, Memory};
+use super::raw::{self, Number};
 
 /// What the host takes for a value, in bytes: more or less.
 const VALUE: usize = 32;
 
-/// A source over Lua values. The first level may be a list that Lua has no table
-/// for: arguments, results.
-pub(super) struct LuaSource {
-    current: Current,
+/// So many values are read between two looks whether the call is over.
+const LOOK_EVERY: u32 = 64;
+
+/// A cursor over values on a stack; what it puts above them goes as it leaves a container.
+pub(super) struct StackSource<'b> {
+    border: &'b Border,
+    state: *mut lua_State,
+    /// Where the current value is; 0 is a list that is no table.
+    index: c_int,
+    /// The values of that list: the first, how many.
+    list: (c_int, c_int),
     entered: Vec<Entered>,
+    /// The length of the current value as a list, where somebody has asked.
+    length: Cell<Option<Option<usize>>>,
     /// What may still be read, in bytes: a small table can lead to itself from many places,
     /// and what is read of it has no end.
     left: usize,
     /// What happens when it is more.
     exceeded: fn(),
+    read: u32,
 }
 
-/// The current value, with what is read from it by reference.
-enum Current {
-    Value(Value),
-    /// A string, its bytes borrowed from Lua.
-    Bytes(Value, BorrowedBytes),
-    /// The values of a list that is no table.
-    List(Vec<Value>),
-}
-
+/// A container that the cursor is in.
 struct Entered {
-    container: Current,
+    /// Where it is.
+    index: c_int,
+    /// The top of the stack when it was entered.
+    top: c_int,
     children: Children,
-    key: OwnedKey,
 }
 
 enum Children {
-    /// A sequence, the next index, its length.
-    Items(Table, usize, usize),
-    Entries(std::vec::IntoIter<(OwnedKey, Value)>),
-    Values(std::vec::IntoIter<Value>),
+    /// A sequence: the next index, its length.
+    Items(usize, usize),
+    /// A table, by its keys, in the order in which it has them; how often the VM was used.
+    Entries(u64),
+    /// Values on the stack: the next one, how many are left.
+    Values(c_int, c_int),
 }
 
-enum OwnedKey {
-    Int(i64),
-    Str(String),
-}
-
-impl LuaSource {
-    /// A cursor on one value.
-    pub(super) fn new(value: Value) -> Self {
-        LuaSource::all_of(Current::of(value))
+impl<'b> StackSource<'b> {
+    /// A cursor on the value at `index`.
+    ///
+    /// # Safety
+    /// The VM is entered for as long as the source lives, and `state` is one of its coroutines
+    /// that does not run meanwhile, or that of the C function that has called, with room for
+    /// 10 values more; the value is on its stack, and stays there.
+    #[inline]
+    pub(super) unsafe fn new(border: &'b Border, state: *mut lua_State, index: c_int) -> Self {
+        // SAFETY: as the caller says.
+        unsafe { StackSource::all_of(border, state, index, (0, 0)) }
     }
 
-    /// A cursor on one value, of which no more than this is read.
-    pub(super) fn at_most(bytes: usize, value: Value) -> Self {
-        LuaSource { left: bytes, exceeded: || {}, ..LuaSource::all_of(Current::of(value)) }
-    }
-
-    /// A cursor on a list of values.
-    pub(super) fn list(values: Vec<Value>) -> Self {
-        LuaSource::all_of(Current::List(values))
+    /// A cursor on a list of `count` values, the first of them at `first`.
+    ///
+    /// # Safety
+    /// As `new`.
+    #[inline]
+    pub(super) unsafe fn list(
+        border: &'b Border,
+        state: *mut lua_State,
+        first: c_int,
+        count: c_int,
+    ) -> Self {
+        // SAFETY: as the caller says.
+        unsafe { StackSource::all_of(border, state, 0, (first, count)) }
     }
 
     /// What leaves a VM is held to the VM's own limit.
-    fn all_of(current: Current) -> Self {
-        let left = Memory::allowed().unwrap_or(usize::MAX);
-        LuaSource { current, entered: Vec::new(), left, exceeded: Memory::run_out }
+    ///
+    /// # Safety
+    /// As `new`.
+    unsafe fn all_of(
+        border: &'b Border,
+        state: *mut lua_State,
+        index: c_int,
+        list: (c_int, c_int),
+    ) -> Self {
+        StackSource {
+            border,
+            state,
+            index,
+            list,
+            entered: Vec::new(),
+            length: Cell::new(None),
+            left: Memory::allowed().unwrap_or(usize::MAX),
+            exceeded: Memory::run_out,
+            read: 0,
+        }
     }
 
-    /// Counts what is read next.
-    fn charge(&mut self, value: &Value) -> Result<(), ConvertError> {
+    /// No more than this is read of it.
+    fn at_most(self, bytes: usize) -> Self {
+        StackSource { left: bytes, exceeded: || {}, ..self }
+    }
+
+    /// Counts the value that is read next.
+    #[inline]
+    fn charge(&mut self) -> Result<(), ConvertError> {
+        self.read += 1;
         // Nobody waits for what a call that is over has passed on.
-        if limits::is_due() {
+        if self.read % LOOK_EVERY == 0 && limits::is_due() {
             return Err(ConvertError::new("its call is over"));
         }
-        let text = value.as_string().map_or(0, |text| text.as_bytes().len());
-        match self.left.checked_sub(VALUE + text) {
+        match self.left.checked_sub(VALUE + self.text().map_or(0, <[u8]>::len)) {
             Some(left) => self.left = left,
             None => {
                 (self.exceeded)();
@@ -87,69 +129,124 @@ impl LuaSource {
         Ok(())
     }
 
-    fn enter(&mut self, children: Children) {
-        let container = std::mem::replace(&mut self.current, Current::Value(Value::Nil));
-        self.entered.push(Entered { container, children, key: OwnedKey::Int(0) });
-    }
-}
-
-impl Current {
-    fn of(value: Value) -> Self {
-        match &value {
-            Value::String(string) => {
-                let bytes = string.as_bytes();
-                Current::Bytes(value, bytes)
+    /// The current value, if it is a string.
+    #[inline]
+    fn text(&self) -> Option<&[u8]> {
+        // SAFETY: as `new` says. The type is asked first, as a number would be converted in
+        // place; a string does not move, and is not freed while it is on the stack, which it
+        // is as long as `self` is not changed.
+        unsafe {
+            if self.index == 0 || ffi::lua_type(self.state, self.index) != ffi::LUA_TSTRING {
+                return None;
             }
-            _ => Current::Value(value),
+            let mut length = 0;
+            let text = ffi::lua_tolstring(self.state, self.index, &raw mut length);
+            Some(std::slice::from_raw_parts(text.cast(), length))
         }
     }
 
-    fn value(&self) -> Option<&Value> {
-        match self {
-            Current::Value(value) | Current::Bytes(value, _) => Some(value),
-            Current::List(_) => None,
-        }
+    fn is_table(&self) -> bool {
+        // SAFETY: as `new` says.
+        self.index != 0
+            && unsafe { ffi::lua_type(self.state, self.index) == ffi::LUA_TTABLE }
     }
 
-    fn table(&self) -> Option<&Table> {
-        self.value().and_then(Value::as_table)
+    #[inline]
+    fn number(&self) -> Number {
+        // SAFETY: as `new` says; asked of numbers alone.
+        unsafe { raw::number(self.state, self.index) }
+    }
+
+    /// The length of the current value, a table, if its keys are exactly 1 to n.
+    fn length(&self) -> Option<usize> {
+        self.length.get().unwrap_or_else(|| {
+            // SAFETY: as `new` says: it is a table, and there is room for a key and a value.
+            let length = unsafe { sequence(self.state, self.index) };
+            self.length.set(Some(length));
+            length
+        })
+    }
+
+    #[inline]
+    fn stand_on(&mut self, index: c_int) {
+        self.index = index;
+        self.length.set(None);
+    }
+
+    fn enter(&mut self, children: Children) -> Result<(), ConvertError> {
+        // SAFETY: as `new` says.
+        let top = unsafe {
+            self.border.deepen(self.state, self.entered.len())?;
+            ffi::lua_gettop(self.state)
+        };
+        self.entered.push(Entered { index: self.index, top, children });
+        Ok(())
     }
 }
 
-impl Source for LuaSource {
+impl Source for StackSource<'_> {
     fn kind(&self) -> Kind {
-        let value = match &self.current {
-            Current::List(_) => return Kind::List,
-            Current::Bytes(_, bytes) if std::str::from_utf8(bytes).is_ok() => return Kind::Str,
-            Current::Bytes(..) => return Kind::Bytes,
-            Current::Value(value) => value,
-        };
-        match value {
-            Value::Nil => Kind::Null,
-            null if *null == Value::NULL => Kind::Null,
-            Value::Boolean(_) => Kind::Bool,
-            Value::Integer(_) => Kind::Int,
-            Value::Number(_) => Kind::Float,
-            Value::Table(table) => match sequence(table) {
+        if self.index == 0 {
+            return Kind::List;
+        }
+        // SAFETY: as `new` says.
+        match unsafe { ffi::lua_type(self.state, self.index) } {
+            ffi::LUA_TNIL | ffi::LUA_TNONE => Kind::Null,
+            ffi::LUA_TBOOLEAN => Kind::Bool,
+            ffi::LUA_TNUMBER => match self.number() {
+                Number::Int(_) => Kind::Int,
+                Number::Float(_) => Kind::Float,
+            },
+            ffi::LUA_TSTRING => match self.text().map(std::str::from_utf8) {
+                Some(Ok(_)) => Kind::Str,
+                _ => Kind::Bytes,
+            },
+            ffi::LUA_TTABLE => match self.length() {
                 Some(1..) => Kind::List,
                 _ => Kind::Map,
             },
-            Value::Function(_) => Kind::Other("function"),
-            Value::Thread(_) => Kind::Other("coroutine"),
+            // SAFETY: as `new` says.
+            ffi::LUA_TLIGHTUSERDATA
+                if unsafe { ffi::lua_touserdata(self.state, self.index) }.is_null() =>
+            {
+                Kind::Null
+            }
+            ffi::LUA_TFUNCTION => Kind::Other("function"),
+            ffi::LUA_TTHREAD => Kind::Other("coroutine"),
             _ => Kind::Other("userdata"),
         }
     }
 
+    fn is_null(&self) -> bool {
+        // SAFETY: as `new` says.
+        self.index != 0
+            && match unsafe { ffi::lua_type(self.state, self.index) } {
+                ffi::LUA_TNIL | ffi::LUA_TLIGHTUSERDATA => self.kind() == Kind::Null,
+                _ => false,
+            }
+    }
+
+    fn is_container(&self) -> bool {
+        self.index == 0 || self.is_table()
+    }
+
     fn bool(&self) -> bool {
-        matches!(self.current.value(), Some(Value::Boolean(true)))
+        // SAFETY: as `new` says.
+        self.index != 0 && unsafe { ffi::lua_toboolean(self.state, self.index) } != 0
     }
 
     fn int(&self) -> i64 {
-        self.current.value().and_then(Value::as_integer).unwrap_or_default()
+        match self.number() {
+            Number::Int(int) => int,
+            Number::Float(_) => 0,
+        }
     }
 
     fn float(&self) -> f64 {
-        self.current.value().and_then(Value::as_number).unwrap_or_default()
+        match self.number() {
+            Number::Int(int) => int as f64,
+            Number::Float(float) => float,
+        }
     }
 
     fn str(&self) -> &str {
@@ -157,107 +254,191 @@ impl Source for LuaSource {
     }
 
     fn bytes(&self) -> &[u8] {
-        match &self.current {
-            Current::Bytes(_, bytes) => bytes,
-            _ => &[],
-        }
+        self.text().unwrap_or_default()
     }
 
     fn enter_list(&mut self) -> Result<Option<usize>, ConvertError> {
-        if let Current::List(values) = &self.current {
-            let (values, length) = (values.clone(), values.len());
-            self.enter(Children::Values(values.into_iter()));
-            return Ok(Some(length));
+        if self.index == 0 {
+            let (first, count) = self.list;
+            self.enter(Children::Values(first, count))?;
+            return Ok(Some(count as usize));
         }
-        let Some(table) = self.current.table() else { return Ok(None) };
-        let Some(length) = sequence(table) else { return Ok(None) };
-        let table = table.clone();
-        self.enter(Children::Items(table, 1, length));
+        if !self.is_table() {
+            return Ok(None);
+        }
+        let Some(length) = self.length() else { return Ok(None) };
+        self.enter(Children::Items(1, length))?;
         Ok(Some(length))
     }
 
     fn enter_map(&mut self) -> Result<Option<usize>, ConvertError> {
-        let Some(table) = self.current.table() else { return Ok(None) };
-        let mut entries = Vec::new();
-        table
-            .for_each(|key: Value, value: Value| {
-                entries.push((key, value));
-                Ok(())
-            })
-            .map_err(|error| ConvertError::new(error.to_string()))?;
-        let entries: Vec<_> = entries
-            .into_iter()
-            .map(|(key, value)| Ok((OwnedKey::of(&key)?, value)))
-            .collect::<Result<_, ConvertError>>()?;
-        let length = entries.len();
-        self.enter(Children::Entries(entries.into_iter()));
-        Ok(Some(length))
+        if !self.is_table() {
+            return Ok(None);
+        }
+        self.enter(Children::Entries(self.border.uses()))?;
+        // SAFETY: as `new` says; `enter` has made room.
+        unsafe { ffi::lua_pushnil(self.state) };
+        // How many there are would have to be counted, and nobody needs it.
+        Ok(Some(0))
     }
 
     fn next(&mut self) -> Result<bool, ConvertError> {
         let Some(entered) = self.entered.last_mut() else {
             return Ok(false);
         };
-        let child = match &mut entered.children {
-            Children::Values(values) => values.next(),
-            Children::Entries(entries) => entries.next().map(|(key, value)| {
-                entered.key = key;
-                value
-            }),
-            Children::Items(_, index, length) if *index > *length => None,
-            Children::Items(table, index, _) => {
-                let item = table.raw_get(*index);
-                *index += 1;
-                Some(item.map_err(|error| ConvertError::new(error.to_string()))?)
+        let (state, table, top) = (self.state, entered.index, entered.top);
+        // SAFETY: as `new` says. What the children have put on the stack goes; `enter` has
+        // made room for what comes. `lua_next` raises for a key that is none of the table's,
+        // which is as it was: nobody has used the VM since.
+        let index = unsafe {
+            match &mut entered.children {
+                Children::Values(_, 0) => return Ok(false),
+                Children::Values(next, left) => {
+                    *left -= 1;
+                    *next += 1;
+                    *next - 1
+                }
+                Children::Items(next, length) if *next > *length => return Ok(false),
+                Children::Items(next, _) => {
+                    ffi::lua_settop(state, top);
+                    ffi::lua_rawgeti(state, table, *next as _);
+                    *next += 1;
+                    top + 1
+                }
+                Children::Entries(uses) if *uses != self.border.uses() => {
+                    return Err(ConvertError::new("the plugin was used while it was read"));
+                }
+                Children::Entries(_) => {
+                    ffi::lua_settop(state, top + 1);
+                    if ffi::lua_next(state, table) == 0 {
+                        // Asked again, it is at its end again, and not at its beginning.
+                        entered.children = Children::Values(0, 0);
+                        return Ok(false);
+                    }
+                    check_key(state, top + 1)?;
+                    top + 2
+                }
             }
         };
-        let Some(child) = child else { return Ok(false) };
-        self.charge(&child)?;
-        self.current = Current::of(child);
+        self.stand_on(index);
+        self.charge()?;
         Ok(true)
     }
 
     fn key(&self) -> Key<'_> {
-        match self.entered.last().map(|entered| &entered.key) {
-            Some(OwnedKey::Str(text)) => Key::Str(text),
-            Some(OwnedKey::Int(int)) => Key::Int(*int),
-            None => Key::Int(0),
+        match self.entered.last() {
+            Some(Entered { children: Children::Entries(_), top, .. }) => {
+                // SAFETY: as `new` says: `next` has put a key there that is one.
+                unsafe { key(self.state, top + 1) }
+            }
+            _ => Key::Int(0),
         }
     }
 
     fn leave(&mut self) {
         if let Some(entered) = self.entered.pop() {
-            self.current = entered.container;
+            // SAFETY: as `new` says; the value was there, and what came above it goes.
+            unsafe { ffi::lua_settop(self.state, entered.top) };
+            self.stand_on(entered.index);
         }
     }
 }
 
-impl OwnedKey {
-    fn of(key: &Value) -> Result<Self, ConvertError> {
-        match key {
-            Value::Integer(int) => Ok(OwnedKey::Int(*int)),
-            Value::String(text) => match text.to_str() {
-                Ok(text) => Ok(OwnedKey::Str(text.to_owned())),
+/// Whether the key at an index is one that crosses.
+///
+/// # Safety
+/// `state` is of a VM that is entered, and has a key there.
+unsafe fn check_key(state: *mut lua_State, index: c_int) -> Result<(), ConvertError> {
+    // SAFETY: as the caller says; the type is asked first. A type's name lives as the program.
+    unsafe {
+        match ffi::lua_type(state, index) {
+            ffi::LUA_TSTRING => match std::str::from_utf8(bytes(state, index)) {
+                Ok(_) => Ok(()),
                 Err(_) => Err(ConvertError::new("a map's key is not UTF-8")),
             },
-            other => Err(ConvertError::new(format!(
-                "a map's key must be text or an integer, got {}",
-                other.type_name()
-            ))),
+            ffi::LUA_TNUMBER if matches!(raw::number(state, index), Number::Int(_)) => Ok(()),
+            ty => {
+                let name = std::ffi::CStr::from_ptr(ffi::lua_typename(state, ty));
+                Err(ConvertError::new(format!(
+                    "a map's key must be text or an integer, got {}",
+                    name.to_string_lossy()
+                )))
+            }
         }
+    }
+}
+
+/// The key at an index, which `check_key` has accepted.
+///
+/// # Safety
+/// As `check_key`; the key stays while the answer is used.
+unsafe fn key<'k>(state: *mut lua_State, index: c_int) -> Key<'k> {
+    // SAFETY: as the caller says.
+    unsafe {
+        match ffi::lua_type(state, index) {
+            // It was found to be UTF-8, and strings do not change.
+            ffi::LUA_TSTRING => Key::Str(std::str::from_utf8_unchecked(bytes(state, index))),
+            _ => match raw::number(state, index) {
+                Number::Int(int) => Key::Int(int),
+                Number::Float(_) => Key::Int(0),
+            },
+        }
+    }
+}
+
+/// # Safety
+/// There is a string at the index, which stays while the answer is used.
+unsafe fn bytes<'k>(state: *mut lua_State, index: c_int) -> &'k [u8] {
+    let mut length = 0;
+    // SAFETY: as the caller says.
+    unsafe {
+        let text = ffi::lua_tolstring(state, index, &raw mut length);
+        std::slice::from_raw_parts(text.cast(), length)
     }
 }
 
 /// The length of a table whose keys are exactly 1 to n, or `None`.
-pub(super) fn sequence(table: &Table) -> Option<usize> {
-    let length = table.raw_len();
+///
+/// # Safety
+/// There is a table at the index, and room for two values.
+unsafe fn sequence(state: *mut lua_State, index: c_int) -> Option<usize> {
     let mut entries = 0;
-    let counted = table.for_each(|key: Value, _: Value| match key {
-        Value::Integer(int) if int >= 1 && int as u64 <= length as u64 => {
+    // SAFETY: as the caller says; each key is the table's, as nothing else runs.
+    unsafe {
+        let length = ffi::lua_rawlen(state, index) as usize;
+        let top = ffi::lua_gettop(state);
+        ffi::lua_pushnil(state);
+        while ffi::lua_next(state, index) != 0 {
+            ffi::lua_settop(state, -2);
+            let is_item = ffi::lua_type(state, -1) == ffi::LUA_TNUMBER
+                && matches!(raw::number(state, -1), Number::Int(int) if (1..=length as i64).contains(&int));
+            if !is_item {
+                ffi::lua_settop(state, top);
+                return None;
+            }
             entries += 1;
-            Ok(())
         }
-        _ => Err(mlua::Error::RuntimeError(String::new())),
-    });
-    (counted.is_ok() && entries == length).then_some(length)
+        (entries == length).then_some(length)
+    }
+}
+
+/// The value of a value of mlua's, of which no more than this is read; `None` if it cannot
+/// cross.
+pub(super) fn from_lua(
+    lua: &Lua,
+    border: &Border,
+    value: &Value,
+    bytes: usize,
+) -> Option<twinplug_value::Value> {
+    let mut read = None;
+    // SAFETY: mlua runs it in a protected call, whose frame has room for 20 values, with the
+    // value alone in it. The source raises nothing that could leave Rust's frames.
+    let ran = unsafe {
+        lua.exec_raw::<()>(value, |state| {
+            let mut source = StackSource::new(border, state, 1).at_most(bytes);
+            read = from_source(&mut source).ok();
+            ffi::lua_settop(state, 0);
+        })
+    };
+    ran.ok().and(read)
 }

@@ -5,6 +5,8 @@ use std::ptr;
 
 use mlua::{Lua, LuaString, Thread, ffi};
 
+use super::{host_functions, limits};
+
 /// So many calls are shown from either end of a stack, as Lua's own tracebacks have it.
 const SHOWN: usize = 10;
 
@@ -18,6 +20,26 @@ const LONGEST: usize = 16 << 10;
 /// What the prelude is called in messages and tracebacks.
 pub(super) const PRELUDE: &str = "[twinplug]";
 
+/// Whether it is a function of the host that runs at a level of a coroutine that does not run,
+/// or of this one.
+fn is_host_function(lua: &Lua, thread: Option<&Thread>, level: c_int) -> bool {
+    let mut is_one = false;
+    // SAFETY: as in `Stack::of`. A stack that is full has some room left, and what is put there
+    // goes at once.
+    let ran = unsafe {
+        lua.exec_raw::<()>(thread, |state| {
+            let thread = ffi::lua_tothread(state, 1);
+            let on = if thread.is_null() { state } else { thread };
+            if limits::push_function(on, level) {
+                is_one = host_functions::is_one(on, -1);
+                ffi::lua_settop(on, -2);
+            }
+            ffi::lua_settop(state, 0);
+        })
+    };
+    ran.is_ok() && is_one
+}
+
 /// The calls of a coroutine, the innermost first.
 pub(super) struct Stack {
     frames: Vec<String>,
@@ -28,27 +50,19 @@ pub(super) struct Stack {
 impl Stack {
     /// The stack of the function that has called us.
     pub(super) fn here(lua: &Lua) -> Stack {
-        if lua.inspect_stack(DEEPEST, |_| ()).is_some() {
-            return Stack::innermost(lua);
-        }
         let text = lua.traceback(None, 1).map(|text| text.to_string_lossy());
-        Stack::read(&text.unwrap_or_default())
-    }
-
-    /// The end of a deep stack.
-    fn innermost(lua: &Lua) -> Stack {
-        let call = |level| {
-            lua.inspect_stack(level, |call| {
-                let file = call.source().short_src.map(|file| file.into_owned())?;
-                Some(format!("\t{file}:{}: in function\n", call.current_line()?))
-            })
-        };
-        let calls = (0..2 * SHOWN).filter_map(|level| call(level)?);
-        Stack::read(&calls.chain(["\t...\n".to_owned()]).collect::<String>())
+        // What is above it: `exec_raw`'s function, the handler, and the prelude's that called
+        // that.
+        let raised_by_host = (2..=3).any(|level| is_host_function(lua, None, level));
+        Stack::read(&text.unwrap_or_default(), raised_by_host)
     }
 
     /// The stack of a coroutine that does not run.
     pub(super) fn of(lua: &Lua, thread: &Thread) -> Stack {
+        let raised_by_host = is_host_function(lua, Some(thread), 0);
+        if let Some(calls) = Stack::innermost(lua, thread) {
+            return Stack::read(&calls, raised_by_host);
+        }
         let traceback = |state: *mut ffi::lua_State| {
             // SAFETY: `exec_raw` runs this inside a protected call, over no frame of ours
             // with anything to drop, on a state whose only value is the thread that it was
@@ -62,18 +76,39 @@ impl Stack {
         };
         // SAFETY: what the closure leaves on the stack is one string.
         let text = unsafe { lua.exec_raw::<LuaString>(thread, traceback) };
-        Stack::read(&text.map(|text| text.to_string_lossy()).unwrap_or_default())
+        let text = text.map(|text| text.to_string_lossy()).unwrap_or_default();
+        Stack::read(&text, raised_by_host)
+    }
+
+    /// The end of a deep stack; `None` if it is not deep.
+    fn innermost(lua: &Lua, thread: &Thread) -> Option<String> {
+        let mut calls = None;
+        // SAFETY: as in `of`; neither raises.
+        let ran = unsafe {
+            lua.exec_raw::<()>(thread, |state| {
+                let thread = ffi::lua_tothread(state, 1);
+                if limits::is_deeper(thread, DEEPEST) {
+                    calls = Some(limits::calls(thread, 2 * SHOWN));
+                }
+                ffi::lua_settop(state, 0);
+            })
+        };
+        ran.ok().and(calls)
     }
 
     /// Reads a traceback as Lua writes it, and leaves out its head and what is ours: the
-    /// prelude, and the C functions that it calls.
-    fn read(traceback: &str) -> Stack {
+    /// prelude, and the C functions that it calls, and a function of the host's, of which the
+    /// error itself tells.
+    fn read(traceback: &str, raised_by_host: bool) -> Stack {
         let lines = traceback.lines().skip_while(|line| !line.starts_with('\t'));
         let lines: Vec<_> = lines.map(str::trim_start).collect();
         let is_mark = |line: &str| line.starts_with("(...");
+        let is_prelude = |line: &&str| line.starts_with(PRELUDE);
+        let raised_at = lines.iter().take_while(|line| is_prelude(line)).count();
         let is_ours = |at: usize| {
             let line = lines[at];
-            line.starts_with(PRELUDE)
+            raised_by_host && at == raised_at
+                || line.starts_with(PRELUDE)
                 || line.starts_with("[C]:")
                     && match lines[at + 1..].iter().find(|line| !is_mark(line)) {
                         Some(caller) => caller.starts_with(PRELUDE),

@@ -9,10 +9,10 @@ use std::collections::VecDeque;
 
 use mlua::{Lua, Table, Thread, Value};
 use parking_lot::Mutex;
-use twinplug_value::to_sink;
 
+use super::border::Border;
 use super::failure::own_message;
-use super::sink::LuaSink;
+use super::sink::to_lua;
 use super::stack::Stack;
 use crate::error::Error;
 
@@ -49,10 +49,10 @@ enum Thrown {
 impl Trails {
     /// Remembers the error of a host function, which is raised next. Where a plugin has
     /// thrown a table, a copy of it is raised, else the error's text.
-    pub(super) fn raise(&self, lua: &Lua, error: &Error) -> Option<Table> {
+    pub(super) fn raise(&self, lua: &Lua, border: &Border, error: &Error) -> Option<Table> {
         let thrown = match error.payload() {
             Some(payload @ (twinplug_value::Value::Map(_) | twinplug_value::Value::List(_))) => {
-                copy(lua, payload, error.message())
+                copy(lua, border, payload, error.message())
             }
             _ => None,
         };
@@ -138,10 +138,13 @@ fn is_raised_again(text: &str, stack: &Stack) -> bool {
 }
 
 /// A table like the one that was thrown in another VM, which prints as its error does.
-fn copy(lua: &Lua, payload: &twinplug_value::Value, text: &str) -> Option<Table> {
-    let mut sink = LuaSink::new(lua);
-    to_sink(payload, &mut sink).ok()?;
-    let Value::Table(thrown) = sink.last() else { return None };
+fn copy(
+    lua: &Lua,
+    border: &Border,
+    payload: &twinplug_value::Value,
+    text: &str,
+) -> Option<Table> {
+    let Value::Table(thrown) = to_lua(lua, border, payload).ok()? else { return None };
     let (text, original) = (text.to_owned(), own_message(&thrown));
     let print = lua.create_function(move |_, thrown: Table| {
         let now = own_message(&thrown);

@@ -1,51 +1,175 @@
 //! What a script gives, compared with what its annotations declare, and brought to it.
 
-use mlua::Value;
-use twinplug_value::{ConvertError, TreeSource, Type, from_source};
+use std::ffi::c_int;
 
-use super::source::LuaSource;
+use mlua::ffi::{self, lua_State};
+use twinplug_value::{ConvertError, Plain, TreeSource, Type, from_source};
+
+use super::border::Border;
+use super::raw::{self, Number};
+use super::source::StackSource;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Read, Results};
+use crate::plugin::{Got, Read, Results};
 
-/// Reads the results of a function that declares `ty` as its result.
-pub(super) fn read_results(
-    mut values: Vec<Value>,
-    ty: &Type,
-    results: Results,
-    read: Read<'_>,
-) -> Result<()> {
-    let expected = match (ty, results) {
-        (Type::Any, Results::All) => return Ok(read(&mut LuaSource::list(values))?),
-        (Type::Tuple(items), _) => items.len(),
-        _ => 1,
-    };
-    if values.len() > expected {
-        let results = if expected == 1 { "result" } else { "results" };
-        let message = format!("expected {expected} {results}, got {}", values.len());
-        return Err(Error::new(ErrorKind::Type, message));
+/// Where values are that are read.
+#[derive(Clone, Copy)]
+pub(super) struct Stack<'b> {
+    border: &'b Border,
+    state: *mut lua_State,
+}
+
+impl<'b> Stack<'b> {
+    /// The stack of a coroutine.
+    ///
+    /// # Safety
+    /// As [`StackSource::new`], for as long as this is used.
+    #[inline]
+    pub(super) unsafe fn new(border: &'b Border, state: *mut lua_State) -> Stack<'b> {
+        Stack { border, state }
     }
-    let of_result = |error: ConvertError| error.of("result");
-    match ty {
-        Type::Tuple(_) => {
-            // What a script leaves out at the end is nil.
-            values.resize(expected, Value::Nil);
-            checked(|| LuaSource::list(values.clone()), ty, read, of_result)
+
+    /// Reads the value at an index, if it is one of these scalars.
+    #[inline(always)]
+    pub(super) fn read_scalar(self, index: c_int, scalars: Scalars, got: &mut Got<'_>) -> bool {
+        // SAFETY: as `new` says.
+        if let Some(int) = unsafe { raw::integer(self.state, index) } {
+            got.scalar = Some(Plain::Int(int));
+            return scalars.0 & Scalars::INT != 0;
         }
-        _ => {
-            let value = values.pop().unwrap_or(Value::Nil);
-            checked(|| LuaSource::new(value.clone()), ty, read, of_result)
+        let Some(scalar) = self.scalar(index) else { return false };
+        got.scalar = Some(scalar);
+        scalars.has(scalar)
+    }
+
+    /// Reads the results of a function that declares `ty` as its result; there are so many,
+    /// and they are the whole stack.
+    #[inline(always)]
+    pub(super) fn read_results(
+        self,
+        count: c_int,
+        ty: &Type,
+        results: Results,
+        got: &mut Got<'_>,
+    ) -> Result<()> {
+        if count == 1 && results == Results::One && self.read_scalar(1, Scalars::of(ty), got) {
+            return Ok(());
         }
+        got.scalar = None;
+        self.read_any_results(count, ty, results, got.read)
+    }
+
+    #[inline(never)]
+    fn read_any_results(
+        self,
+        count: c_int,
+        ty: &Type,
+        results: Results,
+        read: Read<'_>,
+    ) -> Result<()> {
+        let expected = match (ty, results) {
+            (Type::Any, Results::All) => return Ok(read(&mut self.list(count))?),
+            (Type::Tuple(items), _) => items.len() as c_int,
+            _ => 1,
+        };
+        if count > expected {
+            let results = if expected == 1 { "result" } else { "results" };
+            let message = format!("expected {expected} {results}, got {count}");
+            return Err(Error::new(ErrorKind::Type, message));
+        }
+        // SAFETY: as `new` says; room is made first. What a script leaves out at the end is
+        // nil.
+        unsafe {
+            self.border.reserve(self.state, expected)?;
+            ffi::lua_settop(self.state, expected);
+        }
+        let of_result = |error: ConvertError| error.of("result");
+        match ty {
+            Type::Tuple(_) => checked(|| self.list(expected), ty, read, of_result),
+            _ => checked(|| self.at(1), ty, read, of_result),
+        }
+    }
+
+    /// Reads a variable that is declared as `ty`.
+    #[inline]
+    pub(super) fn read_variable(
+        self,
+        index: c_int,
+        ty: &Type,
+        name: &str,
+        got: &mut Got<'_>,
+    ) -> Result<()> {
+        if self.read_scalar(index, Scalars::of(ty), got) {
+            return Ok(());
+        }
+        got.scalar = None;
+        checked(|| self.at(index), ty, got.read, |error| error.at_field(name))
+    }
+
+    /// The value at an index, if it is a scalar.
+    #[inline(always)]
+    fn scalar(self, index: c_int) -> Option<Plain> {
+        // SAFETY: as `new` says.
+        unsafe {
+            match ffi::lua_type(self.state, index) {
+                ffi::LUA_TNUMBER => Some(match raw::number(self.state, index) {
+                    Number::Int(int) => Plain::Int(int),
+                    Number::Float(float) => Plain::Float(float),
+                }),
+                ffi::LUA_TBOOLEAN => Some(Plain::Bool(ffi::lua_toboolean(self.state, index) != 0)),
+                ffi::LUA_TNIL => Some(Plain::Null),
+                _ => None,
+            }
+        }
+    }
+
+    fn at(self, index: c_int) -> StackSource<'b> {
+        // SAFETY: as `new` says.
+        unsafe { StackSource::new(self.border, self.state, index) }
+    }
+
+    fn list(self, count: c_int) -> StackSource<'b> {
+        // SAFETY: as `new` says.
+        unsafe { StackSource::list(self.border, self.state, 1, count) }
     }
 }
 
-/// Reads a variable that is declared as `ty`.
-pub(super) fn read_variable(value: &Value, ty: &Type, name: &str, read: Read<'_>) -> Result<()> {
-    checked(|| LuaSource::new(value.clone()), ty, read, |error| error.at_field(name))
+/// The scalars that are just of a type, with nothing to convert.
+#[derive(Clone, Copy)]
+pub(super) struct Scalars(u8);
+
+impl Scalars {
+    const INT: u8 = 1;
+    const FLOAT: u8 = 2;
+    const BOOL: u8 = 4;
+    const NULL: u8 = 8;
+
+    pub(super) fn of(ty: &Type) -> Scalars {
+        Scalars(match ty {
+            Type::Any => Self::INT | Self::FLOAT | Self::BOOL | Self::NULL,
+            Type::Number => Self::INT | Self::FLOAT,
+            Type::Int => Self::INT,
+            Type::Float => Self::FLOAT,
+            Type::Bool => Self::BOOL,
+            Type::Null | Type::Optional(_) => Self::NULL,
+            _ => 0,
+        })
+    }
+
+    #[inline(always)]
+    fn has(self, scalar: Plain) -> bool {
+        let scalar = match scalar {
+            Plain::Int(_) => Self::INT,
+            Plain::Float(_) => Self::FLOAT,
+            Plain::Bool(_) => Self::BOOL,
+            Plain::Null => Self::NULL,
+        };
+        self.0 & scalar != 0
+    }
 }
 
 /// Reads a value that is of the type, or can be brought to it.
-fn checked(
-    source: impl Fn() -> LuaSource,
+fn checked<'b>(
+    source: impl Fn() -> StackSource<'b>,
     ty: &Type,
     read: Read<'_>,
     place: impl Fn(ConvertError) -> ConvertError,

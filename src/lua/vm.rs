@@ -1,54 +1,89 @@
-//! One VM behind one lock, and the driver of its calls.
+//! One VM behind one lock.
 //!
 //! Invariants: Lua runs and is looked at with the lock held alone; no wait is made
 //! with it held; the VM is dropped under it, and never inside of its own call.
 
-use std::cell::RefCell;
+use std::cell::{Cell, UnsafeCell};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Weak};
 
 use mlua::ffi::lua_State;
-use mlua::thread::ThreadStatus;
-use mlua::{Function, Lua, MultiValue, Table, Thread, Value};
-use parking_lot::{Mutex, ReentrantMutex, ReentrantMutexGuard};
-use twinplug_value::to_sink;
+use mlua::{Lua, Table, Value};
+use parking_lot::Mutex;
 
+use super::border::{Border, refer};
+use super::channels::Channels;
+use super::coroutine::{Coroutine, Pool};
 use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
-use super::limits::{self, Arming, Memory, Running, Share};
+use super::host_functions::HostFunctions;
+use super::limits::{self, Arming, Memory, Outer, Share, Thread};
+use super::lock::{Lock, Patience, Tenure, Way};
 use super::modules::Modules;
-use super::sink::LuaSink;
+use super::raw::Reference;
+use super::sink::to_lua;
 use super::trails::Trails;
 use super::{host_table, libraries, native_stack, prelude};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::plugin::{
-    Entered, HostContext, Limits, Origin, barrier, cannot_wait, contained, deadline, held,
+    HostContext, Limits, Origin, barrier, cannot_wait, deadline, held, hold, hold_first, is_free, release, too_deep,
 };
 
-/// Finished coroutines that are kept for later calls.
-const POOLED: usize = 8;
-
-/// A VM. `None` once the plugin was retired.
+/// A VM.
 pub(super) struct Vm {
-    limits: Limits,
-    state: ReentrantMutex<RefCell<Option<Arc<State>>>>,
+    pub(super) lock: Lock,
+    /// `None` once the plugin was retired.
+    state: UnsafeCell<Option<Box<State>>>,
+    /// What was retired inside of its own call, until that has ended.
+    retired: UnsafeCell<Option<Box<State>>>,
     pub(super) shared: Arc<Shared>,
 }
+
+// SAFETY: what is not `Sync` is the two states, and what they lead to (handles of mlua's, cells,
+// pointers into the VM). All of it is used by the thread that holds `lock` alone, or by who owns
+// the whole `Vm` as it is dropped. No handle of mlua's is anywhere but in `State` and in
+// `Shared`, where it is used and dropped with the lock held alone as well. Lua itself does not
+// care which thread runs it, as long as it is one at a time; the lock orders them.
+unsafe impl Send for Vm {}
+// SAFETY: as above.
+unsafe impl Sync for Vm {}
 
 /// What lives in Lua; only with the lock held.
 pub(super) struct State {
     /// Before the VM: it goes first.
-    arming: Arming,
+    pub(super) arming: Arming,
+    /// How long a call may run, in nanoseconds; 0 is for ever.
+    pub(super) time: u64,
     share: Share,
-    pub(super) lua: Lua,
-    /// The body of every call's coroutine, and what it yields to wait.
-    run: Function,
-    token: Value,
+    pub(super) pool: Pool,
+    /// What a call yields to wait, and what describes its error.
+    pub(super) token: Reference,
+    pub(super) report: Reference,
     /// Where the script's globals go.
     pub(super) environment: Table,
     /// What `host.config` is.
     pub(super) config: Value,
-    threads: Mutex<Vec<Thread>>,
+    /// The hook.
+    pub(super) on_unload: Cell<Option<Reference>>,
+    pub(super) lua: Lua,
+    /// Last: functions of the VM may still look at it while that goes.
+    pub(super) core: Box<Core>,
+}
+
+/// What C functions of a VM point to; it stays where it is until the VM has gone.
+pub(super) struct Core {
+    pub(super) border: Border,
+    pub(super) memory: Memory,
+    /// Whether the VM goes once the last one has left it.
+    is_retired: Cell<bool>,
+    /// The coroutine that runs, or the one that is on outside of all calls; null once the VM
+    /// goes.
+    pub(super) current: Cell<*mut lua_State>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) channels: Channels,
+    pub(super) functions: HostFunctions,
 }
 
 /// What the functions that scripts call share with the driver.
@@ -65,28 +100,178 @@ pub(super) struct Shared {
     /// Where the latest errors have been.
     pub(super) trails: Trails,
     /// Coroutines of calls that could not come back from a wait.
-    lost: Mutex<Vec<Thread>>,
+    pub(super) lost: Mutex<Vec<Coroutine>>,
+    /// Whether there are any: what a call can afford to ask.
+    pub(super) has_lost: AtomicBool,
     pub(super) modules: Modules,
     pub(super) exports: Mutex<Exports>,
     pub(super) declared: Declared,
-    /// The hook; a handle of mlua's, only with the VM's lock held.
-    pub(super) on_unload: Mutex<Option<Function>>,
+    /// The VM's; null before there is one, and once it goes.
+    core: AtomicPtr<Core>,
 }
 
 /// A wait; answers what the call goes on with.
 pub(super) type Pending = Box<dyn FnOnce() -> Result<Option<Box<dyn Message>>> + Send>;
 
-/// The VM, entered: its lock is held. Fields drop in this order, so that a VM
-/// whose last user this is goes under its own lock.
+/// The VM, entered: its lock is held. While a call waits it is let go.
 pub(super) struct Entry<'v> {
-    pub(super) state: Arc<State>,
-    _entered: Entered,
-    _guard: ReentrantMutexGuard<'v, RefCell<Option<Arc<State>>>>,
+    pub(super) vm: &'v Vm,
+    /// `None` outside.
+    state: Option<&'v State>,
+    way: Way<'v>,
+    outer: Outer,
+}
+
+/// A VM that was entered in the quickest way there is: by the tenant of its lock, which holds
+/// no other plugin and has no deadline. It is left by hand.
+#[derive(Clone, Copy)]
+pub(super) struct QuickEntry<'v> {
+    pub(super) vm: &'v Vm,
+    pub(super) state: &'v State,
+    pub(super) thread: Thread,
+    tenure: &'v Tenure,
+    outer: Outer,
+}
+
+impl<'v> QuickEntry<'v> {
+    /// Enters, if all of that is so, and nothing else has to be done on the way.
+    #[inline(always)]
+    pub(super) fn new(vm: &'v Vm) -> Option<QuickEntry<'v>> {
+        if !is_free() || !native_stack::has_room_for_a_call() {
+            return None;
+        }
+        let thread = Thread::this();
+        let tenure = vm.lock.enter_as_tenant(thread.number())?;
+        // SAFETY: the lock is held.
+        match unsafe { vm.state() } {
+            Some(state) if !vm.shared.has_lost.load(Ordering::Acquire) && !state.share.is_shared() => {
+                hold_first();
+                state.core.border.enter();
+                // SAFETY: it stays where it is until `leave`; entries nest.
+                let outer = unsafe { state.core.memory.enter(thread) };
+                Some(QuickEntry { vm, state, thread, tenure, outer })
+            }
+            _ => {
+                vm.lock.leave_tenure(tenure);
+                None
+            }
+        }
+    }
+
+    /// Lets the VM go.
+    #[inline(always)]
+    pub(super) fn leave(self) {
+        if self.state.core.memory.leave(self.thread, self.outer) == 0 && self.state.core.is_retired.get() {
+            self.vm.drop_retired();
+        }
+        release();
+        self.vm.lock.leave_tenure(self.tenure);
+    }
+
+    /// As others have it.
+    #[inline(always)]
+    pub(super) fn into_entry(self) -> Entry<'v> {
+        let QuickEntry { vm, state, tenure, outer, .. } = self;
+        Entry { vm, state: Some(state), way: Way::Tenure(tenure), outer }
+    }
+}
+
+impl<'v> Entry<'v> {
+    /// Of a VM that is not entered yet.
+    #[inline(always)]
+    pub(super) fn outside(vm: &'v Vm) -> Entry<'v> {
+        Entry { vm, state: None, way: Way::Mutex, outer: Outer::NONE }
+    }
+
+    /// Takes the lock. Where this thread holds a plugin already it does not wait.
+    #[inline(always)]
+    pub(super) fn enter(&mut self) -> Result<()> {
+        native_stack::check()?;
+        let vm = self.vm;
+        let thread = Thread::this();
+        let Some(way) = vm.lock.enter(thread.number(), patience) else {
+            return Err(vm.busy());
+        };
+        // SAFETY: the lock is held.
+        let state = unsafe { vm.state() };
+        let (Some(state), true) = (state, hold()) else {
+            return Err(vm.refuse(way));
+        };
+        vm.drop_lost();
+        state.core.border.enter();
+        // SAFETY: it stays where it is until `leave`; entries nest.
+        self.outer = unsafe { state.core.memory.enter(thread) };
+        if state.share.is_shared() {
+            state.take_share();
+        }
+        self.way = way;
+        self.state = Some(state);
+        Ok(())
+    }
+
+    /// Lets the VM go. One whose last user this is goes under its own lock.
+    #[inline(always)]
+    pub(super) fn leave(&mut self) {
+        let Some(state) = self.state.take() else { return };
+        // Who was in the VM before finds less room than it knew of.
+        state.core.border.forget_room();
+        if state.share.is_shared() {
+            state.share.leave(&state.lua);
+        }
+        let outer = std::mem::replace(&mut self.outer, Outer::NONE);
+        if state.core.memory.leave(Thread::this(), outer) == 0 && state.core.is_retired.get() {
+            self.vm.drop_retired();
+        }
+        release();
+        self.vm.lock.leave(std::mem::replace(&mut self.way, Way::Mutex));
+    }
+
+    /// The VM's inside.
+    ///
+    /// # Panics
+    /// While a call waits, which nobody sees.
+    #[inline(always)]
+    pub(super) fn state(&self) -> &'v State {
+        match self.state {
+            Some(state) => state,
+            None => not_entered(),
+        }
+    }
+
+    /// Whether the VM is entered.
+    #[inline(always)]
+    pub(super) fn is_inside(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// An error of what was done in the VM: where it has no memory left, that is the error.
+    #[cold]
+    pub(super) fn blamed(&self, error: Error) -> Error {
+        let hit = self.state.and_then(|state| state.core.memory.hit());
+        match hit {
+            Some(limit) if error.limit().is_none() => Error::stopped(limit, None),
+            _ => error,
+        }
+    }
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        self.state.share.leave(&self.state.lua);
+        self.leave();
+    }
+}
+
+#[cold]
+fn not_entered() -> ! {
+    unreachable!("a call that waits is entered again before anybody looks")
+}
+
+/// How long this thread waits for a VM.
+fn patience() -> Patience {
+    match (held(), deadline()) {
+        (0, None) => Patience::Endless,
+        (0, Some(deadline)) => Patience::Until(deadline.at),
+        _ => Patience::None,
     }
 }
 
@@ -106,173 +291,82 @@ impl Vm {
             failure: Mutex::new(None),
             module_failure: Mutex::new(None),
             trails: Trails::default(),
-            lost: Mutex::new(Vec::new()),
+            lost: Mutex::default(),
+            has_lost: AtomicBool::new(false),
+            core: AtomicPtr::default(),
             modules,
             exports: Mutex::new(Exports::default()),
             declared,
-            on_unload: Mutex::new(None),
         });
         let state = State::new(&shared, origin, &limits)?;
-        let state = ReentrantMutex::new(RefCell::new(Some(Arc::new(state))));
-        Ok(Vm { limits, state, shared })
+        let (state, retired) = (UnsafeCell::new(Some(state)), UnsafeCell::new(None));
+        Ok(Vm { lock: Lock::new(), state, retired, shared })
     }
 
-    /// Uses the VM. Where it has no memory left, that is the error.
-    pub(super) fn within<R>(&self, use_it: impl FnOnce(Entry<'_>) -> Result<R>) -> Result<R> {
-        let _memory = Memory::enter(self.address());
-        self.enter().and_then(use_it).map_err(limits::blamed)
+    /// The lock is left again, as the VM cannot be entered.
+    #[cold]
+    fn refuse(&self, way: Way<'_>) -> Error {
+        // SAFETY: the lock is held.
+        let is_gone = unsafe { self.state() }.is_none();
+        self.lock.leave(way);
+        if is_gone { stale() } else { too_deep() }
     }
 
-    /// Tells it from others.
-    fn address(&self) -> usize {
-        std::ptr::from_ref(self).addr()
-    }
-
-    /// Takes the lock. Where this thread holds a plugin already it does not wait.
-    fn enter(&self) -> Result<Entry<'_>> {
-        native_stack::check()?;
-        let guard = self.lock()?;
-        let state = guard.borrow().clone();
-        let Some(state) = state else {
-            return Err(stale());
-        };
-        let entered = Entered::new()?;
-        self.shared.drop_lost();
-        Memory::hold(state.share.enter(&state.lua));
-        Ok(Entry { state, _entered: entered, _guard: guard })
-    }
-
-    fn lock(&self) -> Result<ReentrantMutexGuard<'_, RefCell<Option<Arc<State>>>>> {
-        match held() {
-            0 => match deadline() {
-                None => Ok(self.state.lock()),
-                Some(deadline) => self.state.try_lock_until(deadline.at).ok_or_else(|| {
-                    let what = format!("waiting for plugin `{}`", self.shared.name());
-                    Error::stopped(Limit::Deadline(deadline.time), Some(&what))
-                }),
-            },
-            _ => self.state.try_lock().ok_or_else(|| {
-                cannot_wait(format_args!("plugin `{}`, which is busy", self.shared.name()))
-            }),
+    /// The error of a lock that was not to be had.
+    #[cold]
+    fn busy(&self) -> Error {
+        match deadline().filter(|_| held() == 0) {
+            Some(deadline) => {
+                let what = format!("waiting for plugin `{}`", self.shared.name());
+                Error::stopped(Limit::Deadline(deadline.time), Some(&what))
+            }
+            None => cannot_wait(format_args!("plugin `{}`, which is busy", self.shared.name())),
         }
     }
 
     /// Runs the plugin's `on_unload` and drops the VM, once the calls that run in it have
     /// ended. From the start nobody else comes in.
     pub(super) fn retire(&self) -> Result<()> {
-        let guard = self.lock()?;
-        // What runs while the VM goes runs inside of it: nothing there may wait.
-        let entered = Entered::new()?;
-        let state = guard.borrow_mut().take();
-        let on_unload = self.shared.on_unload.lock().take();
-        let memory = Memory::enter(self.address());
-        Memory::hold(self.limits.memory.map(Limit::Memory));
-        if let (Some(state), Some(on_unload)) = (&state, &on_unload)
-            && let Err(error) = self.end(state, on_unload)
+        let mut entry = Entry::outside(self);
+        match entry.enter() {
+            // It has gone already.
+            Err(error) if error.kind() == ErrorKind::Stale => return Ok(()),
+            entered => entered?,
+        }
+        // From here on nobody else comes in.
+        entry.state().core.is_retired.set(true);
+        // SAFETY: the lock is held. The box moves, and not what is in it: whoever is inside,
+        // this thread alone, may go on, and the last of them drops it.
+        unsafe { *self.retired.get() = (*self.state.get()).take() };
+        if let Some(on_unload) = entry.state().on_unload.take()
+            && let Err(error) = self.run_to_the_end(entry.state(), on_unload)
         {
-            let error = self.located(error);
+            let error = self.located(entry.blamed(error));
             tracing::warn!(plugin = &*self.shared.name(), %error, "its on_unload failed");
         }
-        let homes = self.shared.exports.lock().retire();
+        self.shared.exports.lock().retire();
         self.shared.trails.clear();
-        self.shared.drop_lost();
-        drop((on_unload, homes, state, memory, entered, guard));
+        self.shared.lost.lock().clear();
         Ok(())
     }
 
-    /// Calls `on_unload`; not on a coroutine: it could be let go of where it waits, and
-    /// who would come back to it?
-    fn end(&self, state: &State, on_unload: &Function) -> Result<()> {
-        let running = Running::begin(self.limits.time, &state.arming)?;
-        let main = main_state(&state.lua).map_err(broken)?;
-        let ended = running.run(main, || state.run.call(on_unload));
-        match running.stopped() {
-            Some(stopped) => Err(stopped.into_error()),
-            None => self.shared.outcome(ended.map_err(broken)?).map(drop),
-        }
+    /// The VM's inside, unless it was retired.
+    ///
+    /// # Safety
+    /// The lock is held for as long as the answer is used, and entered in the memory's count:
+    /// a VM that is retired meanwhile stays as long as that is not zero.
+    #[inline(always)]
+    pub(super) unsafe fn state(&self) -> Option<&State> {
+        // SAFETY: as the caller says: nobody changes it meanwhile.
+        unsafe { (*self.state.get()).as_deref() }
     }
 
-    /// Calls a Lua function on a coroutine. The lock is let go while the call
-    /// waits, and taken again.
-    pub(super) fn call<'v>(
-        &'v self,
-        mut entry: Entry<'v>,
-        function: Function,
-        args: Vec<Value>,
-    ) -> Result<(Entry<'v>, Vec<Value>)> {
-        let running = Running::begin(self.limits.time, &entry.state.arming)?;
-        let thread = entry.state.thread().map_err(broken)?;
-        let co = coroutine(&thread);
-        let mut args =
-            MultiValue::from_iter(std::iter::once(Value::Function(function)).chain(args));
-        loop {
-            let resumed = running.run(co, || thread.resume::<MultiValue>(args));
-            let resumed = match running.stopped() {
-                // Its coroutine is in the middle of something: it is never resumed, and
-                // never closed.
-                Some(stopped) => {
-                    // It was about to wait, perhaps.
-                    let forgotten = self.shared.pending.lock().take();
-                    drop(forgotten);
-                    Err(stopped.into_error())
-                }
-                None => resumed.map_err(|error| self.shared.take_failure(&error.to_string())),
-            };
-            let values = match resumed {
-                Ok(values) if thread.status() == ThreadStatus::Resumable => values,
-                Ok(values) => {
-                    entry.state.keep(thread);
-                    let values = self.shared.outcome(values);
-                    return match values {
-                        Ok(values) => Ok((entry, values)),
-                        Err(error) => Err(self.after(&entry, error)),
-                    };
-                }
-                Err(error) => {
-                    drop(thread);
-                    return Err(self.after(&entry, error));
-                }
-            };
-            let pending = self.shared.pending.lock().take();
-            let Some(pending) = pending.filter(|_| values.front() == Some(&entry.state.token))
-            else {
-                // The script itself yielded, outside of any coroutine of its own. The
-                // call's coroutine is given up, as nothing can resume it.
-                return Err(Error::new(
-                    ErrorKind::Call,
-                    "attempt to yield from outside a coroutine",
-                ));
-            };
-            // Nothing of the VM's is looked at while it is let go.
-            drop(values);
-            let outcome;
-            (entry, outcome) = match self.wait(entry, pending) {
-                Ok(waited) => waited,
-                Err(error) => {
-                    // Handles of mlua's go with the lock held alone.
-                    self.shared.lost.lock().push(thread);
-                    return Err(error);
-                }
-            };
-            // It is not the script's to go on from there.
-            if let Err(error) = &outcome
-                && error.limit().is_some()
-            {
-                return Err(error.clone());
-            }
-            args = resumption(&entry.state.lua, outcome);
-        }
-    }
-
-    /// Cleans up after a call that has failed: what it held of memory that has run out is
-    /// there for the next one.
-    fn after(&self, entry: &Entry<'_>, error: Error) -> Error {
-        if let Some(Limit::Memory(_) | Limit::MemoryTotal(_)) = error.limit()
-            && let Err(error) = entry.state.lua.gc_collect()
-        {
-            tracing::debug!(plugin = &*self.shared.name(), %error, "not collected");
-        }
-        error
+    /// The last one has left a VM that was retired. With the lock held.
+    #[cold]
+    pub(super) fn drop_retired(&self) {
+        // SAFETY: the lock is held, and nobody is inside.
+        let retired = unsafe { (*self.retired.get()).take() };
+        drop(retired);
     }
 
     /// Says where in the plugin's files an error was raised.
@@ -280,108 +374,103 @@ impl Vm {
         located(error, &self.shared.modules.sources())
     }
 
-    /// Waits with the lock let go.
-    fn wait<'v>(&'v self, entry: Entry<'v>, pending: Pending) -> Result<(Entry<'v>, Waited)> {
-        if held() > 1 {
-            let error = cannot_wait("a channel");
-            return Ok((entry, Err(error)));
+    /// Only with the VM's lock held.
+    #[inline(always)]
+    fn drop_lost(&self) {
+        // One that is missed is found the next time.
+        if self.shared.has_lost.load(Ordering::Acquire) {
+            self.shared.has_lost.store(false, Ordering::Release);
+            let lost = std::mem::take(&mut *self.shared.lost.lock());
+            lost.into_iter().for_each(Coroutine::give_up);
         }
-        drop(entry);
-        let outcome = pending();
-        Ok((self.enter()?, outcome))
     }
-}
-
-type Waited = Result<Option<Box<dyn Message>>>;
-
-/// What the prelude's `finish` gets: ok, no more waits, the result.
-fn resumption(lua: &Lua, outcome: Waited) -> MultiValue {
-    let written = outcome.and_then(|message| {
-        let mut sink = LuaSink::new(lua);
-        match message {
-            Some(message) => contained(|| Ok(message.write(&mut sink)?))?,
-            None => return Ok(Value::Nil),
-        }
-        Ok(sink.last())
-    });
-    match written {
-        Ok(value) => MultiValue::from_iter([Value::Boolean(true), Value::Boolean(false), value]),
-        Err(error) => host_table::refused(lua, error.message()),
-    }
-}
-
-/// A coroutine, as Lua knows it; it stays while the handle does.
-fn coroutine(thread: &Thread) -> *mut lua_State {
-    Value::Thread(thread.clone()).to_pointer().cast_mut().cast()
-}
-
-/// The coroutine that a VM is on outside of all calls.
-fn main_state(lua: &Lua) -> mlua::Result<*mut lua_State> {
-    let mut main = std::ptr::null_mut();
-    // SAFETY: only the pointer is taken.
-    unsafe { lua.exec_raw::<()>((), |state| main = state)? };
-    Ok(main)
 }
 
 impl State {
-    fn new(shared: &Arc<Shared>, origin: &Origin, limits: &Limits) -> Result<State> {
+    fn new(shared: &Arc<Shared>, origin: &Origin, limits: &Limits) -> Result<Box<State>> {
         let lua = libraries::open(&origin.permissions, limits)?;
-        let mut sink = LuaSink::new(&lua);
-        to_sink(&origin.config, &mut sink)?;
-        let config = sink.last();
+        let core = Core::new(&lua, shared).map_err(broken)?;
+        let config = to_lua(&lua, &core.border, &origin.config)?;
         barrier::prepare();
-        let arming = Arming::prepare(main_state(&lua).map_err(broken)?, limits)?;
-        let state = Self::prepare(lua, arming, shared, config, origin, limits).map_err(broken)?;
+        let arming = Arming::prepare(core.current.get(), limits)?;
+        let state = Self::prepare(lua, core, arming, config, origin, limits).map_err(broken)?;
         // What runs before it is ours.
         state.lua.set_memory_limit(limits.memory.unwrap_or(0)).map_err(broken)?;
-        Ok(state)
+        state.core.memory.hold(limits.memory.map(Limit::Memory));
+        state.core.border.hold(limits.memory);
+        Ok(Box::new(state))
+    }
+
+    /// Takes its share of what all VMs of the host may take.
+    fn take_share(&self) {
+        if let Some((limit, bytes)) = self.share.enter(&self.lua) {
+            self.core.memory.hold(Some(limit));
+            self.core.border.hold(Some(bytes));
+        }
     }
 
     /// Runs the prelude.
     fn prepare(
         lua: Lua,
+        core: Box<Core>,
         arming: Arming,
-        shared: &Arc<Shared>,
         config: Value,
         origin: &Origin,
         limits: &Limits,
     ) -> mlua::Result<State> {
         let environment = lua.create_table()?;
-        let raw = host_table::raw(&lua, shared, &environment, &config)?;
+        let raw = host_table::raw(&lua, &core, &environment, &config)?;
         limits::add(&lua, &raw, limits)?;
         libraries::hand_over(&lua, &origin.permissions, &raw)?;
         prelude::run(&lua, &raw)?;
-        let (run, token) = (raw.raw_get("run")?, raw.raw_get("token")?);
-        let threads = Mutex::new(Vec::new());
+        let token = refer(&lua, raw.raw_get::<Value>("token")?)?;
+        let report = refer(&lua, raw.raw_get::<Value>("report")?)?;
         Ok(State {
             arming,
+            time: limits::nanos(limits.time),
             share: Share::new(limits),
-            lua,
-            run,
+            pool: Pool::default(),
             token,
+            report,
             environment,
             config,
-            threads,
+            on_unload: Cell::new(None),
+            lua,
+            core,
         })
     }
+}
 
-    /// A coroutine that runs `run`, from the pool if there is one.
-    fn thread(&self) -> mlua::Result<Thread> {
-        // The lock is not held while Lua may run.
-        let pooled = self.threads.lock().pop();
-        match pooled {
-            Some(thread) => thread.reset(self.run.clone()).map(|()| thread),
-            None => self.lua.create_thread(self.run.clone()),
-        }
+impl Drop for State {
+    fn drop(&mut self) {
+        self.core.shared.core.store(ptr::null_mut(), Ordering::Relaxed);
+        // Whatever of the script still runs while the VM goes finds it gone.
+        self.core.current.set(ptr::null_mut());
     }
+}
 
-    fn keep(&self, thread: Thread) {
-        let finished = thread.status() == ThreadStatus::Finished;
-        let mut threads = self.threads.lock();
-        if finished && threads.len() < POOLED {
-            threads.push(thread);
-        }
+impl Core {
+    fn new(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Box<Core>> {
+        let core = Box::new(Core {
+            border: Border::new(lua)?,
+            memory: Memory::default(),
+            is_retired: Cell::new(false),
+            current: Cell::new(main_state(lua)?),
+            shared: Arc::clone(shared),
+            channels: Channels::default(),
+            functions: HostFunctions::of(shared),
+        });
+        shared.core.store(ptr::from_ref(&*core).cast_mut(), Ordering::Relaxed);
+        Ok(core)
     }
+}
+
+/// The coroutine that a VM is on outside of all calls.
+fn main_state(lua: &Lua) -> mlua::Result<*mut lua_State> {
+    let mut main = ptr::null_mut();
+    // SAFETY: only the pointer is taken.
+    unsafe { lua.exec_raw::<()>((), |state| main = state)? };
+    Ok(main)
 }
 
 impl Shared {
@@ -393,10 +482,17 @@ impl Shared {
         *self.name.lock() = name.into();
     }
 
+    /// What conversions go through, for functions of mlua's that the VM runs.
+    pub(super) fn border(&self) -> Option<&Border> {
+        // SAFETY: whoever asks is called by the VM, and so has it entered: it stays, and with
+        // it its core, until that has returned.
+        unsafe { self.core.load(Ordering::Relaxed).as_ref() }.map(|core| &core.border)
+    }
+
     /// Adds what a table exports.
-    pub(super) fn export(&self, table: &Table) -> Result<(), String> {
+    pub(super) fn export(&self, lua: &Lua, table: &Table) -> Result<(), String> {
         let found = Exports::find(table, &self.declared)?;
-        self.exports.lock().add(found)
+        self.exports.lock().add(lua, found)
     }
 
     /// The host, while there is one.
@@ -405,26 +501,8 @@ impl Shared {
         self.context.upgrade().ok_or_else(gone)
     }
 
-    /// Only with the VM's lock held.
-    fn drop_lost(&self) {
-        let lost = std::mem::take(&mut *self.lost.lock());
-        drop(lost);
-    }
-
-    /// What `run` returned: `xpcall`'s flag, and the results.
-    fn outcome(&self, values: MultiValue) -> Result<Vec<Value>> {
-        let mut values = values.into_iter();
-        match values.next() {
-            Some(Value::Boolean(true)) => Ok(values.collect()),
-            _ => {
-                let message = values.next().and_then(|value| value.to_string().ok());
-                Err(self.take_failure(&message.unwrap_or_default()))
-            }
-        }
-    }
-
-    /// The error that ended a call; `otherwise` where its handler could not run.
-    fn take_failure(&self, otherwise: &str) -> Error {
+    /// The error that ended a call; `otherwise` where it could not be described.
+    pub(super) fn take_failure(&self, otherwise: &str) -> Error {
         let failure = self.failure.lock().take();
         if otherwise.starts_with("not enough memory") {
             Memory::run_out();
@@ -448,7 +526,7 @@ pub(super) fn stale() -> Error {
 /// An error of Lua's where no script has run.
 pub(super) fn broken(error: mlua::Error) -> Error {
     limits::note(&error);
-    Error::new(ErrorKind::Load, error.to_string()).with_source(error)
+    Error::new(ErrorKind::Load, error.to_string())
 }
 
 // What the invariants at the head rest on: a VM goes from thread to thread.

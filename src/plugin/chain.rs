@@ -6,10 +6,9 @@
 //! that waits asks here first.
 
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, ErrorKind, Result, WaitFault};
+use crate::error::{Error, ErrorKind, WaitFault};
 
 /// Calls into Lua plugins that may be nested on one thread: Lua → host → Lua. Each
 /// takes some 10 KiB of stack, and a thread has 2 MiB of it unless it was made
@@ -17,9 +16,14 @@ use crate::error::{Error, ErrorKind, Result, WaitFault};
 pub(crate) const MAX_NESTED: usize = 64;
 
 thread_local! {
-    static HELD: Cell<usize> = const { Cell::new(0) };
+    /// How many plugins are held, in steps of `ONE`, and whether there is a deadline: a call
+    /// that has to heed neither learns so at once.
+    static CHAIN: Cell<usize> = const { Cell::new(0) };
     static DEADLINE: Cell<Option<Deadline>> = const { Cell::new(None) };
 }
+
+const HAS_DEADLINE: usize = 1;
+const ONE: usize = 2;
 
 /// When the calls of this thread must have ended.
 #[derive(Clone, Copy)]
@@ -35,7 +39,7 @@ pub(crate) fn within<R>(time: Duration, call: impl FnOnce() -> R) -> R {
     struct Before(Option<Deadline>);
     impl Drop for Before {
         fn drop(&mut self) {
-            DEADLINE.set(self.0);
+            set(self.0);
         }
     }
     let outer = DEADLINE.get();
@@ -44,49 +48,67 @@ pub(crate) fn within<R>(time: Duration, call: impl FnOnce() -> R) -> R {
     if let Some(at) = Instant::now().checked_add(time)
         && outer.is_none_or(|outer| at < outer.at)
     {
-        DEADLINE.set(Some(Deadline { at, time }));
+        set(Some(Deadline { at, time }));
     }
     let result = call();
     drop(before);
     result
 }
 
+fn set(deadline: Option<Deadline>) {
+    DEADLINE.set(deadline);
+    let flag = if deadline.is_some() { HAS_DEADLINE } else { 0 };
+    CHAIN.set(CHAIN.get() & !HAS_DEADLINE | flag);
+}
+
 /// When the calls of this thread must have ended, if they must.
+#[inline(always)]
 pub(crate) fn deadline() -> Option<Deadline> {
-    DEADLINE.get()
+    if CHAIN.get() & HAS_DEADLINE == 0 { None } else { DEADLINE.get() }
+}
+
+/// Whether this thread holds no plugin, and has no deadline.
+#[inline(always)]
+pub(crate) fn is_free() -> bool {
+    CHAIN.get() == 0
 }
 
 /// How many plugins' locks the calls of this thread hold, counted as often as
 /// they were entered.
+#[inline(always)]
 pub(crate) fn held() -> usize {
-    HELD.get()
+    CHAIN.get() / ONE
 }
 
-/// A plugin was entered on this thread; dropped when it is left.
-pub(crate) struct Entered {
-    /// The count is the thread's.
-    _thread: PhantomData<*const ()>,
-}
-
-impl Entered {
-    /// # Errors
-    /// Too many are nested already; one more might exhaust the stack.
-    pub(crate) fn new() -> Result<Self> {
-        if HELD.get() == MAX_NESTED {
-            return Err(too_deep());
+/// A plugin was entered on this thread; [`release`] when it is left. False if too many are
+/// nested already: one more might exhaust the stack.
+#[inline(always)]
+#[must_use]
+pub(crate) fn hold() -> bool {
+    // `with`, as `set` is a call of its own.
+    CHAIN.with(|chain| {
+        let may = chain.get() / ONE < MAX_NESTED;
+        if may {
+            chain.set(chain.get() + ONE);
         }
-        HELD.set(HELD.get() + 1);
-        Ok(Entered { _thread: PhantomData })
-    }
+        may
+    })
 }
 
-impl Drop for Entered {
-    fn drop(&mut self) {
-        HELD.set(HELD.get() - 1);
-    }
+/// As [`hold`], where [`is_free`].
+#[inline(always)]
+pub(crate) fn hold_first() {
+    CHAIN.with(|chain| chain.set(ONE));
+}
+
+/// A plugin that was entered is left.
+#[inline(always)]
+pub(crate) fn release() {
+    CHAIN.with(|chain| chain.set(chain.get() - ONE));
 }
 
 /// The error of one call too many within another.
+#[cold]
 pub(crate) fn too_deep() -> Error {
     let message = format!("stack overflow: {MAX_NESTED} calls of Lua plugins are nested");
     Error::new(ErrorKind::Call, message)

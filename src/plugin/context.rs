@@ -37,13 +37,13 @@ pub(crate) type Output = dyn Fn(&str, &str) + Send + Sync;
 
 /// What plugins may ask of their host.
 pub(crate) struct HostContext {
-    pub(crate) functions: BTreeMap<String, HostFunction>,
+    pub(crate) functions: BTreeMap<String, Arc<HostFunction>>,
     pub(crate) channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     pub(crate) output: Box<Output>,
 }
 
 impl HostContext {
-    pub(crate) fn function(&self, name: &str) -> Result<&HostFunction> {
+    pub(crate) fn function(&self, name: &str) -> Result<&Arc<HostFunction>> {
         self.functions.get(name).ok_or_else(|| {
             let near = near(name, self.functions.keys().map(String::as_str));
             Error::new(ErrorKind::NotFound, format!("the host has no function `{name}`{near}"))

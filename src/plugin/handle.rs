@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use twinplug_value::raw::{Arena, Failed, RawArgs, RawSink, Returned, Scalars};
 use twinplug_value::{
-    Args, ConvertError, Data, Fit, Signature, Sink, Type, Value, from_source, from_view, to_sink,
+    Args, ConvertError, Data, Fit, Plain, Signature, Sink, Source, Type, Value, from_source,
+    from_view, to_sink,
 };
 
 use super::live::{Live, Track};
 use super::target::{FuncTarget, General, VarTarget, stale};
-use super::{RawFunc, Results, ValueFunc, within};
+use super::{Got, RawFunc, Results, ValueFunc, within};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Stands for arguments whose types are known at run time: `Func<Dynamic>`
@@ -206,6 +207,11 @@ impl<A, R> Func<A, R> {
 /// Writes the arguments of a call.
 trait WriteArgs {
     fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError>;
+
+    /// Passes them on as scalars, if that is what they are.
+    fn as_scalars<O>(&self, _: impl FnOnce(&[Plain]) -> O) -> Option<O> {
+        None
+    }
 }
 
 struct Typed<'a, A>(&'a A);
@@ -213,6 +219,11 @@ struct Typed<'a, A>(&'a A);
 impl<A: Args> WriteArgs for Typed<'_, A> {
     fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
         self.0.write(sink)
+    }
+
+    #[inline]
+    fn as_scalars<O>(&self, used: impl FnOnce(&[Plain]) -> O) -> Option<O> {
+        self.0.as_scalars(used)
     }
 }
 
@@ -287,11 +298,28 @@ fn in_memory<R: Data>(function: &dyn RawFunc, args: &impl WriteArgs) -> Result<R
         _ => Results::One,
     };
     let mut result = None;
-    function.call(&mut |sink| args.write(sink), results, &mut |source| {
+    let mut read = |source: &mut dyn Source| {
         result = Some(from_source(source).map_err(|error| error.of("result"))?);
         Ok(())
-    })?;
-    result.ok_or_else(|| Error::new(ErrorKind::Call, "no result"))
+    };
+    let mut got = Got::by(&mut read);
+    match args.as_scalars(|scalars| function.call_scalars(scalars, results, &mut got)) {
+        Some(called) => called?,
+        None => function.call(&mut |sink| args.write(sink), results, &mut got)?,
+    }
+    match got.scalar {
+        Some(plain) => of_plain(plain).map_err(|error| error.of("result").into()),
+        None => result.ok_or_else(|| Error::new(ErrorKind::Call, "no result")),
+    }
+}
+
+/// A scalar that came out of a plugin, as the type that was asked for.
+#[inline(always)]
+fn of_plain<T: Data>(plain: Plain) -> Result<T, ConvertError> {
+    match plain.of_type() {
+        Some(value) => Ok(value),
+        None => from_view(plain),
+    }
 }
 
 fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Result<R> {
@@ -315,11 +343,16 @@ impl<T: Data> Var<T> {
         let value = match &*self.link.target.enter() {
             General::Memory(var) => {
                 let mut value = None;
-                var.get(&mut |source| {
+                let mut read = |source: &mut dyn Source| {
                     value = Some(from_source(source).map_err(here)?);
                     Ok(())
-                })
-                .and_then(|()| value.ok_or_else(|| Error::new(ErrorKind::Call, "no value")))
+                };
+                let mut got = Got::by(&mut read);
+                match (var.get(&mut got), got.scalar) {
+                    (Ok(()), Some(plain)) => of_plain(plain).map_err(|error| here(error).into()),
+                    (Ok(()), None) => value.ok_or_else(|| Error::new(ErrorKind::Call, "no value")),
+                    (Err(error), _) => Err(error),
+                }
             }
             General::Values(var) => {
                 let mut value = Returned::new();
@@ -350,10 +383,13 @@ impl<T: Data> Var<T> {
 }
 
 impl VarLink {
-    fn set<T: serde::Serialize>(&self, value: &T) -> Result<()> {
+    fn set<T: Data>(&self, value: &T) -> Result<()> {
         let here = |error: ConvertError| error.at_field(&self.place.symbol);
         match &*self.target.enter() {
-            General::Memory(var) => var.set(&mut |sink| to_sink(value, sink).map_err(here)),
+            General::Memory(var) => match Plain::of(value) {
+                Some(plain) => var.set_scalar(plain),
+                None => var.set(&mut |sink| to_sink(value, sink).map_err(here)),
+            },
             General::Values(var) => {
                 let memory = Arena::new();
                 let mut sink = RawSink::new(&memory);

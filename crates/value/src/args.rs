@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::raw::{Direct, Entry, Failed, Scalar};
 use crate::{
-    Children, ConvertError, Data, Sink, TreeSource, Type, Value, View, from_view, to_sink,
+    Children, ConvertError, Data, Plain, Sink, TreeSource, Type, Value, View, from_view, to_sink,
 };
 
 /// What may stand as one argument of a call: any [`Data`], and `&str`.
@@ -41,6 +41,12 @@ pub trait Args: Sized {
     /// # Errors
     /// As [`to_sink`]; the message names the argument.
     fn to_values(&self) -> Result<Vec<Value>, ConvertError>;
+
+    /// Passes them on as plain values, if they are all scalars.
+    #[doc(hidden)]
+    fn as_scalars<O>(&self, _: impl FnOnce(&[Plain]) -> O) -> Option<O> {
+        None
+    }
 
     /// Calls a direct entry, if it is one for just these arguments and this result; else
     /// gives the arguments back.
@@ -100,6 +106,11 @@ macro_rules! tuples {
                 Ok(vec![$(Value::of(&self.$index).map_err(|error| numbered(error, $index))?),*])
             }
 
+            #[inline(always)]
+            fn as_scalars<O>(&self, used: impl FnOnce(&[Plain]) -> O) -> Option<O> {
+                Some(used(&[$(Plain::of(&self.$index)?),*]))
+            }
+
             #[inline]
             fn call_direct<Returned: Data>(
                 self,
@@ -116,10 +127,8 @@ macro_rules! tuples {
             #[allow(unused_variables, unused_mut, reason = "no parameters, nothing to read")]
             #[allow(clippy::unused_unit, reason = "as above")]
             fn read<From: View>(list: From) -> Result<Self, ConvertError> {
-                let kind = list.kind();
-                let Some(mut items) = list.list()? else {
-                    return Err(ConvertError::expected(&"arguments", kind));
-                };
+                let mut items =
+                    list.list()?.map_err(|kind| ConvertError::expected(&"arguments", kind))?;
                 Ok(($(read::<$item>(&mut items, $index)?,)*))
             }
         }

@@ -11,6 +11,7 @@ mod view;
 pub use arena::Arena;
 pub use args::{RawArgs, Scalars};
 pub(crate) use direct::Direct;
+pub(crate) use direct::{plain_of, scalar_of_plain};
 pub use direct::{Entry, Failed, Scalar, scalar_of_value, scalar_to_value};
 pub use returned::Returned;
 pub use sink::{Allocate, RawSink};

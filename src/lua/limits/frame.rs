@@ -62,6 +62,6 @@ pub(super) fn moment(instant: Instant) -> Duration {
 }
 
 /// 0 stands for none, so that a limit of nothing becomes the least there is.
-pub(super) fn nanos(time: Option<Duration>) -> u64 {
+pub(in crate::lua) fn nanos(time: Option<Duration>) -> u64 {
     time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1))
 }

@@ -133,7 +133,7 @@ pub(super) fn tell(record: &'static Record) {
 }
 
 /// Stops the coroutine before its next instruction. Also in a signal's handler.
-pub(super) fn arm(state: *mut lua_State) {
+pub(in crate::lua) fn arm(state: *mut lua_State) {
     set(state, 1);
 }
 

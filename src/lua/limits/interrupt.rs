@@ -91,7 +91,7 @@ pub(super) fn tell(record: &'static Record) {
 }
 
 /// Stops the VM at its next step.
-pub(super) fn arm(state: *mut lua_State) {
+pub(in crate::lua) fn arm(state: *mut lua_State) {
     write(place(state), Some(interrupt));
 }
 

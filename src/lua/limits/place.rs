@@ -45,6 +45,41 @@ impl Place {
     }
 }
 
+/// Whether a coroutine that does not run is in more calls than that.
+pub(in crate::lua) fn is_deeper(state: *mut lua_State, levels: usize) -> bool {
+    let level = i32::try_from(levels).unwrap_or(i32::MAX);
+    // SAFETY: `lua_Debug` is numbers, characters and pointers: zeroed, it is one.
+    let mut debug: lua_Debug = unsafe { std::mem::zeroed() };
+    read(state, level, &mut debug)
+}
+
+/// The innermost calls of a deep stack, as Lua's tracebacks have them.
+pub(in crate::lua) fn calls(state: *mut lua_State, levels: usize) -> String {
+    let calls = (0..).take(levels).filter_map(|level| Call::at(state, level));
+    let calls = calls.filter(|call| call.line > 0);
+    let calls = calls.map(|call| format!("\t{}:{}: in function\n", call.source, call.line));
+    calls.chain(["\t...\n".to_owned()]).collect()
+}
+
+/// Pushes the function that runs at a level; false if there is no such level, or no room.
+///
+/// # Safety
+/// The coroutine is of a VM that is entered.
+pub(in crate::lua) unsafe fn push_function(state: *mut lua_State, level: i32) -> bool {
+    // SAFETY: as the caller says; `lua_Debug` may be zero. With this option it pushes one
+    // value, for which room is asked first.
+    unsafe {
+        let mut debug: lua_Debug = std::mem::zeroed();
+        #[cfg(feature = "luau")]
+        let is_there = ffi::lua_getinfo(state, level, c"f".as_ptr(), &raw mut debug) != 0;
+        #[cfg(not(feature = "luau"))]
+        let is_there = ffi::lua_checkstack(state, 1) != 0
+            && ffi::lua_getstack(state, level, &raw mut debug) != 0
+            && ffi::lua_getinfo(state, c"f".as_ptr(), &raw mut debug) != 0;
+        is_there
+    }
+}
+
 struct Call {
     source: String,
     line: i32,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use mlua::ffi::lua_State;
 
 use super::arming::{self, Arming};
-use super::frame::{Frame, Shown, nanos};
+use super::frame::{Frame, Shown};
 use super::place::Place;
 use super::{signal, watchdog};
 use crate::error::{Error, Limit, Result};
@@ -39,21 +39,33 @@ pub(super) struct Record {
 }
 
 /// What the thread alone looks at.
-#[derive(Default)]
 struct Own {
     /// The number that the last frame got.
     last: Cell<u64>,
-    /// The signals that this thread lets through, a bit each.
+    /// The signals that this thread lets through, a bit each, and the last one of them.
     unblocked: Cell<u64>,
-    /// The memory limit of the VM that this thread is in, and whether it was hit.
-    memory: Cell<Option<Limit>>,
-    /// That VM.
-    vm: Cell<usize>,
-    exhausted: Cell<bool>,
-    /// How many `coroutine.close` run.
+    let_through: Cell<i32>,
+    /// The memory of the VM that this thread is in; null in none.
+    memory: Cell<*const Memory>,
+    /// How many things run that must not yield.
     closing: Cell<usize>,
-    /// Why the innermost call was stopped, and where.
+    /// Why the innermost call was stopped, and where; the flag is what each call asks.
     stopped: RefCell<Option<Stopped>>,
+    is_stopped: Cell<bool>,
+}
+
+impl Own {
+    fn new() -> Own {
+        Own {
+            last: Cell::new(0),
+            unblocked: Cell::new(0),
+            let_through: Cell::new(0),
+            memory: Cell::new(ptr::null()),
+            closing: Cell::new(0),
+            stopped: RefCell::new(None),
+            is_stopped: Cell::new(false),
+        }
+    }
 }
 
 /// A call that a limit has stopped.
@@ -92,6 +104,7 @@ impl Drop for Lease {
         if let Some(record) = self.0.take() {
             RECORD.set(None);
             record.own.unblocked.set(0);
+            record.own.let_through.set(0);
             record.thread.store(0, Ordering::Relaxed);
             record.taken.store(false, Ordering::Release);
         }
@@ -99,9 +112,30 @@ impl Drop for Lease {
 }
 
 /// This thread's record.
-#[inline]
+#[inline(always)]
 fn record() -> &'static Record {
     RECORD.get().unwrap_or_else(take)
+}
+
+/// A thread, which others know by its record.
+#[derive(Clone, Copy)]
+pub(in crate::lua) struct Thread {
+    record: &'static Record,
+    _thread: PhantomData<*const ()>,
+}
+
+impl Thread {
+    /// This one.
+    #[inline(always)]
+    pub(in crate::lua) fn this() -> Thread {
+        Thread { record: record(), _thread: PhantomData }
+    }
+
+    /// A number of its own, as long as it lives; not 0.
+    #[inline(always)]
+    pub(in crate::lua) fn number(self) -> usize {
+        ptr::from_ref(self.record).addr()
+    }
 }
 
 /// Takes a record that no thread has, or makes one.
@@ -129,7 +163,7 @@ fn make() -> &'static Record {
         over: AtomicU64::new(0),
         told: AtomicBool::new(false),
         frames: std::array::from_fn(|_| Frame::default()),
-        own: Own::default(),
+        own: Own::new(),
     }));
     let mut first = FIRST.load(Ordering::Relaxed);
     loop {
@@ -152,62 +186,75 @@ pub(super) fn all() -> impl Iterator<Item = &'static Record> {
 /// A call of this thread, from its begin to its end; its waits are within.
 pub(in crate::lua) struct Running {
     record: &'static Record,
+    frame: &'static Frame,
     number: u64,
     _thread: PhantomData<*const ()>,
 }
 
 impl Running {
+    /// A call begins that may run so many nanoseconds; 0 is for ever.
+    ///
     /// # Errors
     /// Too many are nested.
-    #[inline]
-    pub(in crate::lua) fn begin(time: Option<Duration>, arming: &Arming) -> Result<Running> {
-        let record = record();
+    #[inline(always)]
+    pub(in crate::lua) fn begin(thread: Thread, time: u64, arming: &Arming) -> Result<Running> {
+        let record = thread.record;
         let depth = record.depth.load(Ordering::Relaxed);
         let Some(frame) = record.frames.get(depth) else { return Err(too_deep()) };
-        let number = record.own.last.get() + 1;
-        record.own.last.set(number);
-        frame.time.store(nanos(time), Ordering::Relaxed);
         let until = match deadline() {
             None => 0,
             Some(deadline) => arming.for_deadline(deadline)?,
         };
+        let number = record.own.last.get() + 1;
+        record.own.last.set(number);
+        let signal = arming.signal();
+        if record.own.let_through.get() != signal {
+            record.let_through(signal);
+        }
+        frame.time.store(time, Ordering::Relaxed);
         frame.until.store(until, Ordering::Relaxed);
-        frame.state.store(ptr::null_mut(), Ordering::Relaxed);
-        frame.signal.store(arming.signal(), Ordering::Relaxed);
+        frame.signal.store(signal, Ordering::Relaxed);
         frame.switch.store(arming.switch(), Ordering::Relaxed);
         frame.number.store(number, Ordering::Release);
-        record.let_through(arming.signal());
         record.depth.store(depth + 1, Ordering::Release);
-        Ok(Running { record, number, _thread: PhantomData })
+        Ok(Running { record, frame, number, _thread: PhantomData })
     }
 
-    /// Runs Lua on a coroutine.
-    #[inline]
+    /// Runs Lua on a coroutine. Before and after, the frame shows none: nothing keeps one alive
+    /// then.
+    #[inline(always)]
     pub(in crate::lua) fn run<R>(&self, state: *mut lua_State, run: impl FnOnce() -> R) -> R {
-        let frame = self.frame();
-        frame.base.store(state, Ordering::Relaxed);
-        frame.state.store(state, Ordering::Relaxed);
-        poll(state);
-        let _inside = Section::new(self.record, true);
+        self.frame.base.store(state, Ordering::Relaxed);
+        self.frame.state.store(state, Ordering::Relaxed);
+        if cfg!(not(feature = "luau")) && self.frame.signal.load(Ordering::Relaxed) == 0 {
+            poll(state);
+        }
+        let before = self.record.is_in_lua();
+        self.record.show(true);
         let result = run();
-        // From here on nothing keeps it alive.
-        frame.state.store(ptr::null_mut(), Ordering::Relaxed);
+        self.record.show(false);
+        self.frame.state.store(ptr::null_mut(), Ordering::Relaxed);
+        if before {
+            self.record.show_again();
+        }
         result
+    }
+
+    /// Whether a limit has stopped it.
+    #[inline(always)]
+    pub(in crate::lua) fn is_stopped(&self) -> bool {
+        self.record.own.is_stopped.get()
     }
 
     /// Why it was stopped, once.
     pub(in crate::lua) fn stopped(&self) -> Option<Stopped> {
+        self.record.own.is_stopped.set(false);
         self.record.own.stopped.take()
-    }
-
-    fn frame(&self) -> &'static Frame {
-        // Within bounds: `begin` found it.
-        &self.record.frames[self.record.depth.load(Ordering::Relaxed) - 1]
     }
 }
 
 impl Drop for Running {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         let depth = self.record.depth.load(Ordering::Relaxed);
         self.record.depth.store(depth - 1, Ordering::Release);
@@ -218,7 +265,7 @@ impl Drop for Running {
     }
 }
 
-/// A part of a call that runs Lua, or does not.
+/// A part of a call that does not run Lua.
 pub(in crate::lua) struct Section {
     record: &'static Record,
     before: bool,
@@ -226,24 +273,19 @@ pub(in crate::lua) struct Section {
 }
 
 impl Section {
-    fn new(record: &'static Record, in_lua: bool) -> Section {
-        let before = record.in_lua.load(Ordering::Relaxed);
-        record.show(in_lua);
-        Section { record, before, _thread: PhantomData }
-    }
-
     /// Code of the host, whose time is not the plugin's.
     pub(in crate::lua) fn of_host() -> Section {
-        Section::new(record(), false)
+        let record = record();
+        let before = record.is_in_lua();
+        record.show(false);
+        Section { record, before, _thread: PhantomData }
     }
 }
 
 impl Drop for Section {
     fn drop(&mut self) {
-        self.record.show(self.before);
-        // Who was over while the host ran need not wait to be found in Lua again.
-        if self.before && self.record.due().is_some() {
-            self.record.arm();
+        if self.before {
+            self.record.show_again();
         }
     }
 }
@@ -291,14 +333,13 @@ pub(super) fn is_polled() -> bool {
     })
 }
 
-/// A `coroutine.close` begins or ends.
-#[cfg(any(feature = "lua54", feature = "lua55"))]
-pub(super) fn closing(change: isize) {
+/// A `coroutine.close` begins or ends, or what else must not yield.
+pub(in crate::lua) fn closing(change: isize) {
     let closing = &record().own.closing;
     closing.set(closing.get().saturating_add_signed(change));
 }
 
-/// Whether a `coroutine.close` runs: within it nothing can yield, whatever Lua says.
+/// Whether such a thing runs: within it nothing can yield, whatever Lua says.
 pub(super) fn is_closing() -> bool {
     record().own.closing.get() > 0
 }
@@ -320,66 +361,97 @@ pub(super) fn stop(place: impl FnOnce() -> Place) -> bool {
     let mut stopped = record.own.stopped.borrow_mut();
     if stopped.is_none() {
         *stopped = Some(Stopped { limit, place: place() });
+        record.own.is_stopped.set(true);
     }
     true
 }
 
-/// The memory of the VM that this thread is in; set aside while it is in another.
+/// What is known of a VM's memory, for the thread that has entered it.
+#[derive(Default)]
 pub(in crate::lua) struct Memory {
-    outer: (Option<Limit>, usize, bool),
-    _thread: PhantomData<*const ()>,
+    limit: Cell<Option<Limit>>,
+    /// Whether it was hit, by a call that has not ended.
+    is_exhausted: Cell<bool>,
+    /// How often the VM is entered: a plugin that has come back to itself has one memory.
+    entered: Cell<usize>,
+}
+
+/// The VM that the thread was in before, if any.
+#[derive(Clone, Copy)]
+pub(in crate::lua) struct Outer(*const Memory);
+
+impl Outer {
+    pub(in crate::lua) const NONE: Outer = Outer(ptr::null());
 }
 
 impl Memory {
-    /// The thread enters a VM, of that address.
-    pub(in crate::lua) fn enter(vm: usize) -> Memory {
-        let own = &record().own;
-        let outer = (own.memory.replace(None), own.vm.replace(vm), own.exhausted.replace(false));
-        Memory { outer, _thread: PhantomData }
+    /// The VM is held to this limit from here on.
+    pub(in crate::lua) fn hold(&self, limit: Option<Limit>) {
+        self.limit.set(limit);
     }
 
-    /// The VM that this thread is in is held to this limit.
-    pub(in crate::lua) fn hold(limit: Option<Limit>) {
-        record().own.memory.set(limit);
+    /// The thread enters the VM.
+    ///
+    /// # Safety
+    /// It stays where it is until `leave`, which this thread calls next of all that have
+    /// entered and not left.
+    #[inline(always)]
+    pub(in crate::lua) unsafe fn enter(&self, thread: Thread) -> Outer {
+        let entered = self.entered.get();
+        self.entered.set(entered + 1);
+        if entered == 0 {
+            self.is_exhausted.set(false);
+        }
+        Outer(thread.record.own.memory.replace(ptr::from_ref(self)))
+    }
+
+    /// The thread leaves the VM; says how often it is still in it.
+    #[inline(always)]
+    pub(in crate::lua) fn leave(&self, thread: Thread, outer: Outer) -> usize {
+        let entered = self.entered.get() - 1;
+        self.entered.set(entered);
+        thread.record.own.memory.set(outer.0);
+        entered
+    }
+
+    /// What the VM was allowed, and has used up.
+    pub(in crate::lua) fn hit(&self) -> Option<Limit> {
+        self.limit.get().filter(|_| self.is_exhausted.get())
     }
 
     /// What the VM that this thread is in may take, in bytes.
     pub(in crate::lua) fn allowed() -> Option<usize> {
-        match record().own.memory.get() {
+        match record().memory()?.limit.get() {
             Some(Limit::Memory(bytes) | Limit::MemoryTotal(bytes)) => Some(bytes),
             _ => None,
         }
     }
 
-    /// What the VM that this thread is in was allowed, and has used up.
-    pub(in crate::lua) fn hit() -> Option<Limit> {
-        record().exhausted()
-    }
-
     /// Lua has said that there is no memory.
     pub(in crate::lua) fn run_out() {
-        record().own.exhausted.set(true);
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        let own = &record().own;
-        let (memory, vm, exhausted) = self.outer;
-        own.memory.set(memory);
-        let inner = own.vm.replace(vm);
-        // A plugin that has come back to itself has one memory.
-        own.exhausted.set(exhausted || inner == vm && own.exhausted.get());
+        if let Some(memory) = record().memory() {
+            memory.is_exhausted.set(true);
+        }
     }
 }
 
 impl Record {
     /// Whether Lua runs from here on; a watchdog that sleeps is told.
-    #[inline]
+    #[inline(always)]
     fn show(&self, in_lua: bool) {
         self.in_lua.store(in_lua, Ordering::Release);
         if in_lua {
             watchdog::wake();
+        }
+    }
+
+    /// Lua runs again.
+    #[inline]
+    fn show_again(&self) {
+        self.show(true);
+        // Who was over while the host ran need not wait to be found in Lua again.
+        if self.due().is_some() {
+            self.arm();
         }
     }
 
@@ -394,7 +466,15 @@ impl Record {
     }
 
     fn exhausted(&self) -> Option<Limit> {
-        self.own.memory.get().filter(|_| self.own.exhausted.get())
+        self.memory()?.hit()
+    }
+
+    /// Of the record's own thread.
+    #[inline]
+    fn memory(&self) -> Option<&Memory> {
+        // SAFETY: null, or of a VM that the thread has entered and not left; it stays where it
+        // is until then.
+        unsafe { self.own.memory.get().as_ref() }
     }
 
     fn frames(&self) -> impl Iterator<Item = &Frame> {
@@ -406,8 +486,9 @@ impl Record {
     }
 
     /// Lets a signal through to this thread.
-    #[inline]
+    #[cold]
     fn let_through(&self, number: i32) {
+        self.own.let_through.set(number);
         let bit = bit(number);
         if number != 0 && self.own.unblocked.get() & bit == 0 {
             signal::unblock(number);
@@ -442,6 +523,7 @@ impl Record {
         (holds && over != 0 && self.is_in_lua() && !state.is_null()).then_some(state)
     }
 
+    #[inline(always)]
     pub(super) fn is_in_lua(&self) -> bool {
         self.in_lua.load(Ordering::Relaxed)
     }

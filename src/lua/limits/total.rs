@@ -28,9 +28,16 @@ impl Share {
         Share { total: limits.total.clone(), own: limits.memory, held: 0.into(), entered: 0.into() }
     }
 
-    /// The VM is entered: the limit that holds until it is left.
-    pub(in crate::lua) fn enter(&self, lua: &Lua) -> Option<Limit> {
-        let Some(total) = &self.total else { return self.own.map(Limit::Memory) };
+    /// Whether the VM takes part in a limit of its host's.
+    #[inline(always)]
+    pub(in crate::lua) fn is_shared(&self) -> bool {
+        self.total.is_some()
+    }
+
+    /// The VM is entered, and is one that shares: the limit that holds until it is left, and in
+    /// bytes what the VM may take.
+    pub(in crate::lua) fn enter(&self, lua: &Lua) -> Option<(Limit, usize)> {
+        let total = self.total.as_ref()?;
         let mut held = self.held.load(Ordering::Relaxed);
         if self.entered.fetch_add(1, Ordering::Relaxed) == 0 {
             let most = self.own.map_or(usize::MAX, |own| own.saturating_sub(held));
@@ -40,10 +47,11 @@ impl Share {
             let set = lua.set_memory_limit(held.max(1));
             debug_assert!(set.is_ok(), "the VM is our own");
         }
-        match self.own {
-            Some(own) if own <= held => Some(Limit::Memory(own)),
-            _ => Some(Limit::MemoryTotal(total.limit)),
-        }
+        let limit = match self.own {
+            Some(own) if own <= held => Limit::Memory(own),
+            _ => Limit::MemoryTotal(total.limit),
+        };
+        Some((limit, held.max(1)))
     }
 
     /// The VM is left.

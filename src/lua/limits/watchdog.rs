@@ -28,7 +28,7 @@ static THREAD: OnceLock<Thread> = OnceLock::new();
 
 /// A thread enters Lua. Ordered after it has shown so: either the watchdog sees it, or
 /// this sees the watchdog asleep.
-#[inline]
+#[inline(always)]
 pub(super) fn wake() {
     barrier::light();
     if ASLEEP.load(Ordering::Relaxed) {

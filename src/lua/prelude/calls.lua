@@ -63,10 +63,5 @@ function _G.xpcall(f, handler, ...)
   return settle(xpcall(f, handle, ...))
 end
 
--- The body of every call's coroutine.
-local function run(f, ...)
-  return xpcall(f, raw.report, ...)
-end
-
 raw.error, raw.check, raw.finish, raw.settle = error, check, finish, settle
-raw.token, raw.no_wait, raw.run = token, no_wait, run
+raw.token, raw.no_wait = token, no_wait

@@ -6,24 +6,23 @@ local error, ipairs, next, pairs, rawget, setmetatable, tostring, type =
 local concat = table.concat
 local check, finish, joined = raw.check, raw.finish, raw.joined
 
--- Channels: the Rust end is found by the object, which holds nothing itself.
-local ends = setmetatable({}, { __mode = "k" })
-local Channel = {}
+-- Channels: one object each, with the number of its channel in it.
+local Channel, channel_meta, opened = {}, raw.channel_meta, {}
+channel_meta.__index, channel_meta.__metatable, channel_meta.__name = Channel, false, "channel"
+local open, send, recv, close = raw.channels[1], raw.channels[2], raw.channels[3], raw.channels[4]
 
-local function channel_end(channel)
-  return ends[channel] or error("not a channel: call its methods with `:`", 3)
+function Channel.send(channel, message)
+  local ok, waits = send(channel, message)
+  if ok == nil then return end
+  return finish(ok, waits)
 end
 
-function Channel.send(channel, message) return finish(raw.send(channel_end(channel), message)) end
-function Channel.recv(channel) return finish(raw.recv(channel_end(channel))) end
-function Channel.close(channel) return finish(raw.close(channel_end(channel))) end
+function Channel.recv(channel) return finish(recv(channel)) end
+function Channel.close(channel) return finish(close(channel)) end
 
-local channel_meta = { __index = Channel, __metatable = false, __name = "channel" }
-
-local function attach(ok, found)
-  if not ok then error(found, 2) end
-  local channel = setmetatable({}, channel_meta)
-  ends[channel] = found
+local function attached(name, ok, channel)
+  if not ok then error(channel, 2) end
+  opened[name] = channel
   return channel
 end
 
@@ -58,21 +57,17 @@ local offered = {}
 local members = {
   any = function(value) return check(raw.any(value)) end,
   null = raw.null,
-  channel = function(name) return attach(raw.channel(name)) end,
+  channel = function(name)
+    local channel = opened[name]
+    if channel then return channel end
+    return attached(name, open(name))
+  end,
   register = function(exports) return check(raw.register(exports)) end,
   has = function(name)
     if type(name) ~= "string" then error("`host.has` takes a name, got " .. type(name), 2) end
     return offered[name] == true
   end,
 }
-
--- As `check`; where another plugin has thrown a table, that goes on.
-local function called(ok, ...)
-  if ok then return ... end
-  local text, thrown = ...
-  if thrown ~= nil then error(thrown, 0) end
-  error(text, 2)
-end
 
 local function group(path)
   local at = members
@@ -86,7 +81,7 @@ end
 for _, entry in ipairs(raw.functions) do
   local path, f = entry[1], entry[2]
   local at, name = group(path)
-  at[name] = function(...) return called(f(...)) end
+  at[name] = f
   for i = 1, #path do offered[concat(path, ".", 1, i)] = true end
 end
 

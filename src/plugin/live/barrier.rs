@@ -14,7 +14,7 @@ pub(crate) fn prepare() {
 }
 
 /// Between raising a count and what must not be read before it.
-#[inline]
+#[inline(always)]
 pub(crate) fn light() {
     match FENCED.load(Ordering::Relaxed) {
         false => compiler_fence(Ordering::SeqCst),

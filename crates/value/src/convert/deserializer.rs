@@ -66,10 +66,9 @@ impl<V: View> Deserializer<V> {
         visitor: T,
         length: Option<usize>,
     ) -> Result<T::Value, ConvertError> {
-        let (kind, depth) = (self.view.kind(), self.depth);
-        let Some(children) = self.view.list()? else {
-            return Err(ConvertError::expected(&"list", kind));
-        };
+        let depth = self.depth;
+        let children =
+            self.view.list()?.map_err(|kind| ConvertError::expected(&"list", kind))?;
         let inside = Self::inside(children, depth)?;
         match length {
             Some(length) if length != inside.left => {
@@ -81,10 +80,8 @@ impl<V: View> Deserializer<V> {
 
     #[inline]
     fn map<'de, T: Visitor<'de>>(self, visitor: T, keys: Keys) -> Result<T::Value, ConvertError> {
-        let (kind, depth) = (self.view.kind(), self.depth);
-        let Some(children) = self.view.map()? else {
-            return Err(ConvertError::expected(&"map", kind));
-        };
+        let depth = self.depth;
+        let children = self.view.map()?.map_err(|kind| ConvertError::expected(&"map", kind))?;
         visitor.visit_map(Entries { inside: Self::inside(children, depth)?, keys })
     }
 }
@@ -166,9 +163,9 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
-        match self.view.kind() {
-            Kind::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
+        match self.view.is_null() {
+            true => visitor.visit_none(),
+            false => visitor.visit_some(self),
         }
     }
 
@@ -244,20 +241,13 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConvertError> {
-        let (kind, depth) = (self.view.kind(), self.depth);
-        if kind == Kind::Str {
+        if !self.view.is_container() && self.view.kind() == Kind::Str {
             return visitor.visit_enum(self.view.str()?.into_deserializer());
         }
-        let Some(children) = self.view.map()? else {
-            return Err(ConvertError::expected(&"a variant", kind));
-        };
-        let inside = Self::inside(children, depth)?;
-        match inside.left {
-            1 => visitor.visit_enum(Variant(inside)),
-            length => {
-                Err(ConvertError::new(format!("expected a variant, got a map of {length} entries")))
-            }
-        }
+        let depth = self.depth;
+        let children =
+            self.view.map()?.map_err(|kind| ConvertError::expected(&"a variant", kind))?;
+        visitor.visit_enum(Variant(Self::inside(children, depth)?))
     }
 
     #[inline]
@@ -370,7 +360,9 @@ impl<'de, C: Children> de::EnumAccess<'de> for Variant<C> {
         mut self,
         seed: V,
     ) -> Result<(V::Value, Self), ConvertError> {
-        self.0.advance()?;
+        if !self.0.advance()? {
+            return Err(no_variant(0));
+        }
         let variant = match self.0.children.key() {
             Key::Str(text) => seed.deserialize(text.into_deserializer()),
             Key::Int(int) => seed.deserialize(int.to_string().into_deserializer()),
@@ -384,8 +376,19 @@ impl<C: Children> Variant<C> {
         mut self,
         read: impl FnOnce(Deserializer<C::Child<'_>>) -> Result<T, ConvertError>,
     ) -> Result<T, ConvertError> {
-        read(self.0.child()).map_err(|error| error.at(self.0.children.key()))
+        let content = read(self.0.child()).map_err(|error| error.at(self.0.children.key()));
+        let mut entries = 1;
+        while self.0.advance()? {
+            entries += 1;
+        }
+        if entries > 1 { Err(no_variant(entries)) } else { content }
     }
+}
+
+/// The error of a map that has not just the one entry that a variant is.
+#[cold]
+fn no_variant(entries: usize) -> ConvertError {
+    ConvertError::new(format!("expected a variant, got a map of {entries} entries"))
 }
 
 impl<'de, C: Children> de::VariantAccess<'de> for Variant<C> {

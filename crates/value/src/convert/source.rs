@@ -9,8 +9,16 @@ use super::ConvertError;
 /// It stands on a value at first. Entering a container puts it before the first
 /// child, `next` onto each child in turn, `leave` back onto the container.
 pub trait Source {
-    /// What the current value is.
+    /// What the current value is. Of a container that may cost a look at all of it.
     fn kind(&self) -> Kind;
+    /// Whether the current value is [`Kind::Null`].
+    fn is_null(&self) -> bool {
+        self.kind() == Kind::Null
+    }
+    /// Whether the current value is a list or a map.
+    fn is_container(&self) -> bool {
+        matches!(self.kind(), Kind::List | Kind::Map)
+    }
     /// The current value, of [`Kind::Bool`].
     fn bool(&self) -> bool;
     /// The current value, of [`Kind::Int`].
@@ -24,8 +32,8 @@ pub trait Source {
     /// Enters the current value as a list; its length, or `None` (and stays)
     /// where it is none.
     fn enter_list(&mut self) -> Result<Option<usize>, ConvertError>;
-    /// Enters the current value as a map; its length, or `None` (and stays)
-    /// where it is none.
+    /// Enters the current value as a map; its length, 0 where that is not known, or `None`
+    /// (and stays) where it is none.
     fn enter_map(&mut self) -> Result<Option<usize>, ConvertError>;
     /// Goes to the next child; false after the last.
     fn next(&mut self) -> Result<bool, ConvertError>;

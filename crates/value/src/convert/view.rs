@@ -10,8 +10,18 @@ pub trait View: Sized {
     /// Its children, if it is a list or a map.
     type Children: Children;
 
-    /// What it is.
+    /// What it is. Of a container that may cost a look at all of it.
     fn kind(&self) -> Kind;
+    /// Whether it is [`Kind::Null`].
+    #[inline]
+    fn is_null(&self) -> bool {
+        self.kind() == Kind::Null
+    }
+    /// Whether it is a list or a map.
+    #[inline]
+    fn is_container(&self) -> bool {
+        matches!(self.kind(), Kind::List | Kind::Map)
+    }
     /// It, of [`Kind::Bool`].
     fn bool(&self) -> bool;
     /// It, of [`Kind::Int`].
@@ -25,16 +35,16 @@ pub trait View: Sized {
     fn str(&self) -> Result<&str, ConvertError>;
     /// It, of [`Kind::Bytes`] or [`Kind::Str`].
     fn bytes(&self) -> &[u8];
-    /// Its children, if it can be read as a list.
+    /// Its children, if it can be read as a list; else what it is.
     ///
     /// # Errors
     /// It is broken.
-    fn list(self) -> Result<Option<Self::Children>, ConvertError>;
-    /// Its children, if it can be read as a map.
+    fn list(self) -> Result<Result<Self::Children, Kind>, ConvertError>;
+    /// Its children, if it can be read as a map; else what it is.
     ///
     /// # Errors
     /// It is broken.
-    fn map(self) -> Result<Option<Self::Children>, ConvertError>;
+    fn map(self) -> Result<Result<Self::Children, Kind>, ConvertError>;
 }
 
 /// The children of a list or a map, one after the other.
@@ -44,7 +54,7 @@ pub trait Children {
     where
         Self: 'c;
 
-    /// How many there are.
+    /// How many there are in a list; of a map 0 where that is not known.
     fn length(&self) -> usize;
     /// Goes to the next; false after the last.
     ///
@@ -62,6 +72,14 @@ impl<'s, S: Source + ?Sized> View for &'s mut S {
 
     fn kind(&self) -> Kind {
         Source::kind(*self)
+    }
+
+    fn is_null(&self) -> bool {
+        Source::is_null(*self)
+    }
+
+    fn is_container(&self) -> bool {
+        Source::is_container(*self)
     }
 
     fn bool(&self) -> bool {
@@ -84,14 +102,18 @@ impl<'s, S: Source + ?Sized> View for &'s mut S {
         Source::bytes(*self)
     }
 
-    fn list(self) -> Result<Option<Entered<'s, S>>, ConvertError> {
-        let length = self.enter_list()?;
-        Ok(length.map(|length| Entered { source: self, length }))
+    fn list(self) -> Result<Result<Entered<'s, S>, Kind>, ConvertError> {
+        Ok(match self.enter_list()? {
+            Some(length) => Ok(Entered { source: self, length }),
+            None => Err(Source::kind(self)),
+        })
     }
 
-    fn map(self) -> Result<Option<Entered<'s, S>>, ConvertError> {
-        let length = self.enter_map()?;
-        Ok(length.map(|length| Entered { source: self, length }))
+    fn map(self) -> Result<Result<Entered<'s, S>, Kind>, ConvertError> {
+        Ok(match self.enter_map()? {
+            Some(length) => Ok(Entered { source: self, length }),
+            None => Err(Source::kind(self)),
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use std::ptr;
 
 use twinplug_abi::{self as abi, Status};
 
-use crate::{Argument, Data, Signature, Type};
+use crate::{Argument, Data, Plain, Signature, Type};
 
 /// Proof that `T` is just the scalar of a direct entry. Only this crate makes one, and
 /// one of another type is none.
@@ -68,6 +68,41 @@ pub fn scalar_of_value<T: Data>(value: &abi::Value) -> Option<T> {
             (FLOAT, abi::TAG_FLOAT) => to.cast::<f64>().write(value.payload.number),
             (BOOL, abi::TAG_BOOL) => to.cast::<bool>().write(value.payload.boolean != 0),
             (NOTHING, abi::TAG_NULL) => {}
+            _ => return None,
+        }
+        Some(place.assume_init())
+    }
+}
+
+/// A value as a plain one; `None` where `T` is no scalar.
+#[inline(always)]
+pub(crate) fn plain_of<T: Argument>(value: &T) -> Option<Plain> {
+    let place: *const T = value;
+    // SAFETY: the code is that of `T`, by its proof: it is an `i64`, an `f64`, a `bool`.
+    unsafe {
+        match const { code(T::SCALAR) } {
+            INT => Some(Plain::Int(place.cast::<i64>().read())),
+            FLOAT => Some(Plain::Float(place.cast::<f64>().read())),
+            BOOL => Some(Plain::Bool(place.cast::<bool>().read())),
+            NOTHING => Some(Plain::Null),
+            _ => None,
+        }
+    }
+}
+
+/// A plain value as just the scalar that it is; `None` where `T` is another type.
+#[inline(always)]
+pub(crate) fn scalar_of_plain<T: Data>(value: Plain) -> Option<T> {
+    let mut place = MaybeUninit::<T>::uninit();
+    let to = place.as_mut_ptr();
+    // SAFETY: the code is that of `T`, by its proof, so that `to` is a place for just what is
+    // written to it. Then `place` is initialised, as `()` is in any case.
+    unsafe {
+        match (const { code(T::SCALAR) }, value) {
+            (INT, Plain::Int(int)) => to.cast::<i64>().write(int),
+            (FLOAT, Plain::Float(float)) => to.cast::<f64>().write(float),
+            (BOOL, Plain::Bool(on)) => to.cast::<bool>().write(on),
+            (NOTHING, Plain::Null) => {}
             _ => return None,
         }
         Some(place.assume_init())

@@ -134,25 +134,27 @@ impl<'a> View for RawView<'a> {
     }
 
     #[inline]
-    fn list(self) -> Result<Option<RawChildren<'a>>, ConvertError> {
+    fn list(self) -> Result<Result<RawChildren<'a>, Kind>, ConvertError> {
         let abi::Value { tag, length, payload } = *self.value;
-        match tag {
+        let children = match tag {
             // SAFETY: of a LIST, the payload is a pointer to values.
             abi::TAG_LIST => RawChildren::new(Items::List(unsafe { payload.list }), length),
             abi::TAG_MAP if length == 0 => RawChildren::new(Items::List(std::ptr::null()), 0),
-            _ => Ok(None),
-        }
+            _ => return Ok(Err(self.kind())),
+        };
+        children.map(Ok)
     }
 
     #[inline]
-    fn map(self) -> Result<Option<RawChildren<'a>>, ConvertError> {
+    fn map(self) -> Result<Result<RawChildren<'a>, Kind>, ConvertError> {
         let abi::Value { tag, length, payload } = *self.value;
-        match tag {
+        let children = match tag {
             // SAFETY: of a MAP, the payload is a pointer to pairs.
             abi::TAG_MAP => RawChildren::new(Items::Map(unsafe { payload.map }), length),
             abi::TAG_LIST if length == 0 => RawChildren::new(Items::Map(std::ptr::null()), 0),
-            _ => Ok(None),
-        }
+            _ => return Ok(Err(self.kind())),
+        };
+        children.map(Ok)
     }
 }
 
@@ -193,7 +195,7 @@ enum Items {
 
 impl<'a> RawChildren<'a> {
     #[inline]
-    fn new(items: Items, length: u32) -> Result<Option<Self>, ConvertError> {
+    fn new(items: Items, length: u32) -> Result<Self, ConvertError> {
         let (null, aligned) = match items {
             Items::List(values) => (values.is_null(), values.is_aligned()),
             Items::Map(pairs) => (pairs.is_null(), pairs.is_aligned()),
@@ -202,7 +204,7 @@ impl<'a> RawChildren<'a> {
             return Err(no_content(null));
         }
         let (length, key) = (length as usize, Key::Int(0));
-        Ok(Some(RawChildren { items, length, next: 0, key, borrowed: PhantomData }))
+        Ok(RawChildren { items, length, next: 0, key, borrowed: PhantomData })
     }
 
     /// The arguments of a call: a list that stands for itself.
@@ -323,11 +325,11 @@ impl<'a> View for RawValues<'a> {
     }
 
     #[inline]
-    fn list(self) -> Result<Option<RawChildren<'a>>, ConvertError> {
-        Ok(Some(RawChildren::values(self.values)))
+    fn list(self) -> Result<Result<RawChildren<'a>, Kind>, ConvertError> {
+        Ok(Ok(RawChildren::values(self.values)))
     }
 
-    fn map(self) -> Result<Option<RawChildren<'a>>, ConvertError> {
-        Ok(None)
+    fn map(self) -> Result<Result<RawChildren<'a>, Kind>, ConvertError> {
+        Ok(Err(Kind::List))
     }
 }

@@ -1,0 +1,129 @@
+//! [`Plain`]: a value that is no more than a word, on its way between two sides that both
+//! know it.
+
+use crate::convert::{Children, View};
+use crate::raw::{plain_of, scalar_of_plain};
+use crate::{Argument, ConvertError, Data, Key, Kind};
+
+/// A scalar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Plain {
+    /// Nothing.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+}
+
+impl Plain {
+    /// The value, if its type is a scalar's: `()`, `bool`, `i64`, `f64`.
+    #[inline(always)]
+    #[must_use]
+    pub fn of<T: Argument>(value: &T) -> Option<Plain> {
+        plain_of(value)
+    }
+
+    /// It as just the type that it is of; `None` where `T` is another one.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_type<T: Data>(self) -> Option<T> {
+        scalar_of_plain(self)
+    }
+}
+
+/// A scalar has no children.
+#[derive(Debug)]
+pub enum NoChildren {}
+
+impl View for Plain {
+    type Children = NoChildren;
+
+    fn kind(&self) -> Kind {
+        match self {
+            Plain::Null => Kind::Null,
+            Plain::Bool(_) => Kind::Bool,
+            Plain::Int(_) => Kind::Int,
+            Plain::Float(_) => Kind::Float,
+        }
+    }
+
+    fn bool(&self) -> bool {
+        *self == Plain::Bool(true)
+    }
+
+    fn int(&self) -> i64 {
+        if let Plain::Int(int) = *self { int } else { 0 }
+    }
+
+    fn float(&self) -> f64 {
+        if let Plain::Float(float) = *self { float } else { 0.0 }
+    }
+
+    fn str(&self) -> Result<&str, ConvertError> {
+        Ok("")
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &[]
+    }
+
+    fn list(self) -> Result<Result<NoChildren, Kind>, ConvertError> {
+        Ok(Err(self.kind()))
+    }
+
+    fn map(self) -> Result<Result<NoChildren, Kind>, ConvertError> {
+        Ok(Err(self.kind()))
+    }
+}
+
+impl Children for NoChildren {
+    type Child<'c> = Plain;
+
+    fn length(&self) -> usize {
+        match *self {}
+    }
+
+    fn advance(&mut self) -> Result<bool, ConvertError> {
+        match *self {}
+    }
+
+    fn key(&self) -> Key<'_> {
+        match *self {}
+    }
+
+    fn child(&mut self) -> Plain {
+        match *self {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::from_view;
+
+    #[test]
+    fn scalars_are_plain_and_back() {
+        fn same<T: Data + PartialEq + std::fmt::Debug>(value: T) {
+            assert_eq!(Plain::of(&value).and_then(Plain::of_type::<T>), Some(value));
+        }
+        same(i64::MIN);
+        same(-0.5);
+        same(true);
+        same(());
+        assert_eq!(Plain::of(&1_i32), None);
+        assert_eq!(Plain::of(&"text"), None);
+        assert_eq!(Plain::Int(1).of_type::<f64>(), None);
+    }
+
+    #[test]
+    fn other_types_are_converted() {
+        assert_eq!(from_view::<f64>(Plain::Int(3)), Ok(3.0));
+        assert_eq!(from_view::<u8>(Plain::Float(3.0)), Ok(3));
+        assert_eq!(from_view::<Option<i64>>(Plain::Null), Ok(None));
+        let error = from_view::<String>(Plain::Bool(true)).unwrap_err();
+        assert_eq!(error.to_string(), "expected string, got bool");
+    }
+}

@@ -1,0 +1,409 @@
+//! What conversions of one VM share: the memory that they may take of it, the keys that they
+//! write often, and whether somebody else has used it meanwhile.
+//!
+//! Conversions run code of the embedding (`Serialize`, `Deserialize`), which Lua's errors
+//! must not jump over. So they run outside of any protected call, and nothing that they ask
+//! of Lua may raise. What could is an allocation alone, when the VM's memory limit is hit:
+//! while there is room with certainty it is made directly, and near the limit each one in a
+//! protected call of its own.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use mlua::ffi::{self, lua_State};
+use mlua::Lua;
+use twinplug_value::ConvertError;
+
+use super::limits::Memory;
+use super::raw::Reference;
+
+/// What a VM's own tables may take beyond what is asked for: Luau takes memory in pages of up
+/// to 32 KiB, one for each of some forty sizes.
+const SLACK: usize = if cfg!(feature = "luau") { 2 << 20 } else { 64 << 10 };
+
+/// What a new entry of a table takes at the most, with its part in the table's growth.
+const ENTRY: usize = 256;
+
+/// Names of fields that are kept.
+const NAMES: usize = 64;
+
+/// Longer strings are errors in one flavour or another, and not for want of memory.
+const LONGEST_TEXT: usize = (1 << 30) - 64;
+
+/// Slots that a C function has anyway, and each coroutine at its start; a level of a value
+/// takes three of them, and a protected call five.
+const FREE_LEVELS: usize = 4;
+
+pub(super) struct Border {
+    lua: Lua,
+    /// What the VM may take, in bytes.
+    limit: Cell<Option<usize>>,
+    /// What of it can be taken without looking.
+    left: Cell<usize>,
+    /// Changes whenever the VM is entered.
+    uses: Cell<u64>,
+    /// A C function that takes one step in a protected call.
+    perform: Reference,
+    names: RefCell<[Option<Name>; NAMES]>,
+}
+
+/// The name of a field, as Lua has it.
+#[derive(Clone, Copy)]
+struct Name {
+    text: &'static str,
+    reference: Reference,
+}
+
+/// What may raise where there is no memory.
+enum Step<'t> {
+    Text(&'t [u8]),
+    Table {
+        items: c_int,
+        entries: c_int,
+    },
+    /// `table[key] = value`, of the three values on top of the stack; takes the last two.
+    Set,
+    /// `table[index] = value`, of the two values on top; takes the value.
+    SetItem(i64),
+    /// Room on the stack.
+    Stack(c_int),
+}
+
+impl Step<'_> {
+    /// What it takes at the most, in bytes.
+    fn size(&self) -> usize {
+        match self {
+            Step::Text(text) => text.len() + 64,
+            Step::Table { items, entries } => 128 + 32 * *items as usize + 96 * *entries as usize,
+            Step::Set | Step::SetItem(_) => ENTRY,
+            Step::Stack(_) => 64 << 10,
+        }
+    }
+
+    /// Takes it. May raise.
+    ///
+    /// # Safety
+    /// `state` has the values that it needs, and room for one more.
+    #[inline(always)]
+    unsafe fn take(&self, state: *mut lua_State) -> bool {
+        // SAFETY: as the caller says; a text is copied.
+        unsafe {
+            match *self {
+                Step::Text(text) => {
+                    ffi::lua_pushlstring(state, text.as_ptr().cast(), text.len());
+                }
+                Step::Table { items, entries } => ffi::lua_createtable(state, items, entries),
+                Step::Set => ffi::lua_rawset(state, -3),
+                Step::SetItem(index) => ffi::lua_rawseti(state, -2, index as _),
+                Step::Stack(slots) => return ffi::lua_checkstack(state, slots) != 0,
+            }
+        }
+        true
+    }
+}
+
+impl Border {
+    /// The border of a VM that has no limit yet.
+    pub(super) fn new(lua: &Lua) -> mlua::Result<Border> {
+        // SAFETY: `perform` keeps to what a C function of Lua may do.
+        let function = unsafe { lua.create_c_function(perform)? };
+        Ok(Border {
+            lua: lua.clone(),
+            limit: Cell::new(None),
+            left: Cell::new(0),
+            uses: Cell::new(0),
+            perform: refer(lua, function)?,
+            names: RefCell::new([None; NAMES]),
+        })
+    }
+
+    pub(super) fn lua(&self) -> &Lua {
+        &self.lua
+    }
+
+    /// The VM may take so many bytes from here on.
+    pub(super) fn hold(&self, limit: Option<usize>) {
+        self.limit.set(limit);
+    }
+
+    /// The VM is entered.
+    #[inline(always)]
+    pub(super) fn enter(&self) {
+        self.uses.set(self.uses.get() + 1);
+        self.forget_room();
+    }
+
+    /// Lua has run: what was known of its memory is so no more.
+    #[inline(always)]
+    pub(super) fn forget_room(&self) {
+        self.left.set(0);
+    }
+
+    /// How often the VM was entered: what changes while a value is read or written was not
+    /// seen whole.
+    #[inline]
+    pub(super) fn uses(&self) -> u64 {
+        self.uses.get()
+    }
+
+    /// Pushes a string.
+    ///
+    /// # Safety
+    /// As for all of these: the VM is entered, `state` one of its coroutines that does not
+    /// run, or that of the C function that runs, and has room for what is pushed and five
+    /// values more.
+    #[inline]
+    pub(super) unsafe fn push_text(
+        &self,
+        state: *mut lua_State,
+        text: &[u8],
+    ) -> Result<(), ConvertError> {
+        if text.len() > LONGEST_TEXT {
+            return Err(ConvertError::new("longer than a string of Lua's can be"));
+        }
+        // SAFETY: as the caller says.
+        unsafe { self.take(state, &Step::Text(text), 0, 1) }
+    }
+
+    /// Pushes the name of a field.
+    ///
+    /// # Safety
+    /// As `push_text`.
+    #[inline]
+    pub(super) unsafe fn push_name(
+        &self,
+        state: *mut lua_State,
+        text: &'static str,
+    ) -> Result<(), ConvertError> {
+        let place = (text.as_ptr().addr() >> 2 ^ text.len()) % NAMES;
+        let kept = self.names.borrow()[place];
+        // SAFETY: as the caller says; the reference is of this VM.
+        unsafe {
+            match kept {
+                Some(name) if ptr::eq(name.text, text) => {
+                    name.reference.push(state);
+                    Ok(())
+                }
+                _ => self.push_new_name(state, text, place),
+            }
+        }
+    }
+
+    /// Pushes a name, and keeps it where there is memory for that.
+    ///
+    /// # Safety
+    /// As `push_text`.
+    #[cold]
+    unsafe fn push_new_name(
+        &self,
+        state: *mut lua_State,
+        text: &'static str,
+        place: usize,
+    ) -> Result<(), ConvertError> {
+        // SAFETY: as the caller says. With the room for it making a reference does not raise:
+        // what it may take is a larger table for all there are.
+        unsafe {
+            self.push_text(state, text.as_bytes())?;
+            let references = ffi::lua_rawlen(state, ffi::LUA_REGISTRYINDEX) as usize;
+            if !self.has_room(4096 + 64 * references) {
+                return Ok(());
+            }
+            ffi::lua_pushvalue(state, -1);
+            let name = Name { text, reference: Reference::new(state) };
+            if let Some(old) = self.names.borrow_mut()[place].replace(name) {
+                old.reference.release(state);
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes an empty table with room for so many items and entries.
+    ///
+    /// # Safety
+    /// As `push_text`.
+    #[inline]
+    pub(super) unsafe fn push_table(
+        &self,
+        state: *mut lua_State,
+        items: usize,
+        entries: usize,
+    ) -> Result<(), ConvertError> {
+        // The lengths are hints of whoever writes: not believed beyond reason.
+        let (items, entries) = (items.min(4096) as c_int, entries.min(4096) as c_int);
+        // SAFETY: as the caller says.
+        unsafe { self.take(state, &Step::Table { items, entries }, 0, 1) }
+    }
+
+    /// `table[key] = value` of the three values on top of the stack; takes the last two.
+    ///
+    /// # Safety
+    /// As `push_text`. The table may be written to; the key is neither nil nor NaN.
+    #[inline]
+    pub(super) unsafe fn set(&self, state: *mut lua_State) -> Result<(), ConvertError> {
+        // SAFETY: as the caller says.
+        unsafe { self.take(state, &Step::Set, 3, 0) }
+    }
+
+    /// `table[index] = value` of the two values on top of the stack; takes the value.
+    ///
+    /// # Safety
+    /// As `set`.
+    #[inline]
+    pub(super) unsafe fn set_item(
+        &self,
+        state: *mut lua_State,
+        index: i64,
+    ) -> Result<(), ConvertError> {
+        // SAFETY: as the caller says.
+        unsafe { self.take(state, &Step::SetItem(index), 2, 0) }
+    }
+
+    /// Makes room on the stack for the values of one more level.
+    ///
+    /// # Safety
+    /// As `push_text`.
+    #[inline]
+    pub(super) unsafe fn deepen(
+        &self,
+        state: *mut lua_State,
+        depth: usize,
+    ) -> Result<(), ConvertError> {
+        if depth < FREE_LEVELS {
+            return Ok(());
+        }
+        // SAFETY: as the caller says.
+        unsafe { self.reserve(state, 16) }
+    }
+
+    /// Makes room on the stack.
+    ///
+    /// # Safety
+    /// As `push_text`.
+    pub(super) unsafe fn reserve(
+        &self,
+        state: *mut lua_State,
+        slots: c_int,
+    ) -> Result<(), ConvertError> {
+        let step = Step::Stack(slots);
+        // SAFETY: as the caller says. What was made room for in a protected call is there
+        // afterwards: asking again takes nothing.
+        let is_there = unsafe {
+            if !self.has_room(step.size()) {
+                self.protected(state, &step, 0, 0)?;
+            }
+            step.take(state)
+        };
+        if is_there { Ok(()) } else { Err(ConvertError::new("too deep for Lua's stack")) }
+    }
+
+    /// Takes a step, which has so many values of the stack for arguments, and results.
+    ///
+    /// # Safety
+    /// As `push_text`.
+    #[inline(always)]
+    unsafe fn take(
+        &self,
+        state: *mut lua_State,
+        step: &Step<'_>,
+        arguments: c_int,
+        results: c_int,
+    ) -> Result<(), ConvertError> {
+        if self.has_room(step.size()) {
+            // SAFETY: as the caller says; there is memory for it, so it does not raise.
+            unsafe { step.take(state) };
+            return Ok(());
+        }
+        // SAFETY: as the caller says.
+        unsafe { self.protected(state, step, arguments, results) }
+    }
+
+    /// Whether so many bytes are there with certainty; they are counted as taken.
+    #[inline(always)]
+    fn has_room(&self, bytes: usize) -> bool {
+        match self.left.get().checked_sub(bytes) {
+            Some(left) => {
+                self.left.set(left);
+                true
+            }
+            None => self.finds_room(bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn finds_room(&self, bytes: usize) -> bool {
+        let left = match self.limit.get() {
+            None => Some(usize::MAX / 2),
+            Some(limit) => {
+                let used = self.lua.used_memory();
+                // One more string may make the table of all strings grow by half of all.
+                limit.checked_sub(used + used / 2 + SLACK + bytes)
+            }
+        };
+        self.left.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    /// Takes a step in a protected call. What it needs of the stack is passed as copies.
+    ///
+    /// # Safety
+    /// As `push_text`.
+    #[cold]
+    unsafe fn protected(
+        &self,
+        state: *mut lua_State,
+        step: &Step<'_>,
+        arguments: c_int,
+        results: c_int,
+    ) -> Result<(), ConvertError> {
+        // SAFETY: as the caller says. `perform` borrows the step until `lua_pcall` returns,
+        // and leaves nothing to drop behind when it raises.
+        let status = unsafe {
+            let first = ffi::lua_gettop(state) - arguments + 1;
+            self.perform.push(state);
+            ffi::lua_pushlightuserdata(state, ptr::from_ref(step).cast_mut().cast());
+            for index in first..first + arguments {
+                ffi::lua_pushvalue(state, index);
+            }
+            let status = ffi::lua_pcall(state, arguments + 1, results, 0);
+            if status == ffi::LUA_OK && arguments > 0 {
+                ffi::lua_settop(state, first);
+            } else if status != ffi::LUA_OK {
+                ffi::lua_settop(state, -2);
+            }
+            status
+        };
+        match status {
+            ffi::LUA_OK => Ok(()),
+            _ => {
+                Memory::run_out();
+                Err(ConvertError::new("not enough memory"))
+            }
+        }
+    }
+}
+
+/// Takes a step, which is its first argument; the values that the step needs follow.
+unsafe extern "C-unwind" fn perform(state: *mut lua_State) -> c_int {
+    // SAFETY: called by `protected` alone, which has put there what is taken; there are no
+    // values to drop.
+    unsafe {
+        let step: *mut c_void = ffi::lua_touserdata(state, 1);
+        let step = step.cast::<Step<'_>>();
+        (*step).take(state);
+        match *step {
+            Step::Text(_) | Step::Table { .. } => 1,
+            Step::Set | Step::SetItem(_) | Step::Stack(_) => 0,
+        }
+    }
+}
+
+
+/// A reference to a value of mlua's.
+pub(super) fn refer(lua: &Lua, value: impl mlua::IntoLua) -> mlua::Result<Reference> {
+    let mut reference = None;
+    // SAFETY: mlua runs it protected, with the value alone in its frame; nothing in it has
+    // to be dropped.
+    unsafe { lua.exec_raw::<()>(value, |state| reference = Some(Reference::new(state)))? };
+    reference.ok_or_else(|| mlua::Error::RuntimeError("no reference".to_owned()))
+}

@@ -1,0 +1,501 @@
+//! How a call is run: on a coroutine of the pool, with the lock let go while it waits.
+
+use std::ffi::c_int;
+use std::sync::atomic::Ordering;
+
+use mlua::ffi::{self, lua_State};
+use mlua::{Function, MultiValue, Value};
+use twinplug_value::Sink;
+
+use super::border::Border;
+use super::coroutine::Coroutine;
+use super::limits::{self, Running, Thread};
+use super::raw::{self, Outcome, Reference};
+use super::sink::StackSink;
+use super::vm::{Entry, Pending, QuickEntry, State, Vm, broken};
+use crate::channel::Message;
+use crate::error::{Error, ErrorKind, Limit, Result};
+use crate::plugin::{cannot_wait, contained, held};
+
+/// A VM that is entered, with a coroutine of its own for one use.
+pub(super) struct Lease<'v> {
+    entry: Entry<'v>,
+    /// `None` before there is one.
+    coroutine: Option<Coroutine>,
+    /// Whether another call can run on the coroutine.
+    is_reusable: bool,
+}
+
+type Waited = Result<Option<Box<dyn Message>>>;
+
+/// Uses a VM and a coroutine. Where the VM has no memory left, that is the error.
+#[inline(always)]
+pub(super) fn with<'v, R>(
+    vm: &'v Vm,
+    used: impl FnOnce(&mut Lease<'v>) -> Result<R>,
+) -> Result<R> {
+    let entry = Entry::outside(vm);
+    let mut lease = Lease { entry, coroutine: None, is_reusable: true };
+    lease.entry.enter()?;
+    lease.take_coroutine()?;
+    match used(&mut lease) {
+        Ok(result) => {
+            lease.give_back();
+            lease.entry.leave();
+            // Nothing is left of it: its drop would look at that for as long as this took.
+            std::mem::forget(lease);
+            Ok(result)
+        }
+        Err(error) => Err(lease.entry.blamed(error)),
+    }
+}
+
+/// A use of a VM in the quickest way there is: on the pool's first coroutine, which stays where
+/// it is. A call on it is what [`with`] and [`Lease::call`] do, with nothing written down that
+/// only others need; where it does not simply end it goes on as one of those.
+pub(super) struct Quick<'v> {
+    entry: QuickEntry<'v>,
+    coroutine: *mut lua_State,
+}
+
+/// What came of a quick call that has not simply ended.
+pub(super) struct Unfinished {
+    running: Running,
+    outcome: Outcome,
+}
+
+impl<'v> Quick<'v> {
+    /// Begins one, unless something stands against it; then nothing has been done.
+    #[inline(always)]
+    pub(super) fn begin(vm: &'v Vm) -> Option<Quick<'v>> {
+        let entry = QuickEntry::new(vm)?;
+        let Some(coroutine) = entry.state.pool.first() else {
+            entry.state.pool.provide_first(&entry.state.lua);
+            entry.leave();
+            return None;
+        };
+        Some(Quick { entry, coroutine: coroutine.state() })
+    }
+
+    /// The coroutine; it has one value on its stack, or none.
+    #[inline(always)]
+    pub(super) fn coroutine(&self) -> *mut lua_State {
+        self.coroutine
+    }
+
+    #[inline(always)]
+    pub(super) fn border(&self) -> &'v Border {
+        &self.entry.state.core.border
+    }
+
+    /// Pushes the function that is called next.
+    #[inline(always)]
+    pub(super) fn push(&self, function: Reference) {
+        // SAFETY: the VM is entered, and the coroutine does not run.
+        unsafe { self.entry.state.pool.push_kept(self.coroutine, function) };
+    }
+
+    /// Begins a call; `None` where too many are nested.
+    #[inline(always)]
+    pub(super) fn start(&self) -> Option<Running> {
+        let state = self.entry.state;
+        Running::begin(self.entry.thread, state.time, &state.arming).ok()
+    }
+
+    /// Calls what stands below so many arguments. Where that simply ends, so many results are
+    /// on the coroutine's stack, above the function that it keeps.
+    #[inline(always)]
+    pub(super) fn call(&self, running: Running, arguments: c_int) -> Result<c_int, Unfinished> {
+        let outcome = self.entry.state.run(&running, self.coroutine, arguments);
+        match outcome {
+            Outcome::Finished(count) if !running.is_stopped() => Ok(count - 1),
+            _ => Err(Unfinished { running, outcome }),
+        }
+    }
+
+    /// Ends it; so many values stay on the coroutine's stack.
+    #[inline(always)]
+    pub(super) fn end(self, kept: c_int) {
+        // SAFETY: the VM is entered, and the coroutine does not run.
+        unsafe { ffi::lua_settop(self.coroutine, kept) };
+        self.entry.leave();
+    }
+
+    /// Ends it, with so many values more on the coroutine's stack than there were.
+    #[inline(always)]
+    pub(super) fn pop(self, values: c_int) {
+        self.end(-values - 1);
+    }
+
+    /// Ends it, with what is not known on the coroutine's stack.
+    #[cold]
+    pub(super) fn clear(self) {
+        self.entry.state.pool.forget_kept();
+        self.end(0);
+    }
+
+    /// Goes on as any other use does: with a coroutine of its own, and a call's results on it.
+    #[cold]
+    pub(super) fn into_lease(self) -> Lease<'v> {
+        let coroutine = self.entry.state.pool.take_first();
+        // SAFETY: the VM is entered, and the coroutine does not run; the function is below
+        // all that is on its stack.
+        unsafe { ffi::lua_remove(self.coroutine, 1) };
+        Lease { entry: self.entry.into_entry(), coroutine, is_reusable: true }
+    }
+
+    /// Goes on as any other call does, until its results are there.
+    #[cold]
+    pub(super) fn go_on(self, unfinished: Unfinished) -> Result<(Lease<'v>, c_int)> {
+        let Unfinished { running, outcome } = unfinished;
+        let coroutine = self.entry.state.pool.take_first();
+        let mut lease = Lease { entry: self.entry.into_entry(), coroutine, is_reusable: false };
+        let count = lease.go_on(&running, outcome).map_err(|error| lease.blamed(error))?;
+        // SAFETY: the VM is entered, and the coroutine has finished; the function is below its
+        // results.
+        unsafe { ffi::lua_remove(lease.coroutine(), 1) };
+        Ok((lease, count - 1))
+    }
+}
+
+impl Lease<'_> {
+    #[inline(always)]
+    fn take_coroutine(&mut self) -> Result<()> {
+        let state = self.entry.state();
+        let coroutine = state.pool.take(&state.lua).map_err(broken)?;
+        self.coroutine = Some(coroutine);
+        Ok(())
+    }
+
+    /// The coroutine, which does not run: while it is used the VM is entered.
+    #[inline(always)]
+    pub(super) fn coroutine(&self) -> *mut lua_State {
+        self.coroutine.map_or(std::ptr::null_mut(), Coroutine::state)
+    }
+
+    #[inline(always)]
+    pub(super) fn state(&self) -> &State {
+        self.entry.state()
+    }
+
+    #[inline(always)]
+    pub(super) fn border(&self) -> &Border {
+        &self.state().core.border
+    }
+
+    /// Calls what stands below so many arguments on the coroutine. Then the results are its
+    /// stack, as many as this answers.
+    #[inline(always)]
+    pub(super) fn call(&mut self, arguments: c_int) -> Result<c_int> {
+        let running = Running::begin(Thread::this(), self.state().time, &self.state().arming)?;
+        self.is_reusable = false;
+        let outcome = self.state().run(&running, self.coroutine(), arguments);
+        match outcome {
+            Outcome::Finished(count) if !running.is_stopped() => {
+                self.is_reusable = true;
+                Ok(count)
+            }
+            _ => self.go_on(&running, outcome),
+        }
+    }
+
+    /// An error of what was done in the VM.
+    pub(super) fn blamed(&self, error: Error) -> Error {
+        self.entry.blamed(error)
+    }
+
+    /// What comes of a call that has not simply ended.
+    #[inline(never)]
+    fn go_on(&mut self, running: &Running, outcome: Outcome) -> Result<c_int> {
+        let vm = self.entry.vm;
+        let mut outcome = outcome;
+        loop {
+            let state = self.state();
+            let coroutine = self.coroutine();
+            if running.is_stopped() {
+                return Err(vm.stopped(state, running));
+            }
+            match outcome {
+                Outcome::Finished(count) => {
+                    self.is_reusable = true;
+                    return Ok(count);
+                }
+                Outcome::Failed(status) => {
+                    let error = match &self.coroutine {
+                        Some(failed) => vm.failed(state, running, failed, status),
+                        None => vm.shared.take_failure(""),
+                    };
+                    return Err(vm.after(state, error));
+                }
+                Outcome::Yielded(values) => {
+                    let pending = vm.pending(state, coroutine, values)?;
+                    let arguments = self.wait(pending)?;
+                    outcome = self.state().run(running, self.coroutine(), arguments);
+                }
+            }
+        }
+    }
+
+    /// Waits with the lock let go, and puts what the call goes on with onto the coroutine.
+    #[cold]
+    fn wait(&mut self, pending: Pending) -> Result<c_int> {
+        let outcome = if held() > 1 {
+            Err(cannot_wait("a channel"))
+        } else {
+            self.entry.leave();
+            let outcome = pending();
+            self.entry.enter()?;
+            outcome
+        };
+        // It is not the script's to go on from there.
+        if let Err(error) = &outcome
+            && error.limit().is_some()
+        {
+            return Err(error.clone());
+        }
+        resumption(self.border(), self.coroutine(), outcome)
+    }
+
+    #[inline(always)]
+    fn give_back(&mut self) {
+        let Some(coroutine) = self.coroutine.take() else { return };
+        match self.entry.is_inside() {
+            true if self.is_reusable => self.state().pool.keep(coroutine),
+            true => coroutine.give_up(),
+            false => self.lose(coroutine),
+        }
+    }
+
+    /// Its call could not come back from a wait.
+    #[cold]
+    fn lose(&self, coroutine: Coroutine) {
+        let shared = &self.entry.vm.shared;
+        shared.lost.lock().push(coroutine);
+        shared.has_lost.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+/// Pushes what the prelude's `finish` gets: ok, no more waits, the result.
+fn resumption(border: &Border, coroutine: *mut lua_State, outcome: Waited) -> Result<c_int> {
+    // SAFETY: the VM is entered, and the coroutine waits. Room is made before anything is
+    // pushed, and what was pushed of a message that cannot be written goes again.
+    unsafe {
+        border.reserve(coroutine, 24)?;
+        let top = ffi::lua_gettop(coroutine);
+        let written = outcome.and_then(|message| {
+            ffi::lua_pushboolean(coroutine, 1);
+            ffi::lua_pushboolean(coroutine, 0);
+            let mut sink = StackSink::new(border, coroutine);
+            match message {
+                Some(message) => contained(|| Ok(message.write(&mut sink)?)),
+                None => Ok(sink.null()?),
+            }
+        });
+        let Err(error) = written else { return Ok(3) };
+        ffi::lua_settop(coroutine, top);
+        ffi::lua_pushboolean(coroutine, 0);
+        border.push_text(coroutine, error.message().as_bytes())?;
+        Ok(2)
+    }
+}
+
+impl State {
+    /// Runs a coroutine until it has ended or waits.
+    #[inline(always)]
+    fn run(&self, running: &Running, coroutine: *mut lua_State, arguments: c_int) -> Outcome {
+        let from = self.core.current.replace(coroutine);
+        let outcome = running.run(coroutine, || {
+            // SAFETY: the VM is entered. The coroutine is of the pool, or yielded; whoever
+            // calls this has put onto it what it needs.
+            unsafe { raw::resume(coroutine, from, arguments) }
+        });
+        self.core.current.set(from);
+        self.core.border.forget_room();
+        outcome
+    }
+}
+
+impl Lease<'_> {
+    /// Calls a function with values of mlua's.
+    pub(super) fn call_function(
+        &mut self,
+        function: &Function,
+        arguments: &[Value],
+    ) -> Result<Vec<Value>> {
+        let coroutine = self.coroutine();
+        let count = arguments.len() as c_int;
+        let values = std::iter::once(Value::Function(function.clone()));
+        let values: MultiValue = values.chain(arguments.iter().cloned()).collect();
+        // SAFETY: mlua runs it protected, with the values alone in its frame; the coroutine
+        // does not run, and has room for them.
+        let moved = unsafe {
+            let lua = &self.state().lua;
+            lua.exec_raw::<()>(values, |state| ffi::lua_xmove(state, coroutine, count + 1))
+        };
+        moved.map_err(broken)?;
+        let results = self.call(count)?;
+        // SAFETY: as above, in the other direction; that there is room may raise.
+        let values = unsafe {
+            self.state().lua.exec_raw::<MultiValue>((), |state| {
+                ffi::luaL_checkstack(state, results, std::ptr::null());
+                ffi::lua_xmove(coroutine, state, results);
+            })
+        };
+        Ok(values.map_err(broken)?.into_iter().collect())
+    }
+}
+
+impl Vm {
+    /// Calls a function that must not wait, as nobody would come back to it.
+    pub(super) fn run_to_the_end(&self, state: &State, function: Reference) -> Result<()> {
+        let running = Running::begin(Thread::this(), state.time, &state.arming)?;
+        let coroutine = state.pool.take(&state.lua).map_err(broken)?;
+        // SAFETY: the lock is held, and the coroutine has finished or is new.
+        unsafe { function.push(coroutine.state()) };
+        limits::closing(1);
+        let outcome = state.run(&running, coroutine.state(), 0);
+        limits::closing(-1);
+        let error = match outcome {
+            _ if running.is_stopped() => Some(self.stopped(state, &running)),
+            Outcome::Finished(_) => None,
+            Outcome::Failed(status) => Some(self.failed(state, &running, &coroutine, status)),
+            Outcome::Yielded(_) => {
+                let forgotten = self.shared.pending.lock().take();
+                drop(forgotten);
+                Some(cannot_wait("a channel"))
+            }
+        };
+        coroutine.give_up();
+        error.map_or(Ok(()), Err)
+    }
+
+    /// The error of a call that a limit has stopped. Its coroutine is in the middle of
+    /// something: it is never resumed, and never closed.
+    #[cold]
+    fn stopped(&self, state: &State, running: &Running) -> Error {
+        // It was about to wait, perhaps.
+        let forgotten = self.shared.pending.lock().take();
+        drop(forgotten);
+        let error = running.stopped().map(limits::Stopped::into_error);
+        let error = error.unwrap_or_else(|| Error::new(ErrorKind::Call, "the call is over"));
+        self.after(state, error)
+    }
+
+    /// What a coroutine waits for, which has yielded so many values; they are taken off.
+    #[cold]
+    fn pending(&self, state: &State, coroutine: *mut lua_State, values: c_int) -> Result<Pending> {
+        // SAFETY: the VM is entered, and the coroutine waits; what it has yielded is looked at
+        // and goes.
+        let is_token = unsafe {
+            let is_token = values == 1 && {
+                state.token.push(coroutine);
+                let is_token = ffi::lua_rawequal(coroutine, -1, -2) != 0;
+                ffi::lua_settop(coroutine, -2);
+                is_token
+            };
+            ffi::lua_settop(coroutine, -values - 1);
+            is_token
+        };
+        let pending = self.shared.pending.lock().take();
+        // Else the script itself yielded, outside of any coroutine of its own. The call's
+        // coroutine is given up, as nothing can resume it.
+        pending.filter(|_| is_token).ok_or_else(|| {
+            Error::new(ErrorKind::Call, "attempt to yield from outside a coroutine")
+        })
+    }
+
+    /// The error of a coroutine that has failed, described by Lua on another one while its
+    /// stack is still there. Then its variables are closed.
+    #[cold]
+    fn failed(
+        &self,
+        state: &State,
+        running: &Running,
+        failed: &Coroutine,
+        status: c_int,
+    ) -> Error {
+        if status == ffi::LUA_ERRMEM {
+            return self.shared.take_failure("not enough memory");
+        }
+        let described = self.describe(state, running, failed);
+        close(state, running, failed.state());
+        match described {
+            _ if running.is_stopped() => self.stopped(state, running),
+            Ok(()) => self.shared.take_failure(""),
+            Err(text) => self.shared.take_failure(&text),
+        }
+    }
+
+    /// Runs `report` with the error and the coroutine.
+    fn describe(
+        &self,
+        state: &State,
+        running: &Running,
+        failed: &Coroutine,
+    ) -> Result<(), String> {
+        let coroutine = state.pool.take(&state.lua).map_err(|error| error.to_string())?;
+        let reporter = coroutine.state();
+        // SAFETY: the VM is entered, and neither coroutine runs. The error goes to the other
+        // one and back, as the stack that it is on may be full.
+        let outcome = unsafe {
+            state.report.push(reporter);
+            failed.reference.push(reporter);
+            ffi::lua_xmove(failed.state(), reporter, 1);
+            ffi::lua_pushvalue(reporter, -1);
+            ffi::lua_xmove(reporter, failed.state(), 1);
+            state.run(running, reporter, 2)
+        };
+        match outcome {
+            Outcome::Finished(_) => {
+                state.pool.keep(coroutine);
+                Ok(())
+            }
+            Outcome::Failed(ffi::LUA_ERRMEM) => {
+                coroutine.give_up();
+                Err("not enough memory".to_owned())
+            }
+            _ => {
+                coroutine.give_up();
+                Err("an error whose text failed".to_owned())
+            }
+        }
+    }
+
+    /// Cleans up after a call that has failed: what it held of memory that has run out is
+    /// there for the next one.
+    #[cold]
+    fn after(&self, state: &State, error: Error) -> Error {
+        if let Some(Limit::Memory(_) | Limit::MemoryTotal(_)) = error.limit()
+            && let Err(error) = state.lua.gc_collect()
+        {
+            tracing::debug!(plugin = &*self.shared.name(), %error, "not collected");
+        }
+        error
+    }
+}
+
+/// Runs what a coroutine that has failed still has to close.
+#[cfg(any(feature = "lua54", feature = "lua55"))]
+fn close(state: &State, running: &Running, failed: *mut lua_State) {
+    if running.is_stopped() {
+        return;
+    }
+    let from = state.core.current.replace(failed);
+    limits::closing(1);
+    running.run(failed, || {
+        // SAFETY: the VM is entered; the coroutine has failed, and is not resumed any more.
+        unsafe { ffi::lua_closethread(failed, from) };
+    });
+    limits::closing(-1);
+    state.core.current.set(from);
+}
+
+/// Nothing is closed in these flavours.
+#[cfg(any(feature = "luajit", feature = "luau"))]
+fn close(_: &State, _: &Running, _: *mut lua_State) {}

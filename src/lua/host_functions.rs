@@ -1,0 +1,200 @@
+//! The host's functions, as C functions that scripts call: the arguments are read where they
+//! stand, and the result is put beside them.
+//!
+//! Each does all that Rust has to do, drops what has to be dropped, and raises as its last act.
+
+use std::ffi::c_int;
+use std::ptr;
+use std::sync::Arc;
+
+use mlua::ffi::{self, lua_State};
+use mlua::{Function, Table};
+use twinplug_value::Type;
+
+use super::limits::{self, HOSTS_TURN, Memory};
+use super::sink::StackSink;
+use super::source::StackSource;
+use super::vm::{Core, Shared};
+use crate::error::{Error, Result};
+use crate::plugin::HostFunction;
+
+/// The functions of a VM's host, by their names.
+#[derive(Default)]
+pub(super) struct HostFunctions(Vec<Offered>);
+
+/// One function, at an address of its own.
+struct Offered {
+    name: String,
+    function: Arc<HostFunction>,
+}
+
+/// What a C function does after its Rust part.
+enum Answer {
+    Results(c_int),
+    /// Raises the text on top of the stack, behind the script's line.
+    Text,
+    /// Raises the value on top of the stack.
+    Value,
+    NoMemory,
+    Gone,
+}
+
+impl HostFunctions {
+    /// Those of the host, which has offered all it does.
+    pub(super) fn of(shared: &Shared) -> HostFunctions {
+        let Some(context) = shared.context.upgrade() else { return HostFunctions::default() };
+        let offered = context.functions.iter().map(|(name, function)| Offered {
+            name: name.clone(),
+            function: Arc::clone(function),
+        });
+        HostFunctions(offered.collect())
+    }
+}
+
+/// What the prelude makes the `host` table of: a list of paths, `{"world", "spawn"}`, and
+/// functions.
+pub(super) fn list(core: &Core) -> mlua::Result<Table> {
+    let lua = core.border.lua();
+    let list = lua.create_table()?;
+    for offered in &core.functions.0 {
+        let path = lua.create_sequence_from(offered.name.split('.'))?;
+        let entry = lua.create_table()?;
+        entry.raw_set(1, path)?;
+        entry.raw_set(2, closure(core, offered)?)?;
+        list.push(entry)?;
+    }
+    Ok(list)
+}
+
+/// The C function of one. Core and function stay where they are while the VM lives.
+fn closure(core: &Core, offered: &Offered) -> mlua::Result<Function> {
+    let (core, offered) = (ptr::from_ref(core), ptr::from_ref(offered));
+    // SAFETY: mlua runs it protected, with room for two values, and nothing to drop.
+    unsafe {
+        core_lua(core).exec_raw((), |state| {
+            ffi::lua_pushlightuserdata(state, core.cast_mut().cast());
+            ffi::lua_pushlightuserdata(state, offered.cast_mut().cast());
+            super::library::push(state, call, c"host function", 2);
+        })
+    }
+}
+
+/// # Safety
+/// The core is there.
+unsafe fn core_lua<'c>(core: *const Core) -> &'c mlua::Lua {
+    // SAFETY: as the caller says.
+    unsafe { &*core }.border.lua()
+}
+
+/// A function of the host.
+unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
+    // SAFETY: `closure` has put the two there, which live as long as the VM that runs this.
+    let answer = unsafe {
+        let core = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Core>();
+        let offered = ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Offered>();
+        (*core).call(state, &*offered)
+    };
+    // SAFETY: nothing is left to drop. Each has put on the stack what it raises.
+    unsafe {
+        match answer {
+            Answer::Results(count) => count,
+            Answer::Text => {
+                ffi::luaL_where(state, 1);
+                ffi::lua_insert(state, -2);
+                ffi::lua_concat(state, 2);
+                ffi::lua_error(state)
+            }
+            Answer::Value => ffi::lua_error(state),
+            Answer::NoMemory => {
+                ffi::lua_pushstring(state, c"not enough memory".as_ptr());
+                ffi::lua_error(state)
+            }
+            Answer::Gone => ffi::luaL_error(state, c"the plugin was unloaded".as_ptr()),
+        }
+    }
+}
+
+/// Whether it is a function of the host that stands at the index.
+///
+/// # Safety
+/// `state` is of a VM that is entered.
+pub(super) unsafe fn is_one(state: *mut lua_State, index: c_int) -> bool {
+    // SAFETY: as the caller says.
+    unsafe { ffi::lua_tocfunction(state, index) }
+        .is_some_and(|function| function as usize == call as *const () as usize)
+}
+
+impl Core {
+    /// Calls a function with the arguments that are the stack.
+    fn call(&self, state: *mut lua_State, offered: &Offered) -> Answer {
+        let outer = self.current.replace(state);
+        if outer.is_null() {
+            self.current.set(outer);
+            return Answer::Gone;
+        }
+        self.border.forget_room();
+        let called = self.call_function(state, &offered.function);
+        self.current.set(outer);
+        match called {
+            Ok(count) => Answer::Results(count),
+            Err(error) => self.raised(state, &error),
+        }
+    }
+
+    fn call_function(&self, state: *mut lua_State, function: &HostFunction) -> Result<c_int> {
+        // SAFETY: the VM runs this C function, so it is entered, and there is room for 20
+        // values above the arguments.
+        unsafe {
+            let count = ffi::lua_gettop(state);
+            let mut arguments = StackSource::list(&self.border, state, 1, count);
+            let mut result = StackSink::new(&self.border, state);
+            function.call(count as usize, &mut arguments, &mut result, &HOSTS_TURN)?;
+            match &*function.signature.result {
+                Type::Tuple(items) => self.spread(state, items.len() as c_int),
+                _ => Ok(1),
+            }
+        }
+    }
+
+    /// A tuple is as many results.
+    ///
+    /// # Safety
+    /// The list of them is on top of the stack.
+    unsafe fn spread(&self, state: *mut lua_State, items: c_int) -> Result<c_int> {
+        // SAFETY: as the caller says; room is made first.
+        unsafe {
+            self.border.reserve(state, items)?;
+            let list = ffi::lua_gettop(state);
+            (1..=items).for_each(|index| {
+                ffi::lua_rawgeti(state, list, index.into());
+            });
+        }
+        Ok(items)
+    }
+
+    /// Puts an error on the stack: where a plugin has thrown a table, a copy of it.
+    #[cold]
+    fn raised(&self, state: *mut lua_State, error: &Error) -> Answer {
+        let lua = self.border.lua();
+        let thrown = self.shared.trails.raise(lua, &self.border, error);
+        // SAFETY: the VM runs the C function with this stack, on which there is room: what was
+        // pushed of a result goes first. mlua moves the table in a protected call.
+        unsafe {
+            ffi::lua_settop(state, 0);
+            let is_there = match thrown {
+                Some(table) => {
+                    let moved = lua.exec_raw::<()>(table, |from| ffi::lua_xmove(from, state, 1));
+                    return if moved.is_ok() { Answer::Value } else { Answer::NoMemory };
+                }
+                None => self.border.push_text(state, error.message().as_bytes()).is_ok(),
+            };
+            if limits::is_due() || !is_there {
+                if !is_there {
+                    Memory::run_out();
+                }
+                limits::arm(state);
+            }
+            if is_there { Answer::Text } else { Answer::NoMemory }
+        }
+    }
+}

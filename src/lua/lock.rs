@@ -1,0 +1,443 @@
+//! The lock of a VM: re-entrant, and for the thread that used it last nearly free.
+//!
+//! A mutex costs two atomic operations, which is as much as all the rest of a small call. So
+//! one thread, the *tenant*, enters and leaves by plain stores to a count that it alone
+//! writes. Whoever else wants to enter takes the tenancy away first, orders all threads once
+//! (`barrier`), and waits for that count to become zero. That costs some ten microseconds:
+//! without a tenant the lock is an ordinary mutex, and a thread becomes one only once it has
+//! had the mutex many times in a row.
+//!
+//! Of a tenant that goes in and out without a pause, another thread takes the tenancy only
+//! after a while, and is the tenant then: what both work on moves between their caches once in
+//! a while, and not at each call.
+//!
+//! It does not know what it guards.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::lock_api::{RawMutex as _, RawMutexTimed as _};
+use parking_lot::{Condvar, Mutex, RawMutex};
+
+use crate::plugin::barrier;
+
+/// The bit of the tenure's address that says that its thread may enter by it.
+const OPEN: usize = 1;
+
+/// So many times in a row a thread has the mutex before it is the tenant: as much as it costs
+/// others to take the tenancy away. The first one has not to wait as long.
+const STREAK: usize = 1000;
+const FIRST_STREAK: usize = 8;
+
+/// How long a busy tenant goes on when another thread wants to enter.
+const TURN: Duration = Duration::from_micros(100);
+
+/// Turns of a spin in which a busy tenant is seen to come and go.
+const LOOK: usize = 64;
+
+/// A lock, for threads that say who they are by a number of their own, which is not 0.
+pub(super) struct Lock {
+    /// The last tenure that was given; it changes with `mutex` held, and nobody inside.
+    tenure: AtomicPtr<Tenure>,
+    /// Whether a thread waits for the tenant to leave.
+    wanted: AtomicBool,
+    gate: Mutex<()>,
+    left: Condvar,
+    mutex: RawMutex,
+    /// Who has the mutex.
+    owner: AtomicUsize,
+    own: Own,
+    /// One for each thread that ever was the tenant: a thread may look at one at any time.
+    tenures: Mutex<Vec<Box<Tenure>>>,
+}
+
+/// What whoever has the mutex alone looks at.
+struct Own {
+    /// How often it has entered.
+    depth: Cell<usize>,
+    /// Who had it last, and how often in a row.
+    last: Cell<usize>,
+    streak: Cell<usize>,
+    /// How often that must be.
+    needed: Cell<usize>,
+}
+
+// SAFETY: `own` is used by the thread that has `mutex` alone.
+unsafe impl Sync for Lock {}
+
+/// One thread's way in by plain stores.
+#[repr(align(64))]
+pub(super) struct Tenure {
+    thread: usize,
+    /// How often it is inside. Only that thread writes it.
+    inside: AtomicUsize,
+    /// How often it came in, for others to see whether it does all the time.
+    entries: AtomicUsize,
+}
+
+/// Nobody's.
+static VACANT: Tenure =
+    Tenure { thread: 0, inside: AtomicUsize::new(0), entries: AtomicUsize::new(0) };
+
+/// How long a thread waits.
+#[derive(Clone, Copy)]
+pub(super) enum Patience {
+    Endless,
+    Until(Instant),
+    None,
+}
+
+/// How the lock was entered, and so how it is left: by the same thread, once.
+pub(super) enum Way<'l> {
+    Tenure(&'l Tenure),
+    Mutex,
+}
+
+impl Lock {
+    pub(super) fn new() -> Lock {
+        barrier::prepare();
+        Lock {
+            tenure: AtomicPtr::new(ptr::from_ref(&VACANT).cast_mut()),
+            wanted: AtomicBool::new(false),
+            gate: Mutex::new(()),
+            left: Condvar::new(),
+            mutex: RawMutex::INIT,
+            owner: AtomicUsize::new(0),
+            own: Own {
+                depth: Cell::new(0),
+                last: Cell::new(0),
+                streak: Cell::new(0),
+                needed: Cell::new(FIRST_STREAK),
+            },
+            tenures: Mutex::default(),
+        }
+    }
+
+    /// Enters; `None` if that would take longer than the thread has patience, which is asked
+    /// where it must wait.
+    #[inline(always)]
+    pub(super) fn enter(
+        &self,
+        thread: usize,
+        patience: impl FnOnce() -> Patience,
+    ) -> Option<Way<'_>> {
+        match self.enter_as_tenant(thread) {
+            Some(tenure) => Some(Way::Tenure(tenure)),
+            None => self.enter_mutex(thread, patience()),
+        }
+    }
+
+    /// Enters, if the thread is the tenant.
+    #[inline(always)]
+    pub(super) fn enter_as_tenant(&self, thread: usize) -> Option<&Tenure> {
+        let (address, open, tenure) = self.tenure();
+        if tenure.thread != thread {
+            return None;
+        }
+        let inside = tenure.inside.load(Ordering::Relaxed);
+        // Who is inside stays, whoever wants in meanwhile.
+        if inside == 0 && !open {
+            return None;
+        }
+        tenure.inside.store(inside + 1, Ordering::Relaxed);
+        // Either this sees that the tenancy is gone, or who takes it sees the count.
+        barrier::light();
+        if inside == 0 && self.tenure.load(Ordering::Relaxed) != address {
+            self.leave_tenure(tenure);
+            return None;
+        }
+        let entries = tenure.entries.load(Ordering::Relaxed);
+        tenure.entries.store(entries.wrapping_add(1), Ordering::Relaxed);
+        Some(tenure)
+    }
+
+    /// Leaves it.
+    #[inline(always)]
+    pub(super) fn leave(&self, way: Way<'_>) {
+        match way {
+            Way::Tenure(tenure) => self.leave_tenure(tenure),
+            Way::Mutex => self.leave_mutex(),
+        }
+    }
+
+    /// The last tenure, and whether its thread may enter by it.
+    #[inline(always)]
+    fn tenure(&self) -> (*mut Tenure, bool, &Tenure) {
+        let address = self.tenure.load(Ordering::Acquire);
+        // SAFETY: `VACANT`, or in a box of `tenures`, which are freed with the lock.
+        let tenure = unsafe { &*address.map_addr(|address| address & !OPEN) };
+        (address, address.addr() & OPEN != 0, tenure)
+    }
+
+    #[inline(always)]
+    pub(super) fn leave_tenure(&self, tenure: &Tenure) {
+        let inside = tenure.inside.load(Ordering::Relaxed) - 1;
+        tenure.inside.store(inside, Ordering::Release);
+        if inside == 0 {
+            // Either this sees that somebody waits, or who waits sees the count.
+            barrier::light();
+            if self.wanted.load(Ordering::Relaxed) {
+                self.tell();
+            }
+        }
+    }
+
+    #[cold]
+    fn tell(&self) {
+        let _gate = self.gate.lock();
+        self.left.notify_all();
+    }
+
+    #[inline(never)]
+    fn enter_mutex(&self, thread: usize, patience: Patience) -> Option<Way<'_>> {
+        if self.owner.load(Ordering::Relaxed) == thread {
+            self.own.depth.set(self.own.depth.get() + 1);
+            return Some(Way::Mutex);
+        }
+        let locked = match patience {
+            Patience::Endless => {
+                self.mutex.lock();
+                true
+            }
+            Patience::Until(until) => self.mutex.try_lock_until(until),
+            Patience::None => self.mutex.try_lock(),
+        };
+        if !locked {
+            return None;
+        }
+        let Some(was_busy) = self.evict(patience) else {
+            // SAFETY: locked above, by this thread.
+            unsafe { self.mutex.unlock() };
+            return None;
+        };
+        self.owner.store(thread, Ordering::Relaxed);
+        self.own.begin(thread, was_busy);
+        Some(Way::Mutex)
+    }
+
+    /// Takes the tenancy away, and waits until the tenant has left. Says whether it was busy;
+    /// `None` if it has not left in time. With the mutex held.
+    fn evict(&self, patience: Patience) -> Option<Busy> {
+        let (address, open, tenure) = self.tenure();
+        if !open && tenure.inside.load(Ordering::Acquire) == 0 {
+            return Some(Busy::No);
+        }
+        let busy = match (open, patience) {
+            (true, Patience::Endless | Patience::Until(_)) => tenure.take_turn(),
+            _ => Busy::No,
+        };
+        let is_patient = !matches!(patience, Patience::None);
+        self.wanted.store(is_patient, Ordering::Relaxed);
+        self.tenure.store(address.map_addr(|address| address & !OPEN), Ordering::Relaxed);
+        if !barrier::heavy() {
+            // The system, which once ordered all threads, refuses it now. From here on each
+            // orders its own steps; who was between two of them is through long before this.
+            thread::sleep(Duration::from_millis(10));
+        }
+        let has_left = self.wait(tenure, patience);
+        self.wanted.store(false, Ordering::Relaxed);
+        has_left.then_some(busy)
+    }
+
+    fn wait(&self, tenure: &Tenure, patience: Patience) -> bool {
+        let is_inside = || tenure.inside.load(Ordering::Acquire) != 0;
+        let mut gate = self.gate.lock();
+        while is_inside() {
+            match patience {
+                Patience::Endless => self.left.wait(&mut gate),
+                Patience::Until(until) => {
+                    if self.left.wait_until(&mut gate, until).timed_out() {
+                        return !is_inside();
+                    }
+                }
+                Patience::None => return false,
+            }
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn leave_mutex(&self) {
+        let depth = self.own.depth.get() - 1;
+        self.own.depth.set(depth);
+        if depth > 0 {
+            return;
+        }
+        if self.own.streak.get() >= self.own.needed.get() {
+            self.own.needed.set(STREAK);
+            self.give_tenure(self.own.last.get());
+        }
+        self.owner.store(0, Ordering::Relaxed);
+        // SAFETY: this thread has it, as its `Way` says.
+        unsafe { self.mutex.unlock() };
+    }
+
+    /// Makes a thread the tenant. With the mutex held, and nobody inside.
+    #[cold]
+    fn give_tenure(&self, thread: usize) {
+        self.own.streak.set(0);
+        let mut tenures = self.tenures.lock();
+        let index = tenures.iter().position(|tenure| tenure.thread == thread);
+        let index = index.unwrap_or_else(|| {
+            tenures.push(Box::new(Tenure {
+                thread,
+                inside: AtomicUsize::new(0),
+                entries: AtomicUsize::new(0),
+            }));
+            tenures.len() - 1
+        });
+        let address = ptr::from_ref(&*tenures[index]).cast_mut();
+        self.tenure.store(address.map_addr(|address| address | OPEN), Ordering::Release);
+    }
+}
+
+/// Whether a tenant comes and goes without a pause.
+#[derive(Clone, Copy, PartialEq)]
+enum Busy {
+    Yes,
+    No,
+}
+
+impl Own {
+    /// A thread has the mutex.
+    fn begin(&self, thread: usize, was: Busy) {
+        self.depth.set(1);
+        let streak = match self.last.replace(thread) == thread {
+            true => self.streak.get() + 1,
+            false => 1,
+        };
+        // Who has waited for a busy tenant follows it.
+        self.streak.set(if was == Busy::Yes { STREAK } else { streak });
+    }
+}
+
+impl Tenure {
+    /// Lets a busy tenant go on for a while.
+    fn take_turn(&self) -> Busy {
+        let before = self.entries.load(Ordering::Relaxed);
+        for _ in 0..LOOK {
+            std::hint::spin_loop();
+        }
+        let entries = self.entries.load(Ordering::Relaxed).wrapping_sub(before);
+        if entries < 2 {
+            return Busy::No;
+        }
+        thread::sleep(TURN);
+        Busy::Yes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::UnsafeCell;
+    use std::sync::Barrier;
+
+    use super::*;
+
+    /// What a lock guards, in tests: a count that would lose steps.
+    struct Guarded {
+        lock: Lock,
+        count: UnsafeCell<u64>,
+    }
+
+    // SAFETY: `count` is used with the lock held alone.
+    unsafe impl Sync for Guarded {}
+
+    impl Guarded {
+        fn new() -> Guarded {
+            Guarded { lock: Lock::new(), count: UnsafeCell::new(0) }
+        }
+
+        fn add(&self, thread: usize) {
+            let way = self.lock.enter(thread, || Patience::Endless).unwrap();
+            // SAFETY: the lock is held.
+            unsafe { *self.count.get() += 1 };
+            let again = self.lock.enter(thread, || Patience::None);
+            self.lock.leave(again.expect("it is re-entrant"));
+            self.lock.leave(way);
+        }
+    }
+
+    fn is_tenant(lock: &Lock, thread: usize) -> bool {
+        let (_, open, tenure) = lock.tenure();
+        open && tenure.thread == thread
+    }
+
+    #[test]
+    fn who_comes_often_becomes_the_tenant_and_others_take_over() {
+        let guarded = Guarded::new();
+        (0..FIRST_STREAK).for_each(|_| guarded.add(1));
+        assert!(is_tenant(&guarded.lock, 1));
+        guarded.add(1);
+        guarded.add(2);
+        assert!(!is_tenant(&guarded.lock, 1) && !is_tenant(&guarded.lock, 2));
+        (0..FIRST_STREAK).for_each(|_| guarded.add(2));
+        assert!(!is_tenant(&guarded.lock, 2), "not as soon again");
+        (0..STREAK).for_each(|_| guarded.add(2));
+        assert!(is_tenant(&guarded.lock, 2));
+    }
+
+    #[test]
+    fn nobody_enters_while_the_tenant_is_inside() {
+        let guarded = Guarded::new();
+        (0..FIRST_STREAK).for_each(|_| guarded.add(1));
+        let inside = guarded.lock.enter(1, || Patience::Endless).unwrap();
+        thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                assert!(guarded.lock.enter(2, || Patience::None).is_none());
+                let soon = Patience::Until(Instant::now() + Duration::from_millis(5));
+                assert!(guarded.lock.enter(2, || soon).is_none());
+            });
+            other.join().unwrap();
+            let nested = guarded.lock.enter(1, || Patience::None);
+            let nested = nested.expect("the tenancy is gone, and its thread is still inside");
+            let other = scope.spawn(|| guarded.add(2));
+            guarded.lock.leave(nested);
+            guarded.lock.leave(inside);
+            other.join().unwrap();
+        });
+        // SAFETY: nobody else is left.
+        assert_eq!(unsafe { *guarded.count.get() }, FIRST_STREAK as u64 + 1);
+    }
+
+    #[test]
+    fn who_has_the_mutex_keeps_others_out() {
+        let guarded = Guarded::new();
+        let held = guarded.lock.enter(1, || Patience::Endless).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| assert!(guarded.lock.enter(2, || Patience::None).is_none()));
+        });
+        guarded.lock.leave(held);
+        assert!(guarded.lock.enter(2, || Patience::None).is_some());
+    }
+
+    #[test]
+    fn threads_lose_nothing_whoever_is_the_tenant() {
+        const THREADS: usize = 4;
+        const ROUNDS: usize = 60;
+        let guarded = Guarded::new();
+        let start = Barrier::new(THREADS);
+        thread::scope(|scope| {
+            for thread in 1..=THREADS {
+                let (guarded, start) = (&guarded, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    for round in 0..ROUNDS {
+                        // Long and short runs, so that the tenancy comes and goes.
+                        let times = if (round + thread) % 3 == 0 { 2 * STREAK } else { 3 };
+                        (0..times).for_each(|_| guarded.add(thread));
+                    }
+                });
+            }
+        });
+        let added: usize = (1..=THREADS)
+            .flat_map(|thread| (0..ROUNDS).map(move |round| (round + thread) % 3 == 0))
+            .map(|long| if long { 2 * STREAK } else { 3 })
+            .sum();
+        // SAFETY: the threads are joined.
+        assert_eq!(unsafe { *guarded.count.get() }, added as u64);
+    }
+}

@@ -1,0 +1,136 @@
+//! Lua's own API where its flavours differ, and the values that a VM keeps for us.
+//!
+//! What may raise is only called where the caller says why it cannot, or inside a protected
+//! call, over frames with nothing to drop: an error is a long jump in some flavours, and an
+//! exception of C++ in others.
+
+use std::ffi::c_int;
+
+use mlua::ffi::{self, lua_State};
+
+/// Whether this flavour has no integers of their own.
+pub(super) const NUMBERS_ARE_FLOATS: bool = cfg!(any(feature = "luajit", feature = "luau"));
+
+/// Whole numbers up to it are exact where numbers are floats.
+const LARGEST_WHOLE: f64 = (1_u64 << 53) as f64;
+
+/// A value that the VM keeps, by its number in the Lua registry. It goes with the VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reference(c_int);
+
+/// A number, as this flavour has it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Number {
+    Int(i64),
+    Float(f64),
+}
+
+/// What came of running a coroutine.
+pub(super) enum Outcome {
+    /// It has ended. Its stack holds its results, so many.
+    Finished(c_int),
+    /// It waits; so many values are on top of its stack.
+    Yielded(c_int),
+    /// It has failed; the error is on top of its stack.
+    Failed(c_int),
+}
+
+impl Reference {
+    /// A reference to the value on top of the stack, which is taken from there. May raise.
+    ///
+    /// # Safety
+    /// `state` is of a VM that is entered, and has the value.
+    pub(super) unsafe fn new(state: *mut lua_State) -> Reference {
+        // SAFETY: as the caller says.
+        #[cfg(not(feature = "luau"))]
+        unsafe {
+            Reference(ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))
+        }
+        // SAFETY: as the caller says.
+        #[cfg(feature = "luau")]
+        unsafe {
+            let reference = Reference(ffi::lua_ref(state, -1));
+            ffi::lua_pop(state, 1);
+            reference
+        }
+    }
+
+    /// Puts the value on the stack. Does not raise.
+    ///
+    /// # Safety
+    /// `state` is of the VM that keeps the value, which is entered, and has room for it.
+    #[inline(always)]
+    pub(super) unsafe fn push(self, state: *mut lua_State) {
+        // SAFETY: as the caller says; the Lua registry is a plain table.
+        unsafe { ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, self.0.into()) };
+    }
+
+    /// Lets the VM forget the value. Does not raise, as it only changes entries that are there.
+    ///
+    /// # Safety
+    /// As `push`, with room for two values; the reference is not used again.
+    pub(super) unsafe fn release(self, state: *mut lua_State) {
+        // SAFETY: as the caller says.
+        #[cfg(not(feature = "luau"))]
+        unsafe {
+            ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, self.0);
+        }
+        // SAFETY: as the caller says.
+        #[cfg(feature = "luau")]
+        unsafe {
+            ffi::lua_unref(state, self.0);
+        }
+    }
+}
+
+/// The value at an index, if it is an integer of a flavour that has them.
+///
+/// # Safety
+/// `state` is of a VM that is entered.
+#[inline(always)]
+pub(super) unsafe fn integer(state: *mut lua_State, index: c_int) -> Option<i64> {
+    // SAFETY: as the caller says; an integer is not converted in place.
+    unsafe {
+        (!NUMBERS_ARE_FLOATS && ffi::lua_isinteger(state, index) != 0)
+            .then(|| ffi::lua_tointegerx(state, index, std::ptr::null_mut()) as i64)
+    }
+}
+
+/// The number at an index.
+///
+/// # Safety
+/// `state` is of a VM that is entered, and has a number there.
+#[inline]
+pub(super) unsafe fn number(state: *mut lua_State, index: c_int) -> Number {
+    // SAFETY: as the caller says.
+    if let Some(int) = unsafe { integer(state, index) } {
+        return Number::Int(int);
+    }
+    // SAFETY: as above.
+    let float = unsafe { ffi::lua_tonumberx(state, index, std::ptr::null_mut()) };
+    let is_whole = NUMBERS_ARE_FLOATS
+        && float.trunc() == float
+        && float.abs() <= LARGEST_WHOLE
+        && !(float == 0.0 && float.is_sign_negative());
+    if is_whole { Number::Int(float as i64) } else { Number::Float(float) }
+}
+
+/// Runs a coroutine on; `from` is the one that runs it. Does not raise.
+///
+/// # Safety
+/// Both are of a VM that is entered. `state` is new, finished or yielded, with the function
+/// (of a new or finished one) and so many arguments on top of its stack.
+#[inline(always)]
+pub(super) unsafe fn resume(
+    state: *mut lua_State,
+    from: *mut lua_State,
+    arguments: c_int,
+) -> Outcome {
+    let mut results = 0;
+    // SAFETY: as the caller says. With `from` the depth of calls in C is counted on.
+    match unsafe { ffi::lua_resume(state, from, arguments, &raw mut results) } {
+        ffi::LUA_OK => Outcome::Finished(results),
+        ffi::LUA_YIELD => Outcome::Yielded(results),
+        failed => Outcome::Failed(failed),
+    }
+}
