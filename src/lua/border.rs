@@ -11,8 +11,8 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use mlua::ffi::{self, lua_State};
 use mlua::Lua;
+use mlua::ffi::{self, lua_State};
 use twinplug_value::ConvertError;
 
 use super::limits::Memory;
@@ -397,7 +397,6 @@ unsafe extern "C-unwind" fn perform(state: *mut lua_State) -> c_int {
         }
     }
 }
-
 
 /// A reference to a value of mlua's.
 pub(super) fn refer(lua: &Lua, value: impl mlua::IntoLua) -> mlua::Result<Reference> {

@@ -9,10 +9,11 @@ use twinplug_value::Sink;
 
 use super::border::Border;
 use super::coroutine::Coroutine;
+use super::entry::Entry;
 use super::limits::{self, Running, Thread};
 use super::raw::{self, Outcome, Reference};
 use super::sink::StackSink;
-use super::vm::{Entry, Pending, QuickEntry, State, Vm, broken};
+use super::vm::{Pending, State, Vm, broken};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::plugin::{cannot_wait, contained, held};
@@ -26,14 +27,29 @@ pub(super) struct Lease<'v> {
     is_reusable: bool,
 }
 
+impl<'v> Lease<'v> {
+    /// Of a coroutine that is reusable, or in the middle of a call.
+    pub(super) fn new(
+        entry: Entry<'v>,
+        coroutine: Option<Coroutine>,
+        is_reusable: Reusable,
+    ) -> Self {
+        Lease { entry, coroutine, is_reusable: is_reusable == Reusable::Yes }
+    }
+}
+
+/// Whether another call can run on a coroutine.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Reusable {
+    Yes,
+    NotYet,
+}
+
 type Waited = Result<Option<Box<dyn Message>>>;
 
 /// Uses a VM and a coroutine. Where the VM has no memory left, that is the error.
 #[inline(always)]
-pub(super) fn with<'v, R>(
-    vm: &'v Vm,
-    used: impl FnOnce(&mut Lease<'v>) -> Result<R>,
-) -> Result<R> {
+pub(super) fn with<'v, R>(vm: &'v Vm, used: impl FnOnce(&mut Lease<'v>) -> Result<R>) -> Result<R> {
     let entry = Entry::outside(vm);
     let mut lease = Lease { entry, coroutine: None, is_reusable: true };
     lease.entry.enter()?;
@@ -47,114 +63,6 @@ pub(super) fn with<'v, R>(
             Ok(result)
         }
         Err(error) => Err(lease.entry.blamed(error)),
-    }
-}
-
-/// A use of a VM in the quickest way there is: on the pool's first coroutine, which stays where
-/// it is. A call on it is what [`with`] and [`Lease::call`] do, with nothing written down that
-/// only others need; where it does not simply end it goes on as one of those.
-pub(super) struct Quick<'v> {
-    entry: QuickEntry<'v>,
-    coroutine: *mut lua_State,
-}
-
-/// What came of a quick call that has not simply ended.
-pub(super) struct Unfinished {
-    running: Running,
-    outcome: Outcome,
-}
-
-impl<'v> Quick<'v> {
-    /// Begins one, unless something stands against it; then nothing has been done.
-    #[inline(always)]
-    pub(super) fn begin(vm: &'v Vm) -> Option<Quick<'v>> {
-        let entry = QuickEntry::new(vm)?;
-        let Some(coroutine) = entry.state.pool.first() else {
-            entry.state.pool.provide_first(&entry.state.lua);
-            entry.leave();
-            return None;
-        };
-        Some(Quick { entry, coroutine: coroutine.state() })
-    }
-
-    /// The coroutine; it has one value on its stack, or none.
-    #[inline(always)]
-    pub(super) fn coroutine(&self) -> *mut lua_State {
-        self.coroutine
-    }
-
-    #[inline(always)]
-    pub(super) fn border(&self) -> &'v Border {
-        &self.entry.state.core.border
-    }
-
-    /// Pushes the function that is called next.
-    #[inline(always)]
-    pub(super) fn push(&self, function: Reference) {
-        // SAFETY: the VM is entered, and the coroutine does not run.
-        unsafe { self.entry.state.pool.push_kept(self.coroutine, function) };
-    }
-
-    /// Begins a call; `None` where too many are nested.
-    #[inline(always)]
-    pub(super) fn start(&self) -> Option<Running> {
-        let state = self.entry.state;
-        Running::begin(self.entry.thread, state.time, &state.arming).ok()
-    }
-
-    /// Calls what stands below so many arguments. Where that simply ends, so many results are
-    /// on the coroutine's stack, above the function that it keeps.
-    #[inline(always)]
-    pub(super) fn call(&self, running: Running, arguments: c_int) -> Result<c_int, Unfinished> {
-        let outcome = self.entry.state.run(&running, self.coroutine, arguments);
-        match outcome {
-            Outcome::Finished(count) if !running.is_stopped() => Ok(count - 1),
-            _ => Err(Unfinished { running, outcome }),
-        }
-    }
-
-    /// Ends it; so many values stay on the coroutine's stack.
-    #[inline(always)]
-    pub(super) fn end(self, kept: c_int) {
-        // SAFETY: the VM is entered, and the coroutine does not run.
-        unsafe { ffi::lua_settop(self.coroutine, kept) };
-        self.entry.leave();
-    }
-
-    /// Ends it, with so many values more on the coroutine's stack than there were.
-    #[inline(always)]
-    pub(super) fn pop(self, values: c_int) {
-        self.end(-values - 1);
-    }
-
-    /// Ends it, with what is not known on the coroutine's stack.
-    #[cold]
-    pub(super) fn clear(self) {
-        self.entry.state.pool.forget_kept();
-        self.end(0);
-    }
-
-    /// Goes on as any other use does: with a coroutine of its own, and a call's results on it.
-    #[cold]
-    pub(super) fn into_lease(self) -> Lease<'v> {
-        let coroutine = self.entry.state.pool.take_first();
-        // SAFETY: the VM is entered, and the coroutine does not run; the function is below
-        // all that is on its stack.
-        unsafe { ffi::lua_remove(self.coroutine, 1) };
-        Lease { entry: self.entry.into_entry(), coroutine, is_reusable: true }
-    }
-
-    /// Goes on as any other call does, until its results are there.
-    #[cold]
-    pub(super) fn go_on(self, unfinished: Unfinished) -> Result<(Lease<'v>, c_int)> {
-        let Unfinished { running, outcome } = unfinished;
-        let coroutine = self.entry.state.pool.take_first();
-        let mut lease = Lease { entry: self.entry.into_entry(), coroutine, is_reusable: false };
-        let count = lease.go_on(&running, outcome).map_err(|error| lease.blamed(error))?;
-        // SAFETY: the VM is entered, and the coroutine has finished; the function is below its
-        // results.
-        unsafe { ffi::lua_remove(lease.coroutine(), 1) };
-        Ok((lease, count - 1))
     }
 }
 
@@ -206,7 +114,7 @@ impl Lease<'_> {
 
     /// What comes of a call that has not simply ended.
     #[inline(never)]
-    fn go_on(&mut self, running: &Running, outcome: Outcome) -> Result<c_int> {
+    pub(super) fn go_on(&mut self, running: &Running, outcome: Outcome) -> Result<c_int> {
         let vm = self.entry.vm;
         let mut outcome = outcome;
         loop {
@@ -308,7 +216,12 @@ fn resumption(border: &Border, coroutine: *mut lua_State, outcome: Waited) -> Re
 impl State {
     /// Runs a coroutine until it has ended or waits.
     #[inline(always)]
-    fn run(&self, running: &Running, coroutine: *mut lua_State, arguments: c_int) -> Outcome {
+    pub(super) fn run(
+        &self,
+        running: &Running,
+        coroutine: *mut lua_State,
+        arguments: c_int,
+    ) -> Outcome {
         let from = self.core.current.replace(coroutine);
         let outcome = running.run(coroutine, || {
             // SAFETY: the VM is entered. The coroutine is of the pool, or yielded; whoever
@@ -405,21 +318,15 @@ impl Vm {
         let pending = self.shared.pending.lock().take();
         // Else the script itself yielded, outside of any coroutine of its own. The call's
         // coroutine is given up, as nothing can resume it.
-        pending.filter(|_| is_token).ok_or_else(|| {
-            Error::new(ErrorKind::Call, "attempt to yield from outside a coroutine")
-        })
+        pending
+            .filter(|_| is_token)
+            .ok_or_else(|| Error::new(ErrorKind::Call, "attempt to yield from outside a coroutine"))
     }
 
     /// The error of a coroutine that has failed, described by Lua on another one while its
     /// stack is still there. Then its variables are closed.
     #[cold]
-    fn failed(
-        &self,
-        state: &State,
-        running: &Running,
-        failed: &Coroutine,
-        status: c_int,
-    ) -> Error {
+    fn failed(&self, state: &State, running: &Running, failed: &Coroutine, status: c_int) -> Error {
         if status == ffi::LUA_ERRMEM {
             return self.shared.take_failure("not enough memory");
         }
@@ -433,12 +340,7 @@ impl Vm {
     }
 
     /// Runs `report` with the error and the coroutine.
-    fn describe(
-        &self,
-        state: &State,
-        running: &Running,
-        failed: &Coroutine,
-    ) -> Result<(), String> {
+    fn describe(&self, state: &State, running: &Running, failed: &Coroutine) -> Result<(), String> {
         let coroutine = state.pool.take(&state.lua).map_err(|error| error.to_string())?;
         let reporter = coroutine.state();
         // SAFETY: the VM is entered, and neither coroutine runs. The error goes to the other

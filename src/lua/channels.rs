@@ -187,9 +187,9 @@ impl Core {
             };
             is_one.then(|| object.read())
         };
-        number.and_then(|number| self.channels.of_number(number)).ok_or_else(|| {
-            Error::new(ErrorKind::Type, "not a channel: call its methods with `:`")
-        })
+        number
+            .and_then(|number| self.channels.of_number(number))
+            .ok_or_else(|| Error::new(ErrorKind::Type, "not a channel: call its methods with `:`"))
     }
 
     unsafe fn wait(&self, state: *mut lua_State, pending: Pending) -> c_int {

@@ -212,7 +212,11 @@ impl Declared {
                 let signature = self.signature(name, &function);
                 let annotated = signature.is_some();
                 let ty = ExportType::Func(signature.unwrap_or(Signature::ANY));
-                Some(Found { export: Export::new(name, ty), place: Place::Func(function), annotated })
+                Some(Found {
+                    export: Export::new(name, ty),
+                    place: Place::Func(function),
+                    annotated,
+                })
             }
             value => type_of(&value, 0).map(variable),
         }

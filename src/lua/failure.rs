@@ -46,10 +46,6 @@ impl Failure {
         }
     }
 
-    pub(super) fn message(&self) -> &str {
-        &self.message
-    }
-
     /// Whether it is the same error, seen again further out.
     pub(super) fn is_of(&self, outer: &Failure) -> bool {
         self.thread == outer.thread && self.message == outer.message

@@ -43,10 +43,10 @@ impl HostFunctions {
     /// Those of the host, which has offered all it does.
     pub(super) fn of(shared: &Shared) -> HostFunctions {
         let Some(context) = shared.context.upgrade() else { return HostFunctions::default() };
-        let offered = context.functions.iter().map(|(name, function)| Offered {
-            name: name.clone(),
-            function: Arc::clone(function),
-        });
+        let offered = context
+            .functions
+            .iter()
+            .map(|(name, function)| Offered { name: name.clone(), function: Arc::clone(function) });
         HostFunctions(offered.collect())
     }
 }

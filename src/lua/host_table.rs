@@ -211,7 +211,10 @@ fn register(lua: &Lua, shared: &Shared, exports: &Value) -> Result<Value> {
             "`host.register` takes a table: `host.register { name = f }`",
         ));
     };
-    shared.export(lua, exports).map(|()| Value::Nil).map_err(|text| Error::new(ErrorKind::Symbol, text))
+    shared
+        .export(lua, exports)
+        .map(|()| Value::Nil)
+        .map_err(|text| Error::new(ErrorKind::Symbol, text))
 }
 
 /// A userdata that is nothing but its metatable.

@@ -14,21 +14,23 @@ mod arming;
 mod coroutine;
 mod frame;
 mod functions;
+mod memory;
 mod place;
 mod record;
+mod section;
 #[cfg_attr(not(target_os = "linux"), path = "limits/no_signal.rs")]
 mod signal;
 mod total;
 mod watchdog;
 
 pub(super) use arming::Arming;
-pub(super) use frame::nanos;
-pub(super) use place::{calls, is_deeper, push_function};
-pub(super) use functions::add;
 pub(super) use arming::arm;
-pub(super) use record::{
-    HOSTS_TURN, Memory, Outer, Running, Section, Stopped, Thread, closing, due, is_due,
-};
+pub(super) use frame::nanos;
+pub(super) use functions::add;
+pub(super) use memory::{Memory, Outer};
+pub(super) use place::{calls, is_deeper, push_function};
+pub(super) use record::{Running, Stopped, Thread, closing, due, is_due};
+pub(super) use section::{HOSTS_TURN, Section};
 pub(super) use total::Share;
 
 /// Takes down that memory has run out, if it is that error.
@@ -47,4 +49,3 @@ pub(super) fn stop_if_due(lua: &mlua::Lua) {
         let _ = unsafe { lua.exec_raw::<()>((), arm) };
     }
 }
-

@@ -147,8 +147,7 @@ impl<'b> StackSource<'b> {
 
     fn is_table(&self) -> bool {
         // SAFETY: as `new` says.
-        self.index != 0
-            && unsafe { ffi::lua_type(self.state, self.index) == ffi::LUA_TTABLE }
+        self.index != 0 && unsafe { ffi::lua_type(self.state, self.index) == ffi::LUA_TTABLE }
     }
 
     #[inline]

@@ -7,7 +7,8 @@ use mlua::ffi::{self, lua_State};
 use twinplug_value::{Plain, Type, TypeRef};
 
 use super::border::Border;
-use super::call::{Lease, Quick, Unfinished, with};
+use super::call::{Lease, with};
+use super::quick::{Quick, Unfinished};
 use super::raw::Reference;
 use super::sink::{StackSink, Written, is_whole, not_whole};
 use super::typed::{Scalars, Stack};
@@ -421,11 +422,7 @@ unsafe fn put_table(border: &Border, coroutine: *mut lua_State) -> Result<()> {
 ///
 /// # Safety
 /// As `push_scalars`, with room for five values.
-unsafe fn remove_others(
-    coroutine: *mut lua_State,
-    kept: c_int,
-    is_kept: impl Fn(c_int) -> bool,
-) {
+unsafe fn remove_others(coroutine: *mut lua_State, kept: c_int, is_kept: impl Fn(c_int) -> bool) {
     // SAFETY: as the caller says. The keys are the table's own, and giving an entry nil while
     // it is gone through is allowed; it takes no memory.
     unsafe {

@@ -138,12 +138,7 @@ fn is_raised_again(text: &str, stack: &Stack) -> bool {
 }
 
 /// A table like the one that was thrown in another VM, which prints as its error does.
-fn copy(
-    lua: &Lua,
-    border: &Border,
-    payload: &twinplug_value::Value,
-    text: &str,
-) -> Option<Table> {
+fn copy(lua: &Lua, border: &Border, payload: &twinplug_value::Value, text: &str) -> Option<Table> {
     let Value::Table(thrown) = to_lua(lua, border, payload).ok()? else { return None };
     let (text, original) = (text.to_owned(), own_message(&thrown));
     let print = lua.create_function(move |_, thrown: Table| {

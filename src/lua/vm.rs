@@ -15,21 +15,20 @@ use parking_lot::Mutex;
 use super::border::{Border, refer};
 use super::channels::Channels;
 use super::coroutine::{Coroutine, Pool};
+use super::entry::Entry;
 use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
 use super::host_functions::HostFunctions;
-use super::limits::{self, Arming, Memory, Outer, Share, Thread};
-use super::lock::{Lock, Patience, Tenure, Way};
+use super::limits::{self, Arming, Memory, Share};
+use super::lock::Lock;
 use super::modules::Modules;
 use super::raw::Reference;
 use super::sink::to_lua;
 use super::trails::Trails;
-use super::{host_table, libraries, native_stack, prelude};
+use super::{host_table, libraries, prelude};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::plugin::{
-    HostContext, Limits, Origin, barrier, cannot_wait, deadline, held, hold, hold_first, is_free, release, too_deep,
-};
+use crate::plugin::{HostContext, Limits, Origin, barrier};
 
 /// A VM.
 pub(super) struct Vm {
@@ -56,7 +55,7 @@ pub(super) struct State {
     pub(super) arming: Arming,
     /// How long a call may run, in nanoseconds; 0 is for ever.
     pub(super) time: u64,
-    share: Share,
+    pub(super) share: Share,
     pub(super) pool: Pool,
     /// What a call yields to wait, and what describes its error.
     pub(super) token: Reference,
@@ -77,7 +76,7 @@ pub(super) struct Core {
     pub(super) border: Border,
     pub(super) memory: Memory,
     /// Whether the VM goes once the last one has left it.
-    is_retired: Cell<bool>,
+    pub(super) is_retired: Cell<bool>,
     /// The coroutine that runs, or the one that is on outside of all calls; null once the VM
     /// goes.
     pub(super) current: Cell<*mut lua_State>,
@@ -113,168 +112,6 @@ pub(super) struct Shared {
 /// A wait; answers what the call goes on with.
 pub(super) type Pending = Box<dyn FnOnce() -> Result<Option<Box<dyn Message>>> + Send>;
 
-/// The VM, entered: its lock is held. While a call waits it is let go.
-pub(super) struct Entry<'v> {
-    pub(super) vm: &'v Vm,
-    /// `None` outside.
-    state: Option<&'v State>,
-    way: Way<'v>,
-    outer: Outer,
-}
-
-/// A VM that was entered in the quickest way there is: by the tenant of its lock, which holds
-/// no other plugin and has no deadline. It is left by hand.
-#[derive(Clone, Copy)]
-pub(super) struct QuickEntry<'v> {
-    pub(super) vm: &'v Vm,
-    pub(super) state: &'v State,
-    pub(super) thread: Thread,
-    tenure: &'v Tenure,
-    outer: Outer,
-}
-
-impl<'v> QuickEntry<'v> {
-    /// Enters, if all of that is so, and nothing else has to be done on the way.
-    #[inline(always)]
-    pub(super) fn new(vm: &'v Vm) -> Option<QuickEntry<'v>> {
-        if !is_free() || !native_stack::has_room_for_a_call() {
-            return None;
-        }
-        let thread = Thread::this();
-        let tenure = vm.lock.enter_as_tenant(thread.number())?;
-        // SAFETY: the lock is held.
-        match unsafe { vm.state() } {
-            Some(state) if !vm.shared.has_lost.load(Ordering::Acquire) && !state.share.is_shared() => {
-                hold_first();
-                state.core.border.enter();
-                // SAFETY: it stays where it is until `leave`; entries nest.
-                let outer = unsafe { state.core.memory.enter(thread) };
-                Some(QuickEntry { vm, state, thread, tenure, outer })
-            }
-            _ => {
-                vm.lock.leave_tenure(tenure);
-                None
-            }
-        }
-    }
-
-    /// Lets the VM go.
-    #[inline(always)]
-    pub(super) fn leave(self) {
-        if self.state.core.memory.leave(self.thread, self.outer) == 0 && self.state.core.is_retired.get() {
-            self.vm.drop_retired();
-        }
-        release();
-        self.vm.lock.leave_tenure(self.tenure);
-    }
-
-    /// As others have it.
-    #[inline(always)]
-    pub(super) fn into_entry(self) -> Entry<'v> {
-        let QuickEntry { vm, state, tenure, outer, .. } = self;
-        Entry { vm, state: Some(state), way: Way::Tenure(tenure), outer }
-    }
-}
-
-impl<'v> Entry<'v> {
-    /// Of a VM that is not entered yet.
-    #[inline(always)]
-    pub(super) fn outside(vm: &'v Vm) -> Entry<'v> {
-        Entry { vm, state: None, way: Way::Mutex, outer: Outer::NONE }
-    }
-
-    /// Takes the lock. Where this thread holds a plugin already it does not wait.
-    #[inline(always)]
-    pub(super) fn enter(&mut self) -> Result<()> {
-        native_stack::check()?;
-        let vm = self.vm;
-        let thread = Thread::this();
-        let Some(way) = vm.lock.enter(thread.number(), patience) else {
-            return Err(vm.busy());
-        };
-        // SAFETY: the lock is held.
-        let state = unsafe { vm.state() };
-        let (Some(state), true) = (state, hold()) else {
-            return Err(vm.refuse(way));
-        };
-        vm.drop_lost();
-        state.core.border.enter();
-        // SAFETY: it stays where it is until `leave`; entries nest.
-        self.outer = unsafe { state.core.memory.enter(thread) };
-        if state.share.is_shared() {
-            state.take_share();
-        }
-        self.way = way;
-        self.state = Some(state);
-        Ok(())
-    }
-
-    /// Lets the VM go. One whose last user this is goes under its own lock.
-    #[inline(always)]
-    pub(super) fn leave(&mut self) {
-        let Some(state) = self.state.take() else { return };
-        // Who was in the VM before finds less room than it knew of.
-        state.core.border.forget_room();
-        if state.share.is_shared() {
-            state.share.leave(&state.lua);
-        }
-        let outer = std::mem::replace(&mut self.outer, Outer::NONE);
-        if state.core.memory.leave(Thread::this(), outer) == 0 && state.core.is_retired.get() {
-            self.vm.drop_retired();
-        }
-        release();
-        self.vm.lock.leave(std::mem::replace(&mut self.way, Way::Mutex));
-    }
-
-    /// The VM's inside.
-    ///
-    /// # Panics
-    /// While a call waits, which nobody sees.
-    #[inline(always)]
-    pub(super) fn state(&self) -> &'v State {
-        match self.state {
-            Some(state) => state,
-            None => not_entered(),
-        }
-    }
-
-    /// Whether the VM is entered.
-    #[inline(always)]
-    pub(super) fn is_inside(&self) -> bool {
-        self.state.is_some()
-    }
-
-    /// An error of what was done in the VM: where it has no memory left, that is the error.
-    #[cold]
-    pub(super) fn blamed(&self, error: Error) -> Error {
-        let hit = self.state.and_then(|state| state.core.memory.hit());
-        match hit {
-            Some(limit) if error.limit().is_none() => Error::stopped(limit, None),
-            _ => error,
-        }
-    }
-}
-
-impl Drop for Entry<'_> {
-    fn drop(&mut self) {
-        self.leave();
-    }
-}
-
-#[cold]
-fn not_entered() -> ! {
-    unreachable!("a call that waits is entered again before anybody looks")
-}
-
-/// How long this thread waits for a VM.
-fn patience() -> Patience {
-    match (held(), deadline()) {
-        (0, None) => Patience::Endless,
-        (0, Some(deadline)) => Patience::Until(deadline.at),
-        _ => Patience::None,
-    }
-}
-
 impl Vm {
     /// A VM with the prelude run, and nothing of the plugin yet.
     pub(super) fn new(
@@ -301,27 +138,6 @@ impl Vm {
         let state = State::new(&shared, origin, &limits)?;
         let (state, retired) = (UnsafeCell::new(Some(state)), UnsafeCell::new(None));
         Ok(Vm { lock: Lock::new(), state, retired, shared })
-    }
-
-    /// The lock is left again, as the VM cannot be entered.
-    #[cold]
-    fn refuse(&self, way: Way<'_>) -> Error {
-        // SAFETY: the lock is held.
-        let is_gone = unsafe { self.state() }.is_none();
-        self.lock.leave(way);
-        if is_gone { stale() } else { too_deep() }
-    }
-
-    /// The error of a lock that was not to be had.
-    #[cold]
-    fn busy(&self) -> Error {
-        match deadline().filter(|_| held() == 0) {
-            Some(deadline) => {
-                let what = format!("waiting for plugin `{}`", self.shared.name());
-                Error::stopped(Limit::Deadline(deadline.time), Some(&what))
-            }
-            None => cannot_wait(format_args!("plugin `{}`, which is busy", self.shared.name())),
-        }
     }
 
     /// Runs the plugin's `on_unload` and drops the VM, once the calls that run in it have
@@ -376,7 +192,7 @@ impl Vm {
 
     /// Only with the VM's lock held.
     #[inline(always)]
-    fn drop_lost(&self) {
+    pub(super) fn drop_lost(&self) {
         // One that is missed is found the next time.
         if self.shared.has_lost.load(Ordering::Acquire) {
             self.shared.has_lost.store(false, Ordering::Release);
@@ -402,7 +218,7 @@ impl State {
     }
 
     /// Takes its share of what all VMs of the host may take.
-    fn take_share(&self) {
+    pub(super) fn take_share(&self) {
         if let Some((limit, bytes)) = self.share.enter(&self.lua) {
             self.core.memory.hold(Some(limit));
             self.core.border.hold(Some(bytes));

@@ -7,7 +7,8 @@ use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Table};
 
 use super::arming;
-use super::record::{self, Memory};
+use super::memory::Memory;
+use super::record;
 use crate::plugin::Limits;
 
 /// Adds them to the prelude's table.

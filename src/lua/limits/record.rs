@@ -14,10 +14,11 @@ use mlua::ffi::lua_State;
 
 use super::arming::{self, Arming};
 use super::frame::{Frame, Shown};
+use super::memory::Memory;
 use super::place::Place;
 use super::{signal, watchdog};
 use crate::error::{Error, Limit, Result};
-use crate::plugin::{MAX_NESTED, Turn, deadline, too_deep};
+use crate::plugin::{MAX_NESTED, deadline, too_deep};
 
 /// One thread's calls.
 #[repr(align(128))]
@@ -113,7 +114,7 @@ impl Drop for Lease {
 
 /// This thread's record.
 #[inline(always)]
-fn record() -> &'static Record {
+pub(super) fn record() -> &'static Record {
     RECORD.get().unwrap_or_else(take)
 }
 
@@ -136,6 +137,17 @@ impl Thread {
     pub(in crate::lua) fn number(self) -> usize {
         ptr::from_ref(self.record).addr()
     }
+
+    /// The memory of the VM that it is in; null in none.
+    #[inline(always)]
+    pub(super) fn memory(self) -> &'static Cell<*const Memory> {
+        &self.record.own.memory
+    }
+}
+
+/// The memory of the VM that this thread is in.
+pub(super) fn memory() -> Option<&'static Memory> {
+    record().memory()
 }
 
 /// Takes a record that no thread has, or makes one.
@@ -265,42 +277,6 @@ impl Drop for Running {
     }
 }
 
-/// A part of a call that does not run Lua.
-pub(in crate::lua) struct Section {
-    record: &'static Record,
-    before: bool,
-    _thread: PhantomData<*const ()>,
-}
-
-impl Section {
-    /// Code of the host, whose time is not the plugin's.
-    pub(in crate::lua) fn of_host() -> Section {
-        let record = record();
-        let before = record.is_in_lua();
-        record.show(false);
-        Section { record, before, _thread: PhantomData }
-    }
-}
-
-impl Drop for Section {
-    fn drop(&mut self) {
-        if self.before {
-            self.record.show_again();
-        }
-    }
-}
-
-/// The host's code runs within a call, and its time is not the plugin's.
-pub(in crate::lua) const HOSTS_TURN: Turn = Turn {
-    begin: || {
-        let record = record();
-        let before = record.is_in_lua();
-        record.show(false);
-        before
-    },
-    end: |before| drop(Section { record: record(), before, _thread: PhantomData }),
-};
-
 /// A coroutine is about to run: where no signal can stop it, it looks itself.
 #[inline]
 pub(super) fn poll(state: *mut lua_State) {
@@ -366,79 +342,10 @@ pub(super) fn stop(place: impl FnOnce() -> Place) -> bool {
     true
 }
 
-/// What is known of a VM's memory, for the thread that has entered it.
-#[derive(Default)]
-pub(in crate::lua) struct Memory {
-    limit: Cell<Option<Limit>>,
-    /// Whether it was hit, by a call that has not ended.
-    is_exhausted: Cell<bool>,
-    /// How often the VM is entered: a plugin that has come back to itself has one memory.
-    entered: Cell<usize>,
-}
-
-/// The VM that the thread was in before, if any.
-#[derive(Clone, Copy)]
-pub(in crate::lua) struct Outer(*const Memory);
-
-impl Outer {
-    pub(in crate::lua) const NONE: Outer = Outer(ptr::null());
-}
-
-impl Memory {
-    /// The VM is held to this limit from here on.
-    pub(in crate::lua) fn hold(&self, limit: Option<Limit>) {
-        self.limit.set(limit);
-    }
-
-    /// The thread enters the VM.
-    ///
-    /// # Safety
-    /// It stays where it is until `leave`, which this thread calls next of all that have
-    /// entered and not left.
-    #[inline(always)]
-    pub(in crate::lua) unsafe fn enter(&self, thread: Thread) -> Outer {
-        let entered = self.entered.get();
-        self.entered.set(entered + 1);
-        if entered == 0 {
-            self.is_exhausted.set(false);
-        }
-        Outer(thread.record.own.memory.replace(ptr::from_ref(self)))
-    }
-
-    /// The thread leaves the VM; says how often it is still in it.
-    #[inline(always)]
-    pub(in crate::lua) fn leave(&self, thread: Thread, outer: Outer) -> usize {
-        let entered = self.entered.get() - 1;
-        self.entered.set(entered);
-        thread.record.own.memory.set(outer.0);
-        entered
-    }
-
-    /// What the VM was allowed, and has used up.
-    pub(in crate::lua) fn hit(&self) -> Option<Limit> {
-        self.limit.get().filter(|_| self.is_exhausted.get())
-    }
-
-    /// What the VM that this thread is in may take, in bytes.
-    pub(in crate::lua) fn allowed() -> Option<usize> {
-        match record().memory()?.limit.get() {
-            Some(Limit::Memory(bytes) | Limit::MemoryTotal(bytes)) => Some(bytes),
-            _ => None,
-        }
-    }
-
-    /// Lua has said that there is no memory.
-    pub(in crate::lua) fn run_out() {
-        if let Some(memory) = record().memory() {
-            memory.is_exhausted.set(true);
-        }
-    }
-}
-
 impl Record {
     /// Whether Lua runs from here on; a watchdog that sleeps is told.
     #[inline(always)]
-    fn show(&self, in_lua: bool) {
+    pub(super) fn show(&self, in_lua: bool) {
         self.in_lua.store(in_lua, Ordering::Release);
         if in_lua {
             watchdog::wake();
@@ -447,7 +354,7 @@ impl Record {
 
     /// Lua runs again.
     #[inline]
-    fn show_again(&self) {
+    pub(super) fn show_again(&self) {
         self.show(true);
         // Who was over while the host ran need not wait to be found in Lua again.
         if self.due().is_some() {

@@ -67,8 +67,7 @@ impl<V: View> Deserializer<V> {
         length: Option<usize>,
     ) -> Result<T::Value, ConvertError> {
         let depth = self.depth;
-        let children =
-            self.view.list()?.map_err(|kind| ConvertError::expected(&"list", kind))?;
+        let children = self.view.list()?.map_err(|kind| ConvertError::expected(&"list", kind))?;
         let inside = Self::inside(children, depth)?;
         match length {
             Some(length) if length != inside.left => {

@@ -1,0 +1,197 @@
+//! How a VM is entered and left.
+
+use std::sync::atomic::Ordering;
+
+use super::limits::{Outer, Thread};
+use super::lock::{Patience, Tenure, Way};
+use super::native_stack;
+use super::vm::{State, Vm, stale};
+use crate::error::{Error, Limit, Result};
+use crate::plugin::{cannot_wait, deadline, held, hold, hold_first, is_free, release, too_deep};
+
+/// The VM, entered: its lock is held. While a call waits it is let go.
+pub(super) struct Entry<'v> {
+    pub(super) vm: &'v Vm,
+    /// `None` outside.
+    state: Option<&'v State>,
+    way: Way<'v>,
+    outer: Outer,
+}
+
+/// A VM that was entered in the quickest way there is: by the tenant of its lock, which holds
+/// no other plugin and has no deadline. It is left by hand.
+#[derive(Clone, Copy)]
+pub(super) struct QuickEntry<'v> {
+    pub(super) vm: &'v Vm,
+    pub(super) state: &'v State,
+    pub(super) thread: Thread,
+    tenure: &'v Tenure,
+    outer: Outer,
+}
+
+impl<'v> QuickEntry<'v> {
+    /// Enters, if all of that is so, and nothing else has to be done on the way.
+    #[inline(always)]
+    pub(super) fn new(vm: &'v Vm) -> Option<QuickEntry<'v>> {
+        if !is_free() || !native_stack::has_room_for_a_call() {
+            return None;
+        }
+        let thread = Thread::this();
+        let tenure = vm.lock.enter_as_tenant(thread.number())?;
+        // SAFETY: the lock is held.
+        match unsafe { vm.state() } {
+            Some(state)
+                if !vm.shared.has_lost.load(Ordering::Acquire) && !state.share.is_shared() =>
+            {
+                hold_first();
+                state.core.border.enter();
+                // SAFETY: it stays where it is until `leave`; entries nest.
+                let outer = unsafe { state.core.memory.enter(thread) };
+                Some(QuickEntry { vm, state, thread, tenure, outer })
+            }
+            _ => {
+                vm.lock.leave_tenure(tenure);
+                None
+            }
+        }
+    }
+
+    /// Lets the VM go.
+    #[inline(always)]
+    pub(super) fn leave(self) {
+        if self.state.core.memory.leave(self.thread, self.outer) == 0
+            && self.state.core.is_retired.get()
+        {
+            self.vm.drop_retired();
+        }
+        release();
+        self.vm.lock.leave_tenure(self.tenure);
+    }
+
+    /// As others have it.
+    #[inline(always)]
+    pub(super) fn into_entry(self) -> Entry<'v> {
+        let QuickEntry { vm, state, tenure, outer, .. } = self;
+        Entry { vm, state: Some(state), way: Way::Tenure(tenure), outer }
+    }
+}
+
+impl<'v> Entry<'v> {
+    /// Of a VM that is not entered yet.
+    #[inline(always)]
+    pub(super) fn outside(vm: &'v Vm) -> Entry<'v> {
+        Entry { vm, state: None, way: Way::Mutex, outer: Outer::NONE }
+    }
+
+    /// Takes the lock. Where this thread holds a plugin already it does not wait.
+    #[inline(always)]
+    pub(super) fn enter(&mut self) -> Result<()> {
+        native_stack::check()?;
+        let vm = self.vm;
+        let thread = Thread::this();
+        let Some(way) = vm.lock.enter(thread.number(), patience) else {
+            return Err(busy(vm));
+        };
+        // SAFETY: the lock is held.
+        let state = unsafe { vm.state() };
+        let (Some(state), true) = (state, hold()) else {
+            return Err(refuse(vm, way));
+        };
+        vm.drop_lost();
+        state.core.border.enter();
+        // SAFETY: it stays where it is until `leave`; entries nest.
+        self.outer = unsafe { state.core.memory.enter(thread) };
+        if state.share.is_shared() {
+            state.take_share();
+        }
+        self.way = way;
+        self.state = Some(state);
+        Ok(())
+    }
+
+    /// Lets the VM go. One whose last user this is goes under its own lock.
+    #[inline(always)]
+    pub(super) fn leave(&mut self) {
+        let Some(state) = self.state.take() else { return };
+        // Who was in the VM before finds less room than it knew of.
+        state.core.border.forget_room();
+        if state.share.is_shared() {
+            state.share.leave(&state.lua);
+        }
+        let outer = std::mem::replace(&mut self.outer, Outer::NONE);
+        if state.core.memory.leave(Thread::this(), outer) == 0 && state.core.is_retired.get() {
+            self.vm.drop_retired();
+        }
+        release();
+        self.vm.lock.leave(std::mem::replace(&mut self.way, Way::Mutex));
+    }
+
+    /// The VM's inside.
+    ///
+    /// # Panics
+    /// While a call waits, which nobody sees.
+    #[inline(always)]
+    pub(super) fn state(&self) -> &'v State {
+        match self.state {
+            Some(state) => state,
+            None => not_entered(),
+        }
+    }
+
+    /// Whether the VM is entered.
+    #[inline(always)]
+    pub(super) fn is_inside(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// An error of what was done in the VM: where it has no memory left, that is the error.
+    #[cold]
+    pub(super) fn blamed(&self, error: Error) -> Error {
+        let hit = self.state.and_then(|state| state.core.memory.hit());
+        match hit {
+            Some(limit) if error.limit().is_none() => Error::stopped(limit, None),
+            _ => error,
+        }
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+#[cold]
+fn not_entered() -> ! {
+    unreachable!("a call that waits is entered again before anybody looks")
+}
+
+/// How long this thread waits for a VM.
+fn patience() -> Patience {
+    match (held(), deadline()) {
+        (0, None) => Patience::Endless,
+        (0, Some(deadline)) => Patience::Until(deadline.at),
+        _ => Patience::None,
+    }
+}
+
+/// The lock is left again, as the VM cannot be entered.
+#[cold]
+fn refuse(vm: &Vm, way: Way<'_>) -> Error {
+    // SAFETY: the lock is held.
+    let is_gone = unsafe { vm.state() }.is_none();
+    vm.lock.leave(way);
+    if is_gone { stale() } else { too_deep() }
+}
+
+/// The error of a lock that was not to be had.
+#[cold]
+fn busy(vm: &Vm) -> Error {
+    match deadline().filter(|_| held() == 0) {
+        Some(deadline) => {
+            let what = format!("waiting for plugin `{}`", vm.shared.name());
+            Error::stopped(Limit::Deadline(deadline.time), Some(&what))
+        }
+        None => cannot_wait(format_args!("plugin `{}`, which is busy", vm.shared.name())),
+    }
+}
