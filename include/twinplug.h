@@ -242,7 +242,11 @@ typedef struct tp_channel tp_channel;
 
 /* What the host does for a plugin. Lives as long as the plugin's image.
  * Functions that answer a tp_status write the result, or the error's text,
- * to `result`, allocated in `arena`. */
+ * to `result`, allocated in `arena`.
+ * An entry that fails with that text, or with a text of its own that ends in ": " and that
+ * text behind it, passes the error on: what the host knows of it (the traceback, what was
+ * thrown) is not lost. It must be the call, and the thread, that the service has answered;
+ * a direct entry has the text kept (tp_fault.keep). */
 struct tp_host {
   uint32_t size; /* sizeof(tp_host) of the host; later minor versions append */
   uint16_t abi_major;

@@ -56,6 +56,8 @@ struct Inner {
     symbol: Option<String>,
     location: Option<(PathBuf, u32)>,
     traceback: Option<String>,
+    /// The native call that it began in, where nothing else is known of its way.
+    began: Option<String>,
     payload: Option<Value>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     wait: Option<WaitFault>,
@@ -80,6 +82,7 @@ impl Error {
             symbol: None,
             location: None,
             traceback: None,
+            began: None,
             payload: None,
             source: None,
             wait: None,
@@ -112,8 +115,9 @@ impl Error {
         self.0.location.as_ref().map(|(path, line)| (path.as_path(), *line))
     }
 
-    /// The calls that led there, a line each, the innermost first, through all the scripts
-    /// and host functions between.
+    /// The calls that led there, a line each, the innermost first, through all the scripts,
+    /// host functions and native plugins between. A native function that failed by itself,
+    /// called by the host alone, has none: there is no more to tell than its name.
     #[must_use]
     pub fn traceback(&self) -> Option<&str> {
         self.0.traceback.as_deref()
@@ -193,6 +197,7 @@ impl Error {
         self.change(|inner| {
             inner.location.clone_from(&other.0.location);
             inner.traceback.clone_from(&other.0.traceback);
+            inner.began.clone_from(&other.0.began);
             inner.payload.clone_from(&other.0.payload);
             inner.source.clone_from(&other.0.source);
         })
@@ -201,11 +206,21 @@ impl Error {
     /// Adds a line to the end of the traceback.
     pub(crate) fn through(self, frame: impl Display) -> Self {
         self.change(|inner| {
-            inner.traceback = Some(match &inner.traceback {
-                Some(traceback) => format!("{traceback}\n{frame}"),
+            let before = inner.traceback.take().or_else(|| inner.began.take());
+            inner.traceback = Some(match before {
+                Some(before) => format!("{before}\n{frame}"),
                 None => frame.to_string(),
             });
         })
+    }
+
+    /// As [`Error::through`], of a native call. An error that began in it has no traceback
+    /// as long as that would be this line alone: the message names plugin and symbol.
+    pub(crate) fn through_native(self, frame: impl Display) -> Self {
+        match (&self.0.traceback, &self.0.began) {
+            (None, None) => self.change(|inner| inner.began = Some(frame.to_string())),
+            _ => self.through(frame),
+        }
     }
 
     pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {

@@ -9,6 +9,7 @@ mod limits;
 mod live;
 mod log;
 mod origin;
+mod passed_on;
 mod permission;
 mod symbol;
 mod target;
@@ -33,6 +34,11 @@ pub(crate) use limits::{Limits, Total};
 pub(crate) use live::{Track, barrier};
 pub(crate) use log::LogLevel;
 pub(crate) use origin::{Origin, Said};
+#[cfg(feature = "native")]
+pub(crate) use passed_on::Service;
+#[cfg(feature = "_lua")]
+pub(crate) use passed_on::passes_on;
+pub(crate) use passed_on::{NativeFrame, raised};
 pub(crate) use permission::{Permission, list as permission_list};
 pub use symbol::Symbol;
 pub(crate) use target::{FuncTarget, VarTarget};

@@ -15,6 +15,7 @@ use super::failure::own_message;
 use super::sink::to_lua;
 use super::stack::Stack;
 use crate::error::Error;
+use crate::plugin::passes_on;
 
 /// So many errors are remembered: those that are on their way, and what a script keeps
 /// for a while before it raises it again.
@@ -110,23 +111,17 @@ impl Trails {
 impl Thrown {
     fn is(&self, error: &Value, stack: &Stack) -> bool {
         match (self, error) {
-            (Thrown::Text(text), Value::String(error)) => ends(&error.to_string_lossy(), text),
+            (Thrown::Text(text), Value::String(error)) => passes_on(&error.to_string_lossy(), text),
             (Thrown::Table(table), Value::Table(error)) => table == error,
             (Thrown::Any(Value::String(text)), Value::String(error)) => {
                 let text = text.to_string_lossy();
-                ends(&error.to_string_lossy(), &text)
+                passes_on(&error.to_string_lossy(), &text)
                     && (stack.is_raised_by_us() || is_raised_again(&text, stack))
             }
             (Thrown::Any(value), error) => value == error && stack.is_raised_by_us(),
             _ => false,
         }
     }
-}
-
-/// Whether an error's text is this one, with something before it at most.
-fn ends(error: &str, text: &str) -> bool {
-    let before = error.strip_suffix(text);
-    before.is_some_and(|before| before.is_empty() || before.ends_with(": "))
 }
 
 /// Whether a script has caught an error and raises it again, and not a like one anew: it

@@ -8,7 +8,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{Arena, Entry, Failed, RawArgs, RawSink, RawSource, Returned};
+use twinplug_value::raw::{Arena, Entry, Failed, Note, RawArgs, RawSink, RawSource, Returned};
 use twinplug_value::{ConvertError, ExportType, Value, from_view, to_sink};
 
 use super::context::Context;
@@ -20,8 +20,8 @@ use super::services::SERVICES;
 use super::table::{Entries, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Origin, Plugin, PluginKind, Symbol, Track, ValueFunc,
-    ValueVar, VarTarget, sealed,
+    Descriptor, FuncTarget, HostContext, NativeFrame, Origin, Plugin, PluginKind, Symbol, Track,
+    ValueFunc, ValueVar, VarTarget, raised, sealed,
 };
 
 /// How long an unload waits for calls that run.
@@ -72,8 +72,7 @@ pub(crate) fn load(
         let arena = Arena::new();
         let mut config = RawSink::new(&arena);
         to_sink(&Value::Map(origin.config.clone()), &mut config)?;
-        let loaded =
-            call(image.context(), on_load, no_data(), config.values(), &mut Returned::new());
+        let loaded = call_hook(image.context(), "on_load", on_load, config.values());
         loaded.map_err(|error| error.context("its on_load failed").with_kind(ErrorKind::Load))?;
     }
     image.loaded(checked.unload);
@@ -114,7 +113,7 @@ fn registered(
     let context = image.context();
     tracing::debug!(plugin = context.plugin, "runs its init");
     context.start_registering(table.registered_size());
-    let done = call(context, init, no_data(), &[], &mut Returned::new());
+    let done = call_hook(context, "init", init, &[]);
     let registered = context.end_registering();
     done.map_err(|error| error.context("its init failed").with_kind(ErrorKind::Load))?;
     let twice = registered
@@ -128,11 +127,6 @@ fn registered(
             Err(Error::new(ErrorKind::Load, message))
         }
     }
-}
-
-/// The data of an entry that is no export's.
-fn no_data() -> *mut c_void {
-    std::ptr::null_mut()
 }
 
 /// The symbol of an export.
@@ -189,11 +183,10 @@ impl sealed::Implemented for NativePlugin {
         if self.track.as_ref().is_some_and(|track| !track.wait(PATIENCE)) {
             tracing::warn!(plugin, "calls of it still run");
         }
-        if let Some(on_unload) = self.on_unload {
-            let done = call(image.context(), on_unload, no_data(), &[], &mut Returned::new());
-            if let Err(error) = done {
-                tracing::warn!(plugin, %error, "its on_unload failed");
-            }
+        if let Some(on_unload) = self.on_unload
+            && let Err(error) = call_hook(image.context(), "on_unload", on_unload, &[])
+        {
+            tracing::warn!(plugin, %error, "its on_unload failed");
         }
         image.retire();
         self.symbols.values().for_each(Symbol::free_retired);
@@ -217,9 +210,19 @@ impl NativeSymbol {
         args: &[abi::Value],
         result: &mut Returned,
     ) -> Result<()> {
-        match entry {
-            Some(entry) => call(self.image.context(), entry, self.entries.data, args, result),
-            None => Err(Error::new(ErrorKind::Symbol, "it has no such entry")),
+        let Some(entry) = entry else {
+            return Err(Error::new(ErrorKind::Symbol, "it has no such entry"));
+        };
+        let (context, data) = (self.image.context(), self.entries.data);
+        call(context, (entry, data), args, result, || self.frame())
+    }
+
+    /// As tracebacks show a call of it.
+    fn frame(&self) -> NativeFrame<'_> {
+        let (plugin, export) = (&self.image.context().plugin, &self.entries.export);
+        match export.ty {
+            ExportType::Func(_) => NativeFrame::function(plugin, &export.name),
+            ExportType::Var(_) => NativeFrame::variable(plugin, &export.name),
         }
     }
 
@@ -281,21 +284,33 @@ impl ValueVar for NativeSymbol {
     }
 }
 
-/// Calls an entry of a plugin. The arena that it writes its result to is another one
-/// than the arguments', which it reads meanwhile.
-#[inline(always)]
-fn call(
+/// Calls an init or a hook, which gives nothing.
+fn call_hook(
     context: &Arc<Context>,
-    entry: abi::Function,
-    data: *mut c_void,
+    name: &str,
+    hook: abi::Function,
+    args: &[abi::Value],
+) -> Result<()> {
+    let no_data = std::ptr::null_mut();
+    let frame = || NativeFrame::function(&context.plugin, name);
+    call(context, (hook, no_data), args, &mut Returned::new(), frame)
+}
+
+/// Calls an entry of a plugin with its data. The arena that it writes its result to is
+/// another one than the arguments', which it reads meanwhile.
+#[inline(always)]
+fn call<'n>(
+    context: &Arc<Context>,
+    (entry, data): (abi::Function, *mut c_void),
     args: &[abi::Value],
     result: &mut Returned,
+    frame: impl FnOnce() -> NativeFrame<'n>,
 ) -> Result<()> {
     let count = u32::try_from(args.len())
         .map_err(|_| Error::new(ErrorKind::Type, "more arguments than a call can have"))?;
     // SAFETY: the entry follows the ABI, by the plugin's promise.
     let (place, arena) = unsafe { result.place() };
-    let mut call = Call {
+    let call = Call {
         size: size_of::<Call>() as u32,
         count,
         args: args.as_ptr(),
@@ -305,24 +320,28 @@ fn call(
         host: &raw const SERVICES,
         context: context.as_raw(),
     };
+    // What only an error needs lies beside the call, and so in no register meanwhile.
+    let mut running = (call, frame);
+    Note::erase();
     // SAFETY: an entry of an image that the caller holds, with a call as the ABI
     // says: all that it points to lives until the entry has returned.
-    match unsafe { entry(&raw mut call) } {
+    match unsafe { entry(&raw mut running.0) } {
         abi::OK => Ok(()),
-        status => Err(failed(status, from_view(result.view()).unwrap_or_default())),
+        status => Err(failed(status, result, &running.1())),
     }
 }
 
 #[cold]
-fn failed(status: abi::Status, thrown: Value) -> Error {
-    let text = match &thrown {
-        Value::Str(text) => Some(text.clone()),
-        Value::Null => None,
-        _ => Some("an error without a message".to_owned()),
+#[inline(never)]
+fn failed(status: abi::Status, result: &Returned, frame: &NativeFrame<'_>) -> Error {
+    let (text, payload) = match from_view(result.view()).unwrap_or_default() {
+        Value::Str(text) => (Some(text), None),
+        Value::Null => (None, None),
+        other => (Some("an error without a message".to_owned()), Some(other)),
     };
-    let error = Error::new(ErrorKind::Call, Failed { status, text }.to_string());
-    match thrown {
-        Value::Str(_) | Value::Null => error,
-        payload => error.with_payload(payload),
+    let error = raised(&Failed { status, text }, frame);
+    match payload {
+        Some(payload) => error.with_payload(payload),
+        None => error,
     }
 }

@@ -16,7 +16,7 @@ use super::context::Context;
 use super::{leaf, table};
 use crate::channel::{AnyChannel, Message};
 use crate::error::{Error, ErrorKind, Result, WaitFault};
-use crate::plugin::LogLevel;
+use crate::plugin::{LogLevel, Service};
 
 /// The services of this host. One table serves all plugins; whom it serves is in
 /// the context.
@@ -306,11 +306,13 @@ unsafe extern "C" fn channel_release(channel: *mut abi::Channel) {
     if !channel.is_null() {
         // SAFETY: made by `channel_open`, and passed for the last time.
         let attached = unsafe { Box::from_raw(channel.cast::<Attached>()) };
+        let running = Service::begin();
         // The last end may drop messages, whose drop is the embedding's code.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(attached))) {
             // Nobody is left to tell; what it says is let go of without another panic.
             let _ = panic_text(panic);
         }
+        running.done();
     }
 }
 
@@ -318,11 +320,13 @@ unsafe extern "C" fn channel_release(channel: *mut abi::Channel) {
 struct Failure {
     status: Status,
     text: String,
+    /// What the text is all that the plugin gets of.
+    error: Option<Error>,
 }
 
 impl Failure {
     fn new(status: Status, text: &str) -> Self {
-        Failure { status, text: text.to_owned() }
+        Failure { status, text: text.to_owned(), error: None }
     }
 }
 
@@ -336,7 +340,7 @@ impl From<Error> for Failure {
             (None, ErrorKind::Stale) => abi::RETIRED,
             (None, _) => abi::ERROR,
         };
-        Failure { status, text: error.to_string() }
+        Failure { status, text: error.to_string(), error: Some(error) }
     }
 }
 
@@ -354,12 +358,14 @@ unsafe fn answer(
     let arena = unsafe { arena.cast::<Arena>().as_ref() };
     let nothing = Nothing;
     let arena: &dyn Allocate = arena.map_or(&nothing, |arena| arena);
+    let running = Service::begin();
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let mut sink = RawSink::new(arena);
         service(&mut sink).map(|()| sink.last())
     }));
-    let failure = match ran {
+    let Failure { status, text, error } = match ran {
         Ok(Ok(value)) => {
+            running.done();
             if !result.is_null() {
                 // SAFETY: not null, and a place for a value by the caller's promise.
                 unsafe { result.write(value) };
@@ -370,11 +376,15 @@ unsafe fn answer(
         Err(panic) => Failure::new(abi::PANIC, &panic_text(panic)),
     };
     let mut sink = RawSink::new(arena);
-    if !result.is_null() && sink.str(&failure.text).is_ok() {
+    if !result.is_null() && sink.str(&text).is_ok() {
         // SAFETY: as above.
         unsafe { result.write(sink.last()) };
     }
-    failure.status
+    match error {
+        Some(error) => running.failed(text, error),
+        None => running.done(),
+    }
+    status
 }
 
 /// The arena of who gave none.

@@ -13,7 +13,7 @@ use twinplug_value::{
 
 use super::live::{Live, Track};
 use super::target::{FuncTarget, General, VarTarget, stale};
-use super::{Got, RawFunc, Results, ValueFunc, within};
+use super::{Got, NativeFrame, RawFunc, Results, ValueFunc, raised, within};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Stands for arguments whose types are known at run time: `Func<Dynamic>`
@@ -288,7 +288,8 @@ impl FuncLink {
 
     #[cold]
     fn failed(&self, failed: Failed) -> Error {
-        self.place.at(Error::new(ErrorKind::Call, failed.to_string()))
+        let Place { plugin, symbol } = &self.place;
+        self.place.at(raised(&failed, &NativeFrame::function(plugin, symbol)))
     }
 }
 

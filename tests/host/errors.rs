@@ -285,7 +285,14 @@ fn a_failing_init(twin: &Twin) {
 
 fn a_failing_host_function(twin: &Twin) {
     let scene = Scene::new(twin);
-    scene.check_call(twin, "Refuse", &[], "host function `refuse`: the host will not");
+    let refused =
+        scene.check_call(twin, "Refuse", &[], "host function `refuse`: the host will not");
+    let traceback: Vec<_> = refused.traceback().unwrap().lines().collect();
+    assert_eq!(traceback[0], "[host]: in function 'refuse'");
+    match twin.is_script() {
+        false => assert_eq!(traceback[1..], ["[native]: in function 'probe.Refuse'"]),
+        true => assert!(traceback[1].starts_with(&twin.at("function M.Refuse(")), "{traceback:?}"),
+    }
     scene.check_call(twin, "Blow", &[], "host function `blow`: panicked: the host blew");
     let unknown = match twin.is_script() {
         false => "the host has no function `scal`; near: `scale`",

@@ -54,6 +54,8 @@ mod preflight;
 mod real_code;
 #[cfg(feature = "_lua")]
 mod reentry;
+#[cfg(all(feature = "_lua", feature = "native"))]
+mod relays;
 mod reports;
 #[cfg(feature = "native")]
 mod shop;

@@ -79,7 +79,7 @@ impl std::error::Error for Chained {
     }
 }
 
-const INNER: &str = "local M = {}
+pub(crate) const INNER: &str = "local M = {}
 local function inner(what)
   error(what, 0)
 end
@@ -105,7 +105,7 @@ struct Expected {
 /// A line of the flavour's traceback: `error`, a C function; `a.lua:3 upvalue f`, a function
 /// by the name that the caller has for it; `a.lua:3 <2> F`, one that Lua has no name for, by
 /// the line that it is defined in, where Luau knows its own name; `main`, a file's body.
-fn frame(line: &str) -> String {
+pub(crate) fn frame(line: &str) -> String {
     let words: Vec<_> = line.split(' ').collect();
     let luau = cfg!(feature = "luau");
     match words[..] {
@@ -126,7 +126,7 @@ fn file(place: &str) -> &str {
     place.split(':').next().unwrap()
 }
 
-fn thrown() -> Option<Value> {
+pub(crate) fn thrown() -> Option<Value> {
     let entries = [("code".into(), 7.into()), ("message".into(), "no door".into())];
     Some(Map::from(entries).into())
 }

@@ -187,7 +187,7 @@ pub(crate) fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-fn build(folder: &str) -> PathBuf {
+pub(crate) fn build(folder: &str) -> PathBuf {
     twinplug_build::build(&root(folder), &root("target/plugins")).unwrap()
 }
 

@@ -6,6 +6,17 @@ use twinplug_abi::{self as abi, Status};
 use twinplug_value::ConvertError;
 
 /// A failure, with its text.
+///
+/// One of the host's may have more behind it: a traceback, what another plugin has thrown.
+/// None of it is lost where a function returns it with `?`, or with a text of its own and
+/// `: ` in front of it:
+///
+/// ```
+/// # use twinplug_sdk::prelude::*;
+/// fn level(host: &HostRef, number: i64) -> Result<f64> {
+///     host.call("level", (number,)).map_err(|error| Error::new(format!("no level {number}: {error}")))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     pub(crate) status: Status,

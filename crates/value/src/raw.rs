@@ -3,6 +3,7 @@
 mod arena;
 mod args;
 mod direct;
+mod fault;
 mod returned;
 mod sink;
 mod source;
@@ -11,8 +12,9 @@ mod view;
 pub use arena::Arena;
 pub use args::{RawArgs, Scalars};
 pub(crate) use direct::Direct;
-pub use direct::{Entry, Failed, Scalar, scalar_of_value, scalar_to_value};
+pub use direct::{Entry, Scalar, scalar_of_value, scalar_to_value};
 pub(crate) use direct::{plain_of, scalar_of_plain};
+pub use fault::{Failed, Note};
 pub use returned::Returned;
 pub use sink::{Allocate, RawSink};
 pub use source::RawSource;

@@ -4,15 +4,13 @@
 //! prove, at compile time, that they are those scalars; the entry knows, at run time,
 //! which ones it takes. Where both agree it is called, else nothing happens.
 
-use std::cell::UnsafeCell;
-use std::ffi::{c_char, c_void};
-use std::fmt;
+use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, transmute};
-use std::ptr;
 
 use twinplug_abi::{self as abi, Status};
 
+use super::fault::{Failed, Fault};
 use crate::{Argument, Data, Plain, Signature, Type};
 
 /// Proof that `T` is just the scalar of a direct entry. Only this crate makes one, and
@@ -196,27 +194,6 @@ pub struct Entry {
     function: abi::Direct,
 }
 
-/// Why a direct entry did not answer a result.
-#[derive(Debug)]
-pub struct Failed {
-    /// What it answered; never `OK`.
-    pub status: Status,
-    /// The error's text, where it left one.
-    pub text: Option<String>,
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.status == abi::PANIC {
-            f.write_str("panicked: ")?;
-        }
-        match &self.text {
-            Some(text) => f.write_str(text),
-            None => write!(f, "failed with status {}", self.status),
-        }
-    }
-}
-
 impl Entry {
     /// A function without a direct entry.
     pub const NONE: Entry = Entry { shape: Shape::NONE, function: nothing };
@@ -238,75 +215,6 @@ impl Entry {
 
 unsafe extern "C" fn nothing() -> Status {
     abi::NOT_FOUND
-}
-
-thread_local! {
-    /// Where entries leave their errors: one a thread, always empty between calls, so
-    /// that a call has nothing to prepare.
-    static FAULT: Fault = const {
-        Fault(UnsafeCell::new(abi::Fault { text: ptr::null(), length: 0, keep, kept: ptr::null_mut() }))
-    };
-}
-
-/// The text that it keeps is behind `kept`. It has no destructor: an entry that keeps a
-/// text and does not fail leaves it until the next one of its thread fails.
-struct Fault(UnsafeCell<abi::Fault>);
-
-impl Fault {
-    /// Where the entry of a call of this thread may write to.
-    #[inline]
-    fn place() -> *mut abi::Fault {
-        let place = FAULT.with(|fault| fault.0.get());
-        // SAFETY: the thread's own, which nothing borrows. A text that an entry has left
-        // and not failed may be gone with its image.
-        unsafe { (*place).text = ptr::null() };
-        place
-    }
-
-    /// What the entry has left; the fault is empty again.
-    #[cold]
-    #[inline(never)]
-    fn take(status: Status) -> Failed {
-        // SAFETY: the thread's own; the entry has returned, and only an entry that runs
-        // writes there. It is read and written here without a reference to it.
-        let abi::Fault { text, length, kept, .. } = unsafe {
-            let place = FAULT.with(|fault| fault.0.get());
-            let empty = abi::Fault { text: ptr::null(), length: 0, keep, kept: ptr::null_mut() };
-            place.replace(empty)
-        };
-        let told = !text.is_null() && isize::try_from(length).is_ok();
-        let text = told.then(|| {
-            // SAFETY: the entry has left static text of that length, or `keep` its copy.
-            let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) };
-            String::from_utf8_lossy(bytes).into_owned()
-        });
-        if !kept.is_null() {
-            // SAFETY: made by `keep`, and taken once.
-            drop(unsafe { Box::from_raw(kept.cast::<Vec<u8>>()) });
-        }
-        Failed { status, text }
-    }
-}
-
-/// `tp_fault.keep`.
-unsafe extern "C" fn keep(fault: *mut abi::Fault, text: *const c_char, length: usize) {
-    // SAFETY: the entry passes the fault that it got from us, and has not returned.
-    let Some(fault) = (unsafe { fault.as_mut() }) else { return };
-    let bytes = match length {
-        0 => &[],
-        _ if text.is_null() || isize::try_from(length).is_err() => return,
-        // SAFETY: not null, and readable for `length` bytes by the plugin's promise.
-        length => unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) },
-    };
-    // Copied before the old copy goes, of which it may be a part.
-    let copy = Box::new(bytes.to_vec());
-    let old = fault.kept;
-    (fault.text, fault.length) = (copy.as_ptr().cast(), copy.len());
-    fault.kept = Box::into_raw(copy).cast();
-    if !old.is_null() {
-        // SAFETY: made above, for this fault, and replaced now.
-        drop(unsafe { Box::from_raw(old.cast::<Vec<u8>>()) });
-    }
 }
 
 /// The place of a result, zero at first: what an entry leaves that writes nothing.
