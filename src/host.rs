@@ -1,5 +1,7 @@
 //! [`Host`]: what an embedding program creates; owns everything below.
 
+mod definitions;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;

@@ -71,6 +71,7 @@ compile_error!(
     "an error of LuaJIT or Luau is an exception: they need `panic = \"unwind\"` in the profile"
 );
 
+mod definitions;
 mod host;
 mod lifecycle;
 mod loading;
@@ -85,6 +86,7 @@ mod error;
 mod file;
 
 pub use channel::Channel;
+pub use definitions::Definitions;
 pub use error::{Error, ErrorKind, Limit, Result};
 pub use host::{Host, HostBuilder};
 pub use lifecycle::PluginRef;

@@ -40,9 +40,10 @@ const NATIVE_PLUGIN: &[&str] = &["twinplug-sdk"];
 
 /// The rooms of `src/` from the top floor down, and what each may use: `host` uses `native`
 /// for the one thing that is no plugin's, flushing C's output.
-const ROOMS: [(&str, &[&str]); 10] = [
-    ("lib", &["host", "lifecycle", "loading", "plugin", "channel", "error"]),
-    ("host", &["lifecycle", "loading", "native", "plugin", "channel", "error"]),
+const ROOMS: [(&str, &[&str]); 11] = [
+    ("lib", &["host", "definitions", "lifecycle", "loading", "plugin", "channel", "error"]),
+    ("host", &["definitions", "lifecycle", "loading", "native", "plugin", "channel", "error"]),
+    ("definitions", &["plugin", "channel", "error", "file"]),
     ("lifecycle", &["loading", "plugin", "channel", "error"]),
     ("loading", &["lua", "native", "plugin", "channel", "error", "file"]),
     ("lua", &["plugin", "channel", "error"]),

@@ -9,6 +9,7 @@ mod call;
 mod check;
 mod demo;
 mod inspect;
+mod types;
 
 mod failure;
 mod granting;
@@ -85,6 +86,9 @@ enum Command {
     /// Tell of each path whether it could be loaded, without running any of its code
     #[command(after_help = "Example: twinplug check lua-plugins/*.lua native-plugins/*")]
     Check(check::Arguments),
+    /// Write what editors have to know of scripts: definitions for LuaLS, and `.luarc.json`
+    #[command(after_help = "Example: twinplug types lua-plugins/testplugin.lua -o types")]
+    Types(types::Arguments),
 }
 
 impl Command {
@@ -95,6 +99,7 @@ impl Command {
             Command::Call(arguments) => call::run(arguments, builder),
             Command::Inspect(arguments) => inspect::run(&arguments, builder),
             Command::Check(arguments) => check::run(&arguments),
+            Command::Types(arguments) => types::run(&arguments, builder),
         }
     }
 }

@@ -22,6 +22,12 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{}", one_line(text))
 }
 
+/// Tells people something beside the results.
+pub(crate) fn note(text: &str) {
+    // Without a standard error there is nobody to tell.
+    let _ = writeln!(io::stderr(), "note: {}", one_line(text));
+}
+
 /// The text with its control characters escaped.
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());

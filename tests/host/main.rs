@@ -18,6 +18,7 @@ mod conformance;
 mod copies;
 #[cfg(feature = "native")]
 mod damage;
+mod definitions;
 mod errors;
 #[cfg(feature = "native")]
 mod exceptions;

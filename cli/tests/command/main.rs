@@ -18,4 +18,5 @@ mod limits;
 #[cfg(unix)]
 mod transcript;
 mod twins;
+mod types;
 mod usage;
