@@ -23,7 +23,7 @@ use crate::error::Result;
 
 pub(crate) use chain::{
     Deadline, MAX_NESTED, cannot_wait, deadline, held, hold, hold_first, is_free, release,
-    too_deep, within,
+    release_last, too_deep, within,
 };
 pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, Turn, contained};
 pub(crate) use descriptor::check_name;

@@ -70,7 +70,7 @@ impl Lease<'_> {
     #[inline(always)]
     fn take_coroutine(&mut self) -> Result<()> {
         let state = self.entry.state();
-        let coroutine = state.pool.take(&state.lua).map_err(broken)?;
+        let coroutine = state.core.pool.take(&state.lua).map_err(broken)?;
         self.coroutine = Some(coroutine);
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Lease<'_> {
     /// stack, as many as this answers.
     #[inline(always)]
     pub(super) fn call(&mut self, arguments: c_int) -> Result<c_int> {
-        let running = Running::begin(Thread::this(), self.state().time, &self.state().arming)?;
+        let running = self.state().begin()?;
         self.is_reusable = false;
         let outcome = self.state().run(&running, self.coroutine(), arguments);
         match outcome {
@@ -168,7 +168,7 @@ impl Lease<'_> {
     fn give_back(&mut self) {
         let Some(coroutine) = self.coroutine.take() else { return };
         match self.entry.is_inside() {
-            true if self.is_reusable => self.state().pool.keep(coroutine),
+            true if self.is_reusable => self.state().core.pool.keep(coroutine),
             true => coroutine.give_up(),
             false => self.lose(coroutine),
         }
@@ -177,9 +177,9 @@ impl Lease<'_> {
     /// Its call could not come back from a wait.
     #[cold]
     fn lose(&self, coroutine: Coroutine) {
-        let shared = &self.entry.vm.shared;
-        shared.lost.lock().push(coroutine);
-        shared.has_lost.store(true, Ordering::Release);
+        let vm = self.entry.vm;
+        vm.shared.lost.lock().push(coroutine);
+        vm.has_lost.store(true, Ordering::Release);
     }
 }
 
@@ -214,6 +214,12 @@ fn resumption(border: &Border, coroutine: *mut lua_State, outcome: Waited) -> Re
 }
 
 impl State {
+    /// A call begins.
+    #[inline(always)]
+    fn begin(&self) -> Result<Running> {
+        Running::begin(Thread::this(), self.core.time, &self.core.arming)
+    }
+
     /// Runs a coroutine until it has ended or waits.
     #[inline(always)]
     pub(super) fn run(
@@ -267,8 +273,8 @@ impl Lease<'_> {
 impl Vm {
     /// Calls a function that must not wait, as nobody would come back to it.
     pub(super) fn run_to_the_end(&self, state: &State, function: Reference) -> Result<()> {
-        let running = Running::begin(Thread::this(), state.time, &state.arming)?;
-        let coroutine = state.pool.take(&state.lua).map_err(broken)?;
+        let running = state.begin()?;
+        let coroutine = state.core.pool.take(&state.lua).map_err(broken)?;
         // SAFETY: the lock is held, and the coroutine has finished or is new.
         unsafe { function.push(coroutine.state()) };
         limits::closing(1);
@@ -341,7 +347,7 @@ impl Vm {
 
     /// Runs `report` with the error and the coroutine.
     fn describe(&self, state: &State, running: &Running, failed: &Coroutine) -> Result<(), String> {
-        let coroutine = state.pool.take(&state.lua).map_err(|error| error.to_string())?;
+        let coroutine = state.core.pool.take(&state.lua).map_err(|error| error.to_string())?;
         let reporter = coroutine.state();
         // SAFETY: the VM is entered, and neither coroutine runs. The error goes to the other
         // one and back, as the stack that it is on may be full.
@@ -355,7 +361,7 @@ impl Vm {
         };
         match outcome {
             Outcome::Finished(_) => {
-                state.pool.keep(coroutine);
+                state.core.pool.keep(coroutine);
                 Ok(())
             }
             Outcome::Failed(ffi::LUA_ERRMEM) => {

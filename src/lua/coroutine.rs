@@ -1,6 +1,7 @@
 //! The coroutines that calls run on, and the pool that they come from.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 
 use mlua::Lua;
@@ -10,6 +11,12 @@ use super::raw::Reference;
 
 /// Finished coroutines that are kept for later calls, beside the first one.
 const POOLED: usize = 7;
+
+/// What the coroutine of quick calls keeps: a function.
+const KEPT: c_int = 1;
+
+/// Results of earlier calls that may be on its stack, which has room for 20 values.
+const MOST_LEFT: c_int = 8;
 
 /// A coroutine of a VM, which keeps it until it is given up, or goes.
 #[derive(Clone, Copy)]
@@ -29,6 +36,9 @@ pub(super) struct Pool {
     /// is. It keeps the function that it ran last.
     first: Cell<Option<Coroutine>>,
     kept: Cell<Option<Reference>>,
+    /// How many results of earlier calls are above that: taking them off costs as much as they
+    /// do in some calls.
+    left: Cell<c_int>,
     more: RefCell<Vec<Coroutine>>,
 }
 
@@ -72,15 +82,47 @@ impl Pool {
         }
     }
 
-    /// Its stack is empty from here on.
-    pub(super) fn forget_kept(&self) {
+    /// Empties its stack.
+    ///
+    /// # Safety
+    /// The VM is entered, and the coroutine does not run.
+    #[cold]
+    pub(super) unsafe fn clear_first(&self) {
         self.kept.set(None);
+        self.left.set(0);
+        if let Some(coroutine) = self.first.get() {
+            // SAFETY: as the caller says.
+            unsafe { ffi::lua_settop(coroutine.state(), 0) };
+        }
     }
 
-    /// Takes it away: it is in the middle of a call.
-    pub(super) fn take_first(&self) -> Option<Coroutine> {
-        self.kept.set(None);
-        self.first.take()
+    /// Takes it away, as it is in the middle of a call; and says how many values are on its
+    /// stack below that.
+    pub(super) fn take_first(&self) -> (Option<Coroutine>, c_int) {
+        let kept = c_int::from(self.kept.take().is_some());
+        (self.first.take(), kept + self.left.take())
+    }
+
+    /// How many values are on its stack below a call.
+    #[inline(always)]
+    pub(super) fn below(&self) -> c_int {
+        KEPT + self.left.get()
+    }
+
+    /// A call on it has ended, and its one result, a scalar, has been read.
+    ///
+    /// # Safety
+    /// As `clear_first`.
+    #[inline(always)]
+    pub(super) unsafe fn leave_result(&self, coroutine: *mut lua_State) {
+        let left = self.left.get() + 1;
+        if left < MOST_LEFT {
+            self.left.set(left);
+            return;
+        }
+        self.left.set(0);
+        // SAFETY: as the caller says.
+        unsafe { ffi::lua_settop(coroutine, KEPT) };
     }
 
     /// Pushes a function onto the first coroutine, which has one value on its stack from the
@@ -108,6 +150,7 @@ impl Pool {
             ffi::lua_settop(coroutine, 0);
             function.push(coroutine);
         }
+        self.left.set(0);
         self.kept.set(Some(function));
     }
 }

@@ -2,12 +2,16 @@
 
 use std::sync::atomic::Ordering;
 
+use mlua::Lua;
+
 use super::limits::{Outer, Thread};
 use super::lock::{Patience, Tenure, Way};
 use super::native_stack;
-use super::vm::{State, Vm, stale};
+use super::vm::{Core, State, Vm, stale};
 use crate::error::{Error, Limit, Result};
-use crate::plugin::{cannot_wait, deadline, held, hold, hold_first, is_free, release, too_deep};
+use crate::plugin::{
+    cannot_wait, deadline, held, hold, hold_first, is_free, release, release_last, too_deep,
+};
 
 /// The VM, entered: its lock is held. While a call waits it is let go.
 pub(super) struct Entry<'v> {
@@ -23,10 +27,10 @@ pub(super) struct Entry<'v> {
 #[derive(Clone, Copy)]
 pub(super) struct QuickEntry<'v> {
     pub(super) vm: &'v Vm,
-    pub(super) state: &'v State,
+    state: &'v State,
+    pub(super) core: &'v Core,
     pub(super) thread: Thread,
     tenure: &'v Tenure,
-    outer: Outer,
 }
 
 impl<'v> QuickEntry<'v> {
@@ -39,40 +43,41 @@ impl<'v> QuickEntry<'v> {
         let thread = Thread::this();
         let tenure = vm.lock.enter_as_tenant(thread.number())?;
         // SAFETY: the lock is held.
-        match unsafe { vm.state() } {
-            Some(state)
-                if !vm.shared.has_lost.load(Ordering::Acquire) && !state.share.is_shared() =>
-            {
+        if let Some(state) = unsafe { vm.state() } {
+            let core = &*state.core;
+            if core.is_quick && !vm.has_lost.load(Ordering::Acquire) {
                 hold_first();
-                state.core.border.enter();
-                // SAFETY: it stays where it is until `leave`; entries nest.
-                let outer = unsafe { state.core.memory.enter(thread) };
-                Some(QuickEntry { vm, state, thread, tenure, outer })
-            }
-            _ => {
-                vm.lock.leave_tenure(tenure);
-                None
+                core.border.enter();
+                // SAFETY: it stays where it is until `leave`; who holds no plugin is in no VM,
+                // and who has the lock is alone.
+                unsafe { core.memory.enter_quickly(thread) };
+                return Some(QuickEntry { vm, state, core, thread, tenure });
             }
         }
+        vm.lock.leave_tenure(tenure);
+        None
     }
 
     /// Lets the VM go.
     #[inline(always)]
     pub(super) fn leave(self) {
-        if self.state.core.memory.leave(self.thread, self.outer) == 0
-            && self.state.core.is_retired.get()
-        {
+        self.core.memory.leave_quickly(self.thread);
+        if self.core.is_retired.get() {
             self.vm.drop_retired();
         }
-        release();
+        release_last();
         self.vm.lock.leave_tenure(self.tenure);
+    }
+
+    pub(super) fn lua(&self) -> &'v Lua {
+        &self.state.lua
     }
 
     /// As others have it.
     #[inline(always)]
     pub(super) fn into_entry(self) -> Entry<'v> {
-        let QuickEntry { vm, state, tenure, outer, .. } = self;
-        Entry { vm, state: Some(state), way: Way::Tenure(tenure), outer }
+        let QuickEntry { vm, state, tenure, .. } = self;
+        Entry { vm, state: Some(state), way: Way::Tenure(tenure), outer: Outer::NONE }
     }
 }
 

@@ -242,14 +242,14 @@ impl Plugin for LuaPlugin {
         let vm = Arc::clone(&self.vm);
         match (&exports.list[index].ty, exports.home(index)) {
             (ExportType::Func(signature), Some(Home::Func(function))) => {
-                let raw = Arc::new(LuaFunc::new(vm, function, signature.result.clone()));
+                let raw = Box::new(LuaFunc::new(vm, function, signature.result.clone()));
                 let target = FuncTarget::memory(raw);
                 Ok(Symbol::of_func(&self.name, name, signature.clone(), target, None))
             }
             (ExportType::Var(ty), Some(Home::Var(table, key))) => {
                 let annotated = exports.is_annotated(index);
                 let declared = if annotated { ty.clone() } else { Type::Any };
-                let raw = Arc::new(LuaVar::new(vm, (table, key), name, declared));
+                let raw = Box::new(LuaVar::new(vm, (table, key), name, declared));
                 Ok(Symbol::of_var(&self.name, name, ty.clone(), VarTarget::Memory(raw), None))
             }
             _ => Err(stale().at_symbol(name).in_plugin(&self.name)),

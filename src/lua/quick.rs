@@ -3,6 +3,7 @@
 //! it turns out to be something else.
 
 use std::ffi::c_int;
+use std::mem::ManuallyDrop;
 
 use mlua::ffi::{self, lua_State};
 
@@ -10,7 +11,7 @@ use super::border::Border;
 use super::call::{Lease, Reusable};
 use super::entry::QuickEntry;
 use super::limits::Running;
-use super::raw::{Outcome, Reference};
+use super::raw::{self, Outcome, Reference};
 use super::vm::Vm;
 use crate::error::Result;
 
@@ -28,20 +29,37 @@ pub(super) struct Unfinished {
     outcome: Outcome,
 }
 
+/// A quick call that has begun, and is ended by hand: Lua does not raise here, and what would
+/// have to be undone if it did would have to be kept at hand.
+pub(super) struct Begun(ManuallyDrop<Running>);
+
+impl Begun {
+    #[inline(always)]
+    pub(super) fn end(self) {
+        drop(ManuallyDrop::into_inner(self.0));
+    }
+
+    #[cold]
+    fn into_running(self) -> Running {
+        self.0.show_nothing();
+        ManuallyDrop::into_inner(self.0)
+    }
+}
+
 impl<'v> Quick<'v> {
     /// Begins one, unless something stands against it; then nothing has been done.
     #[inline(always)]
     pub(super) fn begin(vm: &'v Vm) -> Option<Quick<'v>> {
         let entry = QuickEntry::new(vm)?;
-        let Some(coroutine) = entry.state.pool.first() else {
-            entry.state.pool.provide_first(&entry.state.lua);
+        let Some(coroutine) = entry.core.pool.first() else {
+            entry.core.pool.provide_first(entry.lua());
             entry.leave();
             return None;
         };
         Some(Quick { entry, coroutine: coroutine.state() })
     }
 
-    /// The coroutine; it has one value on its stack, or none.
+    /// The coroutine; what is on its stack already is its pool's.
     #[inline(always)]
     pub(super) fn coroutine(&self) -> *mut lua_State {
         self.coroutine
@@ -49,62 +67,75 @@ impl<'v> Quick<'v> {
 
     #[inline(always)]
     pub(super) fn border(&self) -> &'v Border {
-        &self.entry.state.core.border
+        &self.entry.core.border
     }
 
     /// Pushes the function that is called next.
     #[inline(always)]
     pub(super) fn push(&self, function: Reference) {
         // SAFETY: the VM is entered, and the coroutine does not run.
-        unsafe { self.entry.state.pool.push_kept(self.coroutine, function) };
+        unsafe { self.entry.core.pool.push_kept(self.coroutine, function) };
     }
 
     /// Begins a call; `None` where too many are nested.
     #[inline(always)]
-    pub(super) fn start(&self) -> Option<Running> {
-        let state = self.entry.state;
-        Running::begin(self.entry.thread, state.time, &state.arming).ok()
+    pub(super) fn start(&self) -> Option<Begun> {
+        let core = self.entry.core;
+        let running = Running::begin_quickly(self.entry.thread, core.time, &core.arming)?;
+        Some(Begun(ManuallyDrop::new(running)))
     }
 
     /// Calls what stands below so many arguments. Where that simply ends, so many results are
-    /// on the coroutine's stack, above the function that it keeps.
+    /// on top of the coroutine's stack.
     #[inline(always)]
-    pub(super) fn call(&self, running: Running, arguments: c_int) -> Result<c_int, Unfinished> {
-        let outcome = self.entry.state.run(&running, self.coroutine, arguments);
-        match outcome {
-            Outcome::Finished(count) if !running.is_stopped() => Ok(count - 1),
-            _ => Err(Unfinished { running, outcome }),
+    pub(super) fn call(&self, begun: Begun, arguments: c_int) -> Result<c_int, Unfinished> {
+        let (running, core) = (&begun.0, self.entry.core);
+        let from = core.current.replace(self.coroutine);
+        let outcome = running.run_quickly(self.coroutine, || {
+            // SAFETY: the VM is entered, and the coroutine has finished, with what runs and its
+            // arguments on its stack.
+            unsafe { raw::resume(self.coroutine, from, arguments) }
+        });
+        core.current.set(from);
+        if let Outcome::Finished(count) = outcome
+            && !running.is_stopped()
+        {
+            begun.end();
+            return Ok(count - self.entry.core.pool.below());
         }
+        Err(Unfinished { running: begun.into_running(), outcome })
     }
 
-    /// Ends it; so many values stay on the coroutine's stack.
+    /// Ends a call whose one result, a scalar, has been read.
     #[inline(always)]
-    pub(super) fn end(self, kept: c_int) {
+    pub(super) fn end(self) {
         // SAFETY: the VM is entered, and the coroutine does not run.
-        unsafe { ffi::lua_settop(self.coroutine, kept) };
+        unsafe { self.entry.core.pool.leave_result(self.coroutine) };
         self.entry.leave();
     }
 
-    /// Ends it, with so many values more on the coroutine's stack than there were.
+    /// Ends a use, with so many values more on the coroutine's stack than there were.
     #[inline(always)]
     pub(super) fn pop(self, values: c_int) {
-        self.end(-values - 1);
+        // SAFETY: as above.
+        unsafe { ffi::lua_settop(self.coroutine, -values - 1) };
+        self.entry.leave();
     }
 
-    /// Ends it, with what is not known on the coroutine's stack.
+    /// Ends a use, with what is not known on the coroutine's stack.
     #[cold]
     pub(super) fn clear(self) {
-        self.entry.state.pool.forget_kept();
-        self.end(0);
+        // SAFETY: as above.
+        unsafe { self.entry.core.pool.clear_first() };
+        self.entry.leave();
     }
 
     /// Goes on as any other use does: with a coroutine of its own, and a call's results on it.
     #[cold]
     pub(super) fn into_lease(self) -> Lease<'v> {
-        let coroutine = self.entry.state.pool.take_first();
-        // SAFETY: the VM is entered, and the coroutine does not run; the function is below
-        // all that is on its stack.
-        unsafe { ffi::lua_remove(self.coroutine, 1) };
+        let (coroutine, below) = self.entry.core.pool.take_first();
+        // SAFETY: the VM is entered, and the coroutine has finished.
+        unsafe { remove(self.coroutine, below) };
         Lease::new(self.entry.into_entry(), coroutine, Reusable::Yes)
     }
 
@@ -112,12 +143,20 @@ impl<'v> Quick<'v> {
     #[cold]
     pub(super) fn go_on(self, unfinished: Unfinished) -> Result<(Lease<'v>, c_int)> {
         let Unfinished { running, outcome } = unfinished;
-        let coroutine = self.entry.state.pool.take_first();
+        let (coroutine, below) = self.entry.core.pool.take_first();
         let mut lease = Lease::new(self.entry.into_entry(), coroutine, Reusable::NotYet);
         let count = lease.go_on(&running, outcome).map_err(|error| lease.blamed(error))?;
-        // SAFETY: the VM is entered, and the coroutine has finished; the function is below its
-        // results.
-        unsafe { ffi::lua_remove(lease.coroutine(), 1) };
-        Ok((lease, count - 1))
+        // SAFETY: the VM is entered, and the coroutine has finished.
+        unsafe { remove(lease.coroutine(), below) };
+        Ok((lease, count - below))
     }
+}
+
+/// Removes so many values from the bottom of a stack.
+///
+/// # Safety
+/// The VM is entered, and the coroutine has finished, with as many on its stack.
+unsafe fn remove(coroutine: *mut lua_State, values: c_int) {
+    // SAFETY: as the caller says.
+    (0..values).for_each(|_| unsafe { ffi::lua_remove(coroutine, 1) });
 }

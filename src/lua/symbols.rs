@@ -79,7 +79,7 @@ impl LuaFunc {
         got: &mut Got<'_>,
     ) -> Option<Result<()>> {
         let quick = Quick::begin(&self.vm)?;
-        let Some(running) = quick.start() else {
+        let Some(begun) = quick.start() else {
             quick.clear();
             return None;
         };
@@ -89,19 +89,19 @@ impl LuaFunc {
         let count = match unsafe { push_scalars(quick.coroutine(), scalars) } {
             Ok(count) => count,
             Err(error) => {
-                drop(running);
-                quick.end(KEPT);
+                begun.end();
+                quick.clear();
                 return Some(Err(error));
             }
         };
-        let count = match quick.call(running, count) {
+        let count = match quick.call(begun, count) {
             Ok(count) => count,
             Err(unfinished) => return Some(self.go_on(quick, unfinished, results, got)),
         };
         // SAFETY: the VM is entered, and the coroutine has finished.
         let stack = unsafe { Stack::new(quick.border(), quick.coroutine()) };
-        if count == 1 && results == Results::One && stack.read_scalar(RESULT, self.scalars, got) {
-            quick.end(KEPT);
+        if count == 1 && results == Results::One && stack.read_scalar(TOP, self.scalars, got) {
+            quick.end();
             return Some(Ok(()));
         }
         Some(self.read(quick.into_lease(), count, results, got))
@@ -247,7 +247,7 @@ impl LuaVar {
             self.push(coroutine);
             Stack::new(quick.border(), coroutine)
         };
-        let is_read = stack.read_scalar(-1, self.scalars, got);
+        let is_read = stack.read_scalar(TOP, self.scalars, got);
         quick.pop(2);
         is_read
     }
@@ -274,11 +274,8 @@ impl LuaVar {
     }
 }
 
-/// What the coroutine of quick calls keeps on its stack: the function that it ran last.
-const KEPT: c_int = 1;
-
-/// Where the result of a quick call is.
-const RESULT: c_int = KEPT + 1;
+/// Where a result or a value is that is read quickly.
+const TOP: c_int = -1;
 
 /// Where things of a variable are on a coroutine's stack: the table that holds it, its name,
 /// or its value where that is all there is, and what it was before it is set.
@@ -295,12 +292,18 @@ unsafe fn push_scalars(coroutine: *mut lua_State, scalars: &[Plain]) -> Result<c
     for (index, scalar) in scalars.iter().enumerate() {
         // SAFETY: as the caller says; none of them takes memory.
         unsafe {
-            match *scalar {
-                Plain::Null => ffi::lua_pushnil(coroutine),
-                Plain::Bool(on) => ffi::lua_pushboolean(coroutine, on.into()),
-                Plain::Int(int) if is_whole(int) => ffi::lua_pushinteger(coroutine, int as _),
-                Plain::Int(int) => return Err(refused(int, index)),
-                Plain::Float(float) => ffi::lua_pushnumber(coroutine, float),
+            // One after the other, as what comes mostly is asked for first.
+            if let Plain::Int(int) = *scalar {
+                if !is_whole(int) {
+                    return Err(refused(int, index));
+                }
+                ffi::lua_pushinteger(coroutine, int as _);
+            } else if let Plain::Float(float) = *scalar {
+                ffi::lua_pushnumber(coroutine, float);
+            } else if let Plain::Bool(on) = *scalar {
+                ffi::lua_pushboolean(coroutine, on.into());
+            } else {
+                ffi::lua_pushnil(coroutine);
             }
         }
     }

@@ -38,6 +38,8 @@ pub(super) struct Vm {
     /// What was retired inside of its own call, until that has ended.
     retired: UnsafeCell<Option<Box<State>>>,
     pub(super) shared: Arc<Shared>,
+    /// Whether coroutines were lost: what a call can afford to ask.
+    pub(super) has_lost: AtomicBool,
 }
 
 // SAFETY: what is not `Sync` is the two states, and what they lead to (handles of mlua's, cells,
@@ -51,12 +53,7 @@ unsafe impl Sync for Vm {}
 
 /// What lives in Lua; only with the lock held.
 pub(super) struct State {
-    /// Before the VM: it goes first.
-    pub(super) arming: Arming,
-    /// How long a call may run, in nanoseconds; 0 is for ever.
-    pub(super) time: u64,
     pub(super) share: Share,
-    pub(super) pool: Pool,
     /// What a call yields to wait, and what describes its error.
     pub(super) token: Reference,
     pub(super) report: Reference,
@@ -71,8 +68,16 @@ pub(super) struct State {
     pub(super) core: Box<Core>,
 }
 
-/// What C functions of a VM point to; it stays where it is until the VM has gone.
+/// What calls use all the time, and C functions of a VM point to; it stays where it is until
+/// the VM has gone.
 pub(super) struct Core {
+    /// Before the VM: it goes first.
+    pub(super) arming: Arming,
+    /// How long a call may run, in nanoseconds; 0 is for ever.
+    pub(super) time: u64,
+    /// Whether nothing is to be done for a limit as the VM is entered, or a call begins.
+    pub(super) is_quick: bool,
+    pub(super) pool: Pool,
     pub(super) border: Border,
     pub(super) memory: Memory,
     /// Whether the VM goes once the last one has left it.
@@ -100,8 +105,6 @@ pub(super) struct Shared {
     pub(super) trails: Trails,
     /// Coroutines of calls that could not come back from a wait.
     pub(super) lost: Mutex<Vec<Coroutine>>,
-    /// Whether there are any: what a call can afford to ask.
-    pub(super) has_lost: AtomicBool,
     pub(super) modules: Modules,
     pub(super) exports: Mutex<Exports>,
     pub(super) declared: Declared,
@@ -129,7 +132,6 @@ impl Vm {
             module_failure: Mutex::new(None),
             trails: Trails::default(),
             lost: Mutex::default(),
-            has_lost: AtomicBool::new(false),
             core: AtomicPtr::default(),
             modules,
             exports: Mutex::new(Exports::default()),
@@ -137,7 +139,8 @@ impl Vm {
         });
         let state = State::new(&shared, origin, &limits)?;
         let (state, retired) = (UnsafeCell::new(Some(state)), UnsafeCell::new(None));
-        Ok(Vm { lock: Lock::new(), state, retired, shared })
+        let has_lost = AtomicBool::new(false);
+        Ok(Vm { lock: Lock::new(), state, retired, shared, has_lost })
     }
 
     /// Runs the plugin's `on_unload` and drops the VM, once the calls that run in it have
@@ -194,8 +197,8 @@ impl Vm {
     #[inline(always)]
     pub(super) fn drop_lost(&self) {
         // One that is missed is found the next time.
-        if self.shared.has_lost.load(Ordering::Acquire) {
-            self.shared.has_lost.store(false, Ordering::Release);
+        if self.has_lost.load(Ordering::Acquire) {
+            self.has_lost.store(false, Ordering::Release);
             let lost = std::mem::take(&mut *self.shared.lost.lock());
             lost.into_iter().for_each(Coroutine::give_up);
         }
@@ -205,11 +208,11 @@ impl Vm {
 impl State {
     fn new(shared: &Arc<Shared>, origin: &Origin, limits: &Limits) -> Result<Box<State>> {
         let lua = libraries::open(&origin.permissions, limits)?;
-        let core = Core::new(&lua, shared).map_err(broken)?;
-        let config = to_lua(&lua, &core.border, &origin.config)?;
         barrier::prepare();
-        let arming = Arming::prepare(core.current.get(), limits)?;
-        let state = Self::prepare(lua, core, arming, config, origin, limits).map_err(broken)?;
+        let arming = Arming::prepare(main_state(&lua).map_err(broken)?, limits)?;
+        let core = Core::new(&lua, shared, arming, limits).map_err(broken)?;
+        let config = to_lua(&lua, &core.border, &origin.config)?;
+        let state = Self::prepare(lua, core, config, origin, limits).map_err(broken)?;
         // What runs before it is ours.
         state.lua.set_memory_limit(limits.memory.unwrap_or(0)).map_err(broken)?;
         state.core.memory.hold(limits.memory.map(Limit::Memory));
@@ -229,7 +232,6 @@ impl State {
     fn prepare(
         lua: Lua,
         core: Box<Core>,
-        arming: Arming,
         config: Value,
         origin: &Origin,
         limits: &Limits,
@@ -242,10 +244,7 @@ impl State {
         let token = refer(&lua, raw.raw_get::<Value>("token")?)?;
         let report = refer(&lua, raw.raw_get::<Value>("report")?)?;
         Ok(State {
-            arming,
-            time: limits::nanos(limits.time),
             share: Share::new(limits),
-            pool: Pool::default(),
             token,
             report,
             environment,
@@ -266,8 +265,17 @@ impl Drop for State {
 }
 
 impl Core {
-    fn new(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Box<Core>> {
+    fn new(
+        lua: &Lua,
+        shared: &Arc<Shared>,
+        arming: Arming,
+        limits: &Limits,
+    ) -> mlua::Result<Box<Core>> {
         let core = Box::new(Core {
+            is_quick: limits.total.is_none() && !arming.is_polled(),
+            arming,
+            time: limits::nanos(limits.time),
+            pool: Pool::default(),
             border: Border::new(lua)?,
             memory: Memory::default(),
             is_retired: Cell::new(false),

@@ -107,6 +107,12 @@ pub(crate) fn release() {
     CHAIN.with(|chain| chain.set(chain.get() - ONE));
 }
 
+/// As [`release`], of the only one that is held.
+#[inline(always)]
+pub(crate) fn release_last() {
+    CHAIN.with(|chain| chain.set(0));
+}
+
 /// The error of one call too many within another.
 #[cold]
 pub(crate) fn too_deep() -> Error {

@@ -96,7 +96,16 @@ impl<A: Args, R: Data> Func<A, R> {
         self.link.target.with(|target| match args.call_direct(&target.direct) {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(failed)) => Err(self.link.failed(failed)),
-            Err(args) => self.call_general(target, &args),
+            Err(args) => match &target.general {
+                General::Memory(function) if self.fit == Fit::Exact => {
+                    match args.as_scalars(|scalars| call_scalars(&**function, scalars)) {
+                        Some(Ok(result)) => Ok(result),
+                        Some(Err(error)) => Err(self.link.place.at(error)),
+                        None => self.call_general(target, &args),
+                    }
+                }
+                _ => self.call_general(target, &args),
+            },
         })
     }
 
@@ -207,11 +216,6 @@ impl<A, R> Func<A, R> {
 /// Writes the arguments of a call.
 trait WriteArgs {
     fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError>;
-
-    /// Passes them on as scalars, if that is what they are.
-    fn as_scalars<O>(&self, _: impl FnOnce(&[Plain]) -> O) -> Option<O> {
-        None
-    }
 }
 
 struct Typed<'a, A>(&'a A);
@@ -219,11 +223,6 @@ struct Typed<'a, A>(&'a A);
 impl<A: Args> WriteArgs for Typed<'_, A> {
     fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
         self.0.write(sink)
-    }
-
-    #[inline]
-    fn as_scalars<O>(&self, used: impl FnOnce(&[Plain]) -> O) -> Option<O> {
-        self.0.as_scalars(used)
     }
 }
 
@@ -294,24 +293,43 @@ impl FuncLink {
 }
 
 fn in_memory<R: Data>(function: &dyn RawFunc, args: &impl WriteArgs) -> Result<R> {
-    let results = match R::SCHEMA {
+    receive(|got| function.call(&mut |sink| args.write(sink), results::<R>(), got))
+}
+
+/// As [`in_memory`], with scalars, where it is a part of its caller.
+#[inline(always)]
+fn call_scalars<R: Data>(function: &dyn RawFunc, scalars: &[Plain]) -> Result<R> {
+    receive(|got| function.call_scalars(scalars, results::<R>(), got))
+}
+
+/// How the results of a function are read as an `R`.
+#[inline(always)]
+fn results<R: Data>() -> Results {
+    match R::SCHEMA {
         Type::Tuple(_) => Results::All,
         _ => Results::One,
-    };
+    }
+}
+
+/// What a call gives, as an `R`.
+#[inline(always)]
+fn receive<R: Data>(call: impl FnOnce(&mut Got<'_>) -> Result<()>) -> Result<R> {
     let mut result = None;
     let mut read = |source: &mut dyn Source| {
         result = Some(from_source(source).map_err(|error| error.of("result"))?);
         Ok(())
     };
     let mut got = Got::by(&mut read);
-    match args.as_scalars(|scalars| function.call_scalars(scalars, results, &mut got)) {
-        Some(called) => called?,
-        None => function.call(&mut |sink| args.write(sink), results, &mut got)?,
-    }
+    call(&mut got)?;
     match got.scalar {
         Some(plain) => of_plain(plain).map_err(|error| error.of("result").into()),
-        None => result.ok_or_else(|| Error::new(ErrorKind::Call, "no result")),
+        None => result.ok_or_else(no_result),
     }
+}
+
+#[cold]
+fn no_result() -> Error {
+    Error::new(ErrorKind::Call, "no result")
 }
 
 /// A scalar that came out of a plugin, as the type that was asked for.

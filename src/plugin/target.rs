@@ -20,7 +20,7 @@ pub(crate) type VarTarget = General<dyn RawVar, dyn ValueVar>;
 /// How values get there.
 pub(crate) enum General<M: ?Sized, V: ?Sized> {
     /// Written into the memory of the plugin's kind.
-    Memory(Arc<M>),
+    Memory(Box<M>),
     /// As raw values.
     Values(Arc<V>),
     /// The plugin was unloaded.
@@ -28,7 +28,7 @@ pub(crate) enum General<M: ?Sized, V: ?Sized> {
 }
 
 impl FuncTarget {
-    pub(crate) fn memory(function: Arc<dyn RawFunc>) -> Self {
+    pub(crate) fn memory(function: Box<dyn RawFunc>) -> Self {
         FuncTarget { direct: Entry::NONE, general: General::Memory(function) }
     }
 

@@ -74,7 +74,12 @@ impl Arming {
         Ok(frame::nanos(Some(frame::moment(deadline.at))))
     }
 
-    #[inline]
+    /// Whether calls look at their time themselves.
+    pub(in crate::lua) fn is_polled(&self) -> bool {
+        matches!(self, Arming::Polled)
+    }
+
+    #[inline(always)]
     pub(super) fn signal(&self) -> i32 {
         match self {
             Arming::Automatic => AUTOMATIC.load(Ordering::Relaxed),
@@ -83,7 +88,7 @@ impl Arming {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::unused_self, reason = "Luau's has one")]
     pub(super) fn switch(&self) -> usize {
         0

@@ -59,13 +59,19 @@ impl Arming {
         Ok(frame::nanos(Some(frame::moment(deadline.at))))
     }
 
-    #[inline]
+    /// Whether calls look at their time themselves.
+    #[allow(clippy::unused_self, reason = "the other flavours may")]
+    pub(in crate::lua) fn is_polled(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
     #[allow(clippy::unused_self, reason = "the other flavours have one")]
     pub(super) fn signal(&self) -> i32 {
         0
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn switch(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }

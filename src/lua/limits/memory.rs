@@ -45,6 +45,24 @@ impl Memory {
         Outer(thread.memory().replace(ptr::from_ref(self)))
     }
 
+    /// The thread enters the VM, and is in none; nor is anybody else in this one.
+    ///
+    /// # Safety
+    /// As `enter`; `leave_quickly` follows.
+    #[inline(always)]
+    pub(in crate::lua) unsafe fn enter_quickly(&self, thread: Thread) {
+        self.entered.set(1);
+        self.is_exhausted.set(false);
+        thread.memory().set(ptr::from_ref(self));
+    }
+
+    /// The thread leaves the VM that it entered so.
+    #[inline(always)]
+    pub(in crate::lua) fn leave_quickly(&self, thread: Thread) {
+        self.entered.set(0);
+        thread.memory().set(ptr::null());
+    }
+
     /// The thread leaves the VM; says how often it is still in it.
     #[inline(always)]
     pub(in crate::lua) fn leave(&self, thread: Thread, outer: Outer) -> usize {

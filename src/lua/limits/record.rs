@@ -210,13 +210,28 @@ impl Running {
     /// Too many are nested.
     #[inline(always)]
     pub(in crate::lua) fn begin(thread: Thread, time: u64, arming: &Arming) -> Result<Running> {
-        let record = thread.record;
-        let depth = record.depth.load(Ordering::Relaxed);
-        let Some(frame) = record.frames.get(depth) else { return Err(too_deep()) };
         let until = match deadline() {
             None => 0,
             Some(deadline) => arming.for_deadline(deadline)?,
         };
+        Running::begin_until(thread, time, until, arming).ok_or_else(too_deep)
+    }
+
+    /// As `begin`, of a call without a deadline; `None` if too many are nested.
+    #[inline(always)]
+    pub(in crate::lua) fn begin_quickly(
+        thread: Thread,
+        time: u64,
+        arming: &Arming,
+    ) -> Option<Running> {
+        Running::begin_until(thread, time, 0, arming)
+    }
+
+    #[inline(always)]
+    fn begin_until(thread: Thread, time: u64, until: u64, arming: &Arming) -> Option<Running> {
+        let record = thread.record;
+        let depth = record.depth.load(Ordering::Relaxed);
+        let frame = record.frames.get(depth)?;
         let number = record.own.last.get() + 1;
         record.own.last.set(number);
         let signal = arming.signal();
@@ -229,7 +244,37 @@ impl Running {
         frame.switch.store(arming.switch(), Ordering::Relaxed);
         frame.number.store(number, Ordering::Release);
         record.depth.store(depth + 1, Ordering::Release);
-        Ok(Running { record, frame, number, _thread: PhantomData })
+        Some(Running { record, frame, number, _thread: PhantomData })
+    }
+
+    /// Runs Lua on a coroutine, where nothing of this thread runs Lua outside of the call, and
+    /// none looks at its time itself. What the frame shows is left as it is: `end` follows.
+    #[inline(always)]
+    pub(in crate::lua) fn run_quickly<R>(
+        &self,
+        state: *mut lua_State,
+        run: impl FnOnce() -> R,
+    ) -> R {
+        self.frame.base.store(state, Ordering::Relaxed);
+        self.frame.state.store(state, Ordering::Relaxed);
+        self.record.show(true);
+        let result = run();
+        self.record.show(false);
+        result
+    }
+
+    /// Goes on as other calls do, after `run_quickly`.
+    pub(in crate::lua) fn show_nothing(&self) {
+        self.frame.state.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn end(&self) {
+        let depth = self.record.depth.load(Ordering::Relaxed);
+        self.record.depth.store(depth - 1, Ordering::Release);
+        if self.record.over.load(Ordering::Relaxed) == self.number {
+            self.record.is_over();
+        }
     }
 
     /// Runs Lua on a coroutine. Before and after, the frame shows none: nothing keeps one alive
@@ -268,12 +313,7 @@ impl Running {
 impl Drop for Running {
     #[inline(always)]
     fn drop(&mut self) {
-        let depth = self.record.depth.load(Ordering::Relaxed);
-        self.record.depth.store(depth - 1, Ordering::Release);
-        if self.record.over.load(Ordering::Relaxed) == self.number {
-            self.record.over.store(0, Ordering::Relaxed);
-            self.record.is_heard();
-        }
+        self.end();
     }
 }
 
@@ -350,6 +390,13 @@ impl Record {
         if in_lua {
             watchdog::wake();
         }
+    }
+
+    /// The call whose time was over has ended.
+    #[cold]
+    fn is_over(&self) {
+        self.over.store(0, Ordering::Relaxed);
+        self.is_heard();
     }
 
     /// Lua runs again.
