@@ -86,7 +86,7 @@ impl Pool {
     ///
     /// # Safety
     /// The VM is entered, and the coroutine does not run.
-    #[cold]
+    #[inline]
     pub(super) unsafe fn clear_first(&self) {
         self.kept.set(None);
         self.left.set(0);
@@ -106,7 +106,7 @@ impl Pool {
     /// How many values are on its stack below a call.
     #[inline(always)]
     pub(super) fn below(&self) -> c_int {
-        KEPT + self.left.get()
+        c_int::from(self.kept.get().is_some()) + self.left.get()
     }
 
     /// A call on it has ended, and its one result, a scalar, has been read.

@@ -73,6 +73,11 @@ impl<'v> QuickEntry<'v> {
         &self.state.lua
     }
 
+    /// As [`Entry::blamed`].
+    pub(super) fn blamed(&self, error: Error) -> Error {
+        blamed(self.core, error)
+    }
+
     /// As others have it.
     #[inline(always)]
     pub(super) fn into_entry(self) -> Entry<'v> {
@@ -152,11 +157,18 @@ impl<'v> Entry<'v> {
     /// An error of what was done in the VM: where it has no memory left, that is the error.
     #[cold]
     pub(super) fn blamed(&self, error: Error) -> Error {
-        let hit = self.state.and_then(|state| state.core.memory.hit());
-        match hit {
-            Some(limit) if error.limit().is_none() => Error::stopped(limit, None),
-            _ => error,
+        match self.state {
+            Some(state) => blamed(&state.core, error),
+            None => error,
         }
+    }
+}
+
+#[cold]
+fn blamed(core: &Core, error: Error) -> Error {
+    match core.memory.hit() {
+        Some(limit) if error.limit().is_none() => Error::stopped(limit, None),
+        _ => error,
     }
 }
 

@@ -99,6 +99,10 @@ impl Exports {
             if name.starts_with('_') || HOOKS.contains(&&*name) || check_name(&name).is_err() {
                 continue;
             }
+            // A script's globals have it from the start.
+            if &*name == "host" && value.is_userdata() {
+                continue;
+            }
             if let Value::Function(_) = value
                 && let Some(hook) = near_hook(&name)
             {

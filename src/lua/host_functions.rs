@@ -3,15 +3,17 @@
 //!
 //! Each does all that Rust has to do, drops what has to be dropped, and raises as its last act.
 
+use std::cell::Cell;
 use std::ffi::c_int;
 use std::ptr;
 use std::sync::Arc;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Table};
-use twinplug_value::Type;
+use twinplug_value::{Plain, Type};
 
 use super::limits::{self, HOSTS_TURN, Memory};
+use super::raw;
 use super::sink::StackSink;
 use super::source::StackSource;
 use super::vm::{Core, Shared};
@@ -24,9 +26,14 @@ pub(super) struct HostFunctions(Vec<Offered>);
 
 /// One function, at an address of its own.
 struct Offered {
+    /// The VM's; set before scripts run.
+    core: Cell<*const Core>,
     name: String,
     function: Arc<HostFunction>,
 }
+
+/// As many parameters a function of the host has.
+const MOST_SCALARS: usize = 8;
 
 /// What a C function does after its Rust part.
 enum Answer {
@@ -43,10 +50,11 @@ impl HostFunctions {
     /// Those of the host, which has offered all it does.
     pub(super) fn of(shared: &Shared) -> HostFunctions {
         let Some(context) = shared.context.upgrade() else { return HostFunctions::default() };
-        let offered = context
-            .functions
-            .iter()
-            .map(|(name, function)| Offered { name: name.clone(), function: Arc::clone(function) });
+        let offered = context.functions.iter().map(|(name, function)| Offered {
+            core: Cell::new(ptr::null()),
+            name: name.clone(),
+            function: Arc::clone(function),
+        });
         HostFunctions(offered.collect())
     }
 }
@@ -68,33 +76,39 @@ pub(super) fn list(core: &Core) -> mlua::Result<Table> {
 
 /// The C function of one. Core and function stay where they are while the VM lives.
 fn closure(core: &Core, offered: &Offered) -> mlua::Result<Function> {
-    let (core, offered) = (ptr::from_ref(core), ptr::from_ref(offered));
+    offered.core.set(core);
+    let offered = ptr::from_ref(offered);
     // SAFETY: mlua runs it protected, with room for two values, and nothing to drop.
     unsafe {
-        core_lua(core).exec_raw((), |state| {
-            ffi::lua_pushlightuserdata(state, core.cast_mut().cast());
+        core.border.lua().exec_raw((), |state| {
             ffi::lua_pushlightuserdata(state, offered.cast_mut().cast());
-            super::library::push(state, call, c"host function", 2);
+            super::library::push(state, call, c"host function", 1);
         })
     }
 }
 
-/// # Safety
-/// The core is there.
-unsafe fn core_lua<'c>(core: *const Core) -> &'c mlua::Lua {
-    // SAFETY: as the caller says.
-    unsafe { &*core }.border.lua()
-}
-
 /// A function of the host.
 unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
-    // SAFETY: `closure` has put the two there, which live as long as the VM that runs this.
+    // SAFETY: `closure` has put it there; it and its core live as long as the VM that runs
+    // this.
     let answer = unsafe {
-        let core = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Core>();
-        let offered = ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Offered>();
-        (*core).call(state, &*offered)
+        let offered = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Offered>();
+        (*(*offered).core.get()).call(state, &*offered)
     };
-    // SAFETY: nothing is left to drop. Each has put on the stack what it raises.
+    match answer {
+        Answer::Results(count) => count,
+        // SAFETY: nothing is left to drop.
+        other => unsafe { raise(state, other) },
+    }
+}
+
+/// Raises what has been put on the stack for it.
+///
+/// # Safety
+/// `state` is that of the C function that returns this, which has nothing left to drop.
+#[cold]
+unsafe fn raise(state: *mut lua_State, answer: Answer) -> c_int {
+    // SAFETY: as the caller says.
     unsafe {
         match answer {
             Answer::Results(count) => count,
@@ -132,12 +146,43 @@ impl Core {
             self.current.set(outer);
             return Answer::Gone;
         }
-        self.border.forget_room();
-        let called = self.call_function(state, &offered.function);
+        // SAFETY: the VM runs this C function.
+        let scalar = unsafe { self.call_with_scalars(state, &offered.function) };
+        let called = scalar.unwrap_or_else(|| {
+            self.border.forget_room();
+            self.call_function(state, &offered.function)
+        });
         self.current.set(outer);
         match called {
             Ok(count) => Answer::Results(count),
             Err(error) => self.raised(state, &error),
+        }
+    }
+
+    /// Calls a function with scalars, if they are what it takes and gives; else nothing has
+    /// been done.
+    ///
+    /// # Safety
+    /// `state` is that of a C function that runs, whose stack are the arguments.
+    #[inline(always)]
+    unsafe fn call_with_scalars(
+        &self,
+        state: *mut lua_State,
+        function: &HostFunction,
+    ) -> Option<Result<c_int>> {
+        // SAFETY: as the caller says: there is room for one value.
+        unsafe {
+            let mut scalars = [Plain::Null; MOST_SCALARS];
+            let count = ffi::lua_gettop(state);
+            let scalars = scalars.get_mut(..count as usize)?;
+            for (index, scalar) in (1..).zip(scalars.iter_mut()) {
+                *scalar = raw::scalar(state, index)?;
+            }
+            let called = function.call_scalars(scalars, &HOSTS_TURN)?;
+            Some(called.and_then(|result| {
+                raw::push_scalar(state, result).map_err(|error| error.of("result"))?;
+                Ok(1)
+            }))
         }
     }
 

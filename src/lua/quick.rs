@@ -130,13 +130,31 @@ impl<'v> Quick<'v> {
         self.entry.leave();
     }
 
-    /// Goes on as any other use does: with a coroutine of its own, and a call's results on it.
-    #[cold]
-    pub(super) fn into_lease(self) -> Lease<'v> {
-        let (coroutine, below) = self.entry.core.pool.take_first();
-        // SAFETY: the VM is entered, and the coroutine has finished.
-        unsafe { remove(self.coroutine, below) };
-        Lease::new(self.entry.into_entry(), coroutine, Reusable::Yes)
+    /// Empties the coroutine's stack.
+    #[inline(always)]
+    pub(super) fn empty(&self) {
+        // SAFETY: as above.
+        unsafe { self.entry.core.pool.clear_first() };
+    }
+
+    /// How many values are on the coroutine's stack below what this use has put there.
+    #[inline(always)]
+    pub(super) fn below(&self) -> c_int {
+        self.entry.core.pool.below()
+    }
+
+    /// Ends a use; what it has put onto the coroutine's stack goes.
+    #[inline(always)]
+    pub(super) fn cut(self) {
+        // SAFETY: as above.
+        unsafe { ffi::lua_settop(self.coroutine, self.below()) };
+        self.entry.leave();
+    }
+
+    /// Ends also where code of the embedding panics.
+    #[inline(always)]
+    pub(super) fn guard(self) -> Guarded<'v> {
+        Guarded(Some(self))
     }
 
     /// Goes on as any other call does, until its results are there.
@@ -149,6 +167,36 @@ impl<'v> Quick<'v> {
         // SAFETY: the VM is entered, and the coroutine has finished.
         unsafe { remove(lease.coroutine(), below) };
         Ok((lease, count - below))
+    }
+}
+
+/// A quick use in which code of the embedding runs, which may panic.
+pub(super) struct Guarded<'v>(Option<Quick<'v>>);
+
+impl<'v> Guarded<'v> {
+    /// Ends it, with what came of that code.
+    #[inline]
+    pub(super) fn end(mut self, done: Result<()>) -> Result<()> {
+        let Some(quick) = self.0.take() else { return done };
+        match done {
+            Ok(()) => {
+                quick.cut();
+                Ok(())
+            }
+            Err(error) => {
+                let error = quick.entry.blamed(error);
+                quick.clear();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Guarded<'_> {
+    fn drop(&mut self) {
+        if let Some(quick) = self.0.take() {
+            quick.clear();
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
+use twinplug_value::{ConvertError, Plain};
 
 /// Whether this flavour has no integers of their own.
 pub(super) const NUMBERS_ARE_FLOATS: bool = cfg!(any(feature = "luajit", feature = "luau"));
@@ -113,6 +114,65 @@ pub(super) unsafe fn number(state: *mut lua_State, index: c_int) -> Number {
         && float.abs() <= LARGEST_WHOLE
         && !(float == 0.0 && float.is_sign_negative());
     if is_whole { Number::Int(float as i64) } else { Number::Float(float) }
+}
+
+/// The value at an index, if it is a scalar.
+///
+/// # Safety
+/// `state` is of a VM that is entered.
+#[inline(always)]
+pub(super) unsafe fn scalar(state: *mut lua_State, index: c_int) -> Option<Plain> {
+    // SAFETY: as the caller says.
+    unsafe {
+        match ffi::lua_type(state, index) {
+            ffi::LUA_TNUMBER => Some(match number(state, index) {
+                Number::Int(int) => Plain::Int(int),
+                Number::Float(float) => Plain::Float(float),
+            }),
+            ffi::LUA_TBOOLEAN => Some(Plain::Bool(ffi::lua_toboolean(state, index) != 0)),
+            ffi::LUA_TNIL => Some(Plain::Null),
+            _ => None,
+        }
+    }
+}
+
+/// Pushes a scalar. Takes no memory.
+///
+/// # Safety
+/// As `scalar`, with room for it.
+#[inline(always)]
+pub(super) unsafe fn push_scalar(state: *mut lua_State, scalar: Plain) -> Result<(), ConvertError> {
+    // SAFETY: as the caller says.
+    unsafe {
+        // One after the other, as what comes mostly is asked for first.
+        if let Plain::Int(int) = scalar {
+            if !is_whole(int) {
+                return Err(not_whole(int));
+            }
+            ffi::lua_pushinteger(state, int as _);
+        } else if let Plain::Float(float) = scalar {
+            ffi::lua_pushnumber(state, float);
+        } else if let Plain::Bool(on) = scalar {
+            ffi::lua_pushboolean(state, on.into());
+        } else {
+            ffi::lua_pushnil(state);
+        }
+    }
+    Ok(())
+}
+
+/// Whether this flavour has just that integer.
+#[inline(always)]
+pub(super) fn is_whole(value: i64) -> bool {
+    !NUMBERS_ARE_FLOATS || value.unsigned_abs() <= 1 << 53
+}
+
+/// The error of one that it has not.
+#[cold]
+pub(super) fn not_whole(value: i64) -> ConvertError {
+    ConvertError::new(format!(
+        "{value} is out of range: this Lua keeps whole numbers up to 2^53 exactly"
+    ))
 }
 
 /// Runs a coroutine on; `from` is the one that runs it. Does not raise.

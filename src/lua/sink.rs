@@ -8,7 +8,7 @@ use mlua::{Lua, Value};
 use twinplug_value::{ConvertError, Key, Sink, to_sink};
 
 use super::border::Border;
-use super::raw::NUMBERS_ARE_FLOATS;
+use super::raw::{is_whole, not_whole};
 
 /// Entries of a map that stand on the stack; of a larger one a table is made.
 const MOST_SPREAD: c_int = 24;
@@ -296,20 +296,6 @@ impl Sink for StackSink<'_> {
     fn end_map(&mut self) -> Result<(), ConvertError> {
         self.end()
     }
-}
-
-/// Whether this flavour has just that integer.
-#[inline(always)]
-pub(super) fn is_whole(value: i64) -> bool {
-    !NUMBERS_ARE_FLOATS || value.unsigned_abs() <= 1 << 53
-}
-
-/// The error of one that it has not.
-#[cold]
-pub(super) fn not_whole(value: i64) -> ConvertError {
-    ConvertError::new(format!(
-        "{value} is out of range: this Lua keeps whole numbers up to 2^53 exactly"
-    ))
 }
 
 /// A value of mlua's.

@@ -26,7 +26,11 @@ pub(super) struct StackSource<'b> {
     index: c_int,
     /// The values of that list: the first, how many.
     list: (c_int, c_int),
-    entered: Vec<Entered>,
+    /// The container that the cursor is in, and those around it.
+    inside: Option<Entered>,
+    around: Vec<Entered>,
+    /// Whether the current value is known to be text.
+    is_text: Cell<bool>,
     /// The length of the current value as a list, where somebody has asked.
     length: Cell<Option<Option<usize>>>,
     /// What may still be read, in bytes: a small table can lead to itself from many places,
@@ -98,7 +102,9 @@ impl<'b> StackSource<'b> {
             state,
             index,
             list,
-            entered: Vec::new(),
+            inside: None,
+            around: Vec::new(),
+            is_text: Cell::new(false),
             length: Cell::new(None),
             left: Memory::allowed().unwrap_or(usize::MAX),
             exceeded: Memory::run_out,
@@ -170,15 +176,18 @@ impl<'b> StackSource<'b> {
     fn stand_on(&mut self, index: c_int) {
         self.index = index;
         self.length.set(None);
+        self.is_text.set(false);
     }
 
     fn enter(&mut self, children: Children) -> Result<(), ConvertError> {
         // SAFETY: as `new` says.
         let top = unsafe {
-            self.border.deepen(self.state, self.entered.len())?;
+            self.border.deepen(self.state, self.around.len() + 1)?;
             ffi::lua_gettop(self.state)
         };
-        self.entered.push(Entered { index: self.index, top, children });
+        if let Some(outer) = self.inside.replace(Entered { index: self.index, top, children }) {
+            self.around.push(outer);
+        }
         Ok(())
     }
 }
@@ -197,7 +206,10 @@ impl Source for StackSource<'_> {
                 Number::Float(_) => Kind::Float,
             },
             ffi::LUA_TSTRING => match self.text().map(std::str::from_utf8) {
-                Some(Ok(_)) => Kind::Str,
+                Some(Ok(_)) => {
+                    self.is_text.set(true);
+                    Kind::Str
+                }
                 _ => Kind::Bytes,
             },
             ffi::LUA_TTABLE => match self.length() {
@@ -249,7 +261,11 @@ impl Source for StackSource<'_> {
     }
 
     fn str(&self) -> &str {
-        std::str::from_utf8(self.bytes()).unwrap_or_default()
+        match self.is_text.get() {
+            // SAFETY: `kind` has looked, and the value is still the same one.
+            true => unsafe { std::str::from_utf8_unchecked(self.bytes()) },
+            false => std::str::from_utf8(self.bytes()).unwrap_or_default(),
+        }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -282,7 +298,7 @@ impl Source for StackSource<'_> {
     }
 
     fn next(&mut self) -> Result<bool, ConvertError> {
-        let Some(entered) = self.entered.last_mut() else {
+        let Some(entered) = &mut self.inside else {
             return Ok(false);
         };
         let (state, table, top) = (self.state, entered.index, entered.top);
@@ -325,7 +341,7 @@ impl Source for StackSource<'_> {
     }
 
     fn key(&self) -> Key<'_> {
-        match self.entered.last() {
+        match &self.inside {
             Some(Entered { children: Children::Entries(_), top, .. }) => {
                 // SAFETY: as `new` says: `next` has put a key there that is one.
                 unsafe { key(self.state, top + 1) }
@@ -335,11 +351,51 @@ impl Source for StackSource<'_> {
     }
 
     fn leave(&mut self) {
-        if let Some(entered) = self.entered.pop() {
+        if let Some(entered) = self.inside.take() {
             // SAFETY: as `new` says; the value was there, and what came above it goes.
             unsafe { ffi::lua_settop(self.state, entered.top) };
+            self.inside = self.around.pop();
             self.stand_on(entered.index);
         }
+    }
+
+    fn is_searched(&self) -> bool {
+        matches!(self.inside, Some(Entered { children: Children::Entries(_), .. }))
+    }
+
+    fn find(&mut self, name: &'static str) -> Result<bool, ConvertError> {
+        let Some(Entered { index, top, .. }) = self.inside else { return Ok(false) };
+        let state = self.state;
+        // SAFETY: as `new` says; `enter` has made room. What the children have put on the stack
+        // goes.
+        let is_there = unsafe {
+            ffi::lua_settop(state, top);
+            self.border.push_name(state, name)?;
+            ffi::lua_rawget(state, index);
+            ffi::lua_type(state, -1) != ffi::LUA_TNIL
+        };
+        if is_there {
+            self.stand_on(top + 1);
+            self.charge()?;
+        }
+        Ok(is_there)
+    }
+
+    fn count(&mut self) -> usize {
+        let Some(Entered { index, top, .. }) = self.inside else { return 0 };
+        let state = self.state;
+        let mut count = 0;
+        // SAFETY: as above. The keys are the table's, as nothing else runs.
+        unsafe {
+            ffi::lua_settop(state, top);
+            ffi::lua_pushnil(state);
+            while ffi::lua_next(state, index) != 0 {
+                count += 1;
+                ffi::lua_settop(state, top + 1);
+            }
+            ffi::lua_pushnil(state);
+        }
+        count
     }
 }
 

@@ -4,13 +4,13 @@ use std::ffi::c_int;
 use std::sync::Arc;
 
 use mlua::ffi::{self, lua_State};
-use twinplug_value::{Plain, Type, TypeRef};
+use twinplug_value::{ConvertError, Plain, Type, TypeRef};
 
 use super::border::Border;
 use super::call::{Lease, with};
 use super::quick::{Quick, Unfinished};
-use super::raw::Reference;
-use super::sink::{StackSink, Written, is_whole, not_whole};
+use super::raw::{self, Reference};
+use super::sink::{StackSink, Written};
 use super::typed::{Scalars, Stack};
 use super::vm::Vm;
 #[cfg(feature = "luau")]
@@ -104,7 +104,27 @@ impl LuaFunc {
             quick.end();
             return Some(Ok(()));
         }
-        Some(self.read(quick.into_lease(), count, results, got))
+        Some(self.read_quickly(quick, stack, count, results, got))
+    }
+
+    /// Reads results that are not one scalar.
+    #[inline(never)]
+    fn read_quickly(
+        &self,
+        quick: Quick<'_>,
+        stack: Stack<'_>,
+        count: c_int,
+        results: Results,
+        got: &mut Got<'_>,
+    ) -> Result<()> {
+        if count == 0 && results == Results::One && self.scalars.has(Plain::Null) {
+            got.scalar = Some(Plain::Null);
+            quick.cut();
+            return Ok(());
+        }
+        let stack = stack.above(quick.below());
+        let guarded = quick.guard();
+        guarded.end(stack.read_results(count, &self.result, results, got))
     }
 
     /// Calls it with what is pushed onto the coroutine.
@@ -163,8 +183,8 @@ impl LuaFunc {
 
 impl RawVar for LuaVar {
     fn get(&self, got: &mut Got<'_>) -> Result<()> {
-        if self.get_quickly(got) {
-            return Ok(());
+        if let Some(read) = self.get_quickly(got) {
+            return read;
         }
         with(&self.vm, |lease| {
             let coroutine = lease.coroutine();
@@ -179,18 +199,16 @@ impl RawVar for LuaVar {
     }
 
     fn set(&self, value: Write<'_>) -> Result<()> {
-        with(&self.vm, |lease| {
-            let (border, coroutine) = (lease.border(), lease.coroutine());
+        if let Some(quick) = Quick::begin(&self.vm) {
+            quick.empty();
+            let (border, coroutine) = (quick.border(), quick.coroutine());
+            let guarded = quick.guard();
             // SAFETY: the VM is entered, the coroutine does not run, and has nothing on its
-            // stack; what was put there goes with the lease.
-            unsafe {
-                self.table.push(coroutine);
-                self.key.push(coroutine);
-                ffi::lua_pushvalue(coroutine, -1);
-                ffi::lua_rawget(coroutine, TABLE);
-                write_variable(border, coroutine, value)
-            }
-        })
+            // stack.
+            return guarded.end(unsafe { self.write(border, coroutine, value) });
+        }
+        // SAFETY: as above; what was put there goes with the lease.
+        with(&self.vm, |lease| unsafe { self.write(lease.border(), lease.coroutine(), value) })
     }
 
     fn set_scalar(&self, value: Plain) -> Result<()> {
@@ -235,11 +253,10 @@ impl LuaVar {
         }
     }
 
-    /// Reads a scalar in the quickest way there is; false if it is none, or something stands
-    /// against it.
+    /// Reads it in the quickest way there is; `None` where something stands against it.
     #[inline(always)]
-    fn get_quickly(&self, got: &mut Got<'_>) -> bool {
-        let Some(quick) = Quick::begin(&self.vm) else { return false };
+    fn get_quickly(&self, got: &mut Got<'_>) -> Option<Result<()>> {
+        let quick = Quick::begin(&self.vm)?;
         let coroutine = quick.coroutine();
         // SAFETY: the VM is entered, the coroutine does not run, and has room above what it
         // keeps.
@@ -247,9 +264,43 @@ impl LuaVar {
             self.push(coroutine);
             Stack::new(quick.border(), coroutine)
         };
-        let is_read = stack.read_scalar(TOP, self.scalars, got);
-        quick.pop(2);
-        is_read
+        if stack.read_scalar(TOP, self.scalars, got) {
+            quick.pop(2);
+            return Some(Ok(()));
+        }
+        Some(self.read_quickly(quick, stack, got))
+    }
+
+    /// Reads a value that is no scalar, and on top of the stack.
+    #[inline(never)]
+    fn read_quickly(&self, quick: Quick<'_>, stack: Stack<'_>, got: &mut Got<'_>) -> Result<()> {
+        let index = quick.below() + 2;
+        let guarded = quick.guard();
+        let read = stack
+            .reserve(MORE)
+            .and_then(|()| stack.read_variable(index, &self.declared, &self.name, got));
+        guarded.end(read)
+    }
+
+    /// Sets it to what is written.
+    ///
+    /// # Safety
+    /// As `push`; the coroutine's stack is empty.
+    #[inline]
+    unsafe fn write(
+        &self,
+        border: &Border,
+        coroutine: *mut lua_State,
+        value: Write<'_>,
+    ) -> Result<()> {
+        // SAFETY: as the caller says.
+        unsafe {
+            self.table.push(coroutine);
+            self.key.push(coroutine);
+            ffi::lua_pushvalue(coroutine, -1);
+            ffi::lua_rawget(coroutine, TABLE);
+            write_variable(border, coroutine, value)
+        }
     }
 
     /// Sets it to a scalar. It leaves the table on the stack, and where it fails more.
@@ -277,6 +328,9 @@ impl LuaVar {
 /// Where a result or a value is that is read quickly.
 const TOP: c_int = -1;
 
+/// Room on the stack for reading what is no scalar, above what is there.
+const MORE: c_int = 24;
+
 /// Where things of a variable are on a coroutine's stack: the table that holds it, its name,
 /// or its value where that is all there is, and what it was before it is set.
 const TABLE: c_int = 1;
@@ -290,29 +344,17 @@ const OLD: c_int = 3;
 #[inline(always)]
 unsafe fn push_scalars(coroutine: *mut lua_State, scalars: &[Plain]) -> Result<c_int> {
     for (index, scalar) in scalars.iter().enumerate() {
-        // SAFETY: as the caller says; none of them takes memory.
-        unsafe {
-            // One after the other, as what comes mostly is asked for first.
-            if let Plain::Int(int) = *scalar {
-                if !is_whole(int) {
-                    return Err(refused(int, index));
-                }
-                ffi::lua_pushinteger(coroutine, int as _);
-            } else if let Plain::Float(float) = *scalar {
-                ffi::lua_pushnumber(coroutine, float);
-            } else if let Plain::Bool(on) = *scalar {
-                ffi::lua_pushboolean(coroutine, on.into());
-            } else {
-                ffi::lua_pushnil(coroutine);
-            }
+        // SAFETY: as the caller says.
+        if let Err(error) = unsafe { raw::push_scalar(coroutine, *scalar) } {
+            return Err(refused(error, index));
         }
     }
     Ok(scalars.len() as c_int)
 }
 
 #[cold]
-fn refused(int: i64, index: usize) -> Error {
-    not_whole(int).of(format!("argument {}", index + 1)).into()
+fn refused(error: ConvertError, index: usize) -> Error {
+    error.of(format!("argument {}", index + 1)).into()
 }
 
 /// Writes a variable, whose table, name and old value are on the stack. A table goes into the

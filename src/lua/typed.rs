@@ -6,7 +6,7 @@ use mlua::ffi::{self, lua_State};
 use twinplug_value::{ConvertError, Plain, TreeSource, Type, from_source};
 
 use super::border::Border;
-use super::raw::{self, Number};
+use super::raw;
 use super::source::StackSource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Got, Read, Results};
@@ -16,6 +16,8 @@ use crate::plugin::{Got, Read, Results};
 pub(super) struct Stack<'b> {
     border: &'b Border,
     state: *mut lua_State,
+    /// How many values are below those that are read.
+    below: c_int,
 }
 
 impl<'b> Stack<'b> {
@@ -23,9 +25,21 @@ impl<'b> Stack<'b> {
     ///
     /// # Safety
     /// As [`StackSource::new`], for as long as this is used.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn new(border: &'b Border, state: *mut lua_State) -> Stack<'b> {
-        Stack { border, state }
+        Stack { border, state, below: 0 }
+    }
+
+    /// The part of it that is above so many values.
+    #[inline(always)]
+    pub(super) fn above(self, below: c_int) -> Stack<'b> {
+        Stack { below, ..self }
+    }
+
+    /// Makes room for reading so many values.
+    pub(super) fn reserve(self, slots: c_int) -> Result<()> {
+        // SAFETY: as `new` says.
+        Ok(unsafe { self.border.reserve(self.state, slots)? })
     }
 
     /// Reads the value at an index, if it is one of these scalars.
@@ -36,14 +50,15 @@ impl<'b> Stack<'b> {
             got.scalar = Some(Plain::Int(int));
             return scalars.0 & Scalars::INT != 0;
         }
-        let Some(scalar) = self.scalar(index) else { return false };
+        // SAFETY: as above.
+        let Some(scalar) = (unsafe { raw::scalar(self.state, index) }) else { return false };
         got.scalar = Some(scalar);
         scalars.has(scalar)
     }
 
     /// Reads the results of a function that declares `ty` as its result; there are so many,
-    /// and they are the whole stack.
-    #[inline(always)]
+    /// and they are all of the stack.
+    #[inline]
     pub(super) fn read_results(
         self,
         count: c_int,
@@ -51,7 +66,10 @@ impl<'b> Stack<'b> {
         results: Results,
         got: &mut Got<'_>,
     ) -> Result<()> {
-        if count == 1 && results == Results::One && self.read_scalar(1, Scalars::of(ty), got) {
+        if count == 1
+            && results == Results::One
+            && self.read_scalar(self.below + 1, Scalars::of(ty), got)
+        {
             return Ok(());
         }
         got.scalar = None;
@@ -80,12 +98,12 @@ impl<'b> Stack<'b> {
         // nil.
         unsafe {
             self.border.reserve(self.state, expected)?;
-            ffi::lua_settop(self.state, expected);
+            ffi::lua_settop(self.state, self.below + expected);
         }
         let of_result = |error: ConvertError| error.of("result");
         match ty {
             Type::Tuple(_) => checked(|| self.list(expected), ty, read, of_result),
-            _ => checked(|| self.at(1), ty, read, of_result),
+            _ => checked(|| self.at(self.below + 1), ty, read, of_result),
         }
     }
 
@@ -105,23 +123,6 @@ impl<'b> Stack<'b> {
         checked(|| self.at(index), ty, got.read, |error| error.at_field(name))
     }
 
-    /// The value at an index, if it is a scalar.
-    #[inline(always)]
-    fn scalar(self, index: c_int) -> Option<Plain> {
-        // SAFETY: as `new` says.
-        unsafe {
-            match ffi::lua_type(self.state, index) {
-                ffi::LUA_TNUMBER => Some(match raw::number(self.state, index) {
-                    Number::Int(int) => Plain::Int(int),
-                    Number::Float(float) => Plain::Float(float),
-                }),
-                ffi::LUA_TBOOLEAN => Some(Plain::Bool(ffi::lua_toboolean(self.state, index) != 0)),
-                ffi::LUA_TNIL => Some(Plain::Null),
-                _ => None,
-            }
-        }
-    }
-
     fn at(self, index: c_int) -> StackSource<'b> {
         // SAFETY: as `new` says.
         unsafe { StackSource::new(self.border, self.state, index) }
@@ -129,7 +130,7 @@ impl<'b> Stack<'b> {
 
     fn list(self, count: c_int) -> StackSource<'b> {
         // SAFETY: as `new` says.
-        unsafe { StackSource::list(self.border, self.state, 1, count) }
+        unsafe { StackSource::list(self.border, self.state, self.below + 1, count) }
     }
 }
 
@@ -156,7 +157,7 @@ impl Scalars {
     }
 
     #[inline(always)]
-    fn has(self, scalar: Plain) -> bool {
+    pub(super) fn has(self, scalar: Plain) -> bool {
         let scalar = match scalar {
             Plain::Int(_) => Self::INT,
             Plain::Float(_) => Self::FLOAT,

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use twinplug_value::{
-    Callable, Fault, Outcome, Params, Signature, Sink, Source, panic_text, to_sink,
+    Callable, Data, Fault, Outcome, Params, Plain, Signature, Sink, Source, panic_text, to_sink,
 };
 
 use crate::channel::AnyChannel;
@@ -63,7 +63,12 @@ pub(crate) struct HostFunction {
     name: String,
     pub(crate) signature: Signature,
     run: Box<Run>,
+    run_scalars: Box<RunScalars>,
 }
+
+/// Runs a function with scalars, if they are what it takes, and its result is one: else
+/// nothing has been done.
+type RunScalars = dyn Fn(&[Plain], &Turn) -> Option<Result<Plain>> + Send + Sync;
 
 type Run = dyn Fn(&mut dyn Source, &mut dyn Sink, &Turn) -> Result<()> + Send + Sync;
 
@@ -94,13 +99,43 @@ impl Turn {
 
 impl HostFunction {
     pub(crate) fn new<P: Params, F: Callable<P>>(name: &str, function: F) -> Self {
+        let function = Arc::new(function);
+        let quick = Arc::clone(&function);
+        let run_scalars = move |args: &[Plain], turn: &Turn| {
+            if !is_scalar::<<F::Outcome as Outcome>::Value>() {
+                return None;
+            }
+            let params = P::of_scalars(args)?;
+            let outcome = turn.within(|| quick.invoke(params).outcome());
+            Some(match outcome {
+                Ok(value) => Plain::of(&value).ok_or_else(no_scalar),
+                Err(fault) => Err(failed(fault)),
+            })
+        };
         let run = move |args: &mut dyn Source, result: &mut dyn Sink, turn: &Turn| {
             let params = P::read(args)?;
             let outcome = turn.within(|| function.invoke(params).outcome());
             let value = outcome.map_err(failed)?;
             to_sink(&value, result).map_err(|error| error.of("result").into())
         };
-        HostFunction { name: name.to_owned(), signature: F::signature(), run: Box::new(run) }
+        HostFunction {
+            name: name.to_owned(),
+            signature: F::signature(),
+            run: Box::new(run),
+            run_scalars: Box::new(run_scalars),
+        }
+    }
+
+    /// Calls it with scalars, if they are what it takes and gives; else nothing has been done.
+    /// A panic is the caller's error.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+    #[inline]
+    pub(crate) fn call_scalars(&self, args: &[Plain], turn: &Turn) -> Option<Result<Plain>> {
+        let called = catch_unwind(AssertUnwindSafe(|| (self.run_scalars)(args, turn)));
+        match called {
+            Ok(called) => Some(called?.map_err(|error| self.at(error))),
+            Err(panic) => Some(Err(self.at(panicked(panic)))),
+        }
     }
 
     /// Calls it: `args` stands on the list of the arguments, `result` takes one
@@ -113,12 +148,26 @@ impl HostFunction {
         turn: &Turn,
     ) -> Result<()> {
         let checked = self.signature.check_count(count).map_err(Error::from);
-        checked.and_then(|()| contained(|| (self.run)(args, result, turn))).map_err(|error| {
-            error
-                .context(format_args!("host function `{}`", self.name))
-                .through(format_args!("[host]: in function '{}'", self.name))
-        })
+        let called = checked.and_then(|()| contained(|| (self.run)(args, result, turn)));
+        called.map_err(|error| self.at(error))
     }
+
+    #[cold]
+    fn at(&self, error: Error) -> Error {
+        error
+            .context(format_args!("host function `{}`", self.name))
+            .through(format_args!("[host]: in function '{}'", self.name))
+    }
+}
+
+/// Whether a type is a scalar's.
+const fn is_scalar<T: Data>() -> bool {
+    T::SCALAR.is_some()
+}
+
+#[cold]
+fn no_scalar() -> Error {
+    Error::new(ErrorKind::Type, "the result is no scalar")
 }
 
 /// The error of a function that returned one. If that is one of ours, alone, in a box or
@@ -155,7 +204,10 @@ fn ours(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
 /// Runs code of the embedding that a plugin has caused to run; a panic in it is an
 /// error of the plugin's call.
 pub(crate) fn contained<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        Err(Error::new(ErrorKind::Call, format!("panicked: {}", panic_text(panic))))
-    })
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(panic)))
+}
+
+#[cold]
+fn panicked(panic: Box<dyn Any + Send>) -> Error {
+    Error::new(ErrorKind::Call, format!("panicked: {}", panic_text(panic)))
 }

@@ -66,6 +66,12 @@ pub trait Params: Sized {
     /// # Errors
     /// As [`from_view`]; the message names the argument.
     fn read<V: View>(list: V) -> Result<Self, ConvertError>;
+
+    /// Takes them from scalars, if they are all scalars and as many; ints may be floats.
+    #[doc(hidden)]
+    fn of_scalars(_: &[Plain]) -> Option<Self> {
+        None
+    }
 }
 
 #[inline]
@@ -130,6 +136,15 @@ macro_rules! tuples {
                 let mut items =
                     list.list()?.map_err(|kind| ConvertError::expected(&"arguments", kind))?;
                 Ok(($(read::<$item>(&mut items, $index)?,)*))
+            }
+
+            #[inline]
+            #[allow(unused_variables, reason = "no parameters, nothing to take")]
+            #[allow(clippy::unused_unit, reason = "as above")]
+            fn of_scalars(scalars: &[Plain]) -> Option<Self> {
+                const COUNT: usize = 0 $(+ ($index, 1).1)*;
+                let scalars: &[Plain; COUNT] = scalars.try_into().ok()?;
+                Some(($(scalars[$index].brought_to::<$item>()?,)*))
             }
         }
     )*};

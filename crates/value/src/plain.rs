@@ -1,7 +1,7 @@
 //! [`Plain`]: a value that is no more than a word, on its way between two sides that both
 //! know it.
 
-use crate::convert::{Children, View};
+use crate::convert::{Children, View, exact};
 use crate::raw::{plain_of, scalar_of_plain};
 use crate::{Argument, ConvertError, Data, Key, Kind};
 
@@ -24,6 +24,17 @@ impl Plain {
     #[must_use]
     pub fn of<T: Argument>(value: &T) -> Option<Plain> {
         plain_of(value)
+    }
+
+    /// It as a scalar, where that is just its type, or it is a float and this an integer that
+    /// it can hold; `None` where it is anything else.
+    #[inline(always)]
+    #[must_use]
+    pub fn brought_to<T: Data>(self) -> Option<T> {
+        match self {
+            Plain::Int(int) => self.of_type().or_else(|| Plain::Float(exact(int).ok()?).of_type()),
+            _ => self.of_type(),
+        }
     }
 
     /// It as just the type that it is of; `None` where `T` is another one.
@@ -116,6 +127,9 @@ mod tests {
         assert_eq!(Plain::of(&1_i32), None);
         assert_eq!(Plain::of(&"text"), None);
         assert_eq!(Plain::Int(1).of_type::<f64>(), None);
+        assert_eq!(Plain::Int(1).brought_to(), Some(1.0));
+        assert_eq!(Plain::Int(i64::MAX).brought_to::<f64>(), None);
+        assert_eq!(Plain::Float(1.0).brought_to::<i64>(), None);
     }
 
     #[test]

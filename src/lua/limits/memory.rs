@@ -73,8 +73,9 @@ impl Memory {
     }
 
     /// What the VM was allowed, and has used up.
+    #[inline]
     pub(in crate::lua) fn hit(&self) -> Option<Limit> {
-        self.limit.get().filter(|_| self.is_exhausted.get())
+        if self.is_exhausted.get() { self.limit.get() } else { None }
     }
 
     /// What the VM that this thread is in may take, in bytes.

@@ -404,8 +404,8 @@ impl Record {
     pub(super) fn show_again(&self) {
         self.show(true);
         // Who was over while the host ran need not wait to be found in Lua again.
-        if self.due().is_some() {
-            self.arm();
+        if self.over.load(Ordering::Relaxed) != 0 || self.exhausted().is_some() {
+            self.arm_if_due();
         }
     }
 
@@ -447,6 +447,13 @@ impl Record {
         if number != 0 && self.own.unblocked.get() & bit == 0 {
             signal::unblock(number);
             self.own.unblocked.set(self.own.unblocked.get() | bit);
+        }
+    }
+
+    #[cold]
+    fn arm_if_due(&self) {
+        if self.due().is_some() {
+            self.arm();
         }
     }
 

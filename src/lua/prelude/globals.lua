@@ -48,6 +48,8 @@ function library.setmetatable(object, metatable)
 end
 
 environment._G = environment
+-- The global that is used most is found at once.
+environment.host = library.host
 -- Nor is the library's own table found where the script takes that away.
 library._G = nil
 setmetatable(environment, ours)

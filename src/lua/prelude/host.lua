@@ -33,12 +33,12 @@ local function sealed(path, members, call)
     local key, member = next(members, name)
     return key, member
   end
+  -- What is there is found without a call; only this sees `members` itself.
+  setmetatable(members, {
+    __index = function(_, name) error(raw.unknown(path, tostring(name), members), 2) end,
+  })
   return raw.object {
-    __index = function(_, name)
-      local member = rawget(members, name)
-      if member == nil then error(raw.unknown(path, tostring(name), members), 2) end
-      return member
-    end,
+    __index = members,
     __newindex = function(_, name)
       error("cannot set `" .. path .. "." .. tostring(name) .. "`: the host table is read-only", 2)
     end,

@@ -227,10 +227,16 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConvertError> {
-        self.map(visitor, Keys::Text)
+        let depth = self.depth;
+        let children = self.view.map()?.map_err(|kind| ConvertError::expected(&"map", kind))?;
+        let inside = Self::inside(children, depth)?;
+        match inside.children.is_searched() {
+            true => visitor.visit_map(Fields::new(inside, names)),
+            false => visitor.visit_map(Entries { inside, keys: Keys::Text }),
+        }
     }
 
     #[inline]
@@ -345,6 +351,84 @@ impl<'de, C: Children> de::MapAccess<'de> for Entries<C> {
 
     fn size_hint(&self) -> Option<usize> {
         Some(self.inside.left)
+    }
+}
+
+/// The entries of a map that is searched for a struct's fields: these first, then what else
+/// there is, which a struct may refuse.
+struct Fields<C> {
+    inside: Inside<C>,
+    names: &'static [&'static str],
+    next: usize,
+    found: usize,
+    /// How many other entries are left; `None` before they were counted.
+    others: Option<usize>,
+}
+
+impl<C: Children> Fields<C> {
+    #[inline]
+    fn new(inside: Inside<C>, names: &'static [&'static str]) -> Self {
+        Fields { inside, names, next: 0, found: 0, others: None }
+    }
+
+    /// The name of the field that was found last.
+    fn name(&self) -> Option<&'static str> {
+        self.names.get(self.next.checked_sub(1)?).copied()
+    }
+
+    /// Goes to the next entry that is none of the fields.
+    #[cold]
+    fn advance_to_other(&mut self) -> Result<bool, ConvertError> {
+        while self.inside.children.advance()? {
+            match self.inside.children.key() {
+                Key::Str(key) if self.names.contains(&key) => {}
+                _ => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl<'de, C: Children> de::MapAccess<'de> for Fields<C> {
+    type Error = ConvertError;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, ConvertError> {
+        while let Some(name) = self.names.get(self.next) {
+            self.next += 1;
+            if self.inside.children.find(name)? {
+                self.found += 1;
+                return seed.deserialize(name.into_deserializer()).map(Some);
+            }
+        }
+        let others = match self.others {
+            Some(others) => others,
+            None => self.inside.children.count() - self.found,
+        };
+        self.others = Some(others.saturating_sub(1));
+        if others == 0 || !self.advance_to_other()? {
+            return Ok(None);
+        }
+        match self.inside.children.key() {
+            Key::Str(text) => seed.deserialize(text.into_deserializer()),
+            Key::Int(int) => seed.deserialize(int.to_string().into_deserializer()),
+        }
+        .map(Some)
+    }
+
+    #[inline]
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, ConvertError> {
+        let value = seed.deserialize(self.inside.child());
+        value.map_err(|error| match (self.others, self.name()) {
+            (None, Some(name)) => error.at_field(name),
+            _ => error.at(self.inside.children.key()),
+        })
     }
 }
 

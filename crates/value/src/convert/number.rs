@@ -17,7 +17,8 @@ pub(crate) fn whole(float: f64) -> Result<i64, ConvertError> {
 /// The float that an int is.
 pub(crate) fn exact(int: i64) -> Result<f64, ConvertError> {
     let float = int as f64;
-    if float as i128 == i128::from(int) {
+    // So far all of them are, which is known sooner than it is tried.
+    if int.unsigned_abs() <= 1 << 53 || float as i128 == i128::from(int) {
         Ok(float)
     } else {
         Err(ConvertError::new(format!("{int} is not a float exactly")))

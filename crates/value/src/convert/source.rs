@@ -41,6 +41,22 @@ pub trait Source {
     fn key(&self) -> Key<'_>;
     /// Goes back to the container that was entered last.
     fn leave(&mut self);
+    /// Whether the children of the map that was entered are better looked for than gone
+    /// through, where one knows what to look for.
+    fn is_searched(&self) -> bool {
+        false
+    }
+    /// Of such a map, goes to the child of that name; false if there is none.
+    ///
+    /// # Errors
+    /// It is broken.
+    fn find(&mut self, _name: &'static str) -> Result<bool, ConvertError> {
+        Ok(false)
+    }
+    /// Of such a map, how many children there are. Then `next` goes through all of them.
+    fn count(&mut self) -> usize {
+        0
+    }
 }
 
 /// The key of a map's entry.

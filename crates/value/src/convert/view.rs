@@ -65,6 +65,24 @@ pub trait Children {
     fn key(&self) -> Key<'_>;
     /// The current child.
     fn child(&mut self) -> Self::Child<'_>;
+    /// Whether a map's children are better looked for than gone through, where one knows what
+    /// to look for.
+    #[inline]
+    fn is_searched(&self) -> bool {
+        false
+    }
+    /// Of a map that is searched, goes to the child of that name; false if there is none.
+    ///
+    /// # Errors
+    /// It is broken.
+    fn find(&mut self, _name: &'static str) -> Result<bool, ConvertError> {
+        Ok(false)
+    }
+    /// Of a map that is searched, how many children there are. Then `advance` goes through all
+    /// of them.
+    fn count(&mut self) -> usize {
+        0
+    }
 }
 
 impl<'s, S: Source + ?Sized> View for &'s mut S {
@@ -143,6 +161,18 @@ impl<S: Source + ?Sized> Children for Entered<'_, S> {
 
     fn child(&mut self) -> &mut S {
         self.source
+    }
+
+    fn is_searched(&self) -> bool {
+        self.source.is_searched()
+    }
+
+    fn find(&mut self, name: &'static str) -> Result<bool, ConvertError> {
+        self.source.find(name)
+    }
+
+    fn count(&mut self) -> usize {
+        self.source.count()
     }
 }
 
