@@ -37,6 +37,8 @@ const FREE_LEVELS: usize = 4;
 
 pub(super) struct Border {
     lua: Lua,
+    #[cfg(not(feature = "luau"))]
+    main: *mut lua_State,
     /// What the VM may take, in bytes.
     limit: Cell<Option<usize>>,
     /// What of it can be taken without looking.
@@ -110,6 +112,8 @@ impl Border {
         let function = unsafe { lua.create_c_function(perform)? };
         Ok(Border {
             lua: lua.clone(),
+            #[cfg(not(feature = "luau"))]
+            main: super::vm::main_state(lua)?,
             limit: Cell::new(None),
             left: Cell::new(0),
             uses: Cell::new(0),
@@ -285,6 +289,13 @@ impl Border {
         state: *mut lua_State,
         slots: c_int,
     ) -> Result<(), ConvertError> {
+        if cfg!(not(feature = "luau")) {
+            // SAFETY: as the caller says. In these flavours it does not raise.
+            return match unsafe { ffi::lua_checkstack(state, slots) } {
+                0 => Err(ConvertError::new("too deep for Lua's stack")),
+                _ => Ok(()),
+            };
+        }
         let step = Step::Stack(slots);
         // SAFETY: as the caller says. What was made room for in a protected call is there
         // afterwards: asking again takes nothing.
@@ -335,13 +346,31 @@ impl Border {
         let left = match self.limit.get() {
             None => Some(usize::MAX / 2),
             Some(limit) => {
-                let used = self.lua.used_memory();
+                let used = self.used();
                 // One more string may make the table of all strings grow by half of all.
                 limit.checked_sub(used + used / 2 + SLACK + bytes)
             }
         };
         self.left.set(left.unwrap_or(0));
         left.is_some()
+    }
+
+    /// What the VM takes, in bytes.
+    #[cfg(not(feature = "luau"))]
+    fn used(&self) -> usize {
+        // SAFETY: the VM is entered, and this only asks. What Lua counts is what its allocator
+        // does.
+        match unsafe { ffi::lua_gc(self.main, ffi::LUA_GCCOUNT, 0) } {
+            // In the middle of a collection it does not tell.
+            ..0 => self.lua.used_memory(),
+            kibibytes => (kibibytes as usize + 1) << 10,
+        }
+    }
+
+    /// What the VM takes, in bytes: Luau does not count the pages that it takes memory in.
+    #[cfg(feature = "luau")]
+    fn used(&self) -> usize {
+        self.lua.used_memory()
     }
 
     /// Takes a step in a protected call. What it needs of the stack is passed as copies.

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::ffi::c_int;
+use std::ptr;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Value};
@@ -24,6 +25,9 @@ pub(super) struct StackSource<'b> {
     state: *mut lua_State,
     /// Where the current value is; 0 is a list that is no table.
     index: c_int,
+    /// Its type, and of a string where that is: looked at once.
+    ty: c_int,
+    text: (*const u8, usize),
     /// The values of that list: the first, how many.
     list: (c_int, c_int),
     /// The container that the cursor is in, and those around it.
@@ -45,10 +49,18 @@ pub(super) struct StackSource<'b> {
 struct Entered {
     /// Where it is.
     index: c_int,
-    /// The top of the stack when it was entered.
+    /// The top of the stack when it was entered, and how many fields are above it.
     top: c_int,
+    above: c_int,
     children: Children,
 }
+
+/// So many fields that were found stay on the stack: taking each off costs as much as finding
+/// it.
+const MOST_ABOVE: c_int = 5;
+
+/// Levels that there is room for from the start.
+const FREE_LEVELS: usize = 2;
 
 enum Children {
     /// A sequence: the next index, its length.
@@ -97,10 +109,12 @@ impl<'b> StackSource<'b> {
         index: c_int,
         list: (c_int, c_int),
     ) -> Self {
-        StackSource {
+        let mut source = StackSource {
             border,
             state,
             index,
+            ty: ffi::LUA_TTABLE,
+            text: (ptr::null(), 0),
             list,
             inside: None,
             around: Vec::new(),
@@ -109,7 +123,12 @@ impl<'b> StackSource<'b> {
             left: Memory::allowed().unwrap_or(usize::MAX),
             exceeded: Memory::run_out,
             read: 0,
+        };
+        if index != 0 {
+            // SAFETY: as the caller says.
+            source.stand_on(index, unsafe { ffi::lua_type(state, index) });
         }
+        source
     }
 
     /// No more than this is read of it.
@@ -125,7 +144,7 @@ impl<'b> StackSource<'b> {
         if self.read % LOOK_EVERY == 0 && limits::is_due() {
             return Err(ConvertError::new("its call is over"));
         }
-        match self.left.checked_sub(VALUE + self.text().map_or(0, <[u8]>::len)) {
+        match self.left.checked_sub(VALUE + self.text.1) {
             Some(left) => self.left = left,
             None => {
                 (self.exceeded)();
@@ -135,25 +154,20 @@ impl<'b> StackSource<'b> {
         Ok(())
     }
 
-    /// The current value, if it is a string.
+    /// The current value, of a string.
     #[inline]
-    fn text(&self) -> Option<&[u8]> {
-        // SAFETY: as `new` says. The type is asked first, as a number would be converted in
-        // place; a string does not move, and is not freed while it is on the stack, which it
-        // is as long as `self` is not changed.
-        unsafe {
-            if self.index == 0 || ffi::lua_type(self.state, self.index) != ffi::LUA_TSTRING {
-                return None;
-            }
-            let mut length = 0;
-            let text = ffi::lua_tolstring(self.state, self.index, &raw mut length);
-            Some(std::slice::from_raw_parts(text.cast(), length))
+    fn text(&self) -> &[u8] {
+        match self.text {
+            (text, _) if text.is_null() => &[],
+            // SAFETY: `stand_on` has put there what Lua says of the current value: a string,
+            // which does not move, and is not freed while it is on the stack, which it is as
+            // long as `self` is not changed.
+            (text, length) => unsafe { std::slice::from_raw_parts(text, length) },
         }
     }
 
     fn is_table(&self) -> bool {
-        // SAFETY: as `new` says.
-        self.index != 0 && unsafe { ffi::lua_type(self.state, self.index) == ffi::LUA_TTABLE }
+        self.ty == ffi::LUA_TTABLE && self.index != 0
     }
 
     #[inline]
@@ -172,20 +186,30 @@ impl<'b> StackSource<'b> {
         })
     }
 
+    /// The value at `index`, of that type, is the current one.
     #[inline]
-    fn stand_on(&mut self, index: c_int) {
-        self.index = index;
+    fn stand_on(&mut self, index: c_int, ty: c_int) {
+        (self.index, self.ty) = (index, ty);
         self.length.set(None);
         self.is_text.set(false);
+        self.text = (ptr::null(), 0);
+        if ty == ffi::LUA_TSTRING {
+            // SAFETY: as `new` says; of a string this converts nothing in place.
+            self.text.0 =
+                unsafe { ffi::lua_tolstring(self.state, index, &raw mut self.text.1).cast() };
+        }
     }
 
     fn enter(&mut self, children: Children) -> Result<(), ConvertError> {
         // SAFETY: as `new` says.
         let top = unsafe {
-            self.border.deepen(self.state, self.around.len() + 1)?;
+            if self.around.len() + 1 >= FREE_LEVELS {
+                self.border.reserve(self.state, 16)?;
+            }
             ffi::lua_gettop(self.state)
         };
-        if let Some(outer) = self.inside.replace(Entered { index: self.index, top, children }) {
+        let entered = Entered { index: self.index, top, above: 0, children };
+        if let Some(outer) = self.inside.replace(entered) {
             self.around.push(outer);
         }
         Ok(())
@@ -197,20 +221,19 @@ impl Source for StackSource<'_> {
         if self.index == 0 {
             return Kind::List;
         }
-        // SAFETY: as `new` says.
-        match unsafe { ffi::lua_type(self.state, self.index) } {
+        match self.ty {
             ffi::LUA_TNIL | ffi::LUA_TNONE => Kind::Null,
             ffi::LUA_TBOOLEAN => Kind::Bool,
             ffi::LUA_TNUMBER => match self.number() {
                 Number::Int(_) => Kind::Int,
                 Number::Float(_) => Kind::Float,
             },
-            ffi::LUA_TSTRING => match self.text().map(std::str::from_utf8) {
-                Some(Ok(_)) => {
+            ffi::LUA_TSTRING => match std::str::from_utf8(self.text()) {
+                Ok(_) => {
                     self.is_text.set(true);
                     Kind::Str
                 }
-                _ => Kind::Bytes,
+                Err(_) => Kind::Bytes,
             },
             ffi::LUA_TTABLE => match self.length() {
                 Some(1..) => Kind::List,
@@ -229,16 +252,11 @@ impl Source for StackSource<'_> {
     }
 
     fn is_null(&self) -> bool {
-        // SAFETY: as `new` says.
-        self.index != 0
-            && match unsafe { ffi::lua_type(self.state, self.index) } {
-                ffi::LUA_TNIL | ffi::LUA_TLIGHTUSERDATA => self.kind() == Kind::Null,
-                _ => false,
-            }
+        matches!(self.ty, ffi::LUA_TNIL | ffi::LUA_TLIGHTUSERDATA) && self.kind() == Kind::Null
     }
 
     fn is_container(&self) -> bool {
-        self.index == 0 || self.is_table()
+        self.ty == ffi::LUA_TTABLE
     }
 
     fn bool(&self) -> bool {
@@ -269,7 +287,7 @@ impl Source for StackSource<'_> {
     }
 
     fn bytes(&self) -> &[u8] {
-        self.text().unwrap_or_default()
+        self.text()
     }
 
     fn enter_list(&mut self) -> Result<Option<usize>, ConvertError> {
@@ -305,20 +323,19 @@ impl Source for StackSource<'_> {
         // SAFETY: as `new` says. What the children have put on the stack goes; `enter` has
         // made room for what comes. `lua_next` raises for a key that is none of the table's,
         // which is as it was: nobody has used the VM since.
-        let index = unsafe {
+        let (index, ty) = unsafe {
             match &mut entered.children {
                 Children::Values(_, 0) => return Ok(false),
                 Children::Values(next, left) => {
                     *left -= 1;
                     *next += 1;
-                    *next - 1
+                    (*next - 1, ffi::lua_type(state, *next - 1))
                 }
                 Children::Items(next, length) if *next > *length => return Ok(false),
                 Children::Items(next, _) => {
                     ffi::lua_settop(state, top);
-                    ffi::lua_rawgeti(state, table, *next as _);
                     *next += 1;
-                    top + 1
+                    (top + 1, ffi::lua_rawgeti(state, table, (*next - 1) as _))
                 }
                 Children::Entries(uses) if *uses != self.border.uses() => {
                     return Err(ConvertError::new("the plugin was used while it was read"));
@@ -331,11 +348,11 @@ impl Source for StackSource<'_> {
                         return Ok(false);
                     }
                     check_key(state, top + 1)?;
-                    top + 2
+                    (top + 2, ffi::lua_type(state, top + 2))
                 }
             }
         };
-        self.stand_on(index);
+        self.stand_on(index, ty);
         self.charge()?;
         Ok(true)
     }
@@ -355,7 +372,8 @@ impl Source for StackSource<'_> {
             // SAFETY: as `new` says; the value was there, and what came above it goes.
             unsafe { ffi::lua_settop(self.state, entered.top) };
             self.inside = self.around.pop();
-            self.stand_on(entered.index);
+            let ty = ffi::LUA_TTABLE;
+            self.stand_on(entered.index, ty);
         }
     }
 
@@ -364,26 +382,31 @@ impl Source for StackSource<'_> {
     }
 
     fn find(&mut self, name: &'static str) -> Result<bool, ConvertError> {
-        let Some(Entered { index, top, .. }) = self.inside else { return Ok(false) };
+        let Some(inside) = &mut self.inside else { return Ok(false) };
         let state = self.state;
         // SAFETY: as `new` says; `enter` has made room. What the children have put on the stack
         // goes.
-        let is_there = unsafe {
-            ffi::lua_settop(state, top);
+        let (place, ty) = unsafe {
+            if inside.above == MOST_ABOVE || inside.above == 0 {
+                ffi::lua_settop(state, inside.top);
+                inside.above = 0;
+            }
+            inside.above += 1;
             self.border.push_name(state, name)?;
-            ffi::lua_rawget(state, index);
-            ffi::lua_type(state, -1) != ffi::LUA_TNIL
+            (inside.top + inside.above, ffi::lua_rawget(state, inside.index))
         };
-        if is_there {
-            self.stand_on(top + 1);
-            self.charge()?;
+        if ty == ffi::LUA_TNIL {
+            return Ok(false);
         }
-        Ok(is_there)
+        self.stand_on(place, ty);
+        self.charge()?;
+        Ok(true)
     }
 
     fn count(&mut self) -> usize {
-        let Some(Entered { index, top, .. }) = self.inside else { return 0 };
-        let state = self.state;
+        let Some(inside) = &mut self.inside else { return 0 };
+        inside.above = 0;
+        let (index, top, state) = (inside.index, inside.top, self.state);
         let mut count = 0;
         // SAFETY: as above. The keys are the table's, as nothing else runs.
         unsafe {

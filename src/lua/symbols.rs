@@ -194,7 +194,10 @@ impl RawVar for LuaVar {
                 self.push(coroutine);
                 Stack::new(lease.border(), coroutine)
             };
-            stack.read_variable(VALUE, &self.declared, &self.name, got)
+            match stack.read_scalar(VALUE, self.scalars, got) {
+                true => Ok(()),
+                false => stack.read_variable(VALUE, &self.declared, &self.name, got),
+            }
         })
     }
 

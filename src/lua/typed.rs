@@ -97,7 +97,7 @@ impl<'b> Stack<'b> {
         // SAFETY: as `new` says; room is made first. What a script leaves out at the end is
         // nil.
         unsafe {
-            self.border.reserve(self.state, expected)?;
+            self.border.reserve(self.state, expected + 24)?;
             ffi::lua_settop(self.state, self.below + expected);
         }
         let of_result = |error: ConvertError| error.of("result");
@@ -107,7 +107,7 @@ impl<'b> Stack<'b> {
         }
     }
 
-    /// Reads a variable that is declared as `ty`.
+    /// Reads a variable that is declared as `ty`, and is no scalar of that type.
     #[inline]
     pub(super) fn read_variable(
         self,
@@ -116,9 +116,6 @@ impl<'b> Stack<'b> {
         name: &str,
         got: &mut Got<'_>,
     ) -> Result<()> {
-        if self.read_scalar(index, Scalars::of(ty), got) {
-            return Ok(());
-        }
         got.scalar = None;
         checked(|| self.at(index), ty, got.read, |error| error.at_field(name))
     }
@@ -176,7 +173,7 @@ fn checked<'b>(
     place: impl Fn(ConvertError) -> ConvertError,
 ) -> Result<()> {
     // As it is, where conversion would change nothing; of a struct it drops other keys.
-    if *ty == Type::Any || !has_struct(ty) && ty.holds(&mut source()).is_ok() {
+    if matches!(ty, Type::Any) || !has_struct(ty) && ty.holds(&mut source()).is_ok() {
         return Ok(read(&mut source())?);
     }
     let value = from_source(&mut source()).map_err(&place)?;

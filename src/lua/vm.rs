@@ -290,7 +290,7 @@ impl Core {
 }
 
 /// The coroutine that a VM is on outside of all calls.
-fn main_state(lua: &Lua) -> mlua::Result<*mut lua_State> {
+pub(super) fn main_state(lua: &Lua) -> mlua::Result<*mut lua_State> {
     let mut main = ptr::null_mut();
     // SAFETY: only the pointer is taken.
     unsafe { lua.exec_raw::<()>((), |state| main = state)? };

@@ -13,6 +13,7 @@ pub(crate) struct Serde {
     pub(crate) skip: bool,
     pub(crate) transparent: bool,
     pub(crate) flatten: bool,
+    pub(crate) strict: bool,
     /// The shape is another one than the fields show: `flatten`, `with`, `from`, …
     pub(crate) reshaped: bool,
 }
@@ -41,7 +42,8 @@ impl Serde {
             ("flatten", _) => self.flatten = true,
             ("skip", _) => self.skip = true,
             // Conversion alone, the same shape, or a name too many.
-            ("alias" | "bound" | "crate" | "deny_unknown_fields" | "expecting", _) => {}
+            ("deny_unknown_fields", _) => self.strict = true,
+            ("alias" | "bound" | "crate" | "expecting", _) => {}
             _ => self.reshaped = true,
         }
         Ok(())

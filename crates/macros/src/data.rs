@@ -127,12 +127,34 @@ fn implementation(input: &mut DeriveInput, path: &Path) -> syn::Result<TokenStre
         generics.make_where_clause().predicates.push(bound.parse()?);
     }
     let name = &input.ident;
+    let leaves_out = leaves_out(input, path);
     let (implemented, types, bounds) = generics.split_for_impl();
     Ok(quote! {
         impl #implemented #path::Data for #name #types #bounds {
             const SCHEMA: &'static #path::Type = #schema;
+            const LEAVES_OUT: bool = #leaves_out;
         }
     })
+}
+
+/// Whether a struct, and all in it, leaves out fields that it does not know; false where that
+/// cannot be told from here.
+fn leaves_out(input: &DeriveInput, path: &Path) -> TokenStream {
+    let Data::Struct(item) = &input.data else { return quote!(false) };
+    let fields: Vec<&Field> = item.fields.iter().collect();
+    let is_plain = |attributes: &[syn::Attribute]| {
+        Serde::read(attributes)
+            .is_ok_and(|serde| !serde.reshaped && !serde.flatten && !serde.strict)
+    };
+    let contains_itself =
+        fields.iter().any(|field| mentions(&field.ty.to_token_stream(), &input.ident));
+    let is_plain = is_plain(&input.attrs) && fields.iter().all(|field| is_plain(&field.attrs));
+    if !is_plain || contains_itself || !input.generics.params.is_empty() {
+        return quote!(false);
+    }
+    let shown = fields.iter().filter(|field| !Serde::read(&field.attrs).is_ok_and(|it| it.skip));
+    let types = shown.map(|field| &field.ty);
+    quote!(true #(&& <#types as #path::Data>::LEAVES_OUT)*)
 }
 
 /// Says of a struct's fields that they are `Data`, in bounds of serde's implementations,

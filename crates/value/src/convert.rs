@@ -13,7 +13,8 @@ mod tree;
 mod view;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+
+use crate::Data;
 
 pub use error::ConvertError;
 pub(crate) use number::{exact, whole};
@@ -43,9 +44,7 @@ pub fn to_sink<T: Serialize + ?Sized>(
 ///
 /// # Errors
 /// The source's value is of another type; the message names the field.
-pub fn from_source<T: DeserializeOwned>(
-    source: &mut (impl Source + ?Sized),
-) -> Result<T, ConvertError> {
+pub fn from_source<T: Data>(source: &mut (impl Source + ?Sized)) -> Result<T, ConvertError> {
     from_view(source)
 }
 
@@ -54,6 +53,10 @@ pub fn from_source<T: DeserializeOwned>(
 /// # Errors
 /// As [`from_source`].
 #[inline]
-pub fn from_view<T: DeserializeOwned>(view: impl View) -> Result<T, ConvertError> {
-    T::deserialize(deserializer::Deserializer::new(view))
+pub fn from_view<T: Data>(view: impl View) -> Result<T, ConvertError> {
+    let unknown = match T::LEAVES_OUT {
+        true => deserializer::Unknown::LeftOut,
+        false => deserializer::Unknown::Shown,
+    };
+    T::deserialize(deserializer::Deserializer::new(view, unknown))
 }

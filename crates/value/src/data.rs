@@ -32,6 +32,10 @@ pub trait Data: Serialize + DeserializeOwned {
     /// Whether it is a scalar of direct entries.
     #[doc(hidden)]
     const SCALAR: Option<Scalar<Self>> = None;
+    /// Whether it, and all that is in it, leaves out a struct's fields that it does not know,
+    /// as serde has it unless told otherwise: then they need not be looked for.
+    #[doc(hidden)]
+    const LEAVES_OUT: bool = false;
 }
 
 macro_rules! data {
@@ -39,6 +43,7 @@ macro_rules! data {
         impl Data for $type {
             const SCHEMA: &'static Type = &Type::$schema;
             $(const SCALAR: Option<Scalar<Self>> = Some(Scalar::$scalar);)?
+            const LEAVES_OUT: bool = true;
         }
     )*};
 }
@@ -51,26 +56,31 @@ data! {
 
 impl<T: Data> Data for Option<T> {
     const SCHEMA: &'static Type = &Type::Optional(Shared::Static(T::SCHEMA));
+    const LEAVES_OUT: bool = T::LEAVES_OUT;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Data> Data for Box<T> {
     const SCHEMA: &'static Type = T::SCHEMA;
+    const LEAVES_OUT: bool = T::LEAVES_OUT;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Data> Data for Vec<T> {
     const SCHEMA: &'static Type = &Type::List(Shared::Static(T::SCHEMA));
+    const LEAVES_OUT: bool = T::LEAVES_OUT;
 }
 
 #[diagnostic::do_not_recommend]
 impl<K: Data + Eq + Hash, V: Data, S: BuildHasher + Default> Data for HashMap<K, V, S> {
     const SCHEMA: &'static Type = &Type::Map(Shared::Static(V::SCHEMA));
+    const LEAVES_OUT: bool = K::LEAVES_OUT && V::LEAVES_OUT;
 }
 
 #[diagnostic::do_not_recommend]
 impl<K: Data + Ord, V: Data> Data for BTreeMap<K, V> {
     const SCHEMA: &'static Type = &Type::Map(Shared::Static(V::SCHEMA));
+    const LEAVES_OUT: bool = K::LEAVES_OUT && V::LEAVES_OUT;
 }
 
 macro_rules! arrays {
@@ -78,6 +88,7 @@ macro_rules! arrays {
         #[diagnostic::do_not_recommend]
         impl<T: Data> Data for [T; $length] {
             const SCHEMA: &'static Type = &Type::List(Shared::Static(T::SCHEMA));
+            const LEAVES_OUT: bool = T::LEAVES_OUT;
         }
     )*};
 }
@@ -90,6 +101,7 @@ macro_rules! tuples {
         impl<$($item: Data),+> Data for ($($item,)+) {
             const SCHEMA: &'static Type =
                 &Type::Tuple(Shared::Static(&[$(Shared::Static($item::SCHEMA)),+]));
+            const LEAVES_OUT: bool = $($item::LEAVES_OUT)&&+;
         }
     )*};
 }

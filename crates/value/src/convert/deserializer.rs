@@ -11,12 +11,22 @@ use super::{ConvertError, Key, Kind, MAX_DEPTH, exact, whole};
 pub(super) struct Deserializer<V> {
     view: V,
     depth: usize,
+    unknown: Unknown,
+}
+
+/// What becomes of entries that are none of a struct's fields.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Unknown {
+    /// The struct sees them, and may refuse them.
+    Shown,
+    /// It leaves them out, so that they are not even looked for.
+    LeftOut,
 }
 
 impl<V: View> Deserializer<V> {
     #[inline]
-    pub(super) fn new(view: V) -> Self {
-        Deserializer { view, depth: 0 }
+    pub(super) fn new(view: V, unknown: Unknown) -> Self {
+        Deserializer { view, depth: 0, unknown }
     }
 
     #[cold]
@@ -52,12 +62,15 @@ impl<V: View> Deserializer<V> {
 
     /// One level further down.
     #[inline]
-    fn inside(children: V::Children, depth: usize) -> Result<Inside<V::Children>, ConvertError> {
+    fn inside(
+        children: V::Children,
+        (depth, unknown): (usize, Unknown),
+    ) -> Result<Inside<V::Children>, ConvertError> {
         if depth == MAX_DEPTH {
             return Err(ConvertError::too_deep());
         }
         let left = children.length();
-        Ok(Inside { children, depth: depth + 1, index: 0, left })
+        Ok(Inside { children, depth: depth + 1, unknown, index: 0, left })
     }
 
     #[inline]
@@ -66,7 +79,7 @@ impl<V: View> Deserializer<V> {
         visitor: T,
         length: Option<usize>,
     ) -> Result<T::Value, ConvertError> {
-        let depth = self.depth;
+        let depth = (self.depth, self.unknown);
         let children = self.view.list()?.map_err(|kind| ConvertError::expected(&"list", kind))?;
         let inside = Self::inside(children, depth)?;
         match length {
@@ -79,7 +92,7 @@ impl<V: View> Deserializer<V> {
 
     #[inline]
     fn map<'de, T: Visitor<'de>>(self, visitor: T, keys: Keys) -> Result<T::Value, ConvertError> {
-        let depth = self.depth;
+        let depth = (self.depth, self.unknown);
         let children = self.view.map()?.map_err(|kind| ConvertError::expected(&"map", kind))?;
         visitor.visit_map(Entries { inside: Self::inside(children, depth)?, keys })
     }
@@ -230,7 +243,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConvertError> {
-        let depth = self.depth;
+        let depth = (self.depth, self.unknown);
         let children = self.view.map()?.map_err(|kind| ConvertError::expected(&"map", kind))?;
         let inside = Self::inside(children, depth)?;
         match inside.children.is_searched() {
@@ -249,7 +262,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         if !self.view.is_container() && self.view.kind() == Kind::Str {
             return visitor.visit_enum(self.view.str()?.into_deserializer());
         }
-        let depth = self.depth;
+        let depth = (self.depth, self.unknown);
         let children =
             self.view.map()?.map_err(|kind| ConvertError::expected(&"a variant", kind))?;
         visitor.visit_enum(Variant(Self::inside(children, depth)?))
@@ -268,6 +281,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
 struct Inside<C> {
     children: C,
     depth: usize,
+    unknown: Unknown,
     index: usize,
     left: usize,
 }
@@ -281,7 +295,7 @@ impl<C: Children> Inside<C> {
 
     #[inline]
     fn child(&mut self) -> Deserializer<C::Child<'_>> {
-        Deserializer { view: self.children.child(), depth: self.depth }
+        Deserializer { view: self.children.child(), depth: self.depth, unknown: self.unknown }
     }
 }
 
@@ -406,6 +420,7 @@ impl<'de, C: Children> de::MapAccess<'de> for Fields<C> {
         }
         let others = match self.others {
             Some(others) => others,
+            None if self.inside.unknown == Unknown::LeftOut => 0,
             None => self.inside.children.count() - self.found,
         };
         self.others = Some(others.saturating_sub(1));
