@@ -18,11 +18,15 @@ mod abi_stable;
 mod stabby;
 
 #[path = "../rows/measure.rs"]
-#[allow(dead_code, reason = "there are always two sides here")]
+#[allow(dead_code, reason = "what other rows need")]
 mod measure;
+#[path = "../rows/plugin_data.rs"]
+mod plugin_data;
 #[path = "../rows/report.rs"]
+#[allow(dead_code, reason = "what other rows need")]
 mod report;
 #[path = "../rows/work.rs"]
+#[allow(dead_code, reason = "what other rows measure")]
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -30,8 +34,9 @@ use std::path::{Path, PathBuf};
 use twinplug::{Func, Host, PluginRef};
 
 use measure::Effort;
+use plugin_data::PluginData;
 use report::{Report, Row};
-use work::{PluginData, round, sum};
+use work::{round, sum};
 
 fn main() -> std::io::Result<()> {
     let host = Host::builder().build().unwrap();
@@ -52,12 +57,7 @@ fn build(folder: &str) -> PathBuf {
     twinplug_build::build(&root().join(folder), &root().join("target/bench")).unwrap()
 }
 
-/// The Lua that was built in.
-fn flavour() -> &'static str {
-    if cfg!(feature = "lua54") { "lua54" } else { "none" }
-}
-
-/// Our side of each row, and what came of it.
+/// Our side of each row of native plugins, and what came of it.
 struct Rows {
     report: Report,
     effort: Effort,
@@ -68,7 +68,7 @@ struct Rows {
 impl Rows {
     fn beside(adder: &PluginRef) -> Self {
         Rows {
-            report: Report::new(flavour()),
+            report: Report::new(),
             effort: Effort::asked(),
             add: adder.func("add").unwrap(),
             older: adder.func("older").unwrap(),
