@@ -4,7 +4,7 @@ use ::abi_stable::library::RootModule;
 use bench_abi_stable::{AdderRef, PluginData as TheirData};
 
 use crate::Rows;
-use crate::work::PluginData;
+use crate::plugin_data::PluginData;
 
 pub(crate) fn measure(rows: &mut Rows) {
     let library = crate::build("benches/peers/abi_stable/plugin");

@@ -1,6 +1,6 @@
-//! Measures Twinplug beside the crates that people use in place of it for native
-//! plugins: `cargo bench --manifest-path benches/peers/Cargo.toml`, or with `-- NAME` for
-//! the rows whose names hold it.
+//! Measures Twinplug beside the crates that people use in place of it, and that its own
+//! benches cannot have: `cargo bench --manifest-path benches/peers/Cargo.toml`, or with
+//! `-- NAME` for the rows whose names hold it. A Lua is chosen by the host's features.
 //!
 //! A workspace of its own, so that nobody else builds what is compared with. Loops and
 //! report are those of `benches/rows`, and the rows go to the same
@@ -15,14 +15,33 @@
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
 
 mod abi_stable;
+#[cfg(feature = "_lua")]
+mod rhai;
 mod stabby;
+#[cfg(feature = "_lua")]
+mod unsent;
 
+#[cfg(feature = "_lua")]
+#[path = "unsent/src/figures.rs"]
+mod figures;
 #[path = "../rows/measure.rs"]
-#[allow(dead_code, reason = "there are always two sides here")]
+#[allow(dead_code, reason = "what other rows need")]
 mod measure;
+#[cfg(feature = "_lua")]
+#[path = "../rows/lua/ours.rs"]
+#[allow(dead_code, reason = "what other rows measure")]
+mod ours;
+#[path = "../rows/plugin_data.rs"]
+mod plugin_data;
 #[path = "../rows/report.rs"]
+#[allow(dead_code, reason = "what other rows need")]
 mod report;
+#[cfg(feature = "_lua")]
+#[path = "../rows/lua/side.rs"]
+#[allow(dead_code, reason = "what other rows measure")]
+mod side;
 #[path = "../rows/work.rs"]
+#[allow(dead_code, reason = "what other rows measure")]
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -30,15 +49,26 @@ use std::path::{Path, PathBuf};
 use twinplug::{Func, Host, PluginRef};
 
 use measure::Effort;
+use plugin_data::PluginData;
 use report::{Report, Row};
-use work::{PluginData, round, sum};
+use work::{round, sum};
 
 fn main() -> std::io::Result<()> {
+    #[cfg(feature = "_lua")]
+    if std::env::var_os(unsent::OURS).is_some() {
+        figures::print(&ours::Ours::new());
+        return Ok(());
+    }
     let host = Host::builder().build().unwrap();
     let adder = host.load(build("benches/plugins/adder")).unwrap();
     let mut rows = Rows::beside(&adder);
     abi_stable::measure(&mut rows);
     stabby::measure(&mut rows);
+    #[cfg(feature = "_lua")]
+    {
+        rhai::measure(&mut rows);
+        unsent::measure(&mut rows);
+    }
     rows.report.write(&root().join("target/bench/report.json"))
 }
 
@@ -52,12 +82,7 @@ fn build(folder: &str) -> PathBuf {
     twinplug_build::build(&root().join(folder), &root().join("target/bench")).unwrap()
 }
 
-/// The Lua that was built in.
-fn flavour() -> &'static str {
-    if cfg!(feature = "lua54") { "lua54" } else { "none" }
-}
-
-/// Our side of each row, and what came of it.
+/// Our side of each row of native plugins, and what came of it.
 struct Rows {
     report: Report,
     effort: Effort,
@@ -68,7 +93,7 @@ struct Rows {
 impl Rows {
     fn beside(adder: &PluginRef) -> Self {
         Rows {
-            report: Report::new(flavour()),
+            report: Report::new(),
             effort: Effort::asked(),
             add: adder.func("add").unwrap(),
             older: adder.func("older").unwrap(),

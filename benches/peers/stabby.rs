@@ -6,7 +6,7 @@ use bench_stabby::{Add, Older, PluginData as TheirData};
 use libloading::Library;
 
 use crate::Rows;
-use crate::work::PluginData;
+use crate::plugin_data::PluginData;
 
 pub(crate) fn measure(rows: &mut Rows) {
     let path = crate::build("benches/peers/stabby/plugin");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use twinplug::{ErrorKind, Func, Host, HostBuilder, LimitSignal, PluginRef};
 
-use crate::measure::{Effort, median};
+use crate::measure::{Effort, median, median_pair};
 use crate::report::{Report, Row};
 use crate::work::sum;
 
@@ -134,8 +134,7 @@ fn stop(report: &mut Report, effort: Effort) {
         start.elapsed().as_nanos() as f64
     };
     let ours_ns = median((0..effort.turns()).map(stopped).collect());
-    let theirs_ns = 150e6;
-    report.add(Row { name, ours_ns, theirs: "limit", theirs_ns, goal: Some(1.0) });
+    report.add(Row::limit(name, ours_ns, 150e6));
 }
 
 /// The script with a limit, and without, several times over: where in memory a VM comes to
@@ -181,17 +180,14 @@ impl Sides {
         })
     }
 
-    /// The pair whose ratio is the median.
     fn compare<W: FnMut(u64) -> u64>(
         &self,
         effort: Effort,
         work: impl Fn(&Side) -> W,
     ) -> (f64, f64) {
         let effort = effort.divided(5);
-        let pairs = self.0.iter().map(|[ours, theirs]| effort.compare(work(ours), work(theirs)));
-        let mut pairs: Vec<_> = pairs.collect();
-        pairs.sort_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1)));
-        pairs[pairs.len() / 2]
+        let pairs = self.0.iter();
+        median_pair(pairs.map(|[ours, theirs]| effort.compare(work(ours), work(theirs))))
     }
 }
 

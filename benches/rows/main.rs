@@ -9,12 +9,17 @@
 
 #[cfg(feature = "_lua")]
 mod limits;
-#[cfg_attr(not(feature = "native"), allow(dead_code, reason = "what no row of scripts needs"))]
+#[cfg(feature = "_lua")]
+mod lua;
+#[allow(dead_code, reason = "scripts and native plugins need other parts of it")]
 mod measure;
+#[cfg(feature = "_lua")]
+mod memory;
 #[cfg(feature = "native")]
 mod native;
+mod plugin_data;
 mod report;
-#[cfg_attr(not(feature = "native"), allow(dead_code, reason = "what no row of scripts needs"))]
+#[allow(dead_code, reason = "scripts and native plugins need other parts of it")]
 mod work;
 
 use std::path::Path;
@@ -23,23 +28,13 @@ use measure::Effort;
 use report::Report;
 
 fn main() -> std::io::Result<()> {
-    let mut report = Report::new(flavour());
+    let mut report = Report::new();
     let effort = Effort::asked();
     #[cfg(feature = "native")]
     native::measure(&mut report, effort);
     #[cfg(feature = "_lua")]
+    lua::measure(&mut report, effort);
+    #[cfg(feature = "_lua")]
     limits::measure(&mut report, effort);
     report.write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench/report.json"))
-}
-
-/// The Lua that was built in.
-fn flavour() -> &'static str {
-    match () {
-        () if cfg!(feature = "lua54") => "lua54",
-        () if cfg!(feature = "lua55") => "lua55",
-        () if cfg!(feature = "luajit") => "luajit",
-        () if cfg!(feature = "luau-jit") => "luau-jit",
-        () if cfg!(feature = "luau") => "luau",
-        () => "none",
-    }
 }

@@ -12,12 +12,20 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
+    /// Turns of a whole measurement.
+    const WHOLE: usize = 61;
+
     /// What the environment asks for: `TWINPLUG_BENCH_QUICK` for a look.
     pub(crate) fn asked() -> Self {
         match std::env::var_os("TWINPLUG_BENCH_QUICK") {
             Some(_) => Effort { turns: 15, turn: Duration::from_millis(4) },
-            None => Effort { turns: 61, turn: Duration::from_millis(10) },
+            None => Effort { turns: Self::WHOLE, turn: Duration::from_millis(10) },
         }
+    }
+
+    /// Whether it is more than a look: what takes long may be measured too.
+    pub(crate) fn is_full(self) -> bool {
+        self.turns == Self::WHOLE
     }
 
     /// How often something long is done.
@@ -38,6 +46,16 @@ impl Effort {
         mut theirs: impl FnMut(u64) -> u64,
     ) -> (f64, f64) {
         let repetitions = self.repetitions(&mut ours).max(self.repetitions(&mut theirs));
+        self.compare_at(repetitions, ours, theirs)
+    }
+
+    /// As [`compare`](Self::compare), with so many repetitions a turn.
+    pub(crate) fn compare_at(
+        self,
+        repetitions: u64,
+        mut ours: impl FnMut(u64) -> u64,
+        mut theirs: impl FnMut(u64) -> u64,
+    ) -> (f64, f64) {
         let mut times = (Vec::new(), Vec::new());
         for turn in 0..self.turns {
             // Who begins takes turns too.
@@ -73,7 +91,7 @@ impl Effort {
     }
 
     /// How many repetitions fill a turn.
-    fn repetitions(self, work: &mut impl FnMut(u64) -> u64) -> u64 {
+    pub(crate) fn repetitions(self, work: &mut impl FnMut(u64) -> u64) -> u64 {
         let mut repetitions = 1;
         loop {
             let start = Instant::now();
@@ -92,6 +110,14 @@ fn timed(work: &mut impl FnMut(u64) -> u64, repetitions: u64) -> (f64, u64) {
     let start = Instant::now();
     let sum = work(repetitions);
     (start.elapsed().as_nanos() as f64 / repetitions as f64, sum)
+}
+
+/// The pair whose ratio is the median, where there are several of each side: where in memory
+/// a VM comes to lie, and how its hashes fall, makes it a little quicker or slower.
+pub(crate) fn median_pair(pairs: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
+    let mut pairs: Vec<_> = pairs.collect();
+    pairs.sort_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1)));
+    pairs[pairs.len() / 2]
 }
 
 pub(crate) fn median(mut times: Vec<f64>) -> f64 {

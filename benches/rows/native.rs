@@ -1,6 +1,6 @@
 //! Rows of native plugins.
 
-mod by_hand;
+pub(crate) mod by_hand;
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,12 @@ use std::time::Instant;
 use twinplug::{Dynamic, Func, Host, PluginRef, Value};
 
 use crate::measure::{Effort, median};
+use crate::plugin_data::PluginData;
 use crate::report::{Report, Row};
-use crate::work::{PluginData, round, sum};
+use crate::work::{round, sum};
 use by_hand::ByHand;
 
-fn build(folder: &str) -> PathBuf {
+pub(crate) fn build(folder: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     twinplug_build::build(&root.join("benches/plugins").join(folder), &root.join("target/bench"))
         .unwrap()
@@ -105,11 +106,7 @@ fn dynamic(report: &mut Report, effort: Effort, plugin: &PluginRef) {
         })
     };
     let ours_ns = effort.alone(work, |repetitions| sum(repetitions, |a, b| a + b));
-    report.add(limit(name, ours_ns, 12.0));
-}
-
-fn limit(name: &'static str, ours_ns: f64, limit_ns: f64) -> Row {
-    Row { name, ours_ns, theirs: "limit", theirs_ns: limit_ns, goal: Some(1.0) }
+    report.add(Row::limit(name, ours_ns, 12.0));
 }
 
 fn structs(report: &mut Report, effort: Effort, plugin: &PluginRef, by_hand: &ByHand) {
@@ -151,7 +148,7 @@ fn open(report: &mut Report, path: &Path) {
         std::mem::forget(by_hand);
     }
     let (ours_ns, theirs_ns) = (median(times.0), median(times.1));
-    report.add(limit(name, ours_ns, 300_000.0));
+    report.add(Row::limit(name, ours_ns, 300_000.0));
     report.add(Row { name, ours_ns, theirs: "copy and dlopen", theirs_ns, goal: None });
 }
 
@@ -164,5 +161,5 @@ fn lookup(report: &mut Report, effort: Effort, plugin: &PluginRef) {
         (0..repetitions).map(|_| typed(black_box(plugin)).signature().params.len() as u64).sum()
     };
     let ours_ns = effort.alone(work, |repetitions| 2 * repetitions);
-    report.add(limit(name, ours_ns, 40.0));
+    report.add(Row::limit(name, ours_ns, 40.0));
 }

@@ -18,6 +18,11 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// A row whose goal is a time.
+    pub(crate) fn limit(name: &'static str, ours_ns: f64, limit_ns: f64) -> Row {
+        Row { name, ours_ns, theirs: "limit", theirs_ns: limit_ns, goal: Some(1.0) }
+    }
+
     fn ratio(&self) -> f64 {
         self.ours_ns / self.theirs_ns
     }
@@ -40,13 +45,13 @@ pub(crate) struct Report {
 
 impl Report {
     /// A report of the rows whose names hold what the command line gives.
-    pub(crate) fn new(flavour: &'static str) -> Self {
+    pub(crate) fn new() -> Self {
         let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
         println!(
             "{:22} {:>12} {:>12} {:>7} {:>6}  with",
             "row", "ours, ns", "theirs, ns", "ratio", "goal"
         );
-        Report { flavour, only, rows: Vec::new() }
+        Report { flavour: flavour(), only, rows: Vec::new() }
     }
 
     pub(crate) fn wants(&self, name: &str) -> bool {
@@ -92,5 +97,17 @@ impl Report {
         let mut file = fs::File::create(path)?;
         serde_json::to_writer_pretty(&mut file, &rows)?;
         file.write_all(b"\n")
+    }
+}
+
+/// The Lua that was built in.
+pub(crate) fn flavour() -> &'static str {
+    match () {
+        () if cfg!(feature = "lua54") => "lua54",
+        () if cfg!(feature = "lua55") => "lua55",
+        () if cfg!(feature = "luajit") => "luajit",
+        () if cfg!(feature = "luau-jit") => "luau-jit",
+        () if cfg!(feature = "luau") => "luau",
+        () => "none",
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libloading::Library;
 
-use super::PluginData;
+use crate::plugin_data::PluginData;
 
 #[repr(C)]
 struct Text {
@@ -78,6 +78,12 @@ impl ByHand {
         let add = self.add;
         // SAFETY: of this type, and mapped as long as `self` is.
         move |a, b| unsafe { add(a, b) }
+    }
+
+    /// Where the function is, for who calls it by other means.
+    #[cfg(feature = "luajit")]
+    pub(crate) fn add_address(&self) -> usize {
+        self.add as usize
     }
 
     pub(crate) fn older(&self, data: &PluginData) -> PluginData {

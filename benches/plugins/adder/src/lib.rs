@@ -30,6 +30,12 @@ mod adder {
         a.wrapping_add(b)
     }
 
+    /// What compiled code of LuaJIT calls directly.
+    #[func(leaf)]
+    fn leaf_add(a: i64, b: i64) -> i64 {
+        a.wrapping_add(b)
+    }
+
     #[func]
     fn older(data: PluginData) -> PluginData {
         data.older()

@@ -1,0 +1,78 @@
+//! The row of a native plugin's leaf function in a compiled loop of LuaJIT, beside a bare
+//! pointer that LuaJIT's FFI calls in the same loop.
+
+use mlua::{Function, Lua};
+use twinplug::{Func, Host};
+
+use super::by_ffi;
+use crate::measure::Effort;
+use crate::native::build;
+use crate::native::by_hand::ByHand;
+use crate::report::{Report, Row};
+
+/// The loop, run once a call; `add` is what stands before it. It answers the last sum: one
+/// over all of them would take longer than the calls do.
+const LOOP: &str = r#"
+local function loop(n)
+  local last
+  for i = 1, n do last = add(i, 2) end
+  return last
+end
+"#;
+
+pub(crate) fn measure(report: &mut Report, effort: Effort) {
+    let name = "luajit_ffi";
+    if !report.wants(name) {
+        return;
+    }
+    let path = build("adder");
+    // No time limit, which is LuaJIT's default: one would switch the compiler off.
+    let host = Host::builder().build().unwrap();
+    if !has_plugins(&host) {
+        println!("{name}: not measured, as scripts have no `host.plugin`");
+        return;
+    }
+    host.load(&path).unwrap();
+    let text =
+        format!("local add = host.plugin('adder').leaf_add\n{LOOP} return {{ loop = loop }}");
+    let ours: Func<(u64,), f64> = host.load_source("loops", text).unwrap().func("loop").unwrap();
+    let by_hand = ByHand::load(&path);
+    let (_pointers, pointer) = by_pointer(&by_hand);
+    let (_functions, function) = by_function();
+    let mut compare = |theirs, goal, function: &Function| {
+        let (ours_ns, theirs_ns) = effort.compare(
+            |repetitions| ours.call((repetitions,)).unwrap() as u64,
+            |repetitions| function.call::<f64>(repetitions).unwrap() as u64,
+        );
+        report.add(Row { name, ours_ns, theirs, theirs_ns, goal });
+    };
+    compare("FFI pointer", Some(1.4), &pointer);
+    compare("mlua", None, &function);
+}
+
+/// Whether scripts reach other plugins.
+fn has_plugins(host: &Host) -> bool {
+    let asks = host.load_source("asks", "function has() return host.has('plugin') end").unwrap();
+    asks.func::<(), bool>("has").unwrap().call(()).unwrap()
+}
+
+/// The loop over a bare pointer. A number comes of it, as scripts have no other integers.
+fn by_pointer(by_hand: &ByHand) -> (Lua, Function) {
+    let lua = by_ffi::with_luajit_ffi();
+    let text = format!(
+        "local raw = require('ffi').cast('int64_t (*)(int64_t, int64_t)', ...)\n\
+         local function add(a, b) return tonumber(raw(a, b)) end\n{LOOP} return loop"
+    );
+    // An address has less than the 53 bits that a number holds.
+    let address = by_hand.add_address() as f64;
+    let function = lua.load(text).call(address).unwrap();
+    (lua, function)
+}
+
+/// The loop over a function that people give a VM of mlua's.
+fn by_function() -> (Lua, Function) {
+    let lua = Lua::new();
+    let add = lua.create_function(|_, (a, b): (i64, i64)| Ok(a + b)).unwrap();
+    let function = lua.load(format!("local add = ...\n{LOOP} return loop")).call(add).unwrap();
+    (lua, function)
+}

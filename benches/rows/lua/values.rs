@@ -1,0 +1,81 @@
+//! Rows of variables.
+
+use twinplug::Var;
+
+use super::by_mlua::ByMlua;
+use super::ours::Ours;
+use super::pairs::Pairs;
+use super::side::{gets, sets, structs};
+use crate::measure::Effort;
+use crate::report::{Report, Row};
+use crate::work::exchanges;
+
+pub(crate) fn measure(report: &mut Report, effort: Effort) {
+    numbers(report, effort);
+    through_and_back(report, effort);
+}
+
+fn numbers(report: &mut Report, effort: Effort) {
+    let name = "lua_var";
+    if !report.wants(name) {
+        return;
+    }
+    let pairs = Pairs::new();
+    let mut add = |theirs, (ours_ns, theirs_ns)| {
+        report.add(Row { name, ours_ns, theirs, theirs_ns, goal: Some(0.55) });
+    };
+    add("mlua", pairs.compare(effort, gets, gets));
+    add("mlua, set", pairs.compare(effort, sets, sets));
+    add("mlua, f64", pairs.compare(effort, our_floats, their_floats));
+    add("mlua, set f64", pairs.compare(effort, our_set_floats, their_set_floats));
+}
+
+fn our_floats(side: &Ours) -> impl FnMut(u64) -> u64 {
+    let var: Var<f64> = side.plugin.var("Float").unwrap();
+    move |repetitions| total(repetitions, || var.get().unwrap())
+}
+
+fn their_floats(side: &ByMlua) -> impl FnMut(u64) -> u64 {
+    |repetitions| total(repetitions, || side.module.get("Float").unwrap())
+}
+
+fn total(repetitions: u64, mut get: impl FnMut() -> f64) -> u64 {
+    (0..repetitions).map(|_| get()).sum::<f64>().to_bits()
+}
+
+fn our_set_floats(side: &Ours) -> impl FnMut(u64) -> u64 {
+    let var: Var<f64> = side.plugin.var("Float").unwrap();
+    move |repetitions| {
+        halves(repetitions).for_each(|value| var.set(value).unwrap());
+        var.get().unwrap().to_bits()
+    }
+}
+
+fn their_set_floats(side: &ByMlua) -> impl FnMut(u64) -> u64 {
+    |repetitions| {
+        halves(repetitions).for_each(|value| side.module.set("Float", value).unwrap());
+        side.module.get::<f64>("Float").unwrap().to_bits()
+    }
+}
+
+/// Numbers none of which is whole.
+fn halves(count: u64) -> impl Iterator<Item = f64> {
+    (0..count).map(|step| step as f64 + 0.5)
+}
+
+fn through_and_back(report: &mut Report, effort: Effort) {
+    let name = "lua_struct";
+    if !report.wants(name) {
+        return;
+    }
+    let pairs = Pairs::new();
+    let mut add = |theirs, goal, (ours_ns, theirs_ns)| {
+        report.add(Row { name, ours_ns, theirs, theirs_ns, goal });
+    };
+    add("mlua, serde", Some(0.15), pairs.compare(effort, structs, structs));
+    add("mlua, by hand", None, pairs.compare(effort, structs, structs_by_hand));
+}
+
+fn structs_by_hand(side: &ByMlua) -> impl FnMut(u64) -> u64 {
+    |repetitions| exchanges(repetitions, |data| side.exchange_by_hand(&data).unwrap())
+}
