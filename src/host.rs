@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -16,13 +16,15 @@ use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::{PluginRef, Registry};
 use crate::loading::{self, Allowance, Bundle, Inspection, Loader, Settings};
-use crate::plugin::{BUILT_INS, HostContext, HostFunction, LimitSignal, Output, Permission, Total};
+use crate::plugin::{
+    BUILT_INS, HostContext, HostFunction, LimitSignal, Output, Permission, Plugins, Total,
+};
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
 ///
 /// Dropping it unloads its plugins and closes its channels.
 pub struct Host {
-    registry: Registry,
+    registry: Arc<Registry>,
     context: Arc<HostContext>,
 }
 
@@ -419,9 +421,12 @@ impl HostBuilder {
         }
         let HostBuilder { functions, channels, output, allowance, settings, .. } = self;
         let output = output.unwrap_or_else(|| Box::new(to_standard_output));
-        let context = Arc::new(HostContext { functions, channels, output });
         let loader = Loader::new(&allowance, settings);
-        Ok(Host { registry: Registry::new(loader), context })
+        let registry = Arc::new(Registry::new(loader));
+        let plugins: Weak<dyn Plugins> = Arc::downgrade(&(Arc::clone(&registry) as _));
+        let plugins = OnceLock::from(plugins);
+        let context = Arc::new(HostContext { plugins, functions, channels, output });
+        Ok(Host { registry, context })
     }
 
     /// A function's name is a path of plain names, no part of which is a function

@@ -17,6 +17,8 @@ mod failure;
 mod head;
 mod host_functions;
 mod host_table;
+#[cfg(feature = "luajit")]
+mod leaf;
 mod libraries;
 mod library;
 mod limits;
@@ -25,6 +27,7 @@ mod lock;
 mod modules;
 mod native_stack;
 mod patterns;
+mod plugins;
 mod prelude;
 mod quick;
 mod raw;

@@ -25,9 +25,14 @@ pub(crate) use chain::{
     Deadline, MAX_NESTED, cannot_wait, deadline, held, hold, hold_first, is_free, release,
     release_last, too_deep, within,
 };
-pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, Turn, contained};
+pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, Plugins, Turn, contained};
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
+#[cfg_attr(
+    not(feature = "luajit"),
+    allow(unused_imports, reason = "of compiled scripts alone")
+)]
+pub(crate) use handle::Leaf;
 pub use handle::{Dynamic, Func, Var};
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};

@@ -28,6 +28,11 @@ function host.channel(name) end
 ---@return boolean
 function host.has(name) end
 
+---Whether a plugin of this name is loaded, so that `host.plugin` does not raise.
+---@param name string
+---@return boolean
+function host.has_plugin(name) end
+
 ---Another plugin, of either kind: its functions are called, its variables read and set.
 --{plugin overloads}
 ---@param name string

@@ -1,7 +1,8 @@
 //! The plugins that a host has loaded, by name and version.
 
 use std::path::{Path, PathBuf};
-use std::sync::Weak;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::{self, ThreadId};
 
 use parking_lot::{Condvar, Mutex};
@@ -9,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use super::PluginRef;
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::loading::{Bundle, Loader, Located};
-use crate::plugin::{HostContext, cannot_wait, held};
+use crate::plugin::{HostContext, Plugin, Plugins, cannot_wait, held};
 
 /// The loaded plugins, in load order.
 pub(crate) struct Registry {
@@ -19,6 +20,8 @@ pub(crate) struct Registry {
     /// loaded twice, and a body that waits holds up no other file.
     loading: Mutex<Vec<(PathBuf, ThreadId)>>,
     loaded: Condvar,
+    /// How often a plugin has come or gone.
+    changes: AtomicU64,
 }
 
 struct Entry {
@@ -42,6 +45,7 @@ impl Registry {
             entries: Mutex::default(),
             loading: Mutex::default(),
             loaded: Condvar::new(),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -106,6 +110,7 @@ impl Registry {
             let same = same.cloned();
             if same.is_none() {
                 entries.push(entry);
+                self.changes.fetch_add(1, Ordering::Release);
             }
             same
         };
@@ -145,12 +150,14 @@ impl Registry {
             let mut entries = self.entries.lock();
             let place = entries.iter().position(|entry| entry.plugin.is(plugin));
             let place = place.ok_or_else(|| plugin.unknown())?;
+            self.changes.fetch_add(1, Ordering::Release);
             (place, entries.remove(place))
         };
         plugin.retire().inspect_err(|_| {
             let mut entries = self.entries.lock();
             let place = place.min(entries.len());
             entries.insert(place, entry);
+            self.changes.fetch_add(1, Ordering::Release);
         })
     }
 
@@ -164,6 +171,16 @@ impl Registry {
             None => !entry.is_given,
         })?;
         Some(entry.plugin.clone())
+    }
+}
+
+impl Plugins for Registry {
+    fn newest(&self, name: &str) -> Result<Arc<dyn Plugin>> {
+        self.newest(name).map(|plugin| plugin.current())
+    }
+
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 }
 

@@ -107,6 +107,10 @@ impl<'v> Entry<'v> {
         let (Some(state), true) = (state, hold()) else {
             return Err(refuse(vm, way));
         };
+        #[cfg(feature = "luajit")]
+        if state.core.leaf.runs.get() {
+            return Err(refuse_inside_of_leaf(vm, way));
+        }
         vm.drop_lost();
         state.core.border.enter();
         // SAFETY: it stays where it is until `leave`; entries nest.
@@ -211,4 +215,18 @@ fn busy(vm: &Vm) -> Error {
         }
         None => cannot_wait(format_args!("plugin `{}`, which is busy", vm.shared.name())),
     }
+}
+
+/// The lock is left again: a compiled call of a leaf function runs, which has promised to call
+/// nothing, and whose coming back would end the process.
+#[cfg(feature = "luajit")]
+#[cold]
+fn refuse_inside_of_leaf(vm: &Vm, way: Way<'_>) -> Error {
+    release();
+    vm.lock.leave(way);
+    let message = format!(
+        "cannot use plugin `{}` here: it runs a leaf function, which calls nothing",
+        vm.shared.name()
+    );
+    Error::new(crate::error::ErrorKind::Call, message)
 }

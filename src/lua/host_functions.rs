@@ -36,7 +36,7 @@ struct Offered {
 const MOST_SCALARS: usize = 8;
 
 /// What a C function does after its Rust part.
-enum Answer {
+pub(super) enum Answer {
     Results(c_int),
     /// Raises the text on top of the stack, behind the script's line.
     Text,
@@ -107,7 +107,7 @@ unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
 /// # Safety
 /// `state` is that of the C function that returns this, which has nothing left to drop.
 #[cold]
-unsafe fn raise(state: *mut lua_State, answer: Answer) -> c_int {
+pub(super) unsafe fn raise(state: *mut lua_State, answer: Answer) -> c_int {
     // SAFETY: as the caller says.
     unsafe {
         match answer {
@@ -219,7 +219,7 @@ impl Core {
 
     /// Puts an error on the stack: where a plugin has thrown a table, a copy of it.
     #[cold]
-    fn raised(&self, state: *mut lua_State, error: &Error) -> Answer {
+    pub(super) fn raised(&self, state: *mut lua_State, error: &Error) -> Answer {
         let lua = self.border.lua();
         let thrown = self.shared.trails.raise(lua, &self.border, error);
         // SAFETY: the VM runs the C function with this stack, on which there is room: what was

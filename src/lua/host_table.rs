@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::loader::compile;
 use super::modules::{Module, Source};
 use super::vm::{Core, Shared, broken};
-use super::{channels, host_functions, library, limits};
+use super::{channels, host_functions, library, limits, plugins};
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::plugin::{LogLevel, contained};
 
@@ -75,6 +75,7 @@ pub(super) fn raw(
     let channel = lua.create_table()?;
     raw.raw_set("channel_meta", &channel)?;
     raw.raw_set("channels", lua.create_sequence_from(channels::functions(core, &channel)?)?)?;
+    plugins::provide(core, &raw)?;
     modules(lua, shared, environment, &raw)?;
     Ok(raw)
 }

@@ -520,3 +520,24 @@ pub(super) fn from_lua(
     };
     ran.ok().and(read)
 }
+
+/// The value of a value of mlua's.
+///
+/// # Errors
+/// It cannot cross.
+pub(super) fn read_lua(
+    lua: &Lua,
+    border: &Border,
+    value: &Value,
+) -> Result<twinplug_value::Value, ConvertError> {
+    let mut read = Err(ConvertError::new("not enough memory"));
+    // SAFETY: as in `from_lua`.
+    let ran = unsafe {
+        lua.exec_raw::<()>(value, |state| {
+            read = from_source(&mut StackSource::new(border, state, 1));
+            ffi::lua_settop(state, 0);
+        })
+    };
+    ran.map_err(|error| ConvertError::new(error.to_string()))?;
+    read
+}

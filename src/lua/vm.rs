@@ -22,6 +22,7 @@ use super::host_functions::HostFunctions;
 use super::limits::{self, Arming, Memory, Share};
 use super::lock::Lock;
 use super::modules::Modules;
+use super::plugins::Links;
 use super::raw::Reference;
 use super::sink::to_lua;
 use super::trails::Trails;
@@ -88,6 +89,21 @@ pub(super) struct Core {
     pub(super) shared: Arc<Shared>,
     pub(super) channels: Channels,
     pub(super) functions: HostFunctions,
+    pub(super) links: Links,
+    /// Whether scripts are compiled, and what compiled calls of leaf functions use.
+    #[cfg(feature = "luajit")]
+    pub(super) is_compiled: bool,
+    #[cfg(feature = "luajit")]
+    pub(super) leaf: Leaf,
+}
+
+/// What compiled calls of leaf functions use.
+#[cfg(feature = "luajit")]
+#[derive(Default)]
+pub(super) struct Leaf {
+    /// Whether one runs: nobody enters the VM meanwhile.
+    pub(super) runs: Cell<bool>,
+    pub(super) fault: twinplug_value::raw::OwnFault,
 }
 
 /// What the functions that scripts call share with the driver.
@@ -283,6 +299,11 @@ impl Core {
             shared: Arc::clone(shared),
             channels: Channels::default(),
             functions: HostFunctions::of(shared),
+            links: Links::default(),
+            #[cfg(feature = "luajit")]
+            is_compiled: limits.time.is_none(),
+            #[cfg(feature = "luajit")]
+            leaf: Leaf::default(),
         });
         shared.core.store(ptr::from_ref(&*core).cast_mut(), Ordering::Relaxed);
         Ok(core)

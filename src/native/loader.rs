@@ -138,7 +138,7 @@ fn symbol(
 ) -> (String, Symbol) {
     let name = entries.export.name.clone();
     let ty = entries.export.ty.clone();
-    let direct = entries.direct;
+    let (direct, is_leaf) = (entries.direct, entries.leaf);
     let count = match &ty {
         ExportType::Func(signature) => signature.params.len(),
         ExportType::Var(_) => 1,
@@ -155,7 +155,9 @@ fn symbol(
                 Some(direct) => unsafe { Entry::new(direct, &signature) },
                 None => Entry::NONE,
             };
-            Symbol::of_func(plugin, &name, signature, FuncTarget::values(native, direct), track)
+            let target = FuncTarget::values(native, direct);
+            let target = if is_leaf { target.leaf() } else { target };
+            Symbol::of_func(plugin, &name, signature, target, track)
         }
         ExportType::Var(ty) => Symbol::of_var(plugin, &name, ty, VarTarget::Values(native), track),
     };

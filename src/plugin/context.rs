@@ -4,12 +4,13 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use twinplug_value::{
     Callable, Data, Fault, Outcome, Params, Plain, Signature, Sink, Source, panic_text, to_sink,
 };
 
+use super::Plugin;
 use crate::channel::AnyChannel;
 use crate::error::{Error, ErrorKind, Result, near};
 
@@ -35,14 +36,31 @@ pub(crate) const BUILT_INS: [&str; 15] = [
 /// Takes what plugins print: the plugin's name, the text.
 pub(crate) type Output = dyn Fn(&str, &str) + Send + Sync;
 
+/// The plugins that are loaded, as others see them.
+pub(crate) trait Plugins: Send + Sync {
+    /// The newest of that name.
+    fn newest(&self, name: &str) -> Result<Arc<dyn Plugin>>;
+    /// Changes whenever another plugin may be the newest of its name.
+    fn changes(&self) -> u64;
+}
+
 /// What plugins may ask of their host.
 pub(crate) struct HostContext {
+    /// Set as soon as there are any.
+    pub(crate) plugins: OnceLock<Weak<dyn Plugins>>,
     pub(crate) functions: BTreeMap<String, Arc<HostFunction>>,
     pub(crate) channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     pub(crate) output: Box<Output>,
 }
 
 impl HostContext {
+    /// The other plugins.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+    pub(crate) fn plugins(&self) -> Result<Arc<dyn Plugins>> {
+        let plugins = self.plugins.get().and_then(Weak::upgrade);
+        plugins.ok_or_else(|| Error::new(ErrorKind::Stale, "the host is gone"))
+    }
+
     pub(crate) fn function(&self, name: &str) -> Result<&Arc<HostFunction>> {
         self.functions.get(name).ok_or_else(|| {
             let near = near(name, self.functions.keys().map(String::as_str));

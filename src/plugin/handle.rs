@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use twinplug_value::raw::{Arena, Failed, RawArgs, RawSink, Returned, Scalars};
+use twinplug_value::raw::{Arena, Entry, Failed, RawArgs, RawSink, Returned, Scalars};
 use twinplug_value::{
     Args, ConvertError, Data, Fit, Plain, Signature, Sink, Source, Type, Value, from_source,
     from_view, to_sink,
@@ -30,6 +30,15 @@ pub struct Func<A, R = Value> {
     link: Arc<FuncLink>,
     fit: Fit,
     types: PhantomData<fn(A) -> R>,
+}
+
+/// A function that compiled code may call: where the address of its target is, and where in
+/// that the address of the function is, in bytes. Both are read anew for each call, and may be
+/// for as long as a handle is held; a function that is gone answers a status.
+#[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
+pub(crate) struct Leaf {
+    pub(crate) target: usize,
+    pub(crate) function: usize,
 }
 
 /// All handles on one function share it.
@@ -185,6 +194,47 @@ impl Func<Dynamic> {
         let fit = signature.accepts_args(A::TYPES).map_err(refuse)?;
         R::SCHEMA.accepts(&signature.result).map_err(|error| refuse(error.of("result")))?;
         Ok(Func { link: Arc::clone(&self.link), fit, types: PhantomData })
+    }
+
+    /// Calls the function with values, and gives all of its results.
+    ///
+    /// # Errors
+    /// As [`call`](Func::call).
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+    pub(crate) fn call_all(&self, args: &[Value]) -> Result<Vec<Value>> {
+        let target = self.link.target.enter();
+        let function = match (&target.general, &*self.link.signature.result) {
+            (General::Memory(function), Type::Any) => function,
+            (_, declared) => {
+                drop(target);
+                return Ok(match (declared, self.call(args)?) {
+                    (Type::Tuple(_), Value::List(items)) => items,
+                    (Type::Null, Value::Null) => Vec::new(),
+                    (_, result) => vec![result],
+                });
+            }
+        };
+        let args = self.link.signature.coerce_args(args.to_vec());
+        let called = args.map_err(Error::from).and_then(|args| {
+            receive(|got| {
+                let mut write = |sink: &mut dyn Sink| Values(&args).write(sink);
+                function.call(&mut write, Results::All, got)
+            })
+        });
+        called.map_err(|error| self.link.place.at(error))
+    }
+
+    /// How compiled code may call it, if it calls nothing of the host and takes and gives
+    /// scalars alone.
+    #[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
+    pub(crate) fn leaf(&self) -> Option<Leaf> {
+        let live = &self.link.target;
+        let target = live.enter();
+        let is_one = target.is_leaf && target.direct.is_some() && !live.is_tracked();
+        is_one.then(|| Leaf {
+            target: live.place(),
+            function: std::mem::offset_of!(FuncTarget, direct) + Entry::FUNCTION,
+        })
     }
 
     pub(super) fn no_var(&self) -> Error {

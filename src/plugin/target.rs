@@ -11,6 +11,8 @@ use crate::error::{Error, ErrorKind};
 pub(crate) struct FuncTarget {
     /// Taken where the types of a call are just its own.
     pub(super) direct: Entry,
+    /// Whether it calls nothing of the host.
+    pub(super) is_leaf: bool,
     pub(super) general: General<dyn RawFunc, dyn ValueFunc>,
 }
 
@@ -29,16 +31,21 @@ pub(crate) enum General<M: ?Sized, V: ?Sized> {
 
 impl FuncTarget {
     pub(crate) fn memory(function: Box<dyn RawFunc>) -> Self {
-        FuncTarget { direct: Entry::NONE, general: General::Memory(function) }
+        FuncTarget { direct: Entry::NONE, is_leaf: false, general: General::Memory(function) }
     }
 
     /// `direct` may be called for as long as `function` is held.
     pub(crate) fn values(function: Arc<dyn ValueFunc>, direct: Entry) -> Self {
-        FuncTarget { direct, general: General::Values(function) }
+        FuncTarget { direct, is_leaf: false, general: General::Values(function) }
+    }
+
+    /// As it is, of a function that calls nothing of the host.
+    pub(crate) fn leaf(self) -> Self {
+        FuncTarget { is_leaf: true, ..self }
     }
 
     pub(crate) fn stale() -> Self {
-        FuncTarget { direct: Entry::NONE, general: General::Stale }
+        FuncTarget { direct: Entry::NONE, is_leaf: false, general: General::Stale }
     }
 }
 

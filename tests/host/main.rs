@@ -48,6 +48,8 @@ mod modules;
 #[cfg(feature = "native")]
 mod native;
 #[cfg(feature = "_lua")]
+mod others;
+#[cfg(feature = "_lua")]
 mod permissions;
 #[cfg(feature = "native")]
 mod preflight;

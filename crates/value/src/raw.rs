@@ -14,7 +14,7 @@ pub use args::{RawArgs, Scalars};
 pub(crate) use direct::Direct;
 pub use direct::{Entry, Scalar, scalar_of_value, scalar_to_value};
 pub(crate) use direct::{plain_of, scalar_of_plain};
-pub use fault::{Failed, Note};
+pub use fault::{Failed, Note, OwnFault};
 pub use returned::Returned;
 pub use sink::{Allocate, RawSink};
 pub use source::RawSource;

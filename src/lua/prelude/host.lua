@@ -51,6 +51,44 @@ local function sealed(path, members, call)
   }
 end
 
+-- Other plugins: an object each, which has the functions that were asked for; variables are
+-- looked at each time.
+local plugins = {}
+
+local function member(functions, name, symbol)
+  local ok, value, f, make, leaf, types = raw.plugin_member(name, symbol)
+  if not ok then error(value, 3) end
+  if f == nil then return value end
+  if make then f = make(f, leaf, types) end
+  functions[symbol] = f
+  return f
+end
+
+local function other(name)
+  local functions = {}
+  setmetatable(functions, { __index = function(_, symbol) return (member(functions, name, symbol)) end })
+  return raw.object {
+    __index = functions,
+    __newindex = function(_, symbol, value)
+      local ok, text = raw.set_plugin_variable(name, symbol, value)
+      if not ok then error(text, 2) end
+    end,
+    __metatable = false,
+    __name = "plugin",
+  }
+end
+
+local function plugin(name)
+  local ok, text = raw.find_plugin(name)
+  if not ok then error(text, 2) end
+  local found = plugins[name]
+  if not found then
+    found = other(name)
+    plugins[name] = found
+  end
+  return found
+end
+
 -- What `host` offers, by its whole name.
 local offered = {}
 
@@ -61,6 +99,11 @@ local members = {
     local channel = opened[name]
     if channel then return channel end
     return attached(name, open(name))
+  end,
+  plugin = plugin,
+  has_plugin = function(name)
+    if type(name) ~= "string" then error("`host.has_plugin` takes a name, got " .. type(name), 2) end
+    return raw.has_plugin(name)
   end,
   register = function(exports) return check(raw.register(exports)) end,
   has = function(name)

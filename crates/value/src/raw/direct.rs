@@ -195,6 +195,15 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Where in it the function's address is, in bytes: for code that calls it by its C type.
+    pub const FUNCTION: usize = std::mem::offset_of!(Entry, function);
+
+    /// Whether there is one.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        self.shape != Shape::NONE
+    }
+
     /// A function without a direct entry.
     pub const NONE: Entry = Entry { shape: Shape::NONE, function: nothing };
 

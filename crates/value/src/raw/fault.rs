@@ -138,6 +138,41 @@ impl Fault {
     }
 }
 
+/// A fault that is no thread's: for code that calls direct entries by their C type, and asks
+/// elsewhere why one has failed.
+pub struct OwnFault(Box<UnsafeCell<abi::Fault>>);
+
+impl Default for OwnFault {
+    fn default() -> Self {
+        let fault = abi::Fault { text: ptr::null(), length: 0, keep, kept: ptr::null_mut() };
+        OwnFault(Box::new(UnsafeCell::new(fault)))
+    }
+}
+
+impl OwnFault {
+    /// Its address, which entries get; as long as this lives, and for one thread at a time.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.0.get().addr()
+    }
+}
+
+impl fmt::Debug for OwnFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnFault")
+    }
+}
+
+impl Drop for OwnFault {
+    fn drop(&mut self) {
+        let kept = self.0.get_mut().kept.cast::<Kept>();
+        if !kept.is_null() {
+            // SAFETY: made by `keep` for this fault, which takes it nowhere else.
+            drop(unsafe { Box::from_raw(kept) });
+        }
+    }
+}
+
 impl Kept {
     /// Whether it is this text, and was kept where there was a note.
     fn is_noted_at(&self, text: *const c_char) -> bool {

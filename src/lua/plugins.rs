@@ -1,0 +1,264 @@
+//! Other plugins, as scripts see them: `host.plugin("other")`.
+//!
+//! A function is a C function that holds a handle, and looks it up anew once plugins have come
+//! or gone. Where scripts are compiled, one that calls nothing of the host is called by its C
+//! type instead (`prelude/leaf.lua`).
+
+use std::cell::RefCell;
+use std::ffi::c_int;
+use std::ptr;
+
+use mlua::ffi::{self, lua_State};
+use mlua::{Function, Lua, LuaString, MultiValue, Value};
+use twinplug_value::{from_source, to_sink};
+
+use super::border::Border;
+use super::host_functions::{Answer, raise};
+use super::library;
+use super::limits::Section;
+use super::sink::StackSink;
+use super::source::StackSource;
+use super::vm::{Core, Shared, broken};
+use crate::error::{Error, Result};
+use crate::plugin::{Dynamic, Func, Symbol, contained};
+
+/// The functions of other plugins that a VM has been given.
+#[derive(Default)]
+pub(super) struct Links(RefCell<Vec<Box<Link>>>);
+
+/// One function, at an address of its own.
+pub(super) struct Link {
+    core: *const Core,
+    plugin: String,
+    symbol: String,
+    current: RefCell<Current>,
+}
+
+/// A handle, and at which change of the plugins it was looked up.
+pub(super) struct Current {
+    changes: u64,
+    pub(super) function: Func<Dynamic>,
+}
+
+/// The functions that the prelude makes `host.plugin` of.
+pub(super) fn provide(core: &Core, raw: &mlua::Table) -> mlua::Result<()> {
+    let lua = core.border.lua();
+    let core_pointer = SharedCore(ptr::from_ref(core));
+    let has = move |_: &Lua, name: LuaString| {
+        let core = core_pointer.get();
+        Ok(core.shared.plugin(&name.to_string_lossy()).is_ok())
+    };
+    raw.raw_set("has_plugin", lua.create_function(has)?)?;
+    let find = move |lua: &Lua, name: Value| {
+        let found = name_of(&name).and_then(|name| core_pointer.get().shared.plugin(&name));
+        Ok(answer(lua, found.map(|_| Value::Nil)))
+    };
+    raw.raw_set("find_plugin", lua.create_function(find)?)?;
+    let member = move |lua: &Lua, (plugin, symbol): (LuaString, Value)| {
+        let core = core_pointer.get();
+        let found = name_of(&symbol)
+            .and_then(|symbol| core.member(lua, &plugin.to_string_lossy(), &symbol));
+        Ok(found.unwrap_or_else(|error| answer(lua, Err(error))))
+    };
+    raw.raw_set("plugin_member", lua.create_function(member)?)?;
+    let set = move |lua: &Lua, (plugin, symbol, value): (LuaString, Value, Value)| {
+        let core = core_pointer.get();
+        let set = name_of(&symbol)
+            .and_then(|symbol| core.set(lua, &plugin.to_string_lossy(), &symbol, &value));
+        Ok(answer(lua, set.map(|()| Value::Nil)))
+    };
+    raw.raw_set("set_plugin_variable", lua.create_function(set)?)
+}
+
+/// The core, for functions that the VM runs.
+#[derive(Clone, Copy)]
+struct SharedCore(*const Core);
+
+// SAFETY: mlua may want its functions to be so; it is followed by the VM's functions alone, and
+// so with the VM entered.
+unsafe impl Send for SharedCore {}
+// SAFETY: as above.
+unsafe impl Sync for SharedCore {}
+
+impl SharedCore {
+    fn get<'c>(self) -> &'c Core {
+        // SAFETY: a function of the VM asks, which lives no longer than its core.
+        unsafe { &*self.0 }
+    }
+}
+
+fn name_of(name: &Value) -> Result<String> {
+    match name.as_string() {
+        Some(name) => Ok(name.to_string_lossy()),
+        None => {
+            let message = format!("a name is a string, got {}", name.type_name());
+            Err(Error::new(crate::error::ErrorKind::Type, message))
+        }
+    }
+}
+
+fn answer(lua: &Lua, result: Result<Value>) -> MultiValue {
+    match result {
+        Ok(value) => MultiValue::from_iter([Value::Boolean(true), value]),
+        Err(error) => super::host_table::refused(lua, &error.to_string()),
+    }
+}
+
+impl Shared {
+    /// The newest plugin of that name.
+    fn plugin(&self, name: &str) -> Result<std::sync::Arc<dyn crate::plugin::Plugin>> {
+        self.host()?.plugins()?.newest(name)
+    }
+}
+
+impl Core {
+    /// True, and a variable's value; or true, nothing, and a function with, where it may be
+    /// compiled, what it takes for that.
+    fn member(&self, lua: &Lua, plugin: &str, symbol: &str) -> Result<MultiValue> {
+        let plugins = self.shared.host()?.plugins()?;
+        let changes = plugins.changes();
+        let yes = Value::Boolean(true);
+        match plugins.newest(plugin)?.lookup(symbol)? {
+            Symbol::Var(var) => {
+                let value = {
+                    let _host = Section::of_host();
+                    contained(|| var.get())?
+                };
+                let value = super::sink::to_lua(lua, &self.border, &value)?;
+                Ok(MultiValue::from_iter([yes, value]))
+            }
+            Symbol::Func(function) => {
+                let current = RefCell::new(Current { changes, function });
+                let (plugin, symbol) = (plugin.to_owned(), symbol.to_owned());
+                let link = Box::new(Link { core: self, plugin, symbol, current });
+                let closure = link.closure(lua).map_err(broken)?;
+                let found = [yes, Value::Nil, Value::Function(closure)];
+                #[cfg(feature = "luajit")]
+                let leaf = super::leaf::described(self, lua, &link)?;
+                #[cfg(not(feature = "luajit"))]
+                let leaf = [];
+                self.links.0.borrow_mut().push(link);
+                Ok(found.into_iter().chain(leaf).collect())
+            }
+        }
+    }
+
+    fn set(&self, lua: &Lua, plugin: &str, symbol: &str, value: &Value) -> Result<()> {
+        let var = match self.shared.plugin(plugin)?.lookup(symbol)? {
+            Symbol::Var(var) => var,
+            function => function.into_var::<twinplug_value::Value>()?,
+        };
+        let value = super::source::read_lua(lua, &self.border, value)?;
+        let _host = Section::of_host();
+        contained(|| var.set(value))
+    }
+}
+
+impl Link {
+    /// The C function that calls it.
+    fn closure(&self, lua: &Lua) -> mlua::Result<Function> {
+        let link = ptr::from_ref(self);
+        // SAFETY: mlua runs it protected, with room for two values, and nothing to drop. The
+        // link stays where it is while the VM lives.
+        unsafe {
+            lua.exec_raw((), |state| {
+                ffi::lua_pushlightuserdata(state, link.cast_mut().cast());
+                library::push(state, call, c"plugin function", 1);
+            })
+        }
+    }
+
+    /// Calls it with the arguments that are the stack.
+    ///
+    /// # Safety
+    /// `state` is that of a C function that runs.
+    unsafe fn call(&self, state: *mut lua_State) -> Answer {
+        // SAFETY: the core lives as long as the VM.
+        let core = unsafe { &*self.core };
+        let outer = core.current.replace(state);
+        if outer.is_null() {
+            core.current.set(outer);
+            return Answer::Gone;
+        }
+        core.border.forget_room();
+        // SAFETY: as the caller says.
+        let called = contained(|| unsafe { self.run(core, state) });
+        core.current.set(outer);
+        match called {
+            Ok(count) => Answer::Results(count),
+            Err(error) => {
+                let told = Error::new(error.kind(), error.to_string()).with_inside_of(&error);
+                core.raised(state, &told.with_source(error))
+            }
+        }
+    }
+
+    /// # Safety
+    /// As `call`.
+    unsafe fn run(&self, core: &Core, state: *mut lua_State) -> Result<c_int> {
+        let function = self.function(core)?;
+        // SAFETY: as the caller says: the arguments stay where they are, and there is room for
+        // 20 values above them.
+        unsafe {
+            let count = ffi::lua_gettop(state);
+            let arguments = (1..=count).map(|index| argument(&core.border, state, index));
+            let arguments = arguments.collect::<Result<Vec<_>>>()?;
+            let results = {
+                let _host = Section::of_host();
+                function.call_all(&arguments)?
+            };
+            core.border.forget_room();
+            let mut sink = StackSink::new(&core.border, state);
+            for result in &results {
+                to_sink(result, &mut sink)?;
+            }
+            Ok(results.len() as c_int)
+        }
+    }
+
+    /// The handle, looked up anew where other plugins have come or gone.
+    fn function(&self, core: &Core) -> Result<Func<Dynamic>> {
+        let plugins = core.shared.host()?.plugins()?;
+        let changes = plugins.changes();
+        let mut current = self.current.borrow_mut();
+        if current.changes != changes {
+            let function = plugins.newest(&self.plugin)?.lookup(&self.symbol)?.into_dynamic()?;
+            *current = Current { changes, function };
+        }
+        Ok(current.function.clone())
+    }
+
+    /// The handle that was looked up last.
+    #[cfg(feature = "luajit")]
+    pub(super) fn current(&self) -> std::cell::Ref<'_, Current> {
+        self.current.borrow()
+    }
+}
+
+/// An argument as a value.
+///
+/// # Safety
+/// As `Link::call`; it is on the stack.
+unsafe fn argument(
+    border: &Border,
+    state: *mut lua_State,
+    index: c_int,
+) -> Result<twinplug_value::Value> {
+    // SAFETY: as the caller says.
+    let mut source = unsafe { StackSource::new(border, state, index) };
+    from_source(&mut source).map_err(|error| error.of(format!("argument {index}")).into())
+}
+
+/// A function of another plugin.
+unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
+    // SAFETY: `closure` has put it there; it lives as long as the VM that runs this.
+    let answer = unsafe {
+        let link = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Link>();
+        (*link).call(state)
+    };
+    match answer {
+        Answer::Results(count) => count,
+        // SAFETY: nothing is left to drop.
+        other => unsafe { raise(state, other) },
+    }
+}
