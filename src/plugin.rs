@@ -28,11 +28,6 @@ pub(crate) use chain::{
 pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, Plugins, Turn, contained};
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
-#[cfg_attr(
-    not(feature = "luajit"),
-    allow(unused_imports, reason = "of compiled scripts alone")
-)]
-pub(crate) use handle::Leaf;
 pub use handle::{Dynamic, Func, Var};
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};

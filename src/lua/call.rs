@@ -121,7 +121,8 @@ impl Lease<'_> {
             let state = self.state();
             let coroutine = self.coroutine();
             if running.is_stopped() {
-                return Err(vm.stopped(state, running));
+                let error = vm.stopped(running);
+                return Err(self.after(error));
             }
             match outcome {
                 Outcome::Finished(count) => {
@@ -133,7 +134,7 @@ impl Lease<'_> {
                         Some(failed) => vm.failed(state, running, failed, status),
                         None => vm.shared.take_failure(""),
                     };
-                    return Err(vm.after(state, error));
+                    return Err(self.after(error));
                 }
                 Outcome::Yielded(values) => {
                     let pending = vm.pending(state, coroutine, values)?;
@@ -142,6 +143,22 @@ impl Lease<'_> {
                 }
             }
         }
+    }
+
+    /// Cleans up after a call that has failed: what it held of memory that has run out is
+    /// there for the next one.
+    #[cold]
+    fn after(&mut self, error: Error) -> Error {
+        if let Some(Limit::Memory(_) | Limit::MemoryTotal(_)) = error.limit() {
+            // What is on its stack is garbage as well.
+            if let Some(failed) = self.coroutine.take() {
+                failed.give_up();
+            }
+            if let Err(error) = self.state().lua.gc_collect() {
+                tracing::debug!(plugin = &*self.entry.vm.shared.name(), %error, "not collected");
+            }
+        }
+        error
     }
 
     /// Waits with the lock let go, and puts what the call goes on with onto the coroutine.
@@ -281,7 +298,7 @@ impl Vm {
         let outcome = state.run(&running, coroutine.state(), 0);
         limits::closing(-1);
         let error = match outcome {
-            _ if running.is_stopped() => Some(self.stopped(state, &running)),
+            _ if running.is_stopped() => Some(self.stopped(&running)),
             Outcome::Finished(_) => None,
             Outcome::Failed(status) => Some(self.failed(state, &running, &coroutine, status)),
             Outcome::Yielded(_) => {
@@ -297,13 +314,12 @@ impl Vm {
     /// The error of a call that a limit has stopped. Its coroutine is in the middle of
     /// something: it is never resumed, and never closed.
     #[cold]
-    fn stopped(&self, state: &State, running: &Running) -> Error {
+    fn stopped(&self, running: &Running) -> Error {
         // It was about to wait, perhaps.
         let forgotten = self.shared.pending.lock().take();
         drop(forgotten);
         let error = running.stopped().map(limits::Stopped::into_error);
-        let error = error.unwrap_or_else(|| Error::new(ErrorKind::Call, "the call is over"));
-        self.after(state, error)
+        error.unwrap_or_else(|| Error::new(ErrorKind::Call, "the call is over"))
     }
 
     /// What a coroutine waits for, which has yielded so many values; they are taken off.
@@ -339,7 +355,7 @@ impl Vm {
         let described = self.describe(state, running, failed);
         close(state, running, failed.state());
         match described {
-            _ if running.is_stopped() => self.stopped(state, running),
+            _ if running.is_stopped() => self.stopped(running),
             Ok(()) => self.shared.take_failure(""),
             Err(text) => self.shared.take_failure(&text),
         }
@@ -373,18 +389,6 @@ impl Vm {
                 Err("an error whose text failed".to_owned())
             }
         }
-    }
-
-    /// Cleans up after a call that has failed: what it held of memory that has run out is
-    /// there for the next one.
-    #[cold]
-    fn after(&self, state: &State, error: Error) -> Error {
-        if let Some(Limit::Memory(_) | Limit::MemoryTotal(_)) = error.limit()
-            && let Err(error) = state.lua.gc_collect()
-        {
-            tracing::debug!(plugin = &*self.shared.name(), %error, "not collected");
-        }
-        error
     }
 }
 

@@ -17,7 +17,7 @@ local checks = {
 }
 
 local function text(result, params)
-  local names, conditions = {}, { "extra ~= nil" }
+  local names, conditions = {}, {}
   for i = 1, #params do
     local name = "a" .. i
     names[i] = name
@@ -30,7 +30,8 @@ local function text(result, params)
     "local general, target, entry, offset, fault, runs, out, type, tobit, tonumber, cast = ...",
     "local largest = " .. ("%d"):format(largest),
     "return function(" .. list .. sep .. "extra)",
-    "  if " .. concat(conditions, " or ") .. " then return general(" .. list .. sep .. "extra) end",
+    "  if extra ~= nil then return general(" .. list .. sep .. "extra) end",
+    #names > 0 and "  if " .. concat(conditions, " or ") .. " then return general(" .. list .. ") end" or "",
     "  runs[0] = true",
     "  local status = cast(entry, target[0] + offset)[0](fault" .. sep .. list .. out .. ")",
     "  runs[0] = false",
