@@ -4,14 +4,33 @@
 //! A compiled call must not come back into the VM: the process would end. A leaf function
 //! promises to call nothing of the host; one that breaks this finds the VM closed (`Core::leaf`).
 //! The address of the function is read anew for each call, so that one whose plugin was unloaded
-//! answers a status; why one has failed is asked by calling it again in the general way.
+//! answers a status; that one is called in the general way, which looks it up.
 
-use mlua::{Function, Lua, Table, Value, ffi};
-use twinplug_value::{Signature, Type};
+use std::cell::Cell;
+use std::ffi::c_int;
 
-use super::plugins::Link;
+use mlua::ffi::{self, lua_State};
+use mlua::{Function, Lua, Table, Value};
+use twinplug_value::{Plain, Signature, Type};
+
+use super::host_functions::Answer;
+use super::plugins::{Link, failed};
+use super::raw::push_scalar;
 use super::vm::{Core, broken};
 use crate::error::Result;
+
+/// What compiled calls of leaf functions use.
+#[derive(Default)]
+pub(super) struct Leaf {
+    /// Whether one runs: nobody enters the VM meanwhile.
+    pub(super) runs: Cell<bool>,
+    fault: twinplug_value::raw::OwnFault,
+    /// Where a result goes: a place for any scalar.
+    result: Cell<i64>,
+}
+
+/// What an entry answers that has not failed.
+const OK: c_int = 0;
 
 const MAKE: &str = include_str!("prelude/leaf.lua");
 
@@ -29,9 +48,11 @@ pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value
         leaf.function as f64,
         core.leaf.fault.address() as f64,
         core.leaf.runs.as_ptr().addr() as f64,
+        core.leaf.result.as_ptr().addr() as f64,
     ]);
     Ok(vec![
         Value::Function(make),
+        Value::Function(link.closure(lua, settle).map_err(broken)?),
         Value::Table(leaf.map_err(broken)?),
         Value::Table(lua.create_sequence_from(types).map_err(broken)?),
     ])
@@ -65,6 +86,36 @@ impl Core {
         let make: Function = chunk.call(ffi)?;
         lua.set_named_registry_value(NAME, &make)?;
         Ok(make)
+    }
+}
+
+impl Link {
+    /// What a compiled call comes to that has answered this status: its error; or, if it has
+    /// not failed, its integer, which is too large for compiled code to tell.
+    ///
+    /// # Safety
+    /// As for `Link::call`.
+    unsafe fn settle(&self, core: &Core, state: *mut lua_State, status: c_int) -> Answer {
+        if status != OK {
+            let error = self.current().function.failed(core.leaf.fault.take(status));
+            return failed(core, state, error);
+        }
+        // SAFETY: as the caller says; there is room for 20 values.
+        match unsafe { push_scalar(state, Plain::Int(core.leaf.result.get())) } {
+            Ok(()) => Answer::Results(1),
+            Err(error) => failed(core, state, error.of("result").into()),
+        }
+    }
+}
+
+/// Settles a compiled call, of which the prelude passes the status.
+unsafe extern "C-unwind" fn settle(state: *mut lua_State) -> c_int {
+    // SAFETY: `Link::closure` has made it of this; nothing is left to drop.
+    unsafe {
+        Link::answered(state, |link, core| {
+            let status = ffi::lua_tointeger(state, 1) as c_int;
+            link.settle(core, state, status)
+        })
     }
 }
 

@@ -131,7 +131,7 @@ impl Core {
                 let current = RefCell::new(Current { changes, function });
                 let (plugin, symbol) = (plugin.to_owned(), symbol.to_owned());
                 let link = Box::new(Link { core: self, plugin, symbol, current });
-                let closure = link.closure(lua).map_err(broken)?;
+                let closure = link.closure(lua, call).map_err(broken)?;
                 let found = [yes, Value::Nil, Value::Function(closure)];
                 #[cfg(feature = "luajit")]
                 let leaf = super::leaf::described(self, lua, &link)?;
@@ -155,16 +155,43 @@ impl Core {
 }
 
 impl Link {
-    /// The C function that calls it.
-    fn closure(&self, lua: &Lua) -> mlua::Result<Function> {
+    /// A C function that is [`answered`](Link::answered) by it.
+    pub(super) fn closure(
+        &self,
+        lua: &Lua,
+        function: ffi::lua_CFunction,
+    ) -> mlua::Result<Function> {
         let link = ptr::from_ref(self);
         // SAFETY: mlua runs it protected, with room for two values, and nothing to drop. The
         // link stays where it is while the VM lives.
         unsafe {
             lua.exec_raw((), |state| {
                 ffi::lua_pushlightuserdata(state, link.cast_mut().cast());
-                library::push(state, call, c"plugin function", 1);
+                library::push(state, function, c"plugin function", 1);
             })
+        }
+    }
+
+    /// What a C function does that `closure` has made: it answers what `answer` says, or
+    /// raises it.
+    ///
+    /// # Safety
+    /// `state` is that of such a function, which has nothing else to drop.
+    #[inline(always)]
+    pub(super) unsafe fn answered(
+        state: *mut lua_State,
+        answer: impl FnOnce(&Link, &Core) -> Answer,
+    ) -> c_int {
+        // SAFETY: `closure` has put the link there; it and its core live as long as the VM
+        // that runs this.
+        let answer = unsafe {
+            let link = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Link>();
+            answer(&*link, &*(*link).core)
+        };
+        match answer {
+            Answer::Results(count) => count,
+            // SAFETY: nothing is left to drop.
+            other => unsafe { raise(state, other) },
         }
     }
 
@@ -172,9 +199,7 @@ impl Link {
     ///
     /// # Safety
     /// `state` is that of a C function that runs.
-    unsafe fn call(&self, state: *mut lua_State) -> Answer {
-        // SAFETY: the core lives as long as the VM.
-        let core = unsafe { &*self.core };
+    unsafe fn call(&self, core: &Core, state: *mut lua_State) -> Answer {
         let outer = core.current.replace(state);
         if outer.is_null() {
             core.current.set(outer);
@@ -186,10 +211,7 @@ impl Link {
         core.current.set(outer);
         match called {
             Ok(count) => Answer::Results(count),
-            Err(error) => {
-                let told = Error::new(error.kind(), error.to_string()).with_inside_of(&error);
-                core.raised(state, &told.with_source(error))
-            }
+            Err(error) => failed(core, state, error),
         }
     }
 
@@ -235,6 +257,12 @@ impl Link {
     }
 }
 
+/// What raises the error of another plugin, whose name its text begins with.
+pub(super) fn failed(core: &Core, state: *mut lua_State, error: Error) -> Answer {
+    let told = Error::new(error.kind(), error.to_string()).with_inside_of(&error);
+    core.raised(state, &told.with_source(error))
+}
+
 /// An argument as a value.
 ///
 /// # Safety
@@ -251,14 +279,6 @@ unsafe fn argument(
 
 /// A function of another plugin.
 unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
-    // SAFETY: `closure` has put it there; it lives as long as the VM that runs this.
-    let answer = unsafe {
-        let link = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Link>();
-        (*link).call(state)
-    };
-    match answer {
-        Answer::Results(count) => count,
-        // SAFETY: nothing is left to drop.
-        other => unsafe { raise(state, other) },
-    }
+    // SAFETY: `Link::closure` has made it of this, which has nothing to drop.
+    unsafe { Link::answered(state, |link, core| link.call(core, state)) }
 }

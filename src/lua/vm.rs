@@ -94,16 +94,7 @@ pub(super) struct Core {
     #[cfg(feature = "luajit")]
     pub(super) is_compiled: bool,
     #[cfg(feature = "luajit")]
-    pub(super) leaf: Leaf,
-}
-
-/// What compiled calls of leaf functions use.
-#[cfg(feature = "luajit")]
-#[derive(Default)]
-pub(super) struct Leaf {
-    /// Whether one runs: nobody enters the VM meanwhile.
-    pub(super) runs: Cell<bool>,
-    pub(super) fault: twinplug_value::raw::OwnFault,
+    pub(super) leaf: super::leaf::Leaf,
 }
 
 /// What the functions that scripts call share with the driver.
@@ -303,7 +294,7 @@ impl Core {
             #[cfg(feature = "luajit")]
             is_compiled: limits.time.is_none(),
             #[cfg(feature = "luajit")]
-            leaf: Leaf::default(),
+            leaf: super::leaf::Leaf::default(),
         });
         shared.core.store(ptr::from_ref(&*core).cast_mut(), Ordering::Relaxed);
         Ok(core)

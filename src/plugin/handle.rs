@@ -237,6 +237,12 @@ impl Func<Dynamic> {
         })
     }
 
+    /// The error of a compiled call that has failed.
+    #[cfg(feature = "luajit")]
+    pub(crate) fn failed(&self, failed: Failed) -> Error {
+        self.link.failed(failed)
+    }
+
     pub(super) fn no_var(&self) -> Error {
         let FuncLink { place, signature, .. } = &*self.link;
         let message =

@@ -76,7 +76,8 @@ fn errors_of_another_plugin_are_the_scripts_to_catch(twin: &Twin) {
     let Stage { host, .. } = &stage(twin);
     let failed = call(host, "Fail", ()).unwrap_err();
     let text = failed.to_string();
-    let (outer, inner) = ("plugin `caller`: `Fail`: caller:25: plugin `probe`: `Fail`: ", "the door is closed");
+    let (outer, inner) =
+        ("plugin `caller`: `Fail`: caller:25: plugin `probe`: `Fail`: ", "the door is closed");
     assert!(text.starts_with(outer) && text.ends_with(inner), "{text}");
     let Value::Str(caught) = call(host, "Catch", ()).unwrap() else { panic!("no text") };
     assert!(caught.contains("plugin `probe`: `Fail`: ") && caught.ends_with(inner), "{caught}");
@@ -207,4 +208,40 @@ fn leaf_functions_of_native_plugins_take_what_they_say() {
         host.unload(adder).unwrap();
         assert!(told(&[Value::Int(1), Value::Int(2)]).contains("no plugin `adder` is loaded"));
     }
+}
+
+/// A compiled call that fails, or answers more than a number holds, has run once.
+#[cfg(feature = "native")]
+#[test]
+fn leaf_functions_that_fail_have_run_once() {
+    let host = Host::builder().build().unwrap();
+    let leaves = host.load(crate::twins::build("tests/fixtures/leaves")).unwrap();
+    let script = r#"
+        local leaves = host.plugin("leaves")
+        function Large(n) local large for i = 1, n do large = leaves.large() end return large end
+        function Fail(n)
+          local fail, text = leaves.fail
+          for i = 1, n do text = select(2, pcall(fail, i)) end
+          return text
+        end
+        function Panic() return (leaves.panic(true)) end
+    "#;
+    let plugin = host.load_source("calls", script).unwrap();
+    let calls = leaves.func::<(), i64>("calls").unwrap();
+    assert_eq!(calls.call(()).unwrap(), 0);
+    match crate::twins::HAS_INTEGERS {
+        true => assert_eq!(plugin.call("Large", (200,)).unwrap(), Value::Int(i64::MAX)),
+        false => {
+            let large = message(plugin.call("Large", (200,)));
+            assert!(large.contains("9223372036854775807"), "{large}");
+        }
+    }
+    let calls_of_large = if crate::twins::HAS_INTEGERS { 200 } else { 1 };
+    assert_eq!(calls.call(()).unwrap(), calls_of_large);
+    let text = plugin.call("Fail", (200,)).unwrap();
+    assert_eq!(text, Value::Str("plugin `leaves`: `fail`: no 200".into()));
+    assert_eq!(calls.call(()).unwrap(), calls_of_large + 200);
+    let panicked = message(plugin.call("Panic", ()));
+    assert!(panicked.contains("plugin `leaves`: `panic`: panicked: leaves fall"), "{panicked}");
+    assert_eq!(calls.call(()).unwrap(), calls_of_large + 201);
 }

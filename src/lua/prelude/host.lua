@@ -56,10 +56,10 @@ end
 local plugins = {}
 
 local function member(functions, name, symbol)
-  local ok, value, f, make, leaf, types = raw.plugin_member(name, symbol)
+  local ok, value, f, make, settle, leaf, types = raw.plugin_member(name, symbol)
   if not ok then error(value, 3) end
   if f == nil then return value end
-  if make then f = make(f, leaf, types) end
+  if make then f = make(f, settle, leaf, types) end
   functions[symbol] = f
   return f
 end

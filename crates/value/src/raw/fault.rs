@@ -114,32 +114,39 @@ impl Fault {
     #[cold]
     #[inline(never)]
     pub(super) fn take(status: Status) -> Failed {
-        // SAFETY: the thread's own; the entry has returned, and only an entry that runs
-        // writes there. It is read and written here without a reference to it.
-        let abi::Fault { text, length, kept, .. } = unsafe {
-            let place = FAULT.with(|fault| fault.0.get());
-            let empty = abi::Fault { text: ptr::null(), length: 0, keep, kept: ptr::null_mut() };
-            place.replace(empty)
-        };
-        let is_told = !text.is_null() && !Note::is(text) && isize::try_from(length).is_ok();
-        let told = is_told.then(|| {
-            // SAFETY: the entry has left static text of that length, or `keep` its copy.
-            let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) };
-            String::from_utf8_lossy(bytes).into_owned()
-        });
-        if !kept.is_null() {
-            // SAFETY: made by `keep`, and taken once.
-            let kept = unsafe { Box::from_raw(kept.cast::<Kept>()) };
-            if kept.is_noted_at(text) {
-                Note::leave();
-            }
-        }
-        Failed { status, text: told }
+        // SAFETY: the thread's own; the entry has returned.
+        unsafe { take(FAULT.with(|fault| fault.0.get()), status) }
     }
 }
 
-/// A fault that is no thread's: for code that calls direct entries by their C type, and asks
-/// elsewhere why one has failed.
+/// What an entry has left in a fault, which is empty again, but for a note.
+///
+/// # Safety
+/// The entry has returned, and only an entry that runs writes there.
+#[cold]
+unsafe fn take(place: *mut abi::Fault, status: Status) -> Failed {
+    // SAFETY: as the caller says. It is read and written here without a reference to it.
+    let abi::Fault { text, length, kept, .. } = unsafe {
+        let empty = abi::Fault { text: ptr::null(), length: 0, keep, kept: ptr::null_mut() };
+        place.replace(empty)
+    };
+    let is_told = !text.is_null() && !Note::is(text) && isize::try_from(length).is_ok();
+    let told = is_told.then(|| {
+        // SAFETY: the entry has left static text of that length, or `keep` its copy.
+        let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) };
+        String::from_utf8_lossy(bytes).into_owned()
+    });
+    if !kept.is_null() {
+        // SAFETY: made by `keep`, and taken once.
+        let kept = unsafe { Box::from_raw(kept.cast::<Kept>()) };
+        if kept.is_noted_at(text) {
+            Note::leave();
+        }
+    }
+    Failed { status, text: told }
+}
+
+/// A fault that is no thread's: for code that calls direct entries by their C type.
 pub struct OwnFault(Box<UnsafeCell<abi::Fault>>);
 
 impl Default for OwnFault {
@@ -154,6 +161,14 @@ impl OwnFault {
     #[must_use]
     pub fn address(&self) -> usize {
         self.0.get().addr()
+    }
+
+    /// What the entry has left that was called with it and answered the status; it is empty
+    /// again. Whoever called it has emptied the text before.
+    #[must_use]
+    pub fn take(&self, status: Status) -> Failed {
+        // SAFETY: as its address is for one thread at a time, the entry has returned.
+        unsafe { take(self.0.get(), status) }
     }
 }
 
