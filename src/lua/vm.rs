@@ -18,6 +18,7 @@ use super::coroutine::{Coroutine, Pool};
 use super::entry::Entry;
 use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
+use super::foundation::{Ground, Guards};
 use super::host_functions::HostFunctions;
 use super::limits::{self, Arming, Memory, Share};
 use super::lock::Lock;
@@ -25,7 +26,7 @@ use super::modules::Modules;
 use super::raw::Reference;
 use super::sink::to_lua;
 use super::trails::Trails;
-use super::{host_table, libraries, prelude};
+use super::{foundation, host_table, libraries};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::plugin::{HostContext, Limits, Origin, barrier};
@@ -225,7 +226,7 @@ impl State {
         }
     }
 
-    /// Runs the prelude.
+    /// Makes what scripts run on top of.
     fn prepare(
         lua: Lua,
         core: Box<Core>,
@@ -235,12 +236,14 @@ impl State {
         limits: &Limits,
     ) -> mlua::Result<State> {
         let environment = lua.create_table()?;
-        let raw = host_table::raw(&lua, &core, &environment, &config)?;
-        limits::add(&lua, &raw, limits)?;
-        libraries::hand_over(&lua, &origin.permissions, &raw)?;
-        prelude::run(&lua, &raw)?;
-        let token = refer(&lua, raw.raw_get::<Value>("token")?)?;
-        let report = refer(&lua, raw.raw_get::<Value>("report")?)?;
+        // Where LuaJIT compiles, nothing can be stopped, and functions of ours are in its way.
+        let guards = match limits.time.is_some() || !cfg!(feature = "luajit") {
+            true => Guards::Yes,
+            false => Guards::No,
+        };
+        let ground = Ground { core: &raw const *core, granted: &origin.permissions, guards };
+        let token = foundation::lay(&lua, &ground, &environment, &config)?;
+        let report = refer(&lua, host_table::report(&lua, &core.shared)?)?;
         Ok(State {
             arming,
             time: limits::nanos(limits.time),

@@ -1,15 +1,15 @@
 -- The `host` table.
 
 local raw = ...
-local error, ipairs, next, pairs, rawget, setmetatable, tostring, type =
-  raw.error, ipairs, next, pairs, rawget, setmetatable, tostring, type
-local concat = table.concat
+local error, ipairs, next, pairs, rawget, tostring, type =
+  raw.error, ipairs, next, pairs, rawget, tostring, type
+local concat = raw.concat
 local check, finish, joined = raw.check, raw.finish, raw.joined
 
 -- Channels: one object each, with the number of its channel in it.
-local Channel, channel_meta, opened = {}, raw.channel_meta, {}
+local Channel, channels, opened = {}, raw.channels, {}
+local channel_meta, open, send, recv, close = channels[1], channels[2], channels[3], channels[4], channels[5]
 channel_meta.__index, channel_meta.__metatable, channel_meta.__name = Channel, false, "channel"
-local open, send, recv, close = raw.channels[1], raw.channels[2], raw.channels[3], raw.channels[4]
 
 function Channel.send(channel, message)
   local ok, waits = send(channel, message)
@@ -26,6 +26,8 @@ local function attached(name, ok, channel)
   return channel
 end
 
+local object, unknown = raw.object, raw.unknown
+
 -- The `host` table and the groups in it: read-only, unknown names raise. They are userdata,
 -- which raw access cannot write to either. `call` is for a group that is a function as well.
 local function sealed(path, members, call)
@@ -33,10 +35,10 @@ local function sealed(path, members, call)
     local key, member = next(members, name)
     return key, member
   end
-  return raw.object {
+  return object {
     __index = function(_, name)
       local member = rawget(members, name)
-      if member == nil then error(raw.unknown(path, tostring(name), members), 2) end
+      if member == nil then error(unknown(path, tostring(name), members), 2) end
       return member
     end,
     __newindex = function(_, name)
@@ -54,15 +56,16 @@ end
 -- What `host` offers, by its whole name.
 local offered = {}
 
+local any, register = raw.any, raw.register
 local members = {
-  any = function(value) return check(raw.any(value)) end,
+  any = function(value) return check(any(value)) end,
   null = raw.null,
   channel = function(name)
     local channel = opened[name]
     if channel then return channel end
     return attached(name, open(name))
   end,
-  register = function(exports) return check(raw.register(exports)) end,
+  register = function(exports) return check(register(exports)) end,
   has = function(name)
     if type(name) ~= "string" then error("`host.has` takes a name, got " .. type(name), 2) end
     return offered[name] == true
@@ -94,16 +97,18 @@ local function seal(path, at)
   return sealed(path, at)
 end
 
-_G.host = seal("host", members)
+local host = seal("host", members)
 -- No group: a key that is not configured is nil.
 members.config = raw.config
 
 -- The host's log: `host.log(..)` is `host.log.info(..)`.
-local levels = {}
+local levels, info = {}, raw.levels.info
 for level, write in pairs(raw.levels) do
   levels[level] = function(...) return check(write(joined(...))) end
   offered["log." .. level] = true
 end
-members.log = sealed("host.log", levels, function(_, ...) return check(raw.levels.info(joined(...))) end)
+members.log = sealed("host.log", levels, function(_, ...) return check(info(joined(...))) end)
 
 for name in pairs(members) do offered[name] = true end
+
+raw.library.host = host
