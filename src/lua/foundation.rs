@@ -94,6 +94,8 @@ pub(super) fn lay(
             close_doors(state, ground.granted);
             protect_metatables(state);
             part_globals(state);
+            #[cfg(feature = "luajit")]
+            prelude::GLOBALS.run(state, RAW);
             if !ground.granted.is_empty() {
                 prelude::DOORS.run(state, RAW);
             }

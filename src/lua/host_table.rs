@@ -123,7 +123,7 @@ fn levels(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
 fn find_module(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
     let state = Arc::clone(shared);
     lua.create_function(move |lua, (environment, name): (Table, Value)| {
-        let found = find(lua, &state, environment, &name).and_then(|(chunk, path)| {
+        let found = find(lua, &state, &environment, &name).and_then(|(chunk, path)| {
             let path = lua.create_string(path.as_os_str().as_encoded_bytes());
             Ok((chunk, path.map_err(broken)?))
         });
@@ -175,7 +175,7 @@ fn returned(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
 fn find(
     lua: &Lua,
     shared: &Shared,
-    environment: Table,
+    environment: &Table,
     name: &Value,
 ) -> Result<(Function, PathBuf)> {
     let Some(name) = name.as_string() else {
@@ -183,9 +183,8 @@ fn find(
         return Err(Error::new(ErrorKind::Type, message));
     };
     let Module { source, text } = shared.modules.find(&name.to_string_lossy())?;
-    let chunk = compile(lua, &source, &text)?;
+    let chunk = compile(lua, &source, &text, Some(environment))?;
     shared.declared.add_module(&source.chunk, &text);
-    chunk.set_environment(environment).map_err(broken)?;
     Ok((chunk, source.path))
 }
 

@@ -12,16 +12,16 @@
 //!
 //! A part is compiled once in a process. Its text is ours, and so is the bytecode.
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::{CStr, c_int};
 use std::sync::OnceLock;
 
-use mlua::chunk::ChunkMode;
 use mlua::ffi::{self, lua_State};
-use mlua::{Lua, LuaOptions, StdLib};
 
 use super::border::refer;
 use super::raw::Reference;
-use super::stack::PRELUDE;
 use super::vm::Core;
 use super::{host_table, library, limits};
 
@@ -33,7 +33,9 @@ pub(super) struct Part {
 
 static CALLS: Part = Part::new(include_str!("prelude/calls.lua"));
 static COROUTINES: Part = Part::new(include_str!("prelude/coroutines.lua"));
-static GLOBALS: Part = Part::new(include_str!("prelude/globals.lua"));
+/// On LuaJIT it is run with the foundation: it compiles no loop in which a function in C is asked
+/// for a global.
+pub(super) static GLOBALS: Part = Part::new(include_str!("prelude/globals.lua"));
 static HOST: Part = Part::new(include_str!("prelude/host.lua"));
 static LIBRARIES: Part = Part::new(include_str!("prelude/libraries.lua"));
 static LIBRARY: Part = Part::new(include_str!("prelude/library.lua"));
@@ -48,19 +50,26 @@ pub(super) static DOORS: Part = Part::new(include_str!("prelude/doors.lua"));
 #[cfg(feature = "luajit")]
 pub(super) static NATIVE_STACK: Part = Part::new(include_str!("prelude/native_stack.lua"));
 
-/// The part that a global is from.
+/// The globals that are made once a script asks for them, and the parts that they are from.
+static LAZY: &[(&CStr, &Part)] = &[
+    (c"collectgarbage", &LIBRARY),
+    (c"coroutine", &COROUTINES),
+    (c"getmetatable", &GLOBALS),
+    (c"host", &HOST),
+    #[cfg(not(feature = "luau"))]
+    (c"load", &LIBRARY),
+    #[cfg(not(feature = "luau"))]
+    (c"loadstring", &LIBRARY),
+    (c"pcall", &CALLS),
+    (c"print", &LIBRARY),
+    (c"require", &MODULES),
+    (c"setmetatable", &GLOBALS),
+    (c"xpcall", &CALLS),
+];
+
 fn of_global(name: &[u8]) -> Option<&'static Part> {
-    Some(match name {
-        b"collectgarbage" | b"print" => &LIBRARY,
-        #[cfg(not(feature = "luau"))]
-        b"load" | b"loadstring" => &LIBRARY,
-        b"coroutine" => &COROUTINES,
-        b"getmetatable" | b"setmetatable" => &GLOBALS,
-        b"host" => &HOST,
-        b"pcall" | b"xpcall" => &CALLS,
-        b"require" => &MODULES,
-        _ => return None,
-    })
+    let part = LAZY.iter().find(|(global, _)| global.to_bytes() == name);
+    part.map(|(_, part)| *part)
 }
 
 /// The part that puts this into `raw`.
@@ -110,18 +119,18 @@ impl Part {
 
     #[cfg(not(feature = "luau"))]
     fn compile(&self) -> mlua::Result<Vec<u8>> {
-        let lua = Lua::new_with(StdLib::NONE, LuaOptions::new())?;
-        let chunk = lua.load(self.text).set_name(format!("={PRELUDE}"));
-        Ok(chunk.set_mode(ChunkMode::Text).into_function()?.dump(false))
+        let lua = mlua::Lua::new_with(mlua::StdLib::NONE, mlua::LuaOptions::new())?;
+        let chunk = lua.load(self.text).set_name(NAME.to_string_lossy());
+        Ok(chunk.set_mode(mlua::chunk::ChunkMode::Text).into_function()?.dump(false))
     }
 
     #[cfg(feature = "luau")]
     fn compile(&self) -> mlua::Result<Vec<u8>> {
-        mlua::Compiler::new().compile(self.text)
+        mlua::chunk::Compiler::new().compile(self.text)
     }
 }
 
-/// What the prelude is called in a chunk's name.
+/// A chunk's name, of which messages show what is behind the sign: `stack::PRELUDE`.
 const NAME: &CStr = c"=[twinplug]";
 
 /// Puts the function on the stack, or an error; says which. May raise in Luau.
@@ -167,6 +176,7 @@ pub(super) unsafe extern "C-unwind" fn missing(state: *mut lua_State) -> c_int {
             let core = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Core>();
             match function(name) {
                 Some(function) => library::push(state, function, c"prelude", 0),
+                None if name == b"lazy" => push_lazy(state),
                 None => match core.as_ref().and_then(|core| made(core, name)) {
                     None => return 0,
                     Some(Err(OutOfMemory)) => out_of_memory(state),
@@ -183,6 +193,21 @@ pub(super) unsafe extern "C-unwind" fn missing(state: *mut lua_State) -> c_int {
         ffi::lua_settop(state, 2);
         ffi::lua_rawget(state, 1);
         1
+    }
+}
+
+/// Pushes a table that has the names of `LAZY`. May raise.
+///
+/// # Safety
+/// As `Part::run`.
+unsafe fn push_lazy(state: *mut lua_State) {
+    // SAFETY: as the caller says.
+    unsafe {
+        ffi::lua_createtable(state, 0, LAZY.len() as c_int);
+        for (name, _) in LAZY {
+            ffi::lua_pushboolean(state, 1);
+            ffi::lua_setfield(state, -2, name.as_ptr());
+        }
     }
 }
 

@@ -39,7 +39,7 @@ fn both(script: &str) -> [String; 2] {
 }
 
 /// What a script gives, or its error, as text.
-fn shown(lua: &Lua, script: &str) -> String {
+pub(in crate::lua) fn shown(lua: &Lua, script: &str) -> String {
     let show = include_str!("tests/show.lua");
     let show: Function = lua.load(show).call(()).unwrap();
     let chunk = lua.load(script).set_name("=row").into_function();

@@ -5,7 +5,7 @@
 -- name. It stands behind ours, and never reaches the library's table.
 
 local raw = ...
-local environment, library, lazily = raw.environment, raw.library, raw.lazily
+local environment, library, lazily, lazy = raw.environment, raw.library, raw.lazily, raw.lazy
 local error, rawget, rawequal, rawset, type = raw.error, rawget, rawequal, rawset, type
 local setmetatable = raw.setmetatable
 
@@ -15,8 +15,7 @@ local ours, librarys = raw.metatable_of(environment), raw.metatable_of(library)
 
 -- Asked where neither the script nor the library has the name.
 function librarys.__index(_, name)
-  local value = lazily(library, name)
-  if value ~= nil then return value end
+  if lazy[name] then return lazily(library, name) end
   local handler = rawget(given, "__index")
   if handler == nil then return nil end
   if type(handler) == "function" then return (handler(environment, name)) end
@@ -26,7 +25,7 @@ end
 function ours.__newindex(globals, name, value)
   local handler = rawget(given, "__newindex")
   -- What the library has is there already, as far as the script can see.
-  if handler == nil or rawget(library, name) ~= nil or lazily(library, name) ~= nil then
+  if handler == nil or rawget(library, name) ~= nil or lazy[name] then
     rawset(globals, name, value)
   elseif type(handler) == "function" then
     handler(globals, name, value)
