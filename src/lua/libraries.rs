@@ -65,19 +65,19 @@ pub(super) fn open(granted: &BTreeSet<Permission>, limits: &Limits) -> Result<Lu
     Lua::new_with(libraries, options).map_err(broken)
 }
 
-/// What every script has.
+/// What every script has; in Lua 5.4 and 5.5 the prelude opens the rest once a script asks for it.
 #[cfg_attr(not(feature = "luajit"), allow(unused_variables, reason = "a compiler is LuaJIT's"))]
 fn sandbox(limits: &Limits) -> StdLib {
-    let libraries = StdLib::MATH | StdLib::OS | StdLib::STRING | StdLib::TABLE;
+    let libraries = StdLib::OS | StdLib::STRING | StdLib::TABLE;
     // LuaJIT has coroutines in its base library, and no `utf8`. Its compiler is off until
     // `jit` is opened, and what it has compiled cannot be stopped.
     #[cfg(feature = "luajit")]
     let libraries = match limits.time {
-        None => libraries | StdLib::BIT | StdLib::JIT,
-        Some(_) => libraries | StdLib::BIT,
+        None => libraries | StdLib::BIT | StdLib::MATH | StdLib::JIT,
+        Some(_) => libraries | StdLib::BIT | StdLib::MATH,
     };
-    #[cfg(not(feature = "luajit"))]
-    let libraries = libraries | StdLib::COROUTINE | StdLib::UTF8;
+    #[cfg(feature = "luau")]
+    let libraries = libraries | StdLib::COROUTINE | StdLib::MATH | StdLib::UTF8;
     // The prelude looks for the script's line with `debug`.
     #[cfg(feature = "luau")]
     let libraries = libraries | StdLib::BIT | StdLib::BUFFER | StdLib::DEBUG | StdLib::VECTOR;

@@ -50,27 +50,33 @@ pub(super) static DOORS: Part = Part::new(include_str!("prelude/doors.lua"));
 #[cfg(feature = "luajit")]
 pub(super) static NATIVE_STACK: Part = Part::new(include_str!("prelude/native_stack.lua"));
 
-/// The globals that are made once a script asks for them, and the parts that they are from.
-static LAZY: &[(&CStr, &Part)] = &[
-    (c"collectgarbage", &LIBRARY),
-    (c"coroutine", &COROUTINES),
-    (c"getmetatable", &GLOBALS),
-    (c"host", &HOST),
-    #[cfg(not(feature = "luau"))]
-    (c"load", &LIBRARY),
-    #[cfg(not(feature = "luau"))]
-    (c"loadstring", &LIBRARY),
-    (c"pcall", &CALLS),
-    (c"print", &LIBRARY),
-    (c"require", &MODULES),
-    (c"setmetatable", &GLOBALS),
-    (c"xpcall", &CALLS),
-];
-
-fn of_global(name: &[u8]) -> Option<&'static Part> {
-    let part = LAZY.iter().find(|(global, _)| global.to_bytes() == name);
-    part.map(|(_, part)| *part)
+/// Where a global comes from that is made once a script asks for it.
+enum Source {
+    Part(&'static Part),
+    /// A library, which is opened.
+    #[cfg(any(feature = "lua54", feature = "lua55"))]
+    Library(ffi::lua_CFunction),
 }
+
+static LAZY: &[(&CStr, Source)] = &[
+    (c"collectgarbage", Source::Part(&LIBRARY)),
+    (c"coroutine", Source::Part(&COROUTINES)),
+    (c"getmetatable", Source::Part(&GLOBALS)),
+    (c"host", Source::Part(&HOST)),
+    #[cfg(not(feature = "luau"))]
+    (c"load", Source::Part(&LIBRARY)),
+    #[cfg(not(feature = "luau"))]
+    (c"loadstring", Source::Part(&LIBRARY)),
+    #[cfg(any(feature = "lua54", feature = "lua55"))]
+    (c"math", Source::Library(ffi::luaopen_math)),
+    (c"pcall", Source::Part(&CALLS)),
+    (c"print", Source::Part(&LIBRARY)),
+    (c"require", Source::Part(&MODULES)),
+    (c"setmetatable", Source::Part(&GLOBALS)),
+    #[cfg(any(feature = "lua54", feature = "lua55"))]
+    (c"utf8", Source::Library(ffi::luaopen_utf8)),
+    (c"xpcall", Source::Part(&CALLS)),
+];
 
 /// The part that puts this into `raw`.
 fn of_raw(name: &[u8]) -> Option<&'static Part> {
@@ -157,8 +163,16 @@ pub(super) unsafe extern "C-unwind" fn missing_global(state: *mut lua_State) -> 
     // SAFETY: Lua calls it with the table and a key, and it has room for more values. The
     // foundation has made the upvalue.
     unsafe {
-        let Some(part) = library::text(state, 2).and_then(of_global) else { return 0 };
-        part.run(state, ffi::lua_upvalueindex(1));
+        let Some(name) = library::text(state, 2) else { return 0 };
+        match LAZY.iter().find(|(lazy, _)| lazy.to_bytes() == name) {
+            None => return 0,
+            Some((_, Source::Part(part))) => part.run(state, ffi::lua_upvalueindex(1)),
+            #[cfg(any(feature = "lua54", feature = "lua55"))]
+            Some((name, Source::Library(open))) => {
+                ffi::luaL_requiref(state, name.as_ptr(), *open, 0);
+                ffi::lua_setfield(state, 1, name.as_ptr());
+            }
+        }
         ffi::lua_settop(state, 2);
         ffi::lua_rawget(state, 1);
         1
@@ -177,6 +191,8 @@ pub(super) unsafe extern "C-unwind" fn missing(state: *mut lua_State) -> c_int {
             match function(name) {
                 Some(function) => library::push(state, function, c"prelude", 0),
                 None if name == b"lazy" => push_lazy(state),
+                #[cfg(any(feature = "lua54", feature = "lua55"))]
+                None if name == b"coroutine" || name == b"yield" => push_coroutine(state, name),
                 None => match core.as_ref().and_then(|core| made(core, name)) {
                     None => return 0,
                     Some(Err(OutOfMemory)) => out_of_memory(state),
@@ -208,6 +224,26 @@ unsafe fn push_lazy(state: *mut lua_State) {
             ffi::lua_pushboolean(state, 1);
             ffi::lua_setfield(state, -2, name.as_ptr());
         }
+    }
+}
+
+/// Pushes the library `coroutine` before anything in it is replaced, or its `yield`. May raise.
+///
+/// # Safety
+/// As `Part::run`.
+#[cfg(any(feature = "lua54", feature = "lua55"))]
+unsafe fn push_coroutine(state: *mut lua_State, name: &[u8]) {
+    // SAFETY: as the caller says.
+    unsafe {
+        if name == b"coroutine" {
+            ffi::luaL_requiref(state, c"coroutine".as_ptr(), ffi::luaopen_coroutine, 0);
+            return;
+        }
+        // That one may have been replaced.
+        ffi::lua_pushcclosure(state, ffi::luaopen_coroutine, 0);
+        ffi::lua_call(state, 0, 1);
+        ffi::lua_getfield(state, -1, c"yield".as_ptr());
+        ffi::lua_remove(state, -2);
     }
 }
 

@@ -1,12 +1,13 @@
 -- What a library is called when it is required, as ones that run elsewhere do.
 
 local raw = ...
-local pairs, type = pairs, type
+local ipairs, pairs, type = ipairs, pairs, type
 local environment, library = raw.environment, raw.library
 
 function raw.libraries()
-  -- One that is there once it was asked for.
-  local libraries = { _G = environment, coroutine = library.coroutine }
+  -- Some are there once they were asked for.
+  for _, name in ipairs { "coroutine", "math", "utf8" } do local _ = library[name] end
+  local libraries = { _G = environment }
   for name, value in pairs(library) do
     if type(value) == "table" then libraries[name] = value end
   end

@@ -56,7 +56,11 @@ fn look(lua: &Lua, steps: Option<i32>) {
         None => (None, 0),
     };
     // SAFETY: it may be set at any time.
-    unsafe { lua.exec_raw::<()>((), |state| ffi::lua_sethook(state, hook, mask, 1)) }.unwrap();
+    let set = |state| unsafe {
+        ffi::lua_sethook(state, hook, mask, 1);
+    };
+    // SAFETY: as above.
+    unsafe { lua.exec_raw::<()>((), set) }.unwrap();
 }
 
 #[cfg(feature = "luau")]
