@@ -8,7 +8,8 @@
 //! So a part runs in the middle of a script, and a limit may cut it off. It is then run anew
 //! the next time: what it makes goes into `raw` and `library` at its end, and what it has
 //! changed until then may be changed once more. Nor does it trust what scripts can change:
-//! the tables of the library. What it needs of these is in `raw`.
+//! the tables of the library. What it needs of these is in `raw`. Nor does it ask for a global
+//! that there may not be, as that asks the script (`globals.lua`).
 //!
 //! A part is compiled once in a process. Its text is ours, and so is the bytecode.
 
@@ -107,7 +108,7 @@ impl Part {
             let Some(code) = self.code() else { out_of_memory(state) };
             let status = load(state, code);
             if status != ffi::LUA_OK {
-                ffi::lua_error(state)
+                out_of_memory(state)
             }
             ffi::lua_pushvalue(state, raw);
             ffi::lua_call(state, 1, 0);
@@ -139,7 +140,8 @@ impl Part {
 /// A chunk's name, of which messages show what is behind the sign: `stack::PRELUDE`.
 const NAME: &CStr = c"=[twinplug]";
 
-/// Puts the function on the stack, or an error; says which. May raise in Luau.
+/// Puts the function on the stack, or an error, which is that there is no memory; says which.
+/// May raise in Luau.
 ///
 /// # Safety
 /// As `Part::run`. The code is what `Part::compile` has made.
@@ -263,18 +265,18 @@ struct OutOfMemory;
 fn made(core: &Core, name: &[u8]) -> Option<Result<Reference, OutOfMemory>> {
     let lua = core.border.lua();
     let value = host_table::make(core, name)?.and_then(|value| refer(lua, value));
-    Some(value.map_err(|error| {
-        limits::note(&error);
-        OutOfMemory
-    }))
+    Some(value.map_err(|_| OutOfMemory))
 }
 
+/// Raises that there is no memory, which ends the call.
+///
 /// # Safety
 /// As `Part::run`, with nothing to drop.
 #[cold]
 unsafe fn out_of_memory(state: *mut lua_State) -> ! {
     // SAFETY: as the caller says.
     unsafe {
+        limits::run_out(state);
         ffi::lua_pushstring(state, c"not enough memory".as_ptr());
         ffi::lua_error(state)
     }

@@ -15,7 +15,7 @@ use super::record;
 /// called by the prelude with what it expects.
 pub(in crate::lua) fn function(name: &[u8]) -> Option<ffi::lua_CFunction> {
     Some(match name {
-        b"run_out" => run_out,
+        b"run_out" => has_run_out,
         b"is_due" => is_due,
         b"can_wait" => can_wait,
         b"is_yieldable" => is_yieldable,
@@ -29,12 +29,17 @@ pub(in crate::lua) fn function(name: &[u8]) -> Option<ffi::lua_CFunction> {
 }
 
 /// `run_out()`: the script has caught the error that there is no memory.
-unsafe extern "C-unwind" fn run_out(state: *mut lua_State) -> c_int {
+unsafe extern "C-unwind" fn has_run_out(state: *mut lua_State) -> c_int {
+    run_out(state);
+    0
+}
+
+/// Memory has run out in the coroutine that runs: it is stopped.
+pub(in crate::lua) fn run_out(state: *mut lua_State) {
     Memory::run_out();
     if record::is_due() {
         arming::arm(state);
     }
-    0
 }
 
 /// `is_due()`: whether the call is being stopped.

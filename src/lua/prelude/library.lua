@@ -68,8 +68,8 @@ if load then
     end
     return compiled(load(chunk, name, "t", environment))
   end
+  library.loadstring = library.load
 end
-library.loadstring = library.load
 
 local collect = raw.collectgarbage
 function library.collectgarbage(what)

@@ -3,8 +3,7 @@
 -- of an error.
 
 local raw = ...
-local error, next, rawget, rawlen, select, tostring, type =
-  error, next, rawget, rawlen, select, tostring, type
+local next, rawget, select, tostring, type = next, rawget, select, tostring, type
 local concat, unpack, tointeger = raw.concat, raw.unpack, raw.tointeger
 local byte, find, sub = raw.byte, raw.find_text, raw.sub
 local search = raw.search
@@ -12,6 +11,7 @@ local search = raw.search
 -- Lua 5.1 and its kin take an empty match right behind another one.
 local is_jit, is_luau = _VERSION == "Lua 5.1", sub(_VERSION, 1, 4) == "Luau"
 local by_end = not is_jit and not is_luau
+local rawlen = is_luau and rawlen
 
 local slow = { string = {}, table = {} }
 
