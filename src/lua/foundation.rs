@@ -85,7 +85,9 @@ pub(super) fn lay(
             push_raw(state, ground.core);
             token = Some(put_values(state));
             #[cfg(feature = "luajit")]
-            prelude::NATIVE_STACK.run(state, RAW);
+            if !ground.core.is_null() {
+                prelude::NATIVE_STACK.run(state, RAW);
+            }
             keep_originals(state);
             if ground.guards == Guards::Yes {
                 library::guard(state, LIBRARY, RAW);

@@ -189,7 +189,7 @@ fn find(
 }
 
 /// `forget`, which gives up a wait that cannot be made.
-fn forget(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
+pub(super) fn forget(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
     let state = Arc::clone(shared);
     lua.create_function(move |_, ()| {
         // Dropped with the lock let go: a message's drop is the embedding's code.

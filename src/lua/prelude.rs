@@ -166,6 +166,11 @@ pub(super) unsafe extern "C-unwind" fn missing_global(state: *mut lua_State) -> 
     // foundation has made the upvalue.
     unsafe {
         let Some(name) = library::text(state, 2) else { return 0 };
+        // The prelude asks for some that are there.
+        ffi::lua_pushvalue(state, 2);
+        if ffi::lua_rawget(state, 1) != ffi::LUA_TNIL {
+            return 1;
+        }
         match LAZY.iter().find(|(lazy, _)| lazy.to_bytes() == name) {
             None => return 0,
             Some((_, Source::Part(part))) => part.run(state, ffi::lua_upvalueindex(1)),

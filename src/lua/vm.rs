@@ -244,6 +244,9 @@ impl State {
         let ground = Ground { core: &raw const *core, granted: &origin.permissions, guards };
         let token = foundation::lay(&lua, &ground, &environment, &config)?;
         let report = refer(&lua, host_table::report(&lua, &core.shared)?)?;
+        // mlua keeps what it raises an error with, from the first of its functions that has ended
+        // on: a later one that finds no memory can say so.
+        host_table::forget(&lua, &core.shared)?.call::<()>(())?;
         Ok(State {
             arming,
             time: limits::nanos(limits.time),

@@ -118,6 +118,8 @@ fn what_runs_out_of_memory_is_made_the_next_time() {
         }
         plugin.call("Clear", ()).unwrap();
         collect(&plugin);
+        // In some flavours what was held is collected by the next one that finds no memory.
+        let _ = plugin.call("Use", ());
         for _ in 0..2 {
             plugin.call("Use", ()).unwrap_or_else(|error| panic!("{freed}: {error:?}"));
         }
