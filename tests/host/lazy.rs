@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use twinplug::{Host, Limit, PluginRef};
+#[cfg(not(feature = "luajit"))]
+use twinplug::Limit;
+use twinplug::{Host, PluginRef};
 
 /// Uses all of it, and answers what is wrong.
 const USES: &str = r#"
@@ -65,9 +67,11 @@ end
 return M
 "#;
 
+#[cfg(not(feature = "luajit"))]
 const MEMORY: usize = 2 << 20;
 
 /// So many small texts more are let go each time; Luau takes memory in pages, and needs more.
+#[cfg(not(feature = "luajit"))]
 const STEP: usize = if cfg!(feature = "luau") { 64 } else { 3 };
 
 fn load(memory: usize) -> (Host, PluginRef) {
@@ -89,6 +93,7 @@ fn load(memory: usize) -> (Host, PluginRef) {
 }
 
 /// Takes memory until there is none left.
+#[cfg(not(feature = "luajit"))]
 fn fill(plugin: &PluginRef) {
     let take = plugin.func::<(usize,), ()>("Take").unwrap();
     for bytes in [1 << 16, 1 << 12, 1 << 8, 1 << 7] {
@@ -97,10 +102,14 @@ fn fill(plugin: &PluginRef) {
 }
 
 /// Asks for too much: then what is not held any more is collected.
+#[cfg(not(feature = "luajit"))]
 fn collect(plugin: &PluginRef) {
     plugin.call("Take", (MEMORY,)).unwrap_err();
 }
 
+/// Not on LuaJIT: where it finds no memory for the upvalues of a function it loses count of its
+/// memory, over which it ends a process that is built for debugging.
+#[cfg(not(feature = "luajit"))]
 #[test]
 fn what_runs_out_of_memory_is_made_the_next_time() {
     let mut cut = 0;
