@@ -344,10 +344,7 @@ rows! {
           local print = function() error('no text') end
           error(setmetatable({ code = 9 }, { __tostring = print }))
         end",
-        format!(
-            "an error whose text failed: {}",
-            flavoured("a.lua:3: no text", "error in error handling", "a.lua:3: no text")
-        ),
+        "an error whose text failed: a.lua:3: no text",
         ["error", "a.lua:4 <2> F"],
         Some(("a.lua", 4)), Some(Map::from([("code".into(), 9.into())]).into());
     an_object_with_a_text:
