@@ -14,6 +14,7 @@ mod coroutine;
 mod entry;
 mod exports;
 mod failure;
+mod foundation;
 mod head;
 mod host_functions;
 mod host_table;

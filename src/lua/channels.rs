@@ -8,8 +8,8 @@ use std::ffi::c_int;
 use std::ptr;
 use std::sync::Arc;
 
+use mlua::Table;
 use mlua::ffi::{self, lua_State};
-use mlua::{Function, MultiValue, Table};
 use twinplug_value::Sink;
 
 use super::library::push;
@@ -47,22 +47,26 @@ impl Channels {
     }
 }
 
-/// `open`, `send`, `recv` and `close`, for objects with that metatable.
-pub(super) fn functions(core: &Core, metatable: &Table) -> mlua::Result<MultiValue> {
-    let functions: [ffi::lua_CFunction; 4] = [open, send, recv, close];
+/// The metatable of channels' objects, and for these `open`, `send`, `recv` and `close`.
+pub(super) fn list(core: &Core) -> mlua::Result<Table> {
+    const FUNCTIONS: [ffi::lua_CFunction; 4] = [open, send, recv, close];
     let core_pointer = ptr::from_ref(core).cast_mut();
-    let one = |function| {
-        // SAFETY: mlua runs it protected, with the metatable alone in its frame, room for
-        // another value, and nothing to drop. The core stays where it is while the VM lives.
-        unsafe {
-            core.border.lua().exec_raw::<Function>(metatable, |state| {
+    // SAFETY: mlua runs it protected, with room for these values, and nothing to drop. The
+    // core stays where it is while the VM lives.
+    unsafe {
+        core.border.lua().exec_raw((), |state| {
+            ffi::lua_createtable(state, FUNCTIONS.len() as c_int + 1, 0);
+            let list = ffi::lua_gettop(state);
+            ffi::lua_createtable(state, 0, 4);
+            for (function, place) in FUNCTIONS.into_iter().zip(2..) {
                 ffi::lua_pushlightuserdata(state, core_pointer.cast());
-                ffi::lua_insert(state, 1);
+                ffi::lua_pushvalue(state, list + 1);
                 push(state, function, c"channel", 2);
-            })
-        }
-    };
-    functions.into_iter().map(|function| one(function).map(mlua::Value::Function)).collect()
+                ffi::lua_rawseti(state, list, place);
+            }
+            ffi::lua_rawseti(state, list, 1);
+        })
+    }
 }
 
 /// The core of the VM that runs a C function of channels.
@@ -70,7 +74,7 @@ pub(super) fn functions(core: &Core, metatable: &Table) -> mlua::Result<MultiVal
 /// # Safety
 /// `state` is that function's.
 unsafe fn core<'c>(state: *mut lua_State) -> &'c Core {
-    // SAFETY: `functions` has put it there; it lives as long as the VM.
+    // SAFETY: `list` has put it there; it lives as long as the VM.
     unsafe { &*ffi::lua_touserdata(state, CORE).cast::<Core>() }
 }
 

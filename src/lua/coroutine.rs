@@ -158,6 +158,17 @@ impl Pool {
 impl Coroutine {
     #[cold]
     fn new(lua: &Lua) -> mlua::Result<Coroutine> {
+        match Coroutine::make(lua) {
+            // What a stopped call has held may not be collected yet.
+            Err(mlua::Error::MemoryError(_)) => {
+                lua.gc_collect()?;
+                Coroutine::make(lua)
+            }
+            made => made,
+        }
+    }
+
+    fn make(lua: &Lua) -> mlua::Result<Coroutine> {
         let (mut state, mut reference) = (ptr::null_mut(), None);
         // SAFETY: mlua runs it in a protected call, with room for the coroutine; nothing has
         // to be dropped.

@@ -258,7 +258,10 @@ impl Declared {
 /// The hook that a name is one slip away from.
 fn near_hook(name: &str) -> Option<&'static str> {
     let lower = name.to_lowercase();
-    HOOKS.into_iter().find(|hook| strsim::damerau_levenshtein(&lower, hook) <= 1)
+    // Most names are told apart by their length.
+    let length = lower.chars().count();
+    let near = HOOKS.into_iter().filter(|hook| hook.len().abs_diff(length) <= 1);
+    near.clone().find(|hook| strsim::damerau_levenshtein(&lower, hook) <= 1)
 }
 
 /// The type of a variable with this initial value; `None` if it cannot cross.

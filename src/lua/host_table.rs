@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::loader::compile;
 use super::modules::{Module, Source};
 use super::vm::{Core, Shared, broken};
-use super::{channels, host_functions, library, limits, plugins};
+use super::{channels, host_functions, limits, plugins};
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::plugin::{LogLevel, contained};
 
@@ -26,65 +26,61 @@ const LEVELS: [(&str, LogLevel); 5] = [
     ("trace", LogLevel::Trace),
 ];
 
-/// The table that the prelude gets.
-pub(super) fn raw(
-    lua: &Lua,
-    core: &Core,
-    environment: &Table,
-    config: &Value,
-) -> mlua::Result<Table> {
-    let shared = &core.shared;
-    let raw = lua.create_table()?;
-    raw.raw_set("config", config)?;
-    raw.raw_set("null", Value::NULL)?;
-    raw.raw_set("environment", environment)?;
-    raw.raw_set("functions", host_functions::list(core)?)?;
-    raw.raw_set("unknown", lua.create_function(unknown)?)?;
-    raw.raw_set("object", lua.create_function(object)?)?;
-    raw.raw_set("forget", forget(lua, shared)?)?;
-    library::provide(lua, &raw)?;
-    errors(lua, shared, &raw)?;
-    let state = Arc::clone(shared);
-    raw.raw_set(
-        "print",
-        lua.create_function(move |lua, text: LuaString| {
-            let printed = contained(|| {
-                let _host = limits::Section::of_host();
-                (state.host()?.output)(&state.name(), &text.to_string_lossy());
-                Ok(Value::Nil)
-            });
-            Ok(answer(lua, printed))
-        })?,
-    )?;
-    let state = Arc::clone(shared);
-    raw.raw_set(
-        "register",
-        lua.create_function(move |lua, exports: Value| {
-            Ok(answer(lua, register(lua, &state, &exports)))
-        })?,
-    )?;
-    let any = lua.create_function(|lua, value: Value| {
-        let wrapped = match AnyValue::new(value) {
-            Ok(value) => lua.create_any_userdata(value).map(Value::UserData).map_err(broken),
-            Err(text) => Err(Error::new(ErrorKind::Type, text)),
-        };
-        Ok(answer(lua, wrapped))
-    });
-    raw.raw_set("any", any?)?;
-    raw.raw_set("levels", levels(lua, shared)?)?;
-    let channel = lua.create_table()?;
-    raw.raw_set("channel_meta", &channel)?;
-    raw.raw_set("channels", lua.create_sequence_from(channels::functions(core, &channel)?)?)?;
-    plugins::provide(core, &raw)?;
-    modules(lua, shared, environment, &raw)?;
-    Ok(raw)
+/// What the prelude finds under that name in its table, if it is one of these.
+pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
+    let (lua, shared) = (core.border.lua(), &core.shared);
+    let function = match name {
+        b"any" => lua.create_function(any),
+        b"died" => died(lua, shared),
+        b"find" => find_module(lua, shared),
+        b"forget" => forget(lua, shared),
+        b"keep" => keep(lua, shared),
+        b"object" => lua.create_function(object),
+        b"print" => print(lua, shared),
+        b"register" => register(lua, shared),
+        b"returned" => returned(lua, shared),
+        b"unknown" => lua.create_function(unknown),
+        b"find_plugin" | b"has_plugin" | b"plugin_member" | b"set_plugin_variable" => {
+            plugins::function(core, name)
+        }
+        _ => return make_table(core, name).map(|table| table.map(Value::Table)),
+    };
+    Some(function.map(Value::Function))
 }
 
-/// `report`, which takes down the error that a call's coroutine has failed with, and `died`,
-/// which does so for one of a script's own.
-fn errors(lua: &Lua, shared: &Arc<Shared>, raw: &Table) -> mlua::Result<()> {
+fn make_table(core: &Core, name: &[u8]) -> Option<mlua::Result<Table>> {
+    Some(match name {
+        b"channels" => channels::list(core),
+        b"functions" => host_functions::list(core),
+        b"levels" => levels(core.border.lua(), &core.shared),
+        _ => return None,
+    })
+}
+
+fn any(lua: &Lua, value: Value) -> mlua::Result<MultiValue> {
+    let wrapped = match AnyValue::new(value) {
+        Ok(value) => lua.create_any_userdata(value).map(Value::UserData).map_err(broken),
+        Err(text) => Err(Error::new(ErrorKind::Type, text)),
+    };
+    Ok(answer(lua, wrapped))
+}
+
+fn print(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
     let state = Arc::clone(shared);
-    let report = lua.create_function(move |lua, (thread, error): (Thread, Value)| {
+    lua.create_function(move |lua, text: LuaString| {
+        let printed = contained(|| {
+            let _host = limits::Section::of_host();
+            (state.host()?.output)(&state.name(), &text.to_string_lossy());
+            Ok(Value::Nil)
+        });
+        Ok(answer(lua, printed))
+    })
+}
+
+/// `report`, which takes down the error that a call's coroutine has failed with.
+pub(super) fn report(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
+    let state = Arc::clone(shared);
+    lua.create_function(move |lua, (thread, error): (Thread, Value)| {
         // The error is the limit's, and the script may run no more to describe it.
         if limits::is_due() {
             return Ok(());
@@ -95,14 +91,16 @@ fn errors(lua: &Lua, shared: &Arc<Shared>, raw: &Table) -> mlua::Result<()> {
         failure = inner.filter(|inner| inner.is_of(&failure)).unwrap_or(failure);
         *state.failure.lock() = Some(failure);
         Ok(())
-    });
-    raw.raw_set("report", report?)?;
+    })
+}
+
+/// `died`, which does so for a coroutine of the script's own.
+fn died(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
     let state = Arc::clone(shared);
-    let died = lua.create_function(move |lua, (thread, error): (Thread, Value)| {
+    lua.create_function(move |lua, (thread, error): (Thread, Value)| {
         state.trails.died(lua, &thread, &error);
         Ok(())
-    });
-    raw.raw_set("died", died?)
+    })
 }
 
 /// A function for each level of the log, by its name.
@@ -123,33 +121,35 @@ fn levels(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
     Ok(levels)
 }
 
-/// `find`, `keep` and `returned`, which `require` is made of.
-fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) -> mlua::Result<()> {
-    let (state, environment) = (Arc::clone(shared), environment.clone());
-    raw.raw_set(
-        "find",
-        lua.create_function(move |lua, name: Value| {
-            let found = find(lua, &state, &environment, &name).and_then(|(chunk, path)| {
-                let path = lua.create_string(path.as_os_str().as_encoded_bytes());
-                Ok((chunk, path.map_err(broken)?))
-            });
-            Ok(match found {
-                Ok((chunk, path)) => {
-                    let flag = Value::Boolean(true);
-                    MultiValue::from_iter([flag, Value::Function(chunk), Value::String(path)])
-                }
-                Err(error) => {
-                    let mut answer = refused(lua, error.message());
-                    // One in the module has its own line in front.
-                    let level = if error.location().is_some() { 0 } else { 2 };
-                    answer.push_back(Value::Integer(level));
-                    answer
-                }
-            })
-        })?,
-    )?;
+/// `find(environment, name)`, with `keep` and `returned` what `require` is made of: the module
+/// compiled for these globals, and its path.
+fn find_module(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
     let state = Arc::clone(shared);
-    let keep = lua.create_function(move |lua, error: Value| {
+    lua.create_function(move |lua, (environment, name): (Table, Value)| {
+        let found = find(lua, &state, &environment, &name).and_then(|(chunk, path)| {
+            let path = lua.create_string(path.as_os_str().as_encoded_bytes());
+            Ok((chunk, path.map_err(broken)?))
+        });
+        Ok(match found {
+            Ok((chunk, path)) => {
+                let flag = Value::Boolean(true);
+                MultiValue::from_iter([flag, Value::Function(chunk), Value::String(path)])
+            }
+            Err(error) => {
+                let mut answer = refused(lua, error.message());
+                // One in the module has its own line in front.
+                let level = if error.location().is_some() { 0 } else { 2 };
+                answer.push_back(Value::Integer(level));
+                answer
+            }
+        })
+    })
+}
+
+/// `keep`: takes down the error of a module's body where it is raised.
+fn keep(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
+    let state = Arc::clone(shared);
+    lua.create_function(move |lua, error: Value| {
         let failure = Failure::report(lua, &state, None, &error);
         let mut kept = state.module_failure.lock();
         // Of modules that require each other, the innermost has seen all of the calls.
@@ -157,9 +157,7 @@ fn modules(lua: &Lua, shared: &Arc<Shared>, environment: &Table, raw: &Table) ->
             *kept = Some(failure);
         }
         Ok(error)
-    })?;
-    raw.raw_set("keep", keep)?;
-    raw.raw_set("returned", returned(lua, shared)?)
+    })
 }
 
 /// `returned`: tells what the body of the module in that file has returned.
@@ -188,14 +186,13 @@ fn find(
         return Err(Error::new(ErrorKind::Type, message));
     };
     let Module { source, text } = shared.modules.find(&name.to_string_lossy())?;
-    let chunk = compile(lua, &source, &text)?;
+    let chunk = compile(lua, &source, &text, Some(environment))?;
     shared.declared.add_module(&source.chunk, &text);
-    chunk.set_environment(environment.clone()).map_err(broken)?;
     Ok((chunk, source.path))
 }
 
 /// `forget`, which gives up a wait that cannot be made.
-fn forget(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
+pub(super) fn forget(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
     let state = Arc::clone(shared);
     lua.create_function(move |_, ()| {
         // Dropped with the lock let go: a message's drop is the embedding's code.
@@ -205,7 +202,12 @@ fn forget(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
     })
 }
 
-fn register(lua: &Lua, shared: &Shared, exports: &Value) -> Result<Value> {
+fn register(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
+    let state = Arc::clone(shared);
+    lua.create_function(move |lua, exports: Value| Ok(answer(lua, export(lua, &state, &exports))))
+}
+
+fn export(lua: &Lua, shared: &Shared, exports: &Value) -> Result<Value> {
     let Value::Table(exports) = exports else {
         return Err(Error::new(
             ErrorKind::Type,

@@ -1,21 +1,38 @@
 //! Which libraries a VM opens: those of the sandbox, and those that a script was granted.
 //!
-//! What of them a script may reach is for the prelude to say, in `doors.lua`.
+//! What of them a script may reach is for the `foundation` to say, and for the prelude's
+//! `doors.lua`.
 
 use std::collections::BTreeSet;
-use std::path::MAIN_SEPARATOR;
+use std::ffi::CStr;
+use std::path::MAIN_SEPARATOR_STR;
 
-use mlua::{Lua, LuaOptions, StdLib, Table, Value};
+use mlua::{Lua, LuaOptions, StdLib};
 
 use super::vm::broken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Limits, Permission};
 
 /// What leads out of the sandbox, in one flavour or another.
-const DOORS: [&str; 14] = [
-    "debug", "dofile", "ffi", "gcinfo", "getfenv", "io", "jit", "loadfile", "module", "newproxy",
-    "os", "package", "require", "setfenv",
+pub(super) const DOORS: [&CStr; 14] = [
+    c"debug",
+    c"dofile",
+    c"ffi",
+    c"gcinfo",
+    c"getfenv",
+    c"io",
+    c"jit",
+    c"loadfile",
+    c"module",
+    c"newproxy",
+    c"os",
+    c"package",
+    c"require",
+    c"setfenv",
 ];
+
+/// Between the parts of a path.
+pub(super) const SEPARATOR: &str = MAIN_SEPARATOR_STR;
 
 /// What the flavour calls itself.
 const FLAVOUR: &str = if cfg!(feature = "luajit") {
@@ -48,19 +65,19 @@ pub(super) fn open(granted: &BTreeSet<Permission>, limits: &Limits) -> Result<Lu
     Lua::new_with(libraries, options).map_err(broken)
 }
 
-/// What every script has.
+/// What every script has; in Lua 5.4 and 5.5 the prelude opens the rest once a script asks for it.
 #[cfg_attr(not(feature = "luajit"), allow(unused_variables, reason = "a compiler is LuaJIT's"))]
 fn sandbox(limits: &Limits) -> StdLib {
-    let libraries = StdLib::MATH | StdLib::OS | StdLib::STRING | StdLib::TABLE;
+    let libraries = StdLib::OS | StdLib::STRING | StdLib::TABLE;
     // LuaJIT has coroutines in its base library, and no `utf8`. Its compiler is off until
     // `jit` is opened, and what it has compiled cannot be stopped.
     #[cfg(feature = "luajit")]
     let libraries = match limits.time {
-        None => libraries | StdLib::BIT | StdLib::JIT,
-        Some(_) => libraries | StdLib::BIT,
+        None => libraries | StdLib::BIT | StdLib::MATH | StdLib::JIT,
+        Some(_) => libraries | StdLib::BIT | StdLib::MATH,
     };
-    #[cfg(not(feature = "luajit"))]
-    let libraries = libraries | StdLib::COROUTINE | StdLib::UTF8;
+    #[cfg(feature = "luau")]
+    let libraries = libraries | StdLib::COROUTINE | StdLib::MATH | StdLib::UTF8;
     // The prelude looks for the script's line with `debug`.
     #[cfg(feature = "luau")]
     let libraries = libraries | StdLib::BIT | StdLib::BUFFER | StdLib::DEBUG | StdLib::VECTOR;
@@ -97,30 +114,4 @@ fn lacks(permission: Permission) -> Error {
          another Lua"
     );
     Error::new(ErrorKind::Refused, message)
-}
-
-/// Gives the prelude what leads out of the sandbox, and says what of it the script gets.
-pub(super) fn hand_over(
-    lua: &Lua,
-    granted: &BTreeSet<Permission>,
-    raw: &Table,
-) -> mlua::Result<()> {
-    let (globals, doors, names) = (lua.globals(), lua.create_table()?, lua.create_table()?);
-    for door in DOORS {
-        doors.raw_set(door, globals.raw_get::<Value>(door)?)?;
-    }
-    for permission in granted {
-        names.raw_set(permission.name(), true)?;
-    }
-    #[cfg(feature = "luajit")]
-    {
-        // SAFETY: the function keeps to what a C function of Lua may do, and lives as long
-        // as the program.
-        let has_room = unsafe { lua.create_c_function(super::native_stack::has_room) };
-        raw.raw_set("has_room", has_room?)?;
-    }
-    raw.raw_set("doors", doors)?;
-    raw.raw_set("door_names", DOORS)?;
-    raw.raw_set("granted", names)?;
-    raw.raw_set("separator", MAIN_SEPARATOR.to_string())
 }

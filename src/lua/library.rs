@@ -32,9 +32,7 @@ pub(super) mod tests;
 
 use std::ffi::{CStr, c_int};
 
-use mlua::{Function, Lua, Table, Value, ffi};
-
-use ffi::lua_State;
+use mlua::ffi::{self, lua_State};
 
 pub(super) use poll::{CalledOff, Poll};
 
@@ -42,49 +40,55 @@ const HAS_INTEGERS: bool = cfg!(any(feature = "lua54", feature = "lua55"));
 
 /// A function of the library, and what stands in for it.
 struct Guard {
-    library: &'static str,
+    library: &'static CStr,
     name: &'static CStr,
     function: ffi::lua_CFunction,
 }
 
-/// The arguments of a guard's closure: the original, and the prelude's function for what
-/// the original would take long for.
+/// The upvalues of a guard's closure: the original, and the prelude's table, in which there is
+/// a function for what the original would take long for.
 const ORIGINAL: c_int = ffi::lua_upvalueindex(1);
-const SLOW: c_int = ffi::lua_upvalueindex(2);
+const RAW: c_int = ffi::lua_upvalueindex(2);
 
-/// Adds what the prelude makes the library safe with: `guard`, `search` and `reader`.
-pub(super) fn provide(lua: &Lua, raw: &Table) -> mlua::Result<()> {
-    // SAFETY: the functions are ones that Lua may call; see there.
-    let (search, reader) = unsafe {
-        (lua.create_c_function(strings::search)?, lua.create_c_function(strings::reader)?)
-    };
-    raw.raw_set("search", search)?;
-    raw.raw_set("reader", reader)?;
-    raw.raw_set("guard", lua.create_function(|lua, slow: Table| guard(lua, &slow))?)
+/// The function that the prelude knows by that name.
+pub(super) fn function(name: &[u8]) -> Option<ffi::lua_CFunction> {
+    Some(match name {
+        b"metatable_of" => metatable_of,
+        b"reader" => strings::reader,
+        b"search" => strings::search,
+        b"tointeger" => to_integer,
+        _ => return None,
+    })
 }
 
-/// Puts the guards into a new VM. `slow` has the functions in Lua, by library and name.
-fn guard(lua: &Lua, slow: &Table) -> mlua::Result<()> {
-    for guard in strings::GUARDS.iter().chain(tables::GUARDS) {
-        let library: Table = lua.globals().raw_get(guard.library)?;
-        let name = guard.name.to_string_lossy();
-        let Some(original) = library.raw_get::<Option<Function>>(&*name)? else { continue };
-        let slow: Option<Table> = slow.raw_get(guard.library)?;
-        let slow = slow.map_or(Ok(Value::Nil), |slow| slow.raw_get(&*name))?;
-        // SAFETY: the stack holds the two values, which the closure takes up; it leaves the
-        // closure alone on it.
-        let guarded: Function = unsafe {
-            lua.exec_raw((original, slow), |state| push(state, guard.function, guard.name, 2))?
-        };
-        library.raw_set(&*name, &guarded)?;
-        // Where messages find a function's name.
-        let loaded = lua.named_registry_value::<Option<Table>>("_LOADED")?;
-        let loaded = loaded.map_or(Ok(None), |loaded| loaded.raw_get(guard.library))?;
-        if let Some::<Table>(library) = loaded {
-            library.raw_set(&*name, guarded)?;
+/// Puts the guards into the library of a new VM. May raise.
+///
+/// # Safety
+/// `state` runs a C function, and has the library's table and the prelude's at these places.
+pub(super) unsafe fn guard(state: *mut lua_State, library: c_int, raw: c_int) {
+    // SAFETY: as the caller says; there is room for the few values, which are taken off again.
+    unsafe {
+        let top = ffi::lua_gettop(state);
+        ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, c"_LOADED".as_ptr());
+        for guard in strings::GUARDS.iter().chain(tables::GUARDS) {
+            ffi::lua_settop(state, top + 1);
+            ffi::lua_getfield(state, library, guard.library.as_ptr());
+            if ffi::lua_getfield(state, top + 2, guard.name.as_ptr()) == ffi::LUA_TNIL {
+                continue;
+            }
+            ffi::lua_pushvalue(state, raw);
+            push(state, guard.function, guard.name, 2);
+            // Where messages find a function's name.
+            ffi::lua_getfield(state, top + 1, guard.library.as_ptr());
+            if ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
+                ffi::lua_pushvalue(state, top + 3);
+                ffi::lua_setfield(state, -2, guard.name.as_ptr());
+            }
+            ffi::lua_settop(state, top + 3);
+            ffi::lua_setfield(state, top + 2, guard.name.as_ptr());
         }
+        ffi::lua_settop(state, top);
     }
-    Ok(())
 }
 
 /// Pushes a closure with as many values as are taken from the stack.
@@ -150,12 +154,16 @@ unsafe fn unreachable_original(state: *mut lua_State) -> c_int {
 ///
 /// # Safety
 /// As `original`.
-unsafe fn slow(state: *mut lua_State) -> c_int {
-    // SAFETY: as the caller says; `guard` has put the function there.
+unsafe fn slow(state: *mut lua_State, library: &'static CStr, name: &'static CStr) -> c_int {
+    // SAFETY: as the caller says; `guard` has put the table there, in which it is found.
     unsafe {
         let arguments = ffi::lua_gettop(state);
         ffi::luaL_checkstack(state, 3, c"too many arguments".as_ptr());
-        ffi::lua_pushvalue(state, SLOW);
+        ffi::lua_getfield(state, RAW, c"slow".as_ptr());
+        ffi::lua_getfield(state, -1, library.as_ptr());
+        ffi::lua_getfield(state, -1, name.as_ptr());
+        ffi::lua_replace(state, -3);
+        ffi::lua_pop(state, 1);
         ffi::lua_insert(state, 1);
         ffi::lua_call(state, arguments, ffi::LUA_MULTRET);
         if ffi::lua_toboolean(state, 1) == 0 {
@@ -197,7 +205,7 @@ unsafe fn stop(state: *mut lua_State) -> c_int {
 ///
 /// # Safety
 /// As `original`; the value stays where it is, or elsewhere in the VM, while the text is used.
-unsafe fn text<'a>(state: *mut lua_State, index: c_int) -> Option<&'a [u8]> {
+pub(super) unsafe fn text<'a>(state: *mut lua_State, index: c_int) -> Option<&'a [u8]> {
     // SAFETY: Lua's strings do not move, and are not changed; the type is asked first, as a
     // number would be converted in place.
     unsafe {
@@ -250,5 +258,25 @@ unsafe fn is_plain(state: *mut lua_State, index: c_int) -> bool {
         }
         ffi::lua_pop(state, 1);
         false
+    }
+}
+
+/// `metatable_of(table)`: also of one that is protected.
+unsafe extern "C-unwind" fn metatable_of(state: *mut lua_State) -> c_int {
+    // SAFETY: Lua gives the state that runs it; the prelude calls it with a table.
+    unsafe { ffi::lua_getmetatable(state, 1) }
+}
+
+/// `tointeger(value)`: as `math.tointeger`.
+unsafe extern "C-unwind" fn to_integer(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        let mut is_integer = 0;
+        let integer = ffi::lua_tointegerx(state, 1, &raw mut is_integer);
+        match is_integer {
+            0 => ffi::lua_pushnil(state),
+            _ => ffi::lua_pushinteger(state, integer),
+        }
+        1
     }
 }

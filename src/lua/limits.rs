@@ -26,7 +26,7 @@ mod watchdog;
 pub(super) use arming::Arming;
 pub(super) use arming::arm;
 pub(super) use frame::nanos;
-pub(super) use functions::add;
+pub(super) use functions::{function, run_out};
 pub(super) use memory::{Memory, Outer};
 pub(super) use place::{calls, is_deeper, push_function};
 pub(super) use record::{Running, Stopped, Thread, closing, due, is_due};

@@ -61,7 +61,7 @@ impl Script<'_> {
 pub(crate) fn check(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
     let lua = Lua::new_with(StdLib::NONE, LuaOptions::new()).map_err(broken)?;
     let source = Source { chunk: chunk.to_owned(), path: path.to_owned() };
-    compile(&lua, &source, text)?;
+    compile(&lua, &source, text, None)?;
     head(path, chunk, text)
 }
 
@@ -97,8 +97,7 @@ fn start(
     source: &Source,
     text: &[u8],
 ) -> Result<(String, Version)> {
-    let body = compile(&lease.state().lua, source, text)?;
-    body.set_environment(lease.state().environment.clone()).map_err(broken)?;
+    let body = compile(&lease.state().lua, source, text, Some(&lease.state().environment))?;
     let results = lease.call_function(&body, &[]);
     let module = module(lease, results.map_err(|error| vm.located(error).in_load())?)?;
     let name = origin.settle_name(text_field(&module, "_NAME")?)?;
@@ -190,17 +189,25 @@ fn no_script(text: &[u8]) -> Option<String> {
     }
 }
 
-/// Compiles the text of a file, which Lua's messages then name.
-pub(super) fn compile(lua: &Lua, source: &Source, text: &[u8]) -> Result<Function> {
+/// Compiles the text of a file, which Lua's messages then name, for these globals.
+pub(super) fn compile(
+    lua: &Lua,
+    source: &Source,
+    text: &[u8],
+    globals: Option<&Table>,
+) -> Result<Function> {
     if let Some(what) = no_script(text) {
         return Err(Error::new(ErrorKind::Refused, what));
     }
-    let compiled = lua
+    let chunk = lua
         .load(without_head(text))
         .set_name(format!("@{}", source.chunk))
-        .set_mode(ChunkMode::Text)
-        .into_function();
-    compiled.map_err(|error| {
+        .set_mode(ChunkMode::Text);
+    let chunk = match globals {
+        Some(globals) => chunk.set_environment(globals.clone()),
+        None => chunk,
+    };
+    chunk.into_function().map_err(|error| {
         limits::note(&error);
         let message = match &error {
             mlua::Error::SyntaxError { message, .. } => message.clone(),

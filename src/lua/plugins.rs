@@ -40,34 +40,31 @@ pub(super) struct Current {
     pub(super) function: Func<Dynamic>,
 }
 
-/// The functions that the prelude makes `host.plugin` of.
-pub(super) fn provide(core: &Core, raw: &mlua::Table) -> mlua::Result<()> {
+/// One of the functions that the prelude makes `host.plugin` of.
+pub(super) fn function(core: &Core, name: &[u8]) -> mlua::Result<Function> {
     let lua = core.border.lua();
-    let core_pointer = SharedCore(ptr::from_ref(core));
-    let has = move |_: &Lua, name: LuaString| {
-        let core = core_pointer.get();
-        Ok(core.shared.plugin(&name.to_string_lossy()).is_ok())
-    };
-    raw.raw_set("has_plugin", lua.create_function(has)?)?;
-    let find = move |lua: &Lua, name: Value| {
-        let found = name_of(&name).and_then(|name| core_pointer.get().shared.plugin(&name));
-        Ok(answer(lua, found.map(|_| Value::Nil)))
-    };
-    raw.raw_set("find_plugin", lua.create_function(find)?)?;
-    let member = move |lua: &Lua, (plugin, symbol): (LuaString, Value)| {
-        let core = core_pointer.get();
-        let found = name_of(&symbol)
-            .and_then(|symbol| core.member(lua, &plugin.to_string_lossy(), &symbol));
-        Ok(found.unwrap_or_else(|error| answer(lua, Err(error))))
-    };
-    raw.raw_set("plugin_member", lua.create_function(member)?)?;
-    let set = move |lua: &Lua, (plugin, symbol, value): (LuaString, Value, Value)| {
-        let core = core_pointer.get();
-        let set = name_of(&symbol)
-            .and_then(|symbol| core.set(lua, &plugin.to_string_lossy(), &symbol, &value));
-        Ok(answer(lua, set.map(|()| Value::Nil)))
-    };
-    raw.raw_set("set_plugin_variable", lua.create_function(set)?)
+    let core = SharedCore(ptr::from_ref(core));
+    match name {
+        b"find_plugin" => lua.create_function(move |lua, name: Value| {
+            let found = name_of(&name).and_then(|name| core.get().shared.plugin(&name));
+            Ok(answer(lua, found.map(|_| Value::Nil)))
+        }),
+        b"has_plugin" => lua.create_function(move |_, name: LuaString| {
+            Ok(core.get().shared.plugin(&name.to_string_lossy()).is_ok())
+        }),
+        b"plugin_member" => {
+            lua.create_function(move |lua, (plugin, symbol): (LuaString, Value)| {
+                let found = name_of(&symbol)
+                    .and_then(|symbol| core.get().member(lua, &plugin.to_string_lossy(), &symbol));
+                Ok(found.unwrap_or_else(|error| answer(lua, Err(error))))
+            })
+        }
+        _ => lua.create_function(move |lua, (plugin, symbol, value): (LuaString, Value, Value)| {
+            let set = name_of(&symbol)
+                .and_then(|symbol| core.get().set(lua, &plugin.to_string_lossy(), &symbol, &value));
+            Ok(answer(lua, set.map(|()| Value::Nil)))
+        }),
+    }
 }
 
 /// The core, for functions that the VM runs.

@@ -18,6 +18,7 @@ use super::coroutine::{Coroutine, Pool};
 use super::entry::Entry;
 use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
+use super::foundation::{Ground, Guards};
 use super::host_functions::HostFunctions;
 use super::limits::{self, Arming, Memory, Share};
 use super::lock::Lock;
@@ -26,7 +27,7 @@ use super::plugins::Links;
 use super::raw::Reference;
 use super::sink::to_lua;
 use super::trails::Trails;
-use super::{host_table, libraries, prelude};
+use super::{foundation, host_table, libraries};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::plugin::{HostContext, Limits, Origin, barrier};
@@ -235,7 +236,7 @@ impl State {
         }
     }
 
-    /// Runs the prelude.
+    /// Makes what scripts run on top of.
     fn prepare(
         lua: Lua,
         core: Box<Core>,
@@ -244,12 +245,17 @@ impl State {
         limits: &Limits,
     ) -> mlua::Result<State> {
         let environment = lua.create_table()?;
-        let raw = host_table::raw(&lua, &core, &environment, &config)?;
-        limits::add(&lua, &raw, limits)?;
-        libraries::hand_over(&lua, &origin.permissions, &raw)?;
-        prelude::run(&lua, &raw)?;
-        let token = refer(&lua, raw.raw_get::<Value>("token")?)?;
-        let report = refer(&lua, raw.raw_get::<Value>("report")?)?;
+        // Where LuaJIT compiles, nothing can be stopped, and functions of ours are in its way.
+        let guards = match limits.time.is_some() || !cfg!(feature = "luajit") {
+            true => Guards::Yes,
+            false => Guards::No,
+        };
+        let ground = Ground { core: &raw const *core, granted: &origin.permissions, guards };
+        let token = foundation::lay(&lua, &ground, &environment, &config)?;
+        let report = refer(&lua, host_table::report(&lua, &core.shared)?)?;
+        // mlua keeps what it raises an error with, from the first of its functions that has ended
+        // on: a later one that finds no memory can say so.
+        host_table::forget(&lua, &core.shared)?.call::<()>(())?;
         Ok(State {
             share: Share::new(limits),
             token,

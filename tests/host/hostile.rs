@@ -75,7 +75,7 @@ cases! {
         jit librarys_own_globals load_environment metatable_of_globals metatable_of_strings
         metatables_of_basic_values metatables_of_luau metatables_of_ours modules_share_nothing
         no_compiler_at_run_time old_doors os other_plugins package print_what_fails
-        registers_over_others replaced_library require_links require_no_names require_out
+        registers_over_others replaced_before_use replaced_library require_links require_no_names require_out
         stdlib_is_what_is_said token_of_waits values_that_lie write_through_pairs
         write_to_channels write_to_config write_to_host yield_of_a_call yields_in_its_body;
     cpu:

@@ -37,6 +37,8 @@ mod images;
 #[cfg(feature = "native")]
 mod languages;
 #[cfg(feature = "_lua")]
+mod lazy;
+#[cfg(feature = "_lua")]
 mod limits;
 mod log;
 #[cfg(feature = "_lua")]

@@ -12,16 +12,16 @@ use super::{
 use crate::lua::patterns::{Capture, Fault, Matcher, Starts, bound};
 
 pub(super) const GUARDS: &[Guard] = &[
-    Guard { library: "string", name: c"find", function: find },
-    Guard { library: "string", name: c"match", function: match_ },
-    Guard { library: "string", name: c"gmatch", function: gmatch },
-    Guard { library: "string", name: c"gsub", function: gsub },
-    Guard { library: "string", name: c"format", function: format },
+    Guard { library: c"string", name: c"find", function: find },
+    Guard { library: c"string", name: c"match", function: match_ },
+    Guard { library: c"string", name: c"gmatch", function: gmatch },
+    Guard { library: c"string", name: c"gsub", function: gsub },
+    Guard { library: c"string", name: c"format", function: format },
     #[cfg(any(feature = "lua54", feature = "lua55"))]
-    Guard { library: "string", name: c"rep", function: rep },
+    Guard { library: c"string", name: c"rep", function: rep },
     #[cfg(feature = "luau")]
-    Guard { library: "string", name: c"split", function: split },
-    Guard { library: "os", name: c"date", function: date },
+    Guard { library: c"string", name: c"split", function: split },
+    Guard { library: c"os", name: c"date", function: date },
 ];
 
 /// A pattern that makes more steps goes to our matcher; 20 to 50 ms in Lua's.
@@ -212,7 +212,7 @@ unsafe extern "C-unwind" fn gsub(state: *mut lua_State) -> c_int {
             return original(state);
         }
         match is_left_out(state, 4) || integer(state, 4).is_some() {
-            true => slow(state),
+            true => slow(state, c"string", c"gsub"),
             false => original(state),
         }
     }
@@ -331,7 +331,7 @@ unsafe extern "C-unwind" fn split(state: *mut lua_State) -> c_int {
             (Some(subject), Some(separator))
                 if subject.len().saturating_mul(separator.len()) > MOST_COMPARED =>
             {
-                slow(state)
+                slow(state, c"string", c"split")
             }
             _ => original(state),
         }

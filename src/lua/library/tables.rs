@@ -1,5 +1,7 @@
 //! The guards of `table`.
 
+#[cfg(not(feature = "luajit"))]
+use std::ffi::CStr;
 use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
@@ -10,23 +12,23 @@ use super::{
 };
 
 pub(super) const GUARDS: &[Guard] = &[
-    Guard { library: "table", name: c"sort", function: sort },
+    Guard { library: c"table", name: c"sort", function: sort },
     #[cfg(not(feature = "luau"))]
-    Guard { library: "table", name: c"insert", function: insert },
+    Guard { library: c"table", name: c"insert", function: insert },
     #[cfg(not(feature = "luajit"))]
-    Guard { library: "table", name: c"move", function: move_ },
+    Guard { library: c"table", name: c"move", function: move_ },
     #[cfg(any(feature = "lua54", feature = "lua55"))]
-    Guard { library: "table", name: c"concat", function: concat },
+    Guard { library: c"table", name: c"concat", function: concat },
     #[cfg(any(feature = "lua54", feature = "lua55"))]
-    Guard { library: "table", name: c"remove", function: remove },
+    Guard { library: c"table", name: c"remove", function: remove },
     #[cfg(any(feature = "lua54", feature = "lua55"))]
-    Guard { library: "table", name: c"unpack", function: unpack },
+    Guard { library: c"table", name: c"unpack", function: unpack },
     #[cfg(feature = "luau")]
-    Guard { library: "table", name: c"find", function: find },
+    Guard { library: c"table", name: c"find", function: find },
     #[cfg(feature = "luau")]
-    Guard { library: "table", name: c"foreach", function: foreach },
+    Guard { library: c"table", name: c"foreach", function: foreach },
     #[cfg(feature = "luau")]
-    Guard { library: "table", name: c"foreachi", function: foreach },
+    Guard { library: c"table", name: c"foreachi", function: foreachi },
 ];
 
 /// So many items are moved in C; some ten milliseconds.
@@ -238,7 +240,7 @@ unsafe extern "C-unwind" fn concat(state: *mut lua_State) -> c_int {
         let is_separator =
             is_left_out(state, 2) || matches!(separator, ffi::LUA_TNUMBER | ffi::LUA_TSTRING);
         match is_separator {
-            true => range_with_metamethods(state, 3),
+            true => range_with_metamethods(state, c"concat", 3),
             false => original(state),
         }
     }
@@ -247,7 +249,7 @@ unsafe extern "C-unwind" fn concat(state: *mut lua_State) -> c_int {
 #[cfg(any(feature = "lua54", feature = "lua55"))]
 unsafe extern "C-unwind" fn unpack(state: *mut lua_State) -> c_int {
     // SAFETY: see above.
-    unsafe { range_with_metamethods(state, 2) }
+    unsafe { range_with_metamethods(state, c"unpack", 2) }
 }
 
 /// Goes on with a range of a table's items, which the arguments at `first` say.
@@ -255,7 +257,11 @@ unsafe extern "C-unwind" fn unpack(state: *mut lua_State) -> c_int {
 /// # Safety
 /// As `super::original`.
 #[cfg(any(feature = "lua54", feature = "lua55"))]
-unsafe fn range_with_metamethods(state: *mut lua_State, first: c_int) -> c_int {
+unsafe fn range_with_metamethods(
+    state: *mut lua_State,
+    name: &'static CStr,
+    first: c_int,
+) -> c_int {
     // SAFETY: as the caller says.
     unsafe {
         let is_place = |index| is_left_out(state, index) || integer(state, index).is_some();
@@ -263,7 +269,7 @@ unsafe fn range_with_metamethods(state: *mut lua_State, first: c_int) -> c_int {
         if !is_table || is_plain(state, 1) || !is_place(first) || !is_place(first + 1) {
             return original(state);
         }
-        super::slow(state)
+        super::slow(state, c"table", name)
     }
 }
 
@@ -277,7 +283,7 @@ unsafe extern "C-unwind" fn find(state: *mut lua_State) -> c_int {
             let is_start =
                 is_left_out(state, 3) || integer(state, 3).is_some_and(|start| start >= 1);
             if is_start && ffi::lua_type(state, 2) != ffi::LUA_TSTRING {
-                return super::slow(state);
+                return super::slow(state, c"table", c"find");
             }
         }
         original(state)
@@ -287,9 +293,23 @@ unsafe extern "C-unwind" fn find(state: *mut lua_State) -> c_int {
 #[cfg(feature = "luau")]
 unsafe extern "C-unwind" fn foreach(state: *mut lua_State) -> c_int {
     // SAFETY: see above.
+    unsafe { each(state, c"foreach") }
+}
+
+#[cfg(feature = "luau")]
+unsafe extern "C-unwind" fn foreachi(state: *mut lua_State) -> c_int {
+    // SAFETY: see above.
+    unsafe { each(state, c"foreachi") }
+}
+
+/// # Safety
+/// As `super::original`.
+#[cfg(feature = "luau")]
+unsafe fn each(state: *mut lua_State, name: &'static CStr) -> c_int {
+    // SAFETY: as the caller says.
     unsafe {
         if ffi::lua_type(state, 1) == ffi::LUA_TTABLE && ffi::lua_iscfunction(state, 2) != 0 {
-            return super::slow(state);
+            return super::slow(state, c"table", name);
         }
         original(state)
     }

@@ -2,26 +2,21 @@
 
 mod behaviour;
 
-use mlua::{Function, Lua, LuaOptions, StdLib};
+use std::collections::BTreeSet;
+use std::ptr;
 
-use super::provide;
+use mlua::{Function, Lua, LuaOptions, StdLib, Value};
 
-const PRELUDE: [&str; 3] = [
-    include_str!("../prelude/calls.lua"),
-    include_str!("../prelude/library.lua"),
-    include_str!("../prelude/slow.lua"),
-];
+use crate::lua::foundation::{self, Ground, Guards};
 
-/// A VM with the guards, and of the prelude what they need.
+/// A VM with the guards, and of the prelude what needs no host.
 pub(in crate::lua) fn guarded() -> Lua {
     let lua = original();
-    let raw = lua.create_table().unwrap();
-    raw.raw_set("environment", lua.globals()).unwrap();
-    raw.raw_set("is_guarded", true).unwrap();
-    provide(&lua, &raw).unwrap();
-    for part in PRELUDE {
-        lua.load(part).set_name("=[twinplug]").call::<()>(&raw).unwrap();
-    }
+    let granted = BTreeSet::new();
+    let ground = Ground { core: ptr::null(), granted: &granted, guards: Guards::Yes };
+    // Its environment is that of code which `load` makes.
+    let environment = lua.create_table().unwrap();
+    foundation::lay(&lua, &ground, &environment, &Value::Nil).unwrap();
     lua
 }
 
@@ -44,7 +39,7 @@ fn both(script: &str) -> [String; 2] {
 }
 
 /// What a script gives, or its error, as text.
-fn shown(lua: &Lua, script: &str) -> String {
+pub(in crate::lua) fn shown(lua: &Lua, script: &str) -> String {
     let show = include_str!("tests/show.lua");
     let show: Function = lua.load(show).call(()).unwrap();
     let chunk = lua.load(script).set_name("=row").into_function();

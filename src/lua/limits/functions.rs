@@ -4,43 +4,42 @@
 use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
-use mlua::{Lua, Table};
 
 use super::arming;
 use super::memory::Memory;
 use super::record;
-use crate::plugin::Limits;
 
-/// Adds them to the prelude's table.
-pub(in crate::lua) fn add(lua: &Lua, raw: &Table, limits: &Limits) -> mlua::Result<()> {
-    // Where LuaJIT compiles, nothing can be stopped, and functions of ours are in its way.
-    raw.raw_set("is_guarded", limits.time.is_some() || !cfg!(feature = "luajit"))?;
-    let functions: &[(&str, ffi::lua_CFunction)] = &[
-        ("run_out", run_out),
-        ("is_due", is_due),
-        ("can_wait", can_wait),
-        ("is_yieldable", is_yieldable),
-        ("yield_values", yield_values),
+/// The function that the prelude knows by that name.
+///
+/// Each returns as many values as it has pushed, raises with nothing left to drop, and is
+/// called by the prelude with what it expects.
+pub(in crate::lua) fn function(name: &[u8]) -> Option<ffi::lua_CFunction> {
+    Some(match name {
+        b"run_out" => has_run_out,
+        b"is_due" => is_due,
+        b"can_wait" => can_wait,
+        b"is_yieldable" => is_yieldable,
+        b"yield_values" => yield_values,
         #[cfg(any(feature = "lua54", feature = "lua55"))]
-        ("resume_coroutine", super::coroutine::resume),
+        b"resume_coroutine" => super::coroutine::resume,
         #[cfg(any(feature = "lua54", feature = "lua55"))]
-        ("close_coroutine", super::coroutine::close),
-    ];
-    for (name, function) in functions {
-        // SAFETY: each returns as many values as it has pushed, raises with nothing left to
-        // drop, and is called by the prelude with what it expects.
-        raw.raw_set(*name, unsafe { lua.create_c_function(*function)? })?;
-    }
-    Ok(())
+        b"close_coroutine" => super::coroutine::close,
+        _ => return None,
+    })
 }
 
 /// `run_out()`: the script has caught the error that there is no memory.
-unsafe extern "C-unwind" fn run_out(state: *mut lua_State) -> c_int {
+unsafe extern "C-unwind" fn has_run_out(state: *mut lua_State) -> c_int {
+    run_out(state);
+    0
+}
+
+/// Memory has run out in the coroutine that runs: it is stopped.
+pub(in crate::lua) fn run_out(state: *mut lua_State) {
     Memory::run_out();
     if record::is_due() {
         arming::arm(state);
     }
-    0
 }
 
 /// `is_due()`: whether the call is being stopped.

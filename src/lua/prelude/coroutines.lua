@@ -1,12 +1,23 @@
 -- The coroutines of scripts. Those of calls, and the main one, are out of their reach.
 
 local raw = ...
-local error, rawequal, setmetatable, type = raw.error, rawequal, setmetatable, type
+local error, pairs, rawequal, select, setmetatable, type =
+  raw.error, pairs, rawequal, select, raw.setmetatable, type
+local coroutine = raw.coroutine
+
+-- The library's own functions; taken before any is replaced, as this may be cut off and run
+-- again.
+local originals = raw.originals
+if not originals then
+  originals = {}
+  for name, f in pairs(coroutine) do originals[name] = f end
+  raw.originals = originals
+end
 local create, isyieldable, running, status, yield =
-  coroutine.create, coroutine.isyieldable, coroutine.running, coroutine.status, coroutine.yield
-local close = raw.close_coroutine or coroutine.close
-local resume = raw.resume_coroutine or coroutine.resume
-local can_wait = raw.can_wait
+  originals.create, originals.isyieldable, originals.running, originals.status, raw.yield
+local close = raw.close_coroutine or originals.close
+local resume = raw.resume_coroutine or originals.resume
+local can_wait, forget = raw.can_wait, raw.forget
 local token, no_wait, settle = raw.token, raw.no_wait, raw.settle
 local died = raw.died
 
@@ -21,7 +32,7 @@ local pass, awake
 function pass(co, ok, first, ...)
   if ok and rawequal(first, token) then
     if not can_wait() then
-      raw.forget()
+      forget()
       return pass(co, resume(co, false, no_wait))
     end
     own[co] = waits
@@ -93,26 +104,23 @@ function coroutine.status(co)
 end
 
 -- In an export a script is in the main coroutine, as far as it can see.
-local main = { running() }
-main.n = main[2] ~= nil and 2 or 1
+local main, says_main = raw.main, select("#", running()) == 2
 function coroutine.running()
   local co = running()
-  if co == nil or own[co] == nil then
-    if main.n == 2 then return main[1], main[2] end
-    return main[1]
-  end
-  return running()
+  if co ~= nil and own[co] ~= nil then return running() end
+  if says_main then return main, true end
+  return nil
 end
 
 coroutine.isyieldable = isyieldable and raw.is_yieldable
-raw.running = running
 coroutine.yield = raw.yield_values
 
+local closes = raw.close_coroutine ~= nil
 local function wrapped(co, ok, ...)
   if ok then return ... end
   local message = ...
   -- What it has not closed is closed now.
-  if raw.close_coroutine and status(co) == "dead" then
+  if closes and status(co) == "dead" then
     local closed, other = close(co)
     if not closed then message = other end
   end
@@ -130,3 +138,6 @@ function coroutine.wrap(f)
     return wrapped(co, pass(co, resume(co, ...)))
   end
 end
+
+raw.running = running
+raw.library.coroutine = coroutine

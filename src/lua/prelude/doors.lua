@@ -1,42 +1,31 @@
--- The doors out of the sandbox. They are taken away; a plugin that was granted one gets it
--- back, without what would break the sandbox, or the limits, of the script itself.
+-- The doors out of the sandbox, for a plugin that was granted some: it gets them back, without
+-- what would break the sandbox, or the limits, of the script itself. This part alone runs
+-- before the script does.
 
 local raw = ...
-local error, getmetatable, ipairs, loadfile, pairs, pcall, select, tonumber, type =
-  raw.error, getmetatable, ipairs, loadfile, pairs, pcall, select, tonumber, type
+local error, getmetatable, ipairs, pairs, select, tonumber, type =
+  raw.error, raw.getmetatable, ipairs, pairs, select, tonumber, type
 local find = string.find
-local doors, granted, environment = raw.doors, raw.granted, raw.environment
-
-for _, name in ipairs(raw.door_names) do _G[name] = nil end
-string.dump = nil
-
--- Strings, and what else a flavour gives a metatable: it serves all of the VM, ours too.
--- `vector` is Luau's, and has one that cannot be written to.
-local isfrozen = table.isfrozen or function() return false end
-local basic = { "", 0, true, print, coroutine.create(print), raw.null }
-if vector then basic[#basic + 1] = vector.create(0, 0, 0) end
-for _, value in ipairs(basic) do
-  local metatable = getmetatable(value)
-  if type(metatable) == "table" and not isfrozen(metatable) then metatable.__metatable = false end
-end
+local doors, granted, environment, library = raw.doors, raw.granted, raw.environment, raw.library
+local loadfile = doors.loadfile
 
 local os = doors.os
-_G.os = { time = os.time, clock = os.clock, date = os.date, difftime = os.difftime }
+library.os = { time = os.time, clock = os.clock, date = os.date, difftime = os.difftime }
 
 if granted.os then
   for _, name in ipairs { "execute", "getenv", "remove", "rename", "tmpname" } do
-    _G.os[name] = os[name]
+    library.os[name] = os[name]
   end
   local setlocale = os.setlocale
-  function _G.os.exit() error("os.exit: a plugin does not end its host", 2) end
+  function library.os.exit() error("os.exit: a plugin does not end its host", 2) end
   -- It is the whole process's. Nil says that a locale cannot be had.
-  function _G.os.setlocale(locale, category)
+  function library.os.setlocale(locale, category)
     if locale == nil then return setlocale(nil, category) end
   end
 end
 
 if granted.io then
-  _G.io = doors.io
+  library.io = doors.io
   -- Their `__gc` would run a script's function at any time.
   local files = getmetatable(doors.io.stdout)
   files.__metatable = false
@@ -51,12 +40,12 @@ if granted.io then
 
   -- Text alone, as in `load`.
   local has_environment = raw.has_environment
-  function _G.loadfile(path, _, ...)
+  function library.loadfile(path, _, ...)
     if has_environment(select("#", ...), ...) then return loadfile(path, "t", (...)) end
     return loadfile(path, "t", environment)
   end
 
-  function _G.dofile(path)
+  function library.dofile(path)
     local chunk, message = loadfile(path, "t", environment)
     if not chunk then error(message, 0) end
     return chunk()
@@ -67,7 +56,7 @@ end
 -- runs: that could be one of ours.
 if granted.debug then
   local debug = doors.debug
-  _G.debug = { traceback = debug.traceback }
+  library.debug = { traceback = debug.traceback }
 
   local function options(name, what)
     if what ~= nil and (type(what) ~= "string" or find(what, ">", 1, true)) then
@@ -78,7 +67,7 @@ if granted.debug then
 
   if debug.getinfo then
     local getinfo = debug.getinfo
-    function _G.debug.getinfo(...)
+    function library.debug.getinfo(...)
       local info
       local thread, at, what = ...
       if type(thread) == "thread" then
@@ -102,7 +91,7 @@ if granted.debug then
       end
       return ...
     end
-    function _G.debug.info(...)
+    function library.debug.info(...)
       local thread, at, what = ...
       if type(thread) == "thread" then return answer(at, what, info(thread, at, what)) end
       at, what = ...
@@ -112,20 +101,13 @@ if granted.debug then
   end
 end
 
-if granted.ffi then _G.ffi = doors.ffi end
-if granted.jit then _G.jit = doors.jit end
-
--- What a library is called when it is required, as ones that run elsewhere do.
-local libraries = { _G = environment }
-for name, library in pairs(_G) do
-  if type(library) == "table" and library ~= _G then libraries[name] = library end
-end
+if granted.ffi then library.ffi = doors.ffi end
+if granted.jit then library.jit = doors.jit end
 
 -- Plain data: what libraries look at. Nothing of it has an effect.
 if granted.package then
-  local loaded = {}
-  for name, library in pairs(libraries) do loaded[name] = library end
-  _G.package = {
+  local loaded = raw.libraries()
+  library.package = {
     config = raw.separator .. "\n;\n?\n!\n-\n",
     path = "?.lua;?" .. raw.separator .. "init.lua",
     cpath = "",
@@ -134,8 +116,6 @@ if granted.package then
     searchers = {},
     preload = {},
   }
-  libraries.package = _G.package
-  loaded.package = _G.package
+  loaded.package = library.package
   raw.packaged = loaded
 end
-raw.libraries = libraries

@@ -1,32 +1,31 @@
--- The globals of a script: a table of its own, so that they can be told from the library's;
--- what it does not define itself it finds there.
+-- `getmetatable` and `setmetatable`, and with them the metatable that scripts give their globals.
 --
--- Scripts give their globals a metatable, to be strict or to load by name. It stands behind
--- ours, and never reaches the library's table.
+-- These are a table of their own, so that they can be told from the library's; what it does
+-- not define itself it finds there. Scripts give them a metatable, to be strict or to load by
+-- name. It stands behind ours, and never reaches the library's table.
 
 local raw = ...
-local environment, library = raw.environment, _G
-local error, rawget, rawequal, rawset, setmetatable, type =
-  raw.error, rawget, rawequal, rawset, _G.setmetatable, type
+local environment, library, lazily, lazy = raw.environment, raw.library, raw.lazily, raw.lazy
+local error, rawget, rawequal, rawset, type = raw.error, rawget, rawequal, rawset, type
+local setmetatable = raw.setmetatable
 
+-- What scripts see as the metatable of their globals. Nobody has seen it before this has run.
 local given = {}
-local ours = { __index = library, __metatable = given }
+local ours, librarys = raw.metatable_of(environment), raw.metatable_of(library)
 
 -- Asked where neither the script nor the library has the name.
-setmetatable(library, {
-  __metatable = false,
-  __index = function(_, name)
-    local handler = rawget(given, "__index")
-    if handler == nil then return nil end
-    if type(handler) == "function" then return (handler(environment, name)) end
-    return handler[name]
-  end,
-})
+function librarys.__index(_, name)
+  if lazy[name] then return lazily(library, name) end
+  local handler = rawget(given, "__index")
+  if handler == nil then return nil end
+  if type(handler) == "function" then return (handler(environment, name)) end
+  return handler[name]
+end
 
 function ours.__newindex(globals, name, value)
   local handler = rawget(given, "__newindex")
   -- What the library has is there already, as far as the script can see.
-  if handler == nil or rawget(library, name) ~= nil then
+  if handler == nil or rawget(library, name) ~= nil or lazy[name] then
     rawset(globals, name, value)
   elseif type(handler) == "function" then
     handler(globals, name, value)
@@ -35,7 +34,15 @@ function ours.__newindex(globals, name, value)
   end
 end
 
+ours.__metatable = given
+
+library.getmetatable = raw.getmetatable
+
 function library.setmetatable(object, metatable)
+  -- A finalizer would run at any time, in the middle of a call or of the VM's end.
+  if type(metatable) == "table" and rawget(metatable, "__gc") ~= nil then
+    error("setmetatable: a metatable with `__gc` is not allowed here", 2)
+  end
   if not rawequal(object, environment) then return setmetatable(object, metatable) end
   if rawget(given, "__metatable") ~= nil then error("cannot change a protected metatable", 2) end
   -- Refuses what is none.
@@ -46,10 +53,3 @@ function library.setmetatable(object, metatable)
   ours.__metatable = shown
   return object
 end
-
-environment._G = environment
--- The global that is used most is found at once.
-environment.host = library.host
--- Nor is the library's own table found where the script takes that away.
-library._G = nil
-setmetatable(environment, ours)

@@ -1,15 +1,15 @@
 -- The `host` table.
 
 local raw = ...
-local error, ipairs, next, pairs, rawget, setmetatable, tostring, type =
-  raw.error, ipairs, next, pairs, rawget, setmetatable, tostring, type
-local concat = table.concat
+local error, ipairs, next, pairs, rawget, rawset, tostring, type =
+  raw.error, ipairs, next, pairs, rawget, rawset, tostring, type
+local concat = raw.concat
 local check, finish, joined = raw.check, raw.finish, raw.joined
 
 -- Channels: one object each, with the number of its channel in it.
-local Channel, channel_meta, opened = {}, raw.channel_meta, {}
+local Channel, channels, opened = {}, raw.channels, {}
+local channel_meta, open, send, recv, close = channels[1], channels[2], channels[3], channels[4], channels[5]
 channel_meta.__index, channel_meta.__metatable, channel_meta.__name = Channel, false, "channel"
-local open, send, recv, close = raw.channels[1], raw.channels[2], raw.channels[3], raw.channels[4]
 
 function Channel.send(channel, message)
   local ok, waits = send(channel, message)
@@ -26,6 +26,8 @@ local function attached(name, ok, channel)
   return channel
 end
 
+local object, setmetatable, unknown = raw.object, raw.setmetatable, raw.unknown
+
 -- The `host` table and the groups in it: read-only, unknown names raise. They are userdata,
 -- which raw access cannot write to either. `call` is for a group that is a function as well.
 local function sealed(path, members, call)
@@ -35,9 +37,9 @@ local function sealed(path, members, call)
   end
   -- What is there is found without a call; only this sees `members` itself.
   setmetatable(members, {
-    __index = function(_, name) error(raw.unknown(path, tostring(name), members), 2) end,
+    __index = function(_, name) error(unknown(path, tostring(name), members), 2) end,
   })
-  return raw.object {
+  return object {
     __index = members,
     __newindex = function(_, name)
       error("cannot set `" .. path .. "." .. tostring(name) .. "`: the host table is read-only", 2)
@@ -53,10 +55,12 @@ end
 
 -- Other plugins: an object each, which has the functions that were asked for; variables are
 -- looked at each time.
+local find_plugin, has_plugin, plugin_member = raw.find_plugin, raw.has_plugin, raw.plugin_member
+local set_plugin_variable = raw.set_plugin_variable
 local plugins = {}
 
 local function member(functions, name, symbol)
-  local ok, value, f, make, settle, leaf, types = raw.plugin_member(name, symbol)
+  local ok, value, f, make, settle, leaf, types = plugin_member(name, symbol)
   if not ok then error(value, 3) end
   if f == nil then return value end
   if make then f = make(f, settle, leaf, types) end
@@ -67,10 +71,10 @@ end
 local function other(name)
   local functions = {}
   setmetatable(functions, { __index = function(_, symbol) return (member(functions, name, symbol)) end })
-  return raw.object {
+  return object {
     __index = functions,
     __newindex = function(_, symbol, value)
-      local ok, text = raw.set_plugin_variable(name, symbol, value)
+      local ok, text = set_plugin_variable(name, symbol, value)
       if not ok then error(text, 2) end
     end,
     __metatable = false,
@@ -79,7 +83,7 @@ local function other(name)
 end
 
 local function plugin(name)
-  local ok, text = raw.find_plugin(name)
+  local ok, text = find_plugin(name)
   if not ok then error(text, 2) end
   local found = plugins[name]
   if not found then
@@ -92,8 +96,9 @@ end
 -- What `host` offers, by its whole name.
 local offered = {}
 
+local any, register = raw.any, raw.register
 local members = {
-  any = function(value) return check(raw.any(value)) end,
+  any = function(value) return check(any(value)) end,
   null = raw.null,
   channel = function(name)
     local channel = opened[name]
@@ -103,9 +108,9 @@ local members = {
   plugin = plugin,
   has_plugin = function(name)
     if type(name) ~= "string" then error("`host.has_plugin` takes a name, got " .. type(name), 2) end
-    return raw.has_plugin(name)
+    return has_plugin(name)
   end,
-  register = function(exports) return check(raw.register(exports)) end,
+  register = function(exports) return check(register(exports)) end,
   has = function(name)
     if type(name) ~= "string" then error("`host.has` takes a name, got " .. type(name), 2) end
     return offered[name] == true
@@ -137,16 +142,20 @@ local function seal(path, at)
   return sealed(path, at)
 end
 
-_G.host = seal("host", members)
+local host = seal("host", members)
 -- No group: a key that is not configured is nil.
 members.config = raw.config
 
 -- The host's log: `host.log(..)` is `host.log.info(..)`.
-local levels = {}
+local levels, info = {}, raw.levels.info
 for level, write in pairs(raw.levels) do
   levels[level] = function(...) return check(write(joined(...))) end
   offered["log." .. level] = true
 end
-members.log = sealed("host.log", levels, function(_, ...) return check(raw.levels.info(joined(...))) end)
+members.log = sealed("host.log", levels, function(_, ...) return check(info(joined(...))) end)
 
 for name in pairs(members) do offered[name] = true end
+
+raw.library.host = host
+-- The global that is used most is found at once.
+if rawget(raw.environment, "host") == nil then rawset(raw.environment, "host", host) end

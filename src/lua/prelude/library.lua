@@ -1,16 +1,16 @@
 -- The standard library, without the doors out of the sandbox.
 
 local raw = ...
-local error, pcall, rawget, select, setmetatable, tostring, type =
-  raw.error, pcall, rawget, select, setmetatable, tostring, type
-local concat = table.concat
+local error, select, tostring, type = raw.error, select, tostring, type
+local check, library, run_out = raw.check, raw.library, raw.run_out
+local pcall = library.pcall
+local concat, environment, reader, sub = raw.concat, raw.environment, raw.reader, raw.sub
 
 -- Bytecode can break the VM: text alone. It is read in pieces, so that a limit can end the
 -- compiler too: a text by a reader that asks whether the call is over, and what a function
 -- reads in Lua, as a function in C might never end. On LuaJIT all of it is read before: an
 -- error of a hook inside of `load` would leave hooks off.
-local load = load
-local sub = string.sub
+local load = raw.load
 local piece = 1024
 local reads_first = _VERSION == "Lua 5.1"
 
@@ -42,12 +42,12 @@ raw.has_environment = has_environment
 
 -- What has run out of memory is stopped, as in `pcall`.
 local function compiled(chunk, message)
-  if chunk == nil and message == "not enough memory" then raw.run_out() end
+  if chunk == nil and message == "not enough memory" then run_out() end
   return chunk, message
 end
 
 if load then
-  function _G.load(chunk, name, _, ...)
+  function library.load(chunk, name, _, ...)
     local kind = type(chunk)
     if kind == "function" then
       name = name or "=(load)"
@@ -61,26 +61,18 @@ if load then
     end
     if type(chunk) == "string" and #chunk > piece then
       -- Of a text that is its own name, messages show the beginning.
-      name, chunk = name or sub(chunk, 1, 200), raw.reader(chunk)
+      name, chunk = name or sub(chunk, 1, 200), reader(chunk)
     end
     if has_environment(select("#", ...), ...) then
       return compiled(load(chunk, name, "t", (...)))
     end
-    return compiled(load(chunk, name, "t", raw.environment))
+    return compiled(load(chunk, name, "t", environment))
   end
-end
-_G.loadstring = _G.load
-
--- A finalizer would run at any time, in the middle of a call or of the VM's end.
-function _G.setmetatable(object, metatable)
-  if type(metatable) == "table" and rawget(metatable, "__gc") ~= nil then
-    error("setmetatable: a metatable with `__gc` is not allowed here", 2)
-  end
-  return setmetatable(object, metatable)
+  library.loadstring = library.load
 end
 
-local collect = collectgarbage
-function _G.collectgarbage(what)
+local collect = raw.collectgarbage
+function library.collectgarbage(what)
   if what == "count" then return collect("count") end
   error("collectgarbage: only \"count\" is allowed here", 2)
 end
@@ -97,5 +89,5 @@ function raw.joined(...)
   return concat(parts, "\t")
 end
 
-local joined = raw.joined
-function _G.print(...) return raw.check(raw.print(joined(...) .. "\n")) end
+local joined, print = raw.joined, raw.print
+function library.print(...) return check(print(joined(...) .. "\n")) end

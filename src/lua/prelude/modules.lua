@@ -1,14 +1,15 @@
 -- `require`.
 
 local raw = ...
-local error, pairs, setmetatable, xpcall = raw.error, pairs, setmetatable, xpcall
-local concat, running = table.concat, raw.running
+local error, pairs, setmetatable, xpcall = raw.error, pairs, raw.setmetatable, raw.library.xpcall
+local concat, running = raw.concat, raw.running
+local environment, find, keep, returned = raw.environment, raw.find, raw.keep, raw.returned
 
 -- Modules run once, and what they give is kept. `loading` says which coroutine runs a
 -- body, and `chains` what it has been asked for on the way there; both are forgotten
 -- with a coroutine that never goes on.
 local loaded = {}
-for name, library in pairs(raw.libraries) do loaded[name] = { library } end
+for name, library in pairs(raw.libraries()) do loaded[name] = { library } end
 -- `package.loaded`, which only shows it.
 local packaged = raw.packaged
 
@@ -20,7 +21,7 @@ local function required(name, path, chain, ok, value)
   loading[name] = nil
   if not ok then error(value, 0) end
   if value == nil then value = true end
-  raw.returned(path, value)
+  returned(path, value)
   loaded[name] = { value }
   if packaged then packaged[name] = value end
   return value
@@ -36,16 +37,16 @@ local function busy(name, chain)
   return "module `" .. name .. "` is being loaded by another coroutine, which waits"
 end
 
-function _G.require(name)
+function raw.library.require(name)
   local kept = loaded[name]
   if kept then return kept[1] end
   local co = running()
   local chain = chains[co] or {}
   if loading[name] then error(busy(name, chain), 2) end
-  local ok, body, path = raw.find(name)
+  local ok, body, path = find(environment, name)
   if not ok then error(body, path) end
   chains[co] = chain
   chain[#chain + 1] = name
   loading[name] = co
-  return required(name, path, chain, xpcall(body, raw.keep, name, path))
+  return required(name, path, chain, xpcall(body, keep, name, path))
 end

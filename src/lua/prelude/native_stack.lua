@@ -40,7 +40,7 @@ function string.format(...)
 end
 
 local load = load
-function _G.load(chunk, ...)
+function raw.library.load(chunk, ...)
   if type(chunk) == "function" then check(has_room()) end
   return load(chunk, ...)
 end

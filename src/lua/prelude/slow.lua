@@ -3,15 +3,15 @@
 -- of an error.
 
 local raw = ...
-local error, next, rawget, rawlen, select, tostring, type =
-  error, next, rawget, rawlen, select, tostring, type
-local concat, unpack, tointeger = table.concat, table.unpack, math.tointeger
-local byte, sub = string.byte, string.sub
+local next, rawget, select, tostring, type = next, rawget, select, tostring, type
+local concat, unpack, tointeger = raw.concat, raw.unpack, raw.tointeger
+local byte, find, sub = raw.byte, raw.find_text, raw.sub
 local search = raw.search
 
 -- Lua 5.1 and its kin take an empty match right behind another one.
 local is_jit, is_luau = _VERSION == "Lua 5.1", sub(_VERSION, 1, 4) == "Luau"
 local by_end = not is_jit and not is_luau
+local rawlen = is_luau and rawlen
 
 local slow = { string = {}, table = {} }
 
@@ -76,8 +76,6 @@ function slow.table.foreachi(list, f)
   end
   return true
 end
-
-local find
 
 function slow.string.split(text, separator)
   local parts, at = {}, 1
@@ -210,5 +208,4 @@ function slow.string.gsub(text, pattern, replacement, most)
   return true, concat(done), count
 end
 
-if raw.is_guarded then raw.guard(slow) end
-find = string.find
+raw.slow = slow
