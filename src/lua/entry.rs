@@ -93,10 +93,12 @@ impl<'v> Entry<'v> {
             return Err(busy(vm));
         };
         // SAFETY: the lock is held.
-        let state = unsafe { vm.state() };
-        let (Some(state), true) = (state, hold()) else {
-            return Err(refuse(vm, way));
+        let Some(state) = (unsafe { vm.state() }) else {
+            return Err(refuse(vm, way, stale()));
         };
+        if !hold() {
+            return Err(refuse(vm, way, too_deep()));
+        }
         vm.drop_lost();
         state.core.border.enter();
         // SAFETY: it stays where it is until `leave`; entries nest.
@@ -177,11 +179,9 @@ fn patience() -> Patience {
 
 /// The lock is left again, as the VM cannot be entered.
 #[cold]
-fn refuse(vm: &Vm, way: Way<'_>) -> Error {
-    // SAFETY: the lock is held.
-    let is_gone = unsafe { vm.state() }.is_none();
+fn refuse(vm: &Vm, way: Way<'_>, why: Error) -> Error {
     vm.lock.leave(way);
-    if is_gone { stale() } else { too_deep() }
+    why
 }
 
 /// The error of a lock that was not to be had.
