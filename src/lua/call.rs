@@ -169,7 +169,7 @@ impl Lease<'_> {
         let Some(coroutine) = self.coroutine.take() else { return };
         match self.entry.is_inside() {
             true if self.is_reusable => self.state().pool.keep(coroutine),
-            true => coroutine.give_up(),
+            true => self.state().pool.give_up(coroutine),
             false => self.lose(coroutine),
         }
     }
@@ -284,7 +284,7 @@ impl Vm {
                 Some(cannot_wait("a channel"))
             }
         };
-        coroutine.give_up();
+        state.pool.give_up(coroutine);
         error.map_or(Ok(()), Err)
     }
 
@@ -359,11 +359,11 @@ impl Vm {
                 Ok(())
             }
             Outcome::Failed(ffi::LUA_ERRMEM) => {
-                coroutine.give_up();
+                state.pool.give_up(coroutine);
                 Err("not enough memory".to_owned())
             }
             _ => {
-                coroutine.give_up();
+                state.pool.give_up(coroutine);
                 Err("an error whose text failed".to_owned())
             }
         }

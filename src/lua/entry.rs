@@ -99,7 +99,7 @@ impl<'v> Entry<'v> {
         if !hold() {
             return Err(refuse(vm, way, too_deep()));
         }
-        vm.drop_lost();
+        vm.drop_lost(state);
         state.core.border.enter();
         // SAFETY: it stays where it is until `leave`; entries nest.
         self.outer = unsafe { state.core.memory.enter(thread) };

@@ -192,12 +192,12 @@ impl Vm {
 
     /// Only with the VM's lock held.
     #[inline(always)]
-    pub(super) fn drop_lost(&self) {
+    pub(super) fn drop_lost(&self, state: &State) {
         // One that is missed is found the next time.
         if self.shared.has_lost.load(Ordering::Acquire) {
             self.shared.has_lost.store(false, Ordering::Release);
             let lost = std::mem::take(&mut *self.shared.lost.lock());
-            lost.into_iter().for_each(Coroutine::give_up);
+            lost.into_iter().for_each(|coroutine| state.pool.give_up(coroutine));
         }
     }
 }
@@ -245,7 +245,7 @@ impl State {
             arming,
             time: limits::nanos(limits.time),
             share: Share::new(limits),
-            pool: Pool::default(),
+            pool: Pool::new(core.current.get()),
             token,
             report,
             environment,
