@@ -25,6 +25,7 @@ mod lock;
 mod modules;
 mod native_stack;
 mod patterns;
+mod places;
 mod prelude;
 mod quick;
 mod raw;

@@ -116,7 +116,7 @@ impl<'b> StackSource<'b> {
     fn charge(&mut self) -> Result<(), ConvertError> {
         self.read += 1;
         // Nobody waits for what a call that is over has passed on.
-        if self.read % LOOK_EVERY == 0 && limits::is_due() {
+        if self.read.is_multiple_of(LOOK_EVERY) && limits::is_due() {
             return Err(ConvertError::new("its call is over"));
         }
         match self.left.checked_sub(VALUE + self.text().map_or(0, <[u8]>::len)) {
@@ -143,6 +143,12 @@ impl<'b> StackSource<'b> {
             let text = ffi::lua_tolstring(self.state, self.index, &raw mut length);
             Some(std::slice::from_raw_parts(text.cast(), length))
         }
+    }
+
+    /// Whether the current value, a light userdata, is `host.null`.
+    fn is_null_pointer(&self) -> bool {
+        // SAFETY: as `new` says.
+        unsafe { ffi::lua_touserdata(self.state, self.index) }.is_null()
     }
 
     fn is_table(&self) -> bool {
@@ -175,7 +181,8 @@ impl<'b> StackSource<'b> {
     fn enter(&mut self, children: Children) -> Result<(), ConvertError> {
         // SAFETY: as `new` says.
         let top = unsafe {
-            self.border.deepen(self.state, self.entered.len())?;
+            // And room for a look at the keys of what is read next.
+            self.border.deepen(self.state, self.entered.len(), 2)?;
             ffi::lua_gettop(self.state)
         };
         self.entered.push(Entered { index: self.index, top, children });
@@ -204,12 +211,7 @@ impl Source for StackSource<'_> {
                 Some(1..) => Kind::List,
                 _ => Kind::Map,
             },
-            // SAFETY: as `new` says.
-            ffi::LUA_TLIGHTUSERDATA
-                if unsafe { ffi::lua_touserdata(self.state, self.index) }.is_null() =>
-            {
-                Kind::Null
-            }
+            ffi::LUA_TLIGHTUSERDATA if self.is_null_pointer() => Kind::Null,
             ffi::LUA_TFUNCTION => Kind::Other("function"),
             ffi::LUA_TTHREAD => Kind::Other("coroutine"),
             _ => Kind::Other("userdata"),
