@@ -15,7 +15,7 @@ use super::raw::{self, Outcome, Reference};
 use super::sink::StackSink;
 use super::vm::{Pending, State, Vm, broken};
 use crate::channel::Message;
-use crate::error::{Error, ErrorKind, Limit, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{cannot_wait, contained, held};
 
 /// A VM that is entered, with a coroutine of its own for one use.
@@ -53,7 +53,7 @@ pub(super) fn with<'v, R>(vm: &'v Vm, used: impl FnOnce(&mut Lease<'v>) -> Resul
     let entry = Entry::outside(vm);
     let mut lease = Lease { entry, coroutine: None, is_reusable: true };
     lease.entry.enter()?;
-    lease.take_coroutine()?;
+    lease.take_coroutine().map_err(|error| lease.blamed(error))?;
     match used(&mut lease) {
         Ok(result) => {
             lease.give_back();
@@ -121,7 +121,7 @@ impl Lease<'_> {
             let state = self.state();
             let coroutine = self.coroutine();
             if running.is_stopped() {
-                return Err(vm.stopped(state, running));
+                return Err(vm.stopped(running));
             }
             match outcome {
                 Outcome::Finished(count) => {
@@ -133,7 +133,7 @@ impl Lease<'_> {
                         Some(failed) => vm.failed(state, running, failed, status),
                         None => vm.shared.take_failure(""),
                     };
-                    return Err(vm.after(state, error));
+                    return Err(error);
                 }
                 Outcome::Yielded(values) => {
                     let pending = vm.pending(state, coroutine, values)?;
@@ -186,6 +186,9 @@ impl Lease<'_> {
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         self.give_back();
+        if self.entry.is_inside() {
+            self.state().recover();
+        }
     }
 }
 
@@ -214,6 +217,17 @@ fn resumption(border: &Border, coroutine: *mut lua_State, outcome: Waited) -> Re
 }
 
 impl State {
+    /// Where memory has run out, what the call held of it is there for the next one: not every
+    /// flavour collects when it finds none.
+    #[inline]
+    fn recover(&self) {
+        if self.core.memory.hit().is_some()
+            && let Err(error) = self.lua.gc_collect()
+        {
+            tracing::debug!(%error, "not collected");
+        }
+    }
+
     /// Runs a coroutine until it has ended or waits.
     #[inline(always)]
     pub(super) fn run(
@@ -275,7 +289,7 @@ impl Vm {
         let outcome = state.run(&running, coroutine.state(), 0);
         limits::closing(-1);
         let error = match outcome {
-            _ if running.is_stopped() => Some(self.stopped(state, &running)),
+            _ if running.is_stopped() => Some(self.stopped(&running)),
             Outcome::Finished(_) => None,
             Outcome::Failed(status) => Some(self.failed(state, &running, &coroutine, status)),
             Outcome::Yielded(_) => {
@@ -291,13 +305,12 @@ impl Vm {
     /// The error of a call that a limit has stopped. Its coroutine is in the middle of
     /// something: it is never resumed, and never closed.
     #[cold]
-    fn stopped(&self, state: &State, running: &Running) -> Error {
+    fn stopped(&self, running: &Running) -> Error {
         // It was about to wait, perhaps.
         let forgotten = self.shared.pending.lock().take();
         drop(forgotten);
         let error = running.stopped().map(limits::Stopped::into_error);
-        let error = error.unwrap_or_else(|| Error::new(ErrorKind::Call, "the call is over"));
-        self.after(state, error)
+        error.unwrap_or_else(|| Error::new(ErrorKind::Call, "the call is over"))
     }
 
     /// What a coroutine waits for, which has yielded so many values; they are taken off.
@@ -333,7 +346,7 @@ impl Vm {
         let described = self.describe(state, running, failed);
         close(state, running, failed.state());
         match described {
-            _ if running.is_stopped() => self.stopped(state, running),
+            _ if running.is_stopped() => self.stopped(running),
             Ok(()) => self.shared.take_failure(""),
             Err(text) => self.shared.take_failure(&text),
         }
@@ -341,7 +354,8 @@ impl Vm {
 
     /// Runs `report` with the error and the coroutine.
     fn describe(&self, state: &State, running: &Running, failed: &Coroutine) -> Result<(), String> {
-        let coroutine = state.pool.take(&state.lua).map_err(|error| error.to_string())?;
+        let taken = state.pool.take(&state.lua);
+        let coroutine = taken.map_err(|error| broken(error).message().to_owned())?;
         let reporter = coroutine.state();
         // SAFETY: the VM is entered, and neither coroutine runs. The error goes to the other
         // one and back, as the stack that it is on may be full.
@@ -367,18 +381,6 @@ impl Vm {
                 Err("an error whose text failed".to_owned())
             }
         }
-    }
-
-    /// Cleans up after a call that has failed: what it held of memory that has run out is
-    /// there for the next one.
-    #[cold]
-    fn after(&self, state: &State, error: Error) -> Error {
-        if let Some(Limit::Memory(_) | Limit::MemoryTotal(_)) = error.limit()
-            && let Err(error) = state.lua.gc_collect()
-        {
-            tracing::debug!(plugin = &*self.shared.name(), %error, "not collected");
-        }
-        error
     }
 }
 
