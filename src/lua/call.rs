@@ -204,7 +204,12 @@ fn resumption(border: &Border, coroutine: *mut lua_State, outcome: Waited) -> Re
             ffi::lua_pushboolean(coroutine, 0);
             let mut sink = StackSink::new(border, coroutine);
             match message {
-                Some(message) => contained(|| Ok(message.write(&mut sink)?)),
+                Some(message) => contained(move || {
+                    message.write(&mut sink)?;
+                    // It is the embedding's, and so is what its drop does.
+                    drop(message);
+                    Ok(())
+                }),
                 None => Ok(sink.null()?),
             }
         });
@@ -293,8 +298,7 @@ impl Vm {
             Outcome::Finished(_) => None,
             Outcome::Failed(status) => Some(self.failed(state, &running, &coroutine, status)),
             Outcome::Yielded(_) => {
-                let forgotten = self.shared.pending.lock().take();
-                drop(forgotten);
+                self.shared.forget_wait();
                 Some(cannot_wait("a channel"))
             }
         };
@@ -307,8 +311,7 @@ impl Vm {
     #[cold]
     fn stopped(&self, running: &Running) -> Error {
         // It was about to wait, perhaps.
-        let forgotten = self.shared.pending.lock().take();
-        drop(forgotten);
+        self.shared.forget_wait();
         let error = running.stopped().map(limits::Stopped::into_error);
         error.unwrap_or_else(|| Error::new(ErrorKind::Call, "the call is over"))
     }

@@ -28,7 +28,7 @@ use super::trails::Trails;
 use super::{host_table, libraries, prelude};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::plugin::{HostContext, Limits, Origin, barrier};
+use crate::plugin::{HostContext, Limits, Origin, barrier, contained};
 
 /// A VM.
 pub(super) struct Vm {
@@ -317,6 +317,13 @@ impl Shared {
         self.context.upgrade().ok_or_else(gone)
     }
 
+    /// Gives up a wait that is not made. What it would have sent is the embedding's, and so is
+    /// what the drop of that does.
+    pub(super) fn forget_wait(&self) {
+        let forgotten = self.pending.lock().take();
+        dropped(forgotten);
+    }
+
     /// The error that ended a call; `otherwise` where it could not be described.
     pub(super) fn take_failure(&self, otherwise: &str) -> Error {
         let failure = self.failure.lock().take();
@@ -331,6 +338,16 @@ impl Shared {
             Some(failure) => failure.into_error(),
             None => Error::new(ErrorKind::Call, otherwise),
         }
+    }
+}
+
+/// Drops what is the embedding's. Nobody is there to be told of a panic.
+pub(super) fn dropped<T>(value: T) {
+    if let Err(error) = contained(|| {
+        drop(value);
+        Ok(())
+    }) {
+        tracing::warn!(%error, "a message was dropped");
     }
 }
 
