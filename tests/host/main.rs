@@ -65,4 +65,6 @@ mod signals;
 mod threads;
 #[cfg(feature = "_lua")]
 mod tracebacks;
+#[cfg(feature = "_lua")]
+mod traps;
 mod twins;
