@@ -42,9 +42,11 @@ pub(super) struct Vm {
 
 // SAFETY: what is not `Sync` is the two states, and what they lead to (handles of mlua's, cells,
 // pointers into the VM). All of it is used by the thread that holds `lock` alone, or by who owns
-// the whole `Vm` as it is dropped. No handle of mlua's is anywhere but in `State` and in
-// `Shared`, where it is used and dropped with the lock held alone as well. Lua itself does not
-// care which thread runs it, as long as it is one at a time; the lock orders them.
+// the whole `Vm` as it is dropped. No handle of mlua's is anywhere but in `State`, in `Shared`
+// (`trails` alone, which `keep` and `clear` change with the lock held) and in functions that
+// the VM itself keeps; errors, payloads and what a call waits for hold none. So mlua's counts,
+// which without its `send` are no atomics, change with the lock held alone as well. Lua itself
+// does not care which thread runs it, as long as it is one at a time; the lock orders them.
 unsafe impl Send for Vm {}
 // SAFETY: as above.
 unsafe impl Sync for Vm {}
@@ -121,6 +123,10 @@ impl Vm {
         limits: Limits,
         context: Weak<HostContext>,
     ) -> Result<Vm> {
+        #[allow(
+            clippy::arc_with_non_send_sync,
+            reason = "it goes where its VM goes, and nowhere else"
+        )]
         let shared = Arc::new(Shared {
             name: Mutex::new(origin.name().into()),
             context,
