@@ -28,6 +28,7 @@ mod lock;
 mod modules;
 mod native_stack;
 mod patterns;
+mod places;
 mod plugins;
 mod prelude;
 mod quick;

@@ -31,9 +31,15 @@ const NAMES: usize = 64;
 /// Longer strings are errors in one flavour or another, and not for want of memory.
 const LONGEST_TEXT: usize = (1 << 30) - 64;
 
-/// Slots that a C function has anyway, and each coroutine at its start; a level of a value
-/// takes three of them, and a protected call five.
-const FREE_LEVELS: usize = 4;
+/// Of the 20 slots that a C function has anyway, and each coroutine at its start, what values
+/// and the containers around the next one may take without asking, two for each of these. The
+/// others are for what is below them, up to three, for a container with its key and value,
+/// and for the five of a protected call.
+const FREE_SLOTS: usize = 8;
+
+/// What a table grows by at the most when it gets one entry more, for each that it has: a new
+/// part of twice the size stands beside the old one for a while.
+const GROWTH: usize = 96;
 
 pub(super) struct Border {
     lua: Lua,
@@ -68,8 +74,6 @@ enum Step<'t> {
     Set,
     /// `table[index] = value`, of the two values on top; takes the value.
     SetItem(i64),
-    /// Room on the stack.
-    Stack(c_int),
 }
 
 impl Step<'_> {
@@ -79,7 +83,6 @@ impl Step<'_> {
             Step::Text(text) => text.len() + 64,
             Step::Table { items, entries } => 128 + 32 * *items as usize + 96 * *entries as usize,
             Step::Set | Step::SetItem(_) => ENTRY,
-            Step::Stack(_) => 64 << 10,
         }
     }
 
@@ -88,7 +91,7 @@ impl Step<'_> {
     /// # Safety
     /// `state` has the values that it needs, and room for one more.
     #[inline(always)]
-    unsafe fn take(&self, state: *mut lua_State) -> bool {
+    unsafe fn take(&self, state: *mut lua_State) {
         // SAFETY: as the caller says; a text is copied.
         unsafe {
             match *self {
@@ -98,10 +101,8 @@ impl Step<'_> {
                 Step::Table { items, entries } => ffi::lua_createtable(state, items, entries),
                 Step::Set => ffi::lua_rawset(state, -3),
                 Step::SetItem(index) => ffi::lua_rawseti(state, -2, index as _),
-                Step::Stack(slots) => return ffi::lua_checkstack(state, slots) != 0,
             }
         }
-        true
     }
 }
 
@@ -167,7 +168,7 @@ impl Border {
             return Err(ConvertError::new("longer than a string of Lua's can be"));
         }
         // SAFETY: as the caller says.
-        unsafe { self.take(state, &Step::Text(text), 0, 1) }
+        unsafe { self.take(state, &Step::Text(text), 0, 0, 1) }
     }
 
     /// Pushes the name of a field.
@@ -210,7 +211,7 @@ impl Border {
         unsafe {
             self.push_text(state, text.as_bytes())?;
             let references = ffi::lua_rawlen(state, ffi::LUA_REGISTRYINDEX) as usize;
-            if !self.has_room(4096 + 64 * references) {
+            if !self.has_room(ENTRY, GROWTH * references) {
                 return Ok(());
             }
             ffi::lua_pushvalue(state, -1);
@@ -236,20 +237,43 @@ impl Border {
         // The lengths are hints of whoever writes: not believed beyond reason.
         let (items, entries) = (items.min(4096) as c_int, entries.min(4096) as c_int);
         // SAFETY: as the caller says.
-        unsafe { self.take(state, &Step::Table { items, entries }, 0, 1) }
+        unsafe { self.take(state, &Step::Table { items, entries }, 0, 0, 1) }
     }
 
-    /// `table[key] = value` of the three values on top of the stack; takes the last two.
+    /// `table[key] = value` of the three values on top of the stack; takes the last two. The
+    /// table has so many entries at the most.
     ///
     /// # Safety
     /// As `push_text`. The table may be written to; the key is neither nil nor NaN.
     #[inline]
-    pub(super) unsafe fn set(&self, state: *mut lua_State) -> Result<(), ConvertError> {
+    pub(super) unsafe fn set(
+        &self,
+        state: *mut lua_State,
+        entries: usize,
+    ) -> Result<(), ConvertError> {
         // SAFETY: as the caller says.
-        unsafe { self.take(state, &Step::Set, 3, 0) }
+        unsafe { self.take(state, &Step::Set, GROWTH * entries, 3, 0) }
     }
 
-    /// `table[index] = value` of the two values on top of the stack; takes the value.
+    /// As `set`, of a table of any size.
+    ///
+    /// # Safety
+    /// As `set`.
+    #[inline]
+    pub(super) unsafe fn set_in_any(&self, state: *mut lua_State) -> Result<(), ConvertError> {
+        // SAFETY: as the caller says. With the room for another entry of any table there is it
+        // does not raise.
+        unsafe {
+            match self.has_plenty() {
+                true => ffi::lua_rawset(state, -3),
+                false => self.protected(state, &Step::Set, 3, 0)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// `table[index] = value` of the two values on top of the stack; takes the value. The
+    /// table is a list up to there.
     ///
     /// # Safety
     /// As `set`.
@@ -260,10 +284,11 @@ impl Border {
         index: i64,
     ) -> Result<(), ConvertError> {
         // SAFETY: as the caller says.
-        unsafe { self.take(state, &Step::SetItem(index), 2, 0) }
+        unsafe { self.take(state, &Step::SetItem(index), GROWTH * index as usize, 2, 0) }
     }
 
-    /// Makes room on the stack for the values of one more level.
+    /// Makes room on the stack for the values of one more container, below so many others and
+    /// above so many values.
     ///
     /// # Safety
     /// As `push_text`.
@@ -272,15 +297,16 @@ impl Border {
         &self,
         state: *mut lua_State,
         depth: usize,
+        values: usize,
     ) -> Result<(), ConvertError> {
-        if depth < FREE_LEVELS {
+        if 2 * depth + values <= FREE_SLOTS {
             return Ok(());
         }
         // SAFETY: as the caller says.
         unsafe { self.reserve(state, 16) }
     }
 
-    /// Makes room on the stack.
+    /// Makes room on the stack. Nothing has to be free there.
     ///
     /// # Safety
     /// As `push_text`.
@@ -289,26 +315,27 @@ impl Border {
         state: *mut lua_State,
         slots: c_int,
     ) -> Result<(), ConvertError> {
-        if cfg!(not(feature = "luau")) {
-            // SAFETY: as the caller says. In these flavours it does not raise.
-            return match unsafe { ffi::lua_checkstack(state, slots) } {
-                0 => Err(ConvertError::new("too deep for Lua's stack")),
-                _ => Ok(()),
-            };
+        // What it takes is not counted.
+        self.forget_room();
+        // SAFETY: as the caller says. No flavour raises here: it says that there is no room.
+        match unsafe { ffi::lua_checkstack(state, slots) } {
+            0 => Err(self.no_stack()),
+            _ => Ok(()),
         }
-        let step = Step::Stack(slots);
-        // SAFETY: as the caller says. What was made room for in a protected call is there
-        // afterwards: asking again takes nothing.
-        let is_there = unsafe {
-            if !self.has_room(step.size()) {
-                self.protected(state, &step, 0, 0)?;
-            }
-            step.take(state)
-        };
-        if is_there { Ok(()) } else { Err(ConvertError::new("too deep for Lua's stack")) }
     }
 
-    /// Takes a step, which has so many values of the stack for arguments, and results.
+    /// Why a stack has not grown: by no more than half of what is used already, or it is not
+    /// for want of memory.
+    #[cold]
+    fn no_stack(&self) -> ConvertError {
+        match self.has_plenty() {
+            true => ConvertError::new("too deep for Lua's stack"),
+            false => run_out(),
+        }
+    }
+
+    /// Takes a step, which has so many values of the stack for arguments, and results; the
+    /// table may take `growth` for a while.
     ///
     /// # Safety
     /// As `push_text`.
@@ -317,10 +344,11 @@ impl Border {
         &self,
         state: *mut lua_State,
         step: &Step<'_>,
+        growth: usize,
         arguments: c_int,
         results: c_int,
     ) -> Result<(), ConvertError> {
-        if self.has_room(step.size()) {
+        if self.has_room(step.size(), growth) {
             // SAFETY: as the caller says; there is memory for it, so it does not raise.
             unsafe { step.take(state) };
             return Ok(());
@@ -329,20 +357,21 @@ impl Border {
         unsafe { self.protected(state, step, arguments, results) }
     }
 
-    /// Whether so many bytes are there with certainty; they are counted as taken.
+    /// Whether so many bytes are there with certainty, and beyond them what a table takes while
+    /// it grows. The bytes are counted as taken.
     #[inline(always)]
-    fn has_room(&self, bytes: usize) -> bool {
+    fn has_room(&self, bytes: usize, growth: usize) -> bool {
         match self.left.get().checked_sub(bytes) {
-            Some(left) => {
+            Some(left) if left >= growth => {
                 self.left.set(left);
                 true
             }
-            None => self.finds_room(bytes),
+            _ => self.finds_room(bytes, growth),
         }
     }
 
     #[inline(never)]
-    fn finds_room(&self, bytes: usize) -> bool {
+    fn finds_room(&self, bytes: usize, growth: usize) -> bool {
         let left = match self.limit.get() {
             None => Some(usize::MAX / 2),
             Some(limit) => {
@@ -352,7 +381,12 @@ impl Border {
             }
         };
         self.left.set(left.unwrap_or(0));
-        left.is_some()
+        left.is_some_and(|left| left >= growth)
+    }
+
+    /// Whether there is room even if the largest thing there can be grows to twice its size.
+    pub(super) fn has_plenty(&self) -> bool {
+        self.limit.get().is_none_or(|limit| 3 * self.used() + SLACK <= limit)
     }
 
     /// What the VM takes, in bytes.
@@ -404,12 +438,16 @@ impl Border {
         };
         match status {
             ffi::LUA_OK => Ok(()),
-            _ => {
-                Memory::run_out();
-                Err(ConvertError::new("not enough memory"))
-            }
+            _ => Err(run_out()),
         }
     }
+}
+
+/// The error of what Lua had no memory for.
+#[cold]
+fn run_out() -> ConvertError {
+    Memory::run_out();
+    ConvertError::new("not enough memory")
 }
 
 /// Takes a step, which is its first argument; the values that the step needs follow.
@@ -422,7 +460,7 @@ unsafe extern "C-unwind" fn perform(state: *mut lua_State) -> c_int {
         (*step).take(state);
         match *step {
             Step::Text(_) | Step::Table { .. } => 1,
-            Step::Set | Step::SetItem(_) | Step::Stack(_) => 0,
+            Step::Set | Step::SetItem(_) => 0,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::raw::{self, Outcome, Reference};
 use super::sink::StackSink;
 use super::vm::{Pending, State, Vm, broken};
 use crate::channel::Message;
-use crate::error::{Error, ErrorKind, Limit, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{cannot_wait, contained, held};
 
 /// A VM that is entered, with a coroutine of its own for one use.
@@ -53,7 +53,7 @@ pub(super) fn with<'v, R>(vm: &'v Vm, used: impl FnOnce(&mut Lease<'v>) -> Resul
     let entry = Entry::outside(vm);
     let mut lease = Lease { entry, coroutine: None, is_reusable: true };
     lease.entry.enter()?;
-    lease.take_coroutine()?;
+    lease.take_coroutine().map_err(|error| lease.blamed(error))?;
     match used(&mut lease) {
         Ok(result) => {
             lease.give_back();
@@ -121,8 +121,7 @@ impl Lease<'_> {
             let state = self.state();
             let coroutine = self.coroutine();
             if running.is_stopped() {
-                let error = vm.stopped(running);
-                return Err(self.after(error));
+                return Err(vm.stopped(running));
             }
             match outcome {
                 Outcome::Finished(count) => {
@@ -134,7 +133,7 @@ impl Lease<'_> {
                         Some(failed) => vm.failed(state, running, failed, status),
                         None => vm.shared.take_failure(""),
                     };
-                    return Err(self.after(error));
+                    return Err(error);
                 }
                 Outcome::Yielded(values) => {
                     let pending = vm.pending(state, coroutine, values)?;
@@ -143,22 +142,6 @@ impl Lease<'_> {
                 }
             }
         }
-    }
-
-    /// Cleans up after a call that has failed: what it held of memory that has run out is
-    /// there for the next one.
-    #[cold]
-    fn after(&mut self, error: Error) -> Error {
-        if let Some(Limit::Memory(_) | Limit::MemoryTotal(_)) = error.limit() {
-            // What is on its stack is garbage as well.
-            if let Some(failed) = self.coroutine.take() {
-                failed.give_up();
-            }
-            if let Err(error) = self.state().lua.gc_collect() {
-                tracing::debug!(plugin = &*self.entry.vm.shared.name(), %error, "not collected");
-            }
-        }
-        error
     }
 
     /// Waits with the lock let go, and puts what the call goes on with onto the coroutine.
@@ -186,7 +169,7 @@ impl Lease<'_> {
         let Some(coroutine) = self.coroutine.take() else { return };
         match self.entry.is_inside() {
             true if self.is_reusable => self.state().core.pool.keep(coroutine),
-            true => coroutine.give_up(),
+            true => self.state().core.pool.give_up(coroutine),
             false => self.lose(coroutine),
         }
     }
@@ -203,6 +186,9 @@ impl Lease<'_> {
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         self.give_back();
+        if self.entry.is_inside() {
+            self.state().recover();
+        }
     }
 }
 
@@ -218,7 +204,12 @@ fn resumption(border: &Border, coroutine: *mut lua_State, outcome: Waited) -> Re
             ffi::lua_pushboolean(coroutine, 0);
             let mut sink = StackSink::new(border, coroutine);
             match message {
-                Some(message) => contained(|| Ok(message.write(&mut sink)?)),
+                Some(message) => contained(move || {
+                    message.write(&mut sink)?;
+                    // It is the embedding's, and so is what its drop does.
+                    drop(message);
+                    Ok(())
+                }),
                 None => Ok(sink.null()?),
             }
         });
@@ -235,6 +226,17 @@ impl State {
     #[inline(always)]
     fn begin(&self) -> Result<Running> {
         Running::begin(Thread::this(), self.core.time, &self.core.arming)
+    }
+
+    /// Where memory has run out, what the call held of it is there for the next one: not every
+    /// flavour collects when it finds none.
+    #[inline]
+    fn recover(&self) {
+        if self.core.memory.hit().is_some()
+            && let Err(error) = self.lua.gc_collect()
+        {
+            tracing::debug!(%error, "not collected");
+        }
     }
 
     /// Runs a coroutine until it has ended or waits.
@@ -302,12 +304,11 @@ impl Vm {
             Outcome::Finished(_) => None,
             Outcome::Failed(status) => Some(self.failed(state, &running, &coroutine, status)),
             Outcome::Yielded(_) => {
-                let forgotten = self.shared.pending.lock().take();
-                drop(forgotten);
+                self.shared.forget_wait();
                 Some(cannot_wait("a channel"))
             }
         };
-        coroutine.give_up();
+        state.core.pool.give_up(coroutine);
         error.map_or(Ok(()), Err)
     }
 
@@ -316,8 +317,7 @@ impl Vm {
     #[cold]
     fn stopped(&self, running: &Running) -> Error {
         // It was about to wait, perhaps.
-        let forgotten = self.shared.pending.lock().take();
-        drop(forgotten);
+        self.shared.forget_wait();
         let error = running.stopped().map(limits::Stopped::into_error);
         error.unwrap_or_else(|| Error::new(ErrorKind::Call, "the call is over"))
     }
@@ -363,7 +363,8 @@ impl Vm {
 
     /// Runs `report` with the error and the coroutine.
     fn describe(&self, state: &State, running: &Running, failed: &Coroutine) -> Result<(), String> {
-        let coroutine = state.core.pool.take(&state.lua).map_err(|error| error.to_string())?;
+        let taken = state.core.pool.take(&state.lua);
+        let coroutine = taken.map_err(|error| broken(error).message().to_owned())?;
         let reporter = coroutine.state();
         // SAFETY: the VM is entered, and neither coroutine runs. The error goes to the other
         // one and back, as the stack that it is on may be full.
@@ -381,11 +382,11 @@ impl Vm {
                 Ok(())
             }
             Outcome::Failed(ffi::LUA_ERRMEM) => {
-                coroutine.give_up();
+                state.core.pool.give_up(coroutine);
                 Err("not enough memory".to_owned())
             }
             _ => {
-                coroutine.give_up();
+                state.core.pool.give_up(coroutine);
                 Err("an error whose text failed".to_owned())
             }
         }

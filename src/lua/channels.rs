@@ -16,7 +16,7 @@ use super::library::push;
 use super::limits;
 use super::sink::StackSink;
 use super::source::StackSource;
-use super::vm::{Core, Pending, Shared};
+use super::vm::{Core, Pending, Shared, dropped};
 use crate::channel::{AnyChannel, Message, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::contained;
@@ -153,7 +153,10 @@ impl Core {
                 Ok(Progress::Done(message)) => {
                     let count = self.done(state, Some(&*message));
                     // The message is the embedding's, and so is what its drop does.
-                    match contained(|| Ok(drop(message))) {
+                    match contained(|| {
+                        drop(message);
+                        Ok(())
+                    }) {
                         Ok(()) => count,
                         Err(error) => self.refuse(state, &error),
                     }
@@ -198,7 +201,7 @@ impl Core {
 
     unsafe fn wait(&self, state: *mut lua_State, pending: Pending) -> c_int {
         let old = self.shared.pending.lock().replace(pending);
-        drop(old);
+        dropped(old);
         // SAFETY: as the caller says.
         unsafe {
             ffi::lua_pushboolean(state, 1);

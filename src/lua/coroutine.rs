@@ -30,8 +30,9 @@ pub(super) struct Coroutine {
 unsafe impl Send for Coroutine {}
 
 /// Finished coroutines, whose stacks are empty.
-#[derive(Default)]
 pub(super) struct Pool {
+    /// The VM's own coroutine, which outlives all others.
+    main: *mut lua_State,
     /// The one of quick calls, which are never inside of another call: they use it where it
     /// is. It keeps the function that it ran last.
     first: Cell<Option<Coroutine>>,
@@ -43,6 +44,12 @@ pub(super) struct Pool {
 }
 
 impl Pool {
+    /// The pool of the VM whose own coroutine that is.
+    pub(super) fn new(main: *mut lua_State) -> Pool {
+        let (first, kept) = (Cell::new(None), Cell::new(None));
+        Pool { main, first, kept, left: Cell::new(0), more: RefCell::default() }
+    }
+
     /// A coroutine that is new or has finished.
     ///
     /// # Errors
@@ -64,8 +71,18 @@ impl Pool {
         let mut more = self.more.borrow_mut();
         match more.len() < POOLED {
             true => more.push(coroutine),
-            false => coroutine.give_up(),
+            false => self.give_up(coroutine),
         }
+    }
+
+    /// The VM forgets a coroutine, which does not run, and may be in the middle of anything.
+    /// With the VM entered.
+    #[inline(never)]
+    pub(super) fn give_up(&self, coroutine: Coroutine) {
+        // SAFETY: the VM is entered. The main coroutine has room for two values: whoever works
+        // on it does so as a C function, and keeps some of its free slots free. The one that
+        // is given up is not touched: to take a value off its stack could run a `__close`.
+        unsafe { coroutine.reference.release(self.main) };
     }
 
     /// The coroutine of quick calls, if there is one.
@@ -187,17 +204,5 @@ impl Coroutine {
     #[inline(always)]
     pub(super) fn state(self) -> *mut lua_State {
         self.state.as_ptr()
-    }
-
-    /// The VM forgets it. With the VM entered; it does not run, and may be in the middle of
-    /// anything.
-    #[inline(never)]
-    pub(super) fn give_up(self) {
-        // SAFETY: the VM is entered. What is on top of the coroutine's stack goes with it, so
-        // that there is room.
-        unsafe {
-            ffi::lua_settop(self.state(), 0);
-            self.reference.release(self.state());
-        }
     }
 }

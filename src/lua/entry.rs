@@ -103,15 +103,17 @@ impl<'v> Entry<'v> {
             return Err(busy(vm));
         };
         // SAFETY: the lock is held.
-        let state = unsafe { vm.state() };
-        let (Some(state), true) = (state, hold()) else {
-            return Err(refuse(vm, way));
+        let Some(state) = (unsafe { vm.state() }) else {
+            return Err(refuse(vm, way, stale()));
         };
+        if !hold() {
+            return Err(refuse(vm, way, too_deep()));
+        }
         #[cfg(feature = "luajit")]
         if state.core.leaf.runs.get() {
             return Err(refuse_inside_of_leaf(vm, way));
         }
-        vm.drop_lost();
+        vm.drop_lost(state);
         state.core.border.enter();
         // SAFETY: it stays where it is until `leave`; entries nest.
         self.outer = unsafe { state.core.memory.enter(thread) };
@@ -198,11 +200,9 @@ fn patience() -> Patience {
 
 /// The lock is left again, as the VM cannot be entered.
 #[cold]
-fn refuse(vm: &Vm, way: Way<'_>) -> Error {
-    // SAFETY: the lock is held.
-    let is_gone = unsafe { vm.state() }.is_none();
+fn refuse(vm: &Vm, way: Way<'_>, why: Error) -> Error {
     vm.lock.leave(way);
-    if is_gone { stale() } else { too_deep() }
+    why
 }
 
 /// The error of a lock that was not to be had.

@@ -71,6 +71,10 @@ fn message(error: &Value) -> String {
     const NONE: &str = "an error without a message";
     match error {
         Value::Nil => NONE.to_owned(),
+        // What Lua 5.5 puts in place of nil.
+        Value::String(text) if cfg!(feature = "lua55") && text == "<no error object>" => {
+            NONE.to_owned()
+        }
         Value::String(text) => text.to_string_lossy(),
         Value::Table(table) if table.metatable().is_none() => {
             own_message(table).unwrap_or_else(|| NONE.to_owned())

@@ -195,9 +195,7 @@ fn find(
 pub(super) fn forget(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
     let state = Arc::clone(shared);
     lua.create_function(move |_, ()| {
-        // Dropped with the lock let go: a message's drop is the embedding's code.
-        let forgotten = state.pending.lock().take();
-        drop(forgotten);
+        state.forget_wait();
         Ok(())
     })
 }

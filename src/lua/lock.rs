@@ -51,6 +51,7 @@ pub(super) struct Lock {
     owner: AtomicUsize,
     own: Own,
     /// One for each thread that ever was the tenant: a thread may look at one at any time.
+    #[allow(clippy::vec_box, reason = "each stays at its address while others are added")]
     tenures: Mutex<Vec<Box<Tenure>>>,
 }
 

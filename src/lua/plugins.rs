@@ -24,6 +24,7 @@ use crate::plugin::{Dynamic, Func, Symbol, contained};
 
 /// The functions of other plugins that a VM has been given.
 #[derive(Default)]
+#[allow(clippy::vec_box, reason = "what a C function points to stays where it is")]
 pub(super) struct Links(RefCell<Vec<Box<Link>>>);
 
 /// One function, at an address of its own.

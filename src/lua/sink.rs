@@ -40,8 +40,8 @@ pub(super) enum Written {
 enum Level {
     /// The index of the next item.
     List(i64),
-    /// Whether the key of the next value is on the stack.
-    Map(bool),
+    /// So many entries are there, and whether the key of the next value is on the stack.
+    Map(usize, bool),
     /// So many entries are on the stack, and whether a key is above them.
     Spread(c_int, bool),
 }
@@ -105,9 +105,12 @@ impl<'b> StackSink<'b> {
                 *index += 1;
                 self.border.set_item(state, *index - 1)
             },
-            Some(Level::Map(has_key)) => match std::mem::replace(has_key, false) {
+            Some(Level::Map(entries, has_key)) => match std::mem::replace(has_key, false) {
                 // SAFETY: table, key and value are on top; the key is text or an integer.
-                true => unsafe { self.border.set(state) },
+                true => unsafe {
+                    *entries += 1;
+                    self.border.set(state, *entries)
+                },
                 false => Err(ConvertError::new("a value without a key")),
             },
             Some(Level::Spread(entries, has_key)) => match std::mem::replace(has_key, false) {
@@ -135,13 +138,13 @@ impl<'b> StackSink<'b> {
             for index in (first..first + 2 * MOST_SPREAD).step_by(2) {
                 ffi::lua_pushvalue(state, index);
                 ffi::lua_pushvalue(state, index + 1);
-                border.set(state)?;
+                border.set(state, MOST_SPREAD as usize)?;
             }
             ffi::lua_replace(state, first);
             ffi::lua_settop(state, first);
         }
         if let Some(level) = self.open.last() {
-            *level = Level::Map(false);
+            *level = Level::Map(MOST_SPREAD as usize, false);
         }
         Ok(())
     }
@@ -149,7 +152,8 @@ impl<'b> StackSink<'b> {
     fn begin(&mut self, items: usize, entries: usize, level: Level) -> Result<(), ConvertError> {
         // SAFETY: as `new` says; the room is made first.
         unsafe {
-            self.border.deepen(self.state, self.open.depth)?;
+            let values = self.written % FREE;
+            self.border.deepen(self.state, self.open.depth, values as usize)?;
             self.border.push_table(self.state, items, entries)?;
         }
         self.open.push(level);
@@ -168,7 +172,7 @@ impl<'b> StackSink<'b> {
     }
 
     fn has_key(&mut self) {
-        if let Some(Level::Map(has_key) | Level::Spread(_, has_key)) = self.open.last() {
+        if let Some(Level::Map(_, has_key) | Level::Spread(_, has_key)) = self.open.last() {
             *has_key = true;
         }
     }
@@ -268,7 +272,7 @@ impl Sink for StackSink<'_> {
     fn begin_map(&mut self, length: usize) -> Result<(), ConvertError> {
         let is_outermost = self.open.depth == 0 && self.written == 0;
         if !(self.spreads && is_outermost) {
-            return self.begin(0, length, Level::Map(false));
+            return self.begin(0, length, Level::Map(0, false));
         }
         // SAFETY: as `new` says.
         unsafe { self.border.reserve(self.state, 2 * MOST_SPREAD + 16)? };

@@ -59,9 +59,6 @@ struct Entered {
 /// it.
 const MOST_ABOVE: c_int = 5;
 
-/// Levels that there is room for from the start.
-const FREE_LEVELS: usize = 2;
-
 enum Children {
     /// A sequence: the next index, its length.
     Items(usize, usize),
@@ -141,7 +138,7 @@ impl<'b> StackSource<'b> {
     fn charge(&mut self) -> Result<(), ConvertError> {
         self.read += 1;
         // Nobody waits for what a call that is over has passed on.
-        if self.read % LOOK_EVERY == 0 && limits::is_due() {
+        if self.read.is_multiple_of(LOOK_EVERY) && limits::is_due() {
             return Err(ConvertError::new("its call is over"));
         }
         match self.left.checked_sub(VALUE + self.text.1) {
@@ -164,6 +161,12 @@ impl<'b> StackSource<'b> {
             // long as `self` is not changed.
             (text, length) => unsafe { std::slice::from_raw_parts(text, length) },
         }
+    }
+
+    /// Whether the current value, a light userdata, is `host.null`.
+    fn is_null_pointer(&self) -> bool {
+        // SAFETY: as `new` says.
+        unsafe { ffi::lua_touserdata(self.state, self.index) }.is_null()
     }
 
     fn is_table(&self) -> bool {
@@ -203,9 +206,10 @@ impl<'b> StackSource<'b> {
     fn enter(&mut self, children: Children) -> Result<(), ConvertError> {
         // SAFETY: as `new` says.
         let top = unsafe {
-            if self.around.len() + 1 >= FREE_LEVELS {
-                self.border.reserve(self.state, 16)?;
-            }
+            // And room for a look at the keys of what is read next. Below the outermost value
+            // may be more than others have there: results of earlier quick calls.
+            let depth = 2 + self.around.len() + usize::from(self.inside.is_some());
+            self.border.deepen(self.state, depth, 2)?;
             ffi::lua_gettop(self.state)
         };
         let entered = Entered { index: self.index, top, above: 0, children };
@@ -239,12 +243,7 @@ impl Source for StackSource<'_> {
                 Some(1..) => Kind::List,
                 _ => Kind::Map,
             },
-            // SAFETY: as `new` says.
-            ffi::LUA_TLIGHTUSERDATA
-                if unsafe { ffi::lua_touserdata(self.state, self.index) }.is_null() =>
-            {
-                Kind::Null
-            }
+            ffi::LUA_TLIGHTUSERDATA if self.is_null_pointer() => Kind::Null,
             ffi::LUA_TFUNCTION => Kind::Other("function"),
             ffi::LUA_TTHREAD => Kind::Other("coroutine"),
             _ => Kind::Other("userdata"),

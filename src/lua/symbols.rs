@@ -8,14 +8,13 @@ use twinplug_value::{ConvertError, Plain, Type, TypeRef};
 
 use super::border::Border;
 use super::call::{Lease, with};
+use super::places;
 use super::quick::{Quick, Unfinished};
 use super::raw::{self, Reference};
 use super::sink::{StackSink, Written};
 use super::typed::{Scalars, Stack};
 use super::vm::Vm;
-#[cfg(feature = "luau")]
-use crate::error::ErrorKind;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Got, RawFunc, RawVar, Results, Write};
 
 /// A function of a script.
@@ -220,10 +219,13 @@ impl RawVar for LuaVar {
             // it keeps.
             let set = unsafe { self.set_on(quick.border(), quick.coroutine(), value) };
             match set {
-                Ok(()) => quick.pop(1),
+                Ok(()) => {
+                    quick.pop(1);
+                    return Ok(());
+                }
+                // It has changed nothing: the other way says why.
                 Err(_) => quick.clear(),
             }
-            return set;
         }
         // SAFETY: as above.
         with(&self.vm, |lease| unsafe { self.set_on(lease.border(), lease.coroutine(), value) })
@@ -323,7 +325,7 @@ impl LuaVar {
             may_write(coroutine, -1)?;
             self.key.push(coroutine);
             push_scalars(coroutine, &[value])?;
-            Ok(border.set(coroutine)?)
+            Ok(border.set_in_any(coroutine)?)
         }
     }
 }
@@ -337,6 +339,7 @@ const MORE: c_int = 24;
 /// Where things of a variable are on a coroutine's stack: the table that holds it, its name,
 /// or its value where that is all there is, and what it was before it is set.
 const TABLE: c_int = 1;
+const NAME: c_int = 2;
 const VALUE: c_int = 2;
 const OLD: c_int = 3;
 
@@ -374,6 +377,7 @@ unsafe fn write_variable(
     // SAFETY: as the caller says. Everything is written before anything is changed, so that
     // what cannot be written changes nothing.
     unsafe {
+        let uses = border.uses();
         if ffi::lua_type(coroutine, OLD) != ffi::LUA_TTABLE {
             let mut sink = StackSink::new(border, coroutine);
             write(&mut sink)?;
@@ -382,6 +386,9 @@ unsafe fn write_variable(
         }
         let mut sink = StackSink::spreading(border, coroutine);
         write(&mut sink)?;
+        if border.uses() != uses && !is_still(coroutine, OLD) {
+            return Err(Error::new(ErrorKind::Call, "it was replaced while its value was written"));
+        }
         match sink.outermost() {
             Written::Entries(entries) => put_entries(border, coroutine, entries),
             Written::Value if ffi::lua_type(coroutine, OLD + 1) == ffi::LUA_TTABLE => {
@@ -395,6 +402,22 @@ unsafe fn write_variable(
     }
 }
 
+/// Whether the variable still has the value at an index.
+///
+/// # Safety
+/// As `push_scalars`.
+#[cold]
+unsafe fn is_still(coroutine: *mut lua_State, value: c_int) -> bool {
+    // SAFETY: as the caller says; what it pushes goes.
+    unsafe {
+        ffi::lua_pushvalue(coroutine, NAME);
+        ffi::lua_rawget(coroutine, TABLE);
+        let is_still = ffi::lua_rawequal(coroutine, -1, value) != 0;
+        ffi::lua_settop(coroutine, -2);
+        is_still
+    }
+}
+
 /// Sets the field of the table at `table` whose name and value are on top of the stack.
 ///
 /// # Safety
@@ -405,7 +428,7 @@ unsafe fn set(border: &Border, coroutine: *mut lua_State, table: c_int) -> Resul
         may_write(coroutine, table)?;
         ffi::lua_pushvalue(coroutine, table);
         ffi::lua_insert(coroutine, -3);
-        Ok(border.set(coroutine)?)
+        Ok(border.set_in_any(coroutine)?)
     }
 }
 
@@ -415,14 +438,20 @@ unsafe fn set(border: &Border, coroutine: *mut lua_State, table: c_int) -> Resul
 /// As `push_scalars`: so many keys and values are there, above the old table.
 unsafe fn put_entries(border: &Border, coroutine: *mut lua_State, entries: c_int) -> Result<()> {
     let (first, last) = (OLD + 1, OLD + 2 * entries);
-    // SAFETY: as the caller says.
+    // SAFETY: as the caller says. Where there is not plenty of memory each key has its place
+    // before the first value changes.
     unsafe {
         may_write(coroutine, OLD)?;
         ffi::lua_pushvalue(coroutine, OLD);
+        if !border.has_plenty() {
+            let keys = || (first..last).step_by(2);
+            let placed = keys().try_for_each(|key| places::add(border, coroutine, OLD, key));
+            placed.inspect_err(|_| keys().for_each(|key| places::remove(coroutine, OLD, key)))?;
+        }
         for key in (first..last).step_by(2) {
             ffi::lua_pushvalue(coroutine, key);
             ffi::lua_pushvalue(coroutine, key + 1);
-            border.set(coroutine)?;
+            ffi::lua_rawset(coroutine, -3);
         }
         remove_others(coroutine, entries, |key| {
             (first..last).step_by(2).any(|kept| ffi::lua_rawequal(coroutine, key, kept) != 0)
@@ -437,21 +466,21 @@ unsafe fn put_entries(border: &Border, coroutine: *mut lua_State, entries: c_int
 /// As `push_scalars`.
 unsafe fn put_table(border: &Border, coroutine: *mut lua_State) -> Result<()> {
     let new = OLD + 1;
-    // SAFETY: as the caller says. The keys that `lua_next` is given are the new table's, which
-    // nobody else knows.
+    // SAFETY: as the caller says, and as in `put_entries`. The keys that `lua_next` is given
+    // are the new table's, which nobody else knows.
     unsafe {
         may_write(coroutine, OLD)?;
         let mut entries = 0;
         ffi::lua_pushvalue(coroutine, OLD);
+        if !border.has_plenty() {
+            places::add_all(border, coroutine, OLD, new)?;
+        }
         ffi::lua_pushnil(coroutine);
         while ffi::lua_next(coroutine, new) != 0 {
             // Above the old table: key, key, value.
             ffi::lua_pushvalue(coroutine, -2);
             ffi::lua_insert(coroutine, -2);
-            ffi::lua_pushvalue(coroutine, OLD);
-            ffi::lua_insert(coroutine, -3);
-            border.set(coroutine)?;
-            ffi::lua_settop(coroutine, -2);
+            ffi::lua_rawset(coroutine, new + 1);
             entries += 1;
         }
         remove_others(coroutine, entries, |key| {

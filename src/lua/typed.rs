@@ -11,6 +11,9 @@ use super::source::StackSource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Got, Read, Results};
 
+/// Values that a source puts above what it reads, to begin with.
+const FOR_READING: c_int = 10;
+
 /// Where values are that are read.
 #[derive(Clone, Copy)]
 pub(super) struct Stack<'b> {
@@ -39,7 +42,8 @@ impl<'b> Stack<'b> {
     /// Makes room for reading so many values.
     pub(super) fn reserve(self, slots: c_int) -> Result<()> {
         // SAFETY: as `new` says.
-        Ok(unsafe { self.border.reserve(self.state, slots)? })
+        unsafe { self.border.reserve(self.state, slots)? };
+        Ok(())
     }
 
     /// Reads the value at an index, if it is one of these scalars.
@@ -85,7 +89,7 @@ impl<'b> Stack<'b> {
         read: Read<'_>,
     ) -> Result<()> {
         let expected = match (ty, results) {
-            (Type::Any, Results::All) => return Ok(read(&mut self.list(count))?),
+            (Type::Any, Results::All) => return self.read_all(count, read),
             (Type::Tuple(items), _) => items.len() as c_int,
             _ => 1,
         };
@@ -94,10 +98,10 @@ impl<'b> Stack<'b> {
             let message = format!("expected {expected} {results}, got {count}");
             return Err(Error::new(ErrorKind::Type, message));
         }
-        // SAFETY: as `new` says; room is made first. What a script leaves out at the end is
-        // nil.
+        // SAFETY: as `new` says; room is made first, below what is for reading as well. What a
+        // script leaves out at the end is nil.
         unsafe {
-            self.border.reserve(self.state, expected + 24)?;
+            self.border.reserve(self.state, expected + FOR_READING)?;
             ffi::lua_settop(self.state, self.below + expected);
         }
         let of_result = |error: ConvertError| error.of("result");
@@ -105,6 +109,12 @@ impl<'b> Stack<'b> {
             Type::Tuple(_) => checked(|| self.list(expected), ty, read, of_result),
             _ => checked(|| self.at(self.below + 1), ty, read, of_result),
         }
+    }
+
+    fn read_all(self, count: c_int, read: Read<'_>) -> Result<()> {
+        // SAFETY: as `new` says. The results may have filled the stack.
+        unsafe { self.border.reserve(self.state, FOR_READING)? };
+        Ok(read(&mut self.list(count))?)
     }
 
     /// Reads a variable that is declared as `ty`, and is no scalar of that type.

@@ -30,7 +30,7 @@ use super::trails::Trails;
 use super::{foundation, host_table, libraries};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::plugin::{HostContext, Limits, Origin, barrier};
+use crate::plugin::{HostContext, Limits, Origin, barrier, contained};
 
 /// A VM.
 pub(super) struct Vm {
@@ -46,9 +46,11 @@ pub(super) struct Vm {
 
 // SAFETY: what is not `Sync` is the two states, and what they lead to (handles of mlua's, cells,
 // pointers into the VM). All of it is used by the thread that holds `lock` alone, or by who owns
-// the whole `Vm` as it is dropped. No handle of mlua's is anywhere but in `State` and in
-// `Shared`, where it is used and dropped with the lock held alone as well. Lua itself does not
-// care which thread runs it, as long as it is one at a time; the lock orders them.
+// the whole `Vm` as it is dropped. No handle of mlua's is anywhere but in `State`, in `Shared`
+// (`trails` alone, which `keep` and `clear` change with the lock held) and in functions that
+// the VM itself keeps; errors, payloads and what a call waits for hold none. So mlua's counts,
+// which without its `send` are no atomics, change with the lock held alone as well. Lua itself
+// does not care which thread runs it, as long as it is one at a time; the lock orders them.
 unsafe impl Send for Vm {}
 // SAFETY: as above.
 unsafe impl Sync for Vm {}
@@ -132,6 +134,10 @@ impl Vm {
         limits: Limits,
         context: Weak<HostContext>,
     ) -> Result<Vm> {
+        #[allow(
+            clippy::arc_with_non_send_sync,
+            reason = "it goes where its VM goes, and nowhere else"
+        )]
         let shared = Arc::new(Shared {
             name: Mutex::new(origin.name().into()),
             context,
@@ -203,12 +209,12 @@ impl Vm {
 
     /// Only with the VM's lock held.
     #[inline(always)]
-    pub(super) fn drop_lost(&self) {
+    pub(super) fn drop_lost(&self, state: &State) {
         // One that is missed is found the next time.
         if self.has_lost.load(Ordering::Acquire) {
             self.has_lost.store(false, Ordering::Release);
             let lost = std::mem::take(&mut *self.shared.lost.lock());
-            lost.into_iter().for_each(Coroutine::give_up);
+            lost.into_iter().for_each(|coroutine| state.core.pool.give_up(coroutine));
         }
     }
 }
@@ -288,7 +294,7 @@ impl Core {
             is_quick: limits.total.is_none() && !arming.is_polled(),
             arming,
             time: limits::nanos(limits.time),
-            pool: Pool::default(),
+            pool: Pool::new(main_state(lua)?),
             border: Border::new(lua)?,
             memory: Memory::default(),
             is_retired: Cell::new(false),
@@ -343,6 +349,13 @@ impl Shared {
         self.context.upgrade().ok_or_else(gone)
     }
 
+    /// Gives up a wait that is not made. What it would have sent is the embedding's, and so is
+    /// what the drop of that does.
+    pub(super) fn forget_wait(&self) {
+        let forgotten = self.pending.lock().take();
+        dropped(forgotten);
+    }
+
     /// The error that ended a call; `otherwise` where it could not be described.
     pub(super) fn take_failure(&self, otherwise: &str) -> Error {
         let failure = self.failure.lock().take();
@@ -357,6 +370,16 @@ impl Shared {
             Some(failure) => failure.into_error(),
             None => Error::new(ErrorKind::Call, otherwise),
         }
+    }
+}
+
+/// Drops what is the embedding's. Nobody is there to be told of a panic.
+pub(super) fn dropped<T>(value: T) {
+    if let Err(error) = contained(|| {
+        drop(value);
+        Ok(())
+    }) {
+        tracing::warn!(%error, "a message was dropped");
     }
 }
 

@@ -69,4 +69,6 @@ mod signals;
 mod threads;
 #[cfg(feature = "_lua")]
 mod tracebacks;
+#[cfg(feature = "_lua")]
+mod traps;
 mod twins;
