@@ -339,8 +339,7 @@ fn at(file: &File, line: usize, what: &str) -> String {
 /// The files of the workspace that end so; not what was built, nor hidden ones.
 fn files(endings: &[&str]) -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    let mut folders = vec![root.to_owned()];
+    let (mut files, mut folders) = (Vec::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).expect("a folder of the workspace can be read");
         for entry in entries {

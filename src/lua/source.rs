@@ -1,17 +1,19 @@
 //! Values read straight from a Lua stack. Access is raw: no metamethod of a script runs
 //! during a conversion, and nothing of it takes memory of the VM but room on the stack.
 
+mod values;
+
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::ptr;
 
 use mlua::ffi::{self, lua_State};
-use mlua::{Lua, Value};
-use twinplug_value::{ConvertError, Key, Kind, Source, from_source};
+use twinplug_value::{ConvertError, Key, Kind, Source};
 
 use super::border::Border;
 use super::limits::{self, Memory};
 use super::raw::{self, Number};
+pub(super) use values::{from_lua, read_lua};
 
 /// What the host takes for a value, in bytes: more or less.
 const VALUE: usize = 32;
@@ -55,8 +57,7 @@ struct Entered {
     children: Children,
 }
 
-/// So many fields that were found stay on the stack: taking each off costs as much as finding
-/// it.
+/// So many fields that were found stay on the stack: one costs as much to take off as to find.
 const MOST_ABOVE: c_int = 5;
 
 enum Children {
@@ -206,8 +207,7 @@ impl<'b> StackSource<'b> {
     fn enter(&mut self, children: Children) -> Result<(), ConvertError> {
         // SAFETY: as `new` says.
         let top = unsafe {
-            // And room for a look at the keys of what is read next. Below the outermost value
-            // may be more than others have there: results of earlier quick calls.
+            // With room for the keys of what is read next; quick calls leave values below.
             let depth = 2 + self.around.len() + usize::from(self.inside.is_some());
             self.border.deepen(self.state, depth, 2)?;
             ffi::lua_gettop(self.state)
@@ -497,46 +497,4 @@ unsafe fn sequence(state: *mut lua_State, index: c_int) -> Option<usize> {
         }
         (entries == length).then_some(length)
     }
-}
-
-/// The value of a value of mlua's, of which no more than this is read; `None` if it cannot
-/// cross.
-pub(super) fn from_lua(
-    lua: &Lua,
-    border: &Border,
-    value: &Value,
-    bytes: usize,
-) -> Option<twinplug_value::Value> {
-    let mut read = None;
-    // SAFETY: mlua runs it in a protected call, whose frame has room for 20 values, with the
-    // value alone in it. The source raises nothing that could leave Rust's frames.
-    let ran = unsafe {
-        lua.exec_raw::<()>(value, |state| {
-            let mut source = StackSource::new(border, state, 1).at_most(bytes);
-            read = from_source(&mut source).ok();
-            ffi::lua_settop(state, 0);
-        })
-    };
-    ran.ok().and(read)
-}
-
-/// The value of a value of mlua's.
-///
-/// # Errors
-/// It cannot cross.
-pub(super) fn read_lua(
-    lua: &Lua,
-    border: &Border,
-    value: &Value,
-) -> Result<twinplug_value::Value, ConvertError> {
-    let mut read = Err(ConvertError::new("not enough memory"));
-    // SAFETY: as in `from_lua`.
-    let ran = unsafe {
-        lua.exec_raw::<()>(value, |state| {
-            read = from_source(&mut StackSource::new(border, state, 1));
-            ffi::lua_settop(state, 0);
-        })
-    };
-    ran.map_err(|error| ConvertError::new(error.to_string()))?;
-    read
 }

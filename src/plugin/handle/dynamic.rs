@@ -1,0 +1,154 @@
+//! Handles whose types are known at run time.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use twinplug_value::raw::{Entry, Scalars};
+use twinplug_value::{Args, ConvertError, Data, Sink, Type, Value};
+
+use super::{
+    Dynamic, Error, ErrorKind, Func, FuncLink, FuncTarget, General, Leaf, Result, Results, Values,
+    Var, VarLink, VarTarget, WriteArgs, receive,
+};
+use crate::plugin::within;
+
+impl Func<Dynamic> {
+    /// Calls the function with values, which are brought to its parameters' types.
+    ///
+    /// # Errors
+    /// As a typed call, and where number or types of the arguments are others.
+    #[inline(always)]
+    pub fn call(&self, args: &[Value]) -> Result<Value> {
+        let target = self.link.target.enter();
+        if let General::Values(function) = &target.general
+            && let Some(scalars) = Scalars::of(args, &self.link.signature)
+        {
+            return self.link.call_scalars(&**function, &scalars);
+        }
+        self.link.call_dynamic(&target, args)
+    }
+
+    /// Calls the function, and has its result within this time, waits included.
+    ///
+    /// # Errors
+    /// As [`call`](Func::call), and the time has passed.
+    pub fn call_within(&self, time: Duration, args: &[Value]) -> Result<Value> {
+        within(time, || self.call(args))
+    }
+
+    /// This function for arguments `A` and a result `R`.
+    ///
+    /// # Errors
+    /// The signature is another one.
+    pub fn typed<A: Args, R: Data>(&self) -> Result<Func<A, R>> {
+        let FuncLink { place, signature, .. } = &*self.link;
+        let refuse = |error: ConvertError| {
+            let message = format!("`{}` is `{signature}`: {error}", place.symbol);
+            place.name(Error::new(ErrorKind::Type, message).of_symbol(&place.symbol))
+        };
+        let fit = signature.accepts_args(A::TYPES).map_err(refuse)?;
+        R::SCHEMA.accepts(&signature.result).map_err(|error| refuse(error.of("result")))?;
+        Ok(Func { link: Arc::clone(&self.link), fit, types: PhantomData })
+    }
+
+    /// Calls the function with values, and gives all of its results.
+    ///
+    /// # Errors
+    /// As [`call`](Func::call).
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+    pub(crate) fn call_all(&self, args: &[Value]) -> Result<Vec<Value>> {
+        let target = self.link.target.enter();
+        let function = match (&target.general, &*self.link.signature.result) {
+            (General::Memory(function), Type::Any) => function,
+            (_, declared) => {
+                drop(target);
+                return Ok(match (declared, self.call(args)?) {
+                    (Type::Tuple(_), Value::List(items)) => items,
+                    (Type::Null, Value::Null) => Vec::new(),
+                    (_, result) => vec![result],
+                });
+            }
+        };
+        let args = self.link.signature.coerce_args(args.to_vec());
+        let called = args.map_err(Error::from).and_then(|args| {
+            receive(|got| {
+                let mut write = |sink: &mut dyn Sink| Values(&args).write(sink);
+                function.call(&mut write, Results::All, got)
+            })
+        });
+        called.map_err(|error| self.link.place.at(error))
+    }
+
+    /// How compiled code may call it, if it calls nothing of the host and takes and gives
+    /// scalars alone.
+    #[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
+    pub(crate) fn leaf(&self) -> Option<Leaf> {
+        let live = &self.link.target;
+        let target = live.enter();
+        let is_one = target.is_leaf && target.direct.is_some() && !live.is_tracked();
+        is_one.then(|| Leaf {
+            target: live.place(),
+            function: std::mem::offset_of!(FuncTarget, direct) + Entry::FUNCTION,
+        })
+    }
+
+    /// The error of a compiled call that has failed.
+    #[cfg(feature = "luajit")]
+    pub(crate) fn failed(&self, failed: super::Failed) -> Error {
+        self.link.failed(failed)
+    }
+
+    pub(in crate::plugin) fn no_var(&self) -> Error {
+        let FuncLink { place, signature, .. } = &*self.link;
+        let message =
+            format!("`{}` is a function, `{signature}`, and no variable: use `func`", place.symbol);
+        place.name(Error::new(ErrorKind::Symbol, message).of_symbol(&place.symbol))
+    }
+
+    /// The plugin is gone: calls answer that they are stale.
+    pub(in crate::plugin) fn retire(&self) {
+        self.link.target.replace(FuncTarget::stale());
+    }
+
+    /// Lets go of what it led to, unless a call of the plugin still runs.
+    pub(in crate::plugin) fn free_retired(&self) {
+        self.link.target.free_replaced();
+    }
+}
+
+impl Var<Value> {
+    /// This variable as a `T`.
+    ///
+    /// # Errors
+    /// The type is another one.
+    pub fn typed<T: Data>(&self) -> Result<Var<T>> {
+        let VarLink { place, ty, .. } = &*self.link;
+        let asked = T::SCHEMA;
+        let fit = asked.accepts(ty).and_then(|_| ty.accepts(asked)).map_err(|error| {
+            let mut message = format!("`{}` is `{ty}`, asked for as `{asked}`", place.symbol);
+            if error.has_path() {
+                message = format!("{message}: {error}");
+            }
+            place.name(Error::new(ErrorKind::Type, message).of_symbol(&place.symbol))
+        })?;
+        Ok(Var { link: Arc::clone(&self.link), fit, types: PhantomData })
+    }
+
+    pub(in crate::plugin) fn no_func(&self) -> Error {
+        let VarLink { place, ty, .. } = &*self.link;
+        let message =
+            format!("`{}` is a variable, `{ty}`, and no function: use `var`", place.symbol);
+        place.name(Error::new(ErrorKind::Symbol, message).of_symbol(&place.symbol))
+    }
+
+    /// The plugin is gone: uses answer that they are stale.
+    pub(in crate::plugin) fn retire(&self) {
+        self.link.target.replace(VarTarget::Stale);
+    }
+
+    /// Lets go of what it led to, unless a call of the plugin still runs.
+    pub(in crate::plugin) fn free_retired(&self) {
+        self.link.target.free_replaced();
+    }
+}
