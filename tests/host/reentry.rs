@@ -137,6 +137,7 @@ fn a_coroutine_that_waits_is_nobody_elses() {
     let wait = a.func::<(), i64>("Wait").unwrap();
     let worker = thread::spawn(move || wait.call(()));
     while a.call("Status", ()).unwrap() != Value::Str("normal".into()) {
+        assert!(!worker.is_finished(), "it does not wait");
         thread::yield_now();
     }
     assert_eq!(
