@@ -37,11 +37,10 @@ const MAKE: &str = include_str!("prelude/leaf.lua");
 /// What the prelude makes a compiled call of: a function that makes it, with its arguments;
 /// nothing where the function is no leaf, or scripts are not compiled.
 pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value>> {
-    let current = link.current();
-    let Some(leaf) = current.function.leaf().filter(|_| core.is_compiled) else {
+    let Some(leaf) = link.compiled.leaf().filter(|_| core.is_compiled) else {
         return Ok(Vec::new());
     };
-    let Some(types) = types(current.function.signature()) else { return Ok(Vec::new()) };
+    let Some(types) = types(link.compiled.signature()) else { return Ok(Vec::new()) };
     let make = core.leaf_maker(lua).map_err(broken)?;
     let leaf = lua.create_sequence_from([
         leaf.target as f64,
@@ -97,7 +96,7 @@ impl Link {
     /// As for `Link::call`.
     unsafe fn settle(&self, core: &Core, state: *mut lua_State, status: c_int) -> Answer {
         if status != OK {
-            let error = self.current().function.failed(core.leaf.fault.take(status));
+            let error = self.compiled.failed(core.leaf.fault.take(status));
             return failed(core, state, error);
         }
         // SAFETY: as the caller says; there is room for 20 values.

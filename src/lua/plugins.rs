@@ -33,12 +33,15 @@ pub(super) struct Link {
     plugin: String,
     symbol: String,
     current: RefCell<Current>,
+    /// The handle that compiled calls follow, by its address, for as long as the VM lives.
+    #[cfg(feature = "luajit")]
+    pub(super) compiled: Func<Dynamic>,
 }
 
 /// A handle, and at which change of the plugins it was looked up.
-pub(super) struct Current {
+struct Current {
     changes: u64,
-    pub(super) function: Func<Dynamic>,
+    function: Func<Dynamic>,
 }
 
 /// One of the functions that the prelude makes `host.plugin` of.
@@ -126,9 +129,14 @@ impl Core {
                 Ok(MultiValue::from_iter([yes, value]))
             }
             Symbol::Func(function) => {
-                let current = RefCell::new(Current { changes, function });
-                let (plugin, symbol) = (plugin.to_owned(), symbol.to_owned());
-                let link = Box::new(Link { core: self, plugin, symbol, current });
+                let link = Box::new(Link {
+                    core: self,
+                    plugin: plugin.to_owned(),
+                    symbol: symbol.to_owned(),
+                    #[cfg(feature = "luajit")]
+                    compiled: function.clone(),
+                    current: RefCell::new(Current { changes, function }),
+                });
                 let closure = link.closure(lua, call).map_err(broken)?;
                 let found = [yes, Value::Nil, Value::Function(closure)];
                 #[cfg(feature = "luajit")]
@@ -246,12 +254,6 @@ impl Link {
             *current = Current { changes, function };
         }
         Ok(current.function.clone())
-    }
-
-    /// The handle that was looked up last.
-    #[cfg(feature = "luajit")]
-    pub(super) fn current(&self) -> std::cell::Ref<'_, Current> {
-        self.current.borrow()
     }
 }
 
