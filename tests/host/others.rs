@@ -251,3 +251,38 @@ fn leaf_functions_that_fail_have_run_once() {
     assert!(panicked.contains("plugin `leaves`: `panic`: panicked: leaves fall"), "{panicked}");
     assert_eq!(calls.call(()).unwrap(), calls_of_large + 201);
 }
+
+/// What makes compiled calls gets at memory: nothing of a script's is asked on the way.
+#[cfg(feature = "native")]
+#[test]
+fn leaf_functions_are_made_with_nothing_that_a_script_has_changed() {
+    let host = Host::builder().no_time_limit().build().unwrap();
+    host.load(crate::twins::build("benches/plugins/adder")).unwrap();
+    let script = r#"
+        local asked, find = {}, next
+        local function spoil(library)
+          for name, f in find, library do
+            if type(f) == "function" then
+              library[name] = function(...) asked[#asked + 1] = name return f(...) end
+            end
+          end
+        end
+        local libraries = { string, table, math, bit or {}, coroutine }
+        local globals = { "type", "tonumber", "loadstring", "load", "setmetatable", "rawget", "rawset" }
+        function Use()
+          for i = 1, #libraries do spoil(libraries[i]) end
+          for i = 1, #globals do
+            local name, f = globals[i], _G[globals[i]]
+            if f then _G[name] = function(...) asked[#asked + 1] = name return f(...) end end
+          end
+          asked = {}
+          local add = host.plugin("adder").leaf_add
+          local sum = 0
+          for i = 1, 200 do sum = add(sum, i) end
+          return sum, #asked, asked[1] or ""
+        end
+    "#;
+    let plugin = host.load_source("spoils", script).unwrap();
+    let used = plugin.func::<(), (i64, i64, String)>("Use").unwrap();
+    assert_eq!(used.call(()).unwrap(), (20_100, 0, String::new()));
+}

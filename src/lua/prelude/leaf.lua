@@ -1,39 +1,41 @@
 -- Makes functions that call leaf functions of native plugins by their C type. LuaJIT compiles
 -- these calls. Gets the library `ffi`.
 
-local ffi = ...
-local concat, loadstring, type = table.concat, loadstring, type
-local tobit, tonumber = bit.tobit, tonumber
+-- It is made in the middle of a script's call, and what it makes gets at memory: it uses
+-- no field of a table that the script could have changed, and no method of strings.
 
--- Numbers up to this are exact.
+local ffi = ...
+local loadstring, tonumber, type = loadstring, tonumber, type
+
+-- Whole numbers up to this are exact.
 local largest = 2 ^ 53
 
--- The text of a function of so many parameters; an integer beyond 32 bits, and whatever is of
--- another type than it should be, goes the general way; so does one of a plugin that is gone,
--- which answers `not_found` and no text. How a call that ran has failed is told by `settle`.
-local checks = {
-  int64_t = "type(%s) ~= 'number' or tobit(%s) ~= %s",
-  double = "type(%s) ~= 'number'",
-  bool = "type(%s) ~= 'boolean'",
-}
+-- The text of a function of so many parameters; what is of another type than it should be goes
+-- the general way; so does a function of a plugin that is gone, which answers `not_found` and
+-- no text. How a call that ran has failed is told by `settle`.
+local function check(kind, a)
+  if kind == "bool" then return "type(" .. a .. ") ~= 'boolean'" end
+  local check = "type(" .. a .. ") ~= 'number'"
+  if kind == "double" then return check end
+  return check .. " or " .. a .. " % 1 ~= 0 or " .. a .. " > largest or " .. a .. " < -largest"
+end
 
 local function text(result, params)
-  local names, conditions = {}, {}
+  local list, conditions, sep = "", "", ""
   for i = 1, #params do
     local name = "a" .. i
-    names[i] = name
-    conditions[#conditions + 1] = (checks[params[i]]:gsub("%%s", name))
+    list = list .. sep .. name
+    conditions = conditions .. (i > 1 and " or " or "") .. check(params[i], name)
+    sep = ", "
   end
-  local list = concat(names, ", ")
-  local sep = #names > 0 and ", " or ""
   local out = result ~= "void" and ", out" or ""
   local general = "return general(" .. list .. ")"
   local lines = {
     "local general, settle, target, entry, offset, fault, text, runs, out,",
-    "  cast, tobit, tonumber, type, largest = ...",
+    "  cast, tonumber, type, largest = ...",
     "return function(" .. list .. sep .. "extra)",
     "  if extra ~= nil then return general(" .. list .. sep .. "extra) end",
-    #names > 0 and "  if " .. concat(conditions, " or ") .. " then " .. general .. " end" or "",
+    #params > 0 and "  if " .. conditions .. " then " .. general .. " end" or "",
     "  text[0], runs[0] = nil, true",
     "  local status = cast(entry, target[0] + offset)[0](fault" .. sep .. list .. out .. ")",
     "  runs[0] = false",
@@ -50,16 +52,20 @@ local function text(result, params)
     lines[#lines + 1] = "  return out[0]"
   end
   lines[#lines + 1] = "end"
-  return concat(lines, "\n")
+  local whole = ""
+  for i = 1, #lines do whole = whole .. lines[i] .. "\n" end
+  return whole
 end
 
 local texts = {}
 
 return function(general, settle, leaf, types)
-  local result, params = types[1], {}
-  for i = 2, #types do params[i - 1] = types[i] end
-  local signature = "int32_t (*)(void *" .. (#params > 0 and ", " or "") .. concat(params, ", ")
-    .. (result ~= "void" and ", " .. result .. " *" or "") .. ")"
+  local result, params, list = types[1], {}, ""
+  for i = 2, #types do
+    params[i - 1] = types[i]
+    list = list .. ", " .. types[i]
+  end
+  local signature = "int32_t (*)(void *" .. list .. (result ~= "void" and ", " .. result .. " *" or "") .. ")"
   local made = texts[signature]
   if not made then
     made = loadstring(text(result, params), "=[twinplug]")
@@ -76,6 +82,6 @@ return function(general, settle, leaf, types)
     ffi.cast("void **", leaf[3]),
     ffi.cast("bool *", leaf[4]),
     result ~= "void" and ffi.cast(result .. " *", leaf[5]) or nil,
-    ffi.cast, tobit, tonumber, type, largest
+    ffi.cast, tonumber, type, largest
   )
 end
