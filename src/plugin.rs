@@ -25,7 +25,9 @@ pub(crate) use chain::{
     Deadline, MAX_NESTED, cannot_wait, deadline, held, hold, hold_first, is_free, release,
     release_last, too_deep, within,
 };
-pub(crate) use context::{BUILT_INS, HostContext, HostFunction, Output, Plugins, Turn, contained};
+pub(crate) use context::{
+    BUILT_INS, HostContext, HostFunction, OfBits, Output, Plugins, Ran, Turn, contained,
+};
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
 pub use handle::{Dynamic, Func, Var};

@@ -2,11 +2,11 @@
 
 use std::hint::black_box;
 
-use twinplug::{Dynamic, Func, Host, Value, data};
+use twinplug::{Dynamic, Func, Host, PluginRef, Value, data};
 
 use super::built;
 
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: &[&str] = &[
     "native_call",
     "native_call_stateful",
     "native_general",
@@ -14,6 +14,14 @@ pub(crate) const NAMES: [&str; 7] = [
     "native_struct",
     "native_var",
     "lookup",
+    #[cfg(feature = "lua54")]
+    "lua_call",
+    #[cfg(feature = "lua54")]
+    "lua_struct",
+    #[cfg(feature = "lua54")]
+    "lua_to_host",
+    #[cfg(feature = "lua54")]
+    "lua_var",
 ];
 
 #[data]
@@ -26,7 +34,10 @@ struct PluginData {
 
 /// Goes that path so many times.
 pub(crate) fn run(path: &str, times: u64) {
-    let host = Host::builder().build().unwrap();
+    let host = Host::builder().function("scale", |x: f64, by: f64| x * by).build().unwrap();
+    if path.starts_with("lua_") {
+        return run_script(&host.load_source("script", SCRIPT).unwrap(), path, times);
+    }
     let adder = host.load(built("adder")).unwrap();
     let counter = host.load(built("counter")).unwrap();
     let plugin =
@@ -64,6 +75,61 @@ pub(crate) fn run(path: &str, times: u64) {
             });
         }
         "lookup" => again(&mut || drop(plugin.func::<(i64, i64), i64>("add").unwrap())),
+        other => panic!("no path `{other}`"),
+    }
+}
+
+/// Its functions and variables, and a loop that is as much work without what is counted in it.
+const SCRIPT: &str = r#"
+local M = { Value = 0, Pd = { name = "", age = 0, tel = "" } }
+
+---@param a integer
+---@param b integer
+---@return integer
+function M.add(a, b) return a + b end
+
+function M.older() M.Pd.age = M.Pd.age * 4 end
+
+function M.scaled(times)
+  local sum = 0
+  for i = 1, times do sum = sum + host.scale(i, 0.5) end
+  return sum
+end
+
+return M
+"#;
+
+/// The same of a script's.
+fn run_script(plugin: &PluginRef, path: &str, times: u64) {
+    let again = |work: &mut dyn FnMut()| (0..times).for_each(|_| work());
+    match path {
+        "lua_call" => {
+            let add = plugin.func::<(i64, i64), i64>("add").unwrap();
+            again(&mut || {
+                black_box(add.call((black_box(1), 2)).unwrap());
+            });
+        }
+        "lua_struct" => {
+            let older = plugin.func::<(), ()>("older").unwrap();
+            let variable = plugin.var::<PluginData>("Pd").unwrap();
+            let sample =
+                PluginData { name: "PluginTest".into(), age: 11, tel: "15396656998".into() };
+            again(&mut || {
+                variable.set(sample.clone()).unwrap();
+                older.call(()).unwrap();
+                drop(black_box(variable.get().unwrap()));
+            });
+        }
+        "lua_to_host" => {
+            plugin.func::<(u64,), f64>("scaled").unwrap().call((times,)).unwrap();
+        }
+        "lua_var" => {
+            let value = plugin.var::<i64>("Value").unwrap();
+            again(&mut || {
+                value.set(black_box(3)).unwrap();
+                black_box(value.get().unwrap());
+            });
+        }
         other => panic!("no path `{other}`"),
     }
 }

@@ -1,7 +1,6 @@
 //! How a call is run: on a coroutine of the pool, with the lock let go while it waits.
 
 use std::ffi::c_int;
-use std::sync::atomic::Ordering;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, MultiValue, Value};
@@ -170,16 +169,9 @@ impl Lease<'_> {
         match self.entry.is_inside() {
             true if self.is_reusable => self.state().core.pool.keep(coroutine),
             true => self.state().core.pool.give_up(coroutine),
-            false => self.lose(coroutine),
+            // Its call could not come back from a wait.
+            false => self.entry.vm.lose(coroutine),
         }
-    }
-
-    /// Its call could not come back from a wait.
-    #[cold]
-    fn lose(&self, coroutine: Coroutine) {
-        let vm = self.entry.vm;
-        vm.shared.lost.lock().push(coroutine);
-        vm.has_lost.store(true, Ordering::Release);
     }
 }
 
@@ -225,7 +217,7 @@ impl State {
     /// A call begins.
     #[inline(always)]
     fn begin(&self) -> Result<Running> {
-        Running::begin(Thread::this(), self.core.time, &self.core.arming)
+        Running::begin(Thread::this(), &self.core.shape)
     }
 
     /// Where memory has run out, what the call held of it is there for the next one: not every

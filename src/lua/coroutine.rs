@@ -36,18 +36,24 @@ pub(super) struct Pool {
     /// The one of quick calls, which are never inside of another call: they use it where it
     /// is. It keeps the function that it ran last.
     first: Cell<Option<Coroutine>>,
-    kept: Cell<Option<Reference>>,
-    /// How many results of earlier calls are above that: taking them off costs as much as they
-    /// do in some calls.
-    left: Cell<c_int>,
+    kept: Cell<Reference>,
+    /// How many values are on its stack below a call: what it keeps, and above that results of
+    /// earlier calls, as taking them off costs as much as they do in some calls.
+    below: Cell<c_int>,
     more: RefCell<Vec<Coroutine>>,
 }
 
 impl Pool {
     /// The pool of the VM whose own coroutine that is.
     pub(super) fn new(main: *mut lua_State) -> Pool {
-        let (first, kept) = (Cell::new(None), Cell::new(None));
-        Pool { main, first, kept, left: Cell::new(0), more: RefCell::default() }
+        let (first, kept) = (Cell::new(None), Cell::new(Reference::NONE));
+        Pool { main, first, kept, below: Cell::new(0), more: RefCell::default() }
+    }
+
+    /// The VM's own coroutine.
+    #[inline(always)]
+    pub(super) fn main(&self) -> *mut lua_State {
+        self.main
     }
 
     /// A coroutine that is new or has finished.
@@ -85,10 +91,10 @@ impl Pool {
         unsafe { coroutine.reference.release(self.main) };
     }
 
-    /// The coroutine of quick calls, if there is one.
+    /// The coroutine of quick calls; null where there is none.
     #[inline(always)]
-    pub(super) fn first(&self) -> Option<Coroutine> {
-        self.first.get()
+    pub(super) fn first(&self) -> *mut lua_State {
+        self.first.get().map_or(ptr::null_mut(), Coroutine::state)
     }
 
     /// Makes a coroutine that of quick calls.
@@ -105,8 +111,8 @@ impl Pool {
     /// The VM is entered, and the coroutine does not run.
     #[inline]
     pub(super) unsafe fn clear_first(&self) {
-        self.kept.set(None);
-        self.left.set(0);
+        self.kept.set(Reference::NONE);
+        self.below.set(0);
         if let Some(coroutine) = self.first.get() {
             // SAFETY: as the caller says.
             unsafe { ffi::lua_settop(coroutine.state(), 0) };
@@ -116,14 +122,14 @@ impl Pool {
     /// Takes it away, as it is in the middle of a call; and says how many values are on its
     /// stack below that.
     pub(super) fn take_first(&self) -> (Option<Coroutine>, c_int) {
-        let kept = c_int::from(self.kept.take().is_some());
-        (self.first.take(), kept + self.left.take())
+        self.kept.set(Reference::NONE);
+        (self.first.take(), self.below.take())
     }
 
     /// How many values are on its stack below a call.
     #[inline(always)]
     pub(super) fn below(&self) -> c_int {
-        c_int::from(self.kept.get().is_some()) + self.left.get()
+        self.below.get()
     }
 
     /// A call on it has ended, and its one result, a scalar, has been read.
@@ -132,12 +138,12 @@ impl Pool {
     /// As `clear_first`.
     #[inline(always)]
     pub(super) unsafe fn leave_result(&self, coroutine: *mut lua_State) {
-        let left = self.left.get() + 1;
-        if left < MOST_LEFT {
-            self.left.set(left);
+        let below = self.below.get() + 1;
+        if below < KEPT + MOST_LEFT {
+            self.below.set(below);
             return;
         }
-        self.left.set(0);
+        self.below.set(KEPT);
         // SAFETY: as the caller says.
         unsafe { ffi::lua_settop(coroutine, KEPT) };
     }
@@ -150,7 +156,7 @@ impl Pool {
     /// of that VM.
     #[inline(always)]
     pub(super) unsafe fn push_kept(&self, coroutine: *mut lua_State, function: Reference) {
-        if self.kept.get() != Some(function) {
+        if self.kept.get() != function {
             // SAFETY: as the caller says.
             unsafe { self.keep_function(coroutine, function) };
         }
@@ -167,8 +173,8 @@ impl Pool {
             ffi::lua_settop(coroutine, 0);
             function.push(coroutine);
         }
-        self.left.set(0);
-        self.kept.set(Some(function));
+        self.below.set(KEPT);
+        self.kept.set(function);
     }
 }
 

@@ -1,10 +1,8 @@
 //! How a VM is entered and left.
 
-use std::sync::atomic::Ordering;
-
 use mlua::Lua;
 
-use super::limits::{Outer, Thread};
+use super::limits::{Memory, Outer, Thread};
 use super::lock::{Patience, Tenure, Way};
 use super::native_stack;
 use super::vm::{Core, State, Vm, stale};
@@ -27,7 +25,6 @@ pub(super) struct Entry<'v> {
 #[derive(Clone, Copy)]
 pub(super) struct QuickEntry<'v> {
     pub(super) vm: &'v Vm,
-    state: &'v State,
     pub(super) core: &'v Core,
     pub(super) thread: Thread,
     tenure: &'v Tenure,
@@ -41,36 +38,40 @@ impl<'v> QuickEntry<'v> {
             return None;
         }
         let thread = Thread::this();
-        let tenure = vm.lock.enter_as_tenant(thread.number())?;
+        // Who holds no plugin is not inside.
+        let tenure = vm.lock.enter_first(thread.number())?;
         // SAFETY: the lock is held.
-        if let Some(state) = unsafe { vm.state() } {
-            let core = &*state.core;
-            if core.is_quick && !vm.has_lost.load(Ordering::Acquire) {
-                hold_first();
-                core.border.enter();
-                // SAFETY: it stays where it is until `leave`; who holds no plugin is in no VM,
-                // and who has the lock is alone.
-                unsafe { core.memory.enter_quickly(thread) };
-                return Some(QuickEntry { vm, state, core, thread, tenure });
-            }
-        }
-        vm.lock.leave_tenure(tenure);
-        None
+        let Some(core) = (unsafe { vm.quick() }) else {
+            vm.lock.leave_last(tenure);
+            return None;
+        };
+        hold_first();
+        core.border.forget_room();
+        core.memory.begin();
+        // SAFETY: it stays where it is until `leave`. Who holds no plugin is in no VM.
+        unsafe { core.memory.enter(thread) };
+        Some(QuickEntry { vm, core, thread, tenure })
+    }
+
+    /// The entry of this thread, which is in the VM by one, and has not left.
+    #[inline(always)]
+    pub(super) fn again(vm: &'v Vm, core: &'v Core) -> QuickEntry<'v> {
+        QuickEntry { vm, core, thread: Thread::this(), tenure: vm.lock.tenant() }
     }
 
     /// Lets the VM go.
     #[inline(always)]
     pub(super) fn leave(self) {
-        self.core.memory.leave_quickly(self.thread);
+        Memory::leave(self.thread, Outer::NONE);
         if self.core.is_retired.get() {
             self.vm.drop_retired();
         }
         release_last();
-        self.vm.lock.leave_tenure(self.tenure);
+        self.vm.lock.leave_last(self.tenure);
     }
 
     pub(super) fn lua(&self) -> &'v Lua {
-        &self.state.lua
+        self.core.border.lua()
     }
 
     /// As [`Entry::blamed`].
@@ -79,10 +80,12 @@ impl<'v> QuickEntry<'v> {
     }
 
     /// As others have it.
-    #[inline(always)]
+    #[cold]
     pub(super) fn into_entry(self) -> Entry<'v> {
-        let QuickEntry { vm, state, tenure, .. } = self;
-        Entry { vm, state: Some(state), way: Way::Tenure(tenure), outer: Outer::NONE }
+        let QuickEntry { vm, tenure, .. } = self;
+        // SAFETY: the lock is held.
+        let state = unsafe { vm.inside() };
+        Entry { vm, state, way: Way::Tenure(tenure), outer: Outer::NONE }
     }
 }
 
@@ -115,6 +118,9 @@ impl<'v> Entry<'v> {
         }
         vm.drop_lost(state);
         state.core.border.enter();
+        if vm.lock.depth(&way) == 1 {
+            state.core.memory.begin();
+        }
         // SAFETY: it stays where it is until `leave`; entries nest.
         self.outer = unsafe { state.core.memory.enter(thread) };
         if state.share.is_shared() {
@@ -135,7 +141,8 @@ impl<'v> Entry<'v> {
             state.share.leave(&state.lua);
         }
         let outer = std::mem::replace(&mut self.outer, Outer::NONE);
-        if state.core.memory.leave(Thread::this(), outer) == 0 && state.core.is_retired.get() {
+        Memory::leave(Thread::this(), outer);
+        if state.core.is_retired.get() && self.vm.lock.depth(&self.way) == 1 {
             self.vm.drop_retired();
         }
         release();

@@ -10,15 +10,15 @@ use std::sync::Arc;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Table};
-use twinplug_value::{Plain, Type};
+use twinplug_value::{MAX_PARAMETERS, Plain, Type};
 
-use super::limits::{self, HOSTS_TURN, Memory};
+use super::limits::{self, HOSTS_TURN, Memory, Section};
 use super::raw;
 use super::sink::StackSink;
 use super::source::StackSource;
 use super::vm::{Core, Shared};
 use crate::error::{Error, Result};
-use crate::plugin::HostFunction;
+use crate::plugin::{HostFunction, OfBits, Ran};
 
 /// The functions of a VM's host, by their names.
 #[derive(Default)]
@@ -31,9 +31,6 @@ struct Offered {
     name: String,
     function: Arc<HostFunction>,
 }
-
-/// As many parameters a function of the host has.
-const MOST_SCALARS: usize = 8;
 
 /// What a C function does after its Rust part.
 pub(super) enum Answer {
@@ -147,11 +144,16 @@ impl Core {
             return Answer::Gone;
         }
         // SAFETY: the VM runs this C function.
-        let scalar = unsafe { self.call_with_scalars(state, &offered.function) };
-        let called = scalar.unwrap_or_else(|| {
-            self.border.forget_room();
-            self.call_function(state, &offered.function)
-        });
+        let ran = match offered.function.of_bits() {
+            // SAFETY: the VM runs this C function.
+            Some(function) => unsafe { self.call_with_bits(state, function) },
+            None => Ok(Ran::Unfit),
+        };
+        let called = match ran {
+            Ok(Ran::Done) => Ok(1),
+            Ok(_) => self.call_function(state, &offered.function),
+            Err(error) => Err(offered.function.at(error)),
+        };
         self.current.set(outer);
         match called {
             Ok(count) => Answer::Results(count),
@@ -159,34 +161,47 @@ impl Core {
         }
     }
 
-    /// Calls a function with scalars, if they are what it takes and gives; else nothing has
-    /// been done.
+    /// Calls a function with the arguments that are the stack, if they are just the scalars that
+    /// it takes; else nothing has been done. Then its result is on top.
     ///
     /// # Safety
     /// `state` is that of a C function that runs, whose stack are the arguments.
     #[inline(always)]
-    unsafe fn call_with_scalars(
-        &self,
-        state: *mut lua_State,
-        function: &HostFunction,
-    ) -> Option<Result<c_int>> {
-        // SAFETY: as the caller says: there is room for one value.
+    unsafe fn call_with_bits(&self, state: *mut lua_State, function: &OfBits) -> Result<Ran> {
+        let mut bits = [0; MAX_PARAMETERS];
+        // SAFETY: as the caller says.
         unsafe {
-            let mut scalars = [Plain::Null; MOST_SCALARS];
-            let count = ffi::lua_gettop(state);
-            let scalars = scalars.get_mut(..count as usize)?;
-            for (index, scalar) in (1..).zip(scalars.iter_mut()) {
-                *scalar = raw::scalar(state, index)?;
+            if ffi::lua_gettop(state) as usize != function.params.len() {
+                return Ok(Ran::Unfit);
             }
-            let called = function.call_scalars(scalars, &HOSTS_TURN)?;
-            Some(called.and_then(|result| {
-                raw::push_scalar(state, result).map_err(|error| error.of("result"))?;
-                Ok(1)
-            }))
+            for (index, (bits, kind)) in (1..).zip(bits.iter_mut().zip(&function.params)) {
+                match raw::bits(state, index, *kind) {
+                    Some(read) => *bits = read,
+                    None => return Ok(Ran::Unfit),
+                }
+            }
+        }
+        let mut error = None;
+        let turn = Section::of_host();
+        let ran = function.call(&mut bits, &mut error);
+        drop(turn);
+        match (ran, error) {
+            (Ran::Failed, Some(error)) => Err(error),
+            (Ran::Done, _) => {
+                let result = function.result.map_or(Plain::Null, |kind| kind.plain(bits[0]));
+                // SAFETY: as the caller says: there is room for one value.
+                match unsafe { raw::push_scalar(state, result) } {
+                    Ok(()) => Ok(ran),
+                    Err(error) => Err(error.of("result").into()),
+                }
+            }
+            _ => Ok(Ran::Unfit),
         }
     }
 
+    #[inline(never)]
     fn call_function(&self, state: *mut lua_State, function: &HostFunction) -> Result<c_int> {
+        self.border.forget_room();
         // SAFETY: the VM runs this C function, so it is entered, and there is room for 20
         // values above the arguments.
         unsafe {

@@ -25,11 +25,10 @@ mod watchdog;
 
 pub(super) use arming::Arming;
 pub(super) use arming::arm;
-pub(super) use frame::nanos;
 pub(super) use functions::{function, run_out};
 pub(super) use memory::{Memory, Outer};
 pub(super) use place::{calls, is_deeper, push_function};
-pub(super) use record::{Running, Stopped, Thread, closing, due, is_due};
+pub(super) use record::{Running, Shape, Stopped, Thread, closing, due, is_due};
 pub(super) use section::{HOSTS_TURN, Section};
 pub(super) use total::Share;
 

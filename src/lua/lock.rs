@@ -5,7 +5,7 @@
 //! writes. Whoever else wants to enter takes the tenancy away first, orders all threads once
 //! (`barrier`), and waits for that count to become zero. That costs some ten microseconds:
 //! without a tenant the lock is an ordinary mutex, and a thread becomes one only once it has
-//! had the mutex many times in a row.
+//! had the mutex many times in a row. Where the system cannot order threads there is none.
 //!
 //! Of a tenant that goes in and out without a pause, another thread takes the tenancy only
 //! after a while, and is the tenant then: what both work on moves between their caches once in
@@ -13,9 +13,12 @@
 //!
 //! It does not know what it guards.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, compiler_fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -144,14 +147,34 @@ impl Lock {
             return None;
         }
         tenure.inside.store(inside + 1, Ordering::Relaxed);
-        // Either this sees that the tenancy is gone, or who takes it sees the count.
-        barrier::light();
+        light();
         if inside == 0 && self.tenure.load(Ordering::Relaxed) != address {
             self.leave_tenure(tenure);
             return None;
         }
-        let entries = tenure.entries.load(Ordering::Relaxed);
-        tenure.entries.store(entries.wrapping_add(1), Ordering::Relaxed);
+        tenure.count();
+        Some(tenure)
+    }
+
+    /// Enters, if the thread is the tenant, and is not inside: it knows that.
+    #[inline(always)]
+    pub(super) fn enter_first(&self, thread: usize) -> Option<&Tenure> {
+        let address = self.tenure.load(Ordering::Acquire);
+        if address.addr() & OPEN == 0 {
+            return None;
+        }
+        // SAFETY: as in `tenure`, and open.
+        let tenure = unsafe { &*address.wrapping_byte_sub(OPEN) };
+        if tenure.thread != thread {
+            return None;
+        }
+        tenure.inside.store(1, Ordering::Relaxed);
+        light();
+        if self.tenure.load(Ordering::Relaxed) != address {
+            self.leave_tenure(tenure);
+            return None;
+        }
+        tenure.count();
         Some(tenure)
     }
 
@@ -174,15 +197,36 @@ impl Lock {
     }
 
     #[inline(always)]
-    pub(super) fn leave_tenure(&self, tenure: &Tenure) {
+    fn leave_tenure(&self, tenure: &Tenure) {
         let inside = tenure.inside.load(Ordering::Relaxed) - 1;
-        tenure.inside.store(inside, Ordering::Release);
-        if inside == 0 {
-            // Either this sees that somebody waits, or who waits sees the count.
-            barrier::light();
-            if self.wanted.load(Ordering::Relaxed) {
-                self.tell();
-            }
+        match inside {
+            0 => self.leave_last(tenure),
+            _ => tenure.inside.store(inside, Ordering::Release),
+        }
+    }
+
+    /// Leaves it, where the tenant is inside once.
+    #[inline(always)]
+    pub(super) fn leave_last(&self, tenure: &Tenure) {
+        tenure.inside.store(0, Ordering::Release);
+        light();
+        if self.wanted.load(Ordering::Relaxed) {
+            self.tell();
+        }
+    }
+
+    /// The tenant's, for itself: while it is inside nobody else becomes one.
+    #[inline(always)]
+    pub(super) fn tenant(&self) -> &Tenure {
+        self.tenure().2
+    }
+
+    /// How often its thread is inside.
+    #[inline(always)]
+    pub(super) fn depth(&self, way: &Way<'_>) -> usize {
+        match way {
+            Way::Tenure(tenure) => tenure.inside.load(Ordering::Relaxed),
+            Way::Mutex => self.own.depth.get(),
         }
     }
 
@@ -234,8 +278,8 @@ impl Lock {
         self.wanted.store(is_patient, Ordering::Relaxed);
         self.tenure.store(address.map_addr(|address| address & !OPEN), Ordering::Relaxed);
         if !barrier::heavy() {
-            // The system, which once ordered all threads, refuses it now. From here on each
-            // orders its own steps; who was between two of them is through long before this.
+            // The system, which once ordered all threads, refuses it now. From here on there is
+            // no tenant any more; what this one has written shows long before this.
             thread::sleep(Duration::from_millis(10));
         }
         let has_left = self.wait(tenure, patience);
@@ -280,6 +324,9 @@ impl Lock {
     #[cold]
     fn give_tenure(&self, thread: usize) {
         self.own.streak.set(0);
+        if !barrier::is_asymmetric() {
+            return;
+        }
         let mut tenures = self.tenures.lock();
         let index = tenures.iter().position(|tenure| tenure.thread == thread);
         let index = index.unwrap_or_else(|| {
@@ -315,7 +362,20 @@ impl Own {
     }
 }
 
+/// Between what the tenant writes of itself and what it reads of others. Who takes the tenancy,
+/// or waits, writes first, and then orders all threads: either the tenant sees that, or is seen.
+#[inline(always)]
+fn light() {
+    compiler_fence(Ordering::SeqCst);
+}
+
 impl Tenure {
+    #[inline(always)]
+    fn count(&self) {
+        let entries = self.entries.load(Ordering::Relaxed);
+        self.entries.store(entries.wrapping_add(1), Ordering::Relaxed);
+    }
+
     /// Lets a busy tenant go on for a while.
     fn take_turn(&self) -> Busy {
         let before = self.entries.load(Ordering::Relaxed);
@@ -328,117 +388,5 @@ impl Tenure {
         }
         thread::sleep(TURN);
         Busy::Yes
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::UnsafeCell;
-    use std::sync::Barrier;
-
-    use super::*;
-
-    /// What a lock guards, in tests: a count that would lose steps.
-    struct Guarded {
-        lock: Lock,
-        count: UnsafeCell<u64>,
-    }
-
-    // SAFETY: `count` is used with the lock held alone.
-    unsafe impl Sync for Guarded {}
-
-    impl Guarded {
-        fn new() -> Guarded {
-            Guarded { lock: Lock::new(), count: UnsafeCell::new(0) }
-        }
-
-        fn add(&self, thread: usize) {
-            let way = self.lock.enter(thread, || Patience::Endless).unwrap();
-            // SAFETY: the lock is held.
-            unsafe { *self.count.get() += 1 };
-            let again = self.lock.enter(thread, || Patience::None);
-            self.lock.leave(again.expect("it is re-entrant"));
-            self.lock.leave(way);
-        }
-    }
-
-    fn is_tenant(lock: &Lock, thread: usize) -> bool {
-        let (_, open, tenure) = lock.tenure();
-        open && tenure.thread == thread
-    }
-
-    #[test]
-    fn who_comes_often_becomes_the_tenant_and_others_take_over() {
-        let guarded = Guarded::new();
-        (0..FIRST_STREAK).for_each(|_| guarded.add(1));
-        assert!(is_tenant(&guarded.lock, 1));
-        guarded.add(1);
-        guarded.add(2);
-        assert!(!is_tenant(&guarded.lock, 1) && !is_tenant(&guarded.lock, 2));
-        (0..FIRST_STREAK).for_each(|_| guarded.add(2));
-        assert!(!is_tenant(&guarded.lock, 2), "not as soon again");
-        (0..STREAK).for_each(|_| guarded.add(2));
-        assert!(is_tenant(&guarded.lock, 2));
-    }
-
-    #[test]
-    fn nobody_enters_while_the_tenant_is_inside() {
-        let guarded = Guarded::new();
-        (0..FIRST_STREAK).for_each(|_| guarded.add(1));
-        let inside = guarded.lock.enter(1, || Patience::Endless).unwrap();
-        thread::scope(|scope| {
-            let other = scope.spawn(|| {
-                assert!(guarded.lock.enter(2, || Patience::None).is_none());
-                let soon = Patience::Until(Instant::now() + Duration::from_millis(5));
-                assert!(guarded.lock.enter(2, || soon).is_none());
-            });
-            other.join().unwrap();
-            let nested = guarded.lock.enter(1, || Patience::None);
-            let nested = nested.expect("the tenancy is gone, and its thread is still inside");
-            let other = scope.spawn(|| guarded.add(2));
-            guarded.lock.leave(nested);
-            guarded.lock.leave(inside);
-            other.join().unwrap();
-        });
-        // SAFETY: nobody else is left.
-        assert_eq!(unsafe { *guarded.count.get() }, FIRST_STREAK as u64 + 1);
-    }
-
-    #[test]
-    fn who_has_the_mutex_keeps_others_out() {
-        let guarded = Guarded::new();
-        let held = guarded.lock.enter(1, || Patience::Endless).unwrap();
-        thread::scope(|scope| {
-            scope.spawn(|| assert!(guarded.lock.enter(2, || Patience::None).is_none()));
-        });
-        guarded.lock.leave(held);
-        assert!(guarded.lock.enter(2, || Patience::None).is_some());
-    }
-
-    #[test]
-    fn threads_lose_nothing_whoever_is_the_tenant() {
-        const THREADS: usize = 4;
-        const ROUNDS: usize = 60;
-        let guarded = Guarded::new();
-        let start = Barrier::new(THREADS);
-        thread::scope(|scope| {
-            for thread in 1..=THREADS {
-                let (guarded, start) = (&guarded, &start);
-                scope.spawn(move || {
-                    start.wait();
-                    for round in 0..ROUNDS {
-                        // Long and short runs, so that the tenancy comes and goes.
-                        let times = if (round + thread) % 3 == 0 { 2 * STREAK } else { 3 };
-                        (0..times).for_each(|_| guarded.add(thread));
-                    }
-                });
-            }
-        });
-        let added: usize = (1..=THREADS)
-            .flat_map(|thread| (0..ROUNDS).map(move |round| (round + thread) % 3 == 0))
-            .map(|long| if long { 2 * STREAK } else { 3 })
-            .sum();
-        // SAFETY: the threads are joined.
-        assert_eq!(unsafe { *guarded.count.get() }, added as u64);
     }
 }

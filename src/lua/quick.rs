@@ -12,15 +12,21 @@ use super::call::{Lease, Reusable};
 use super::entry::QuickEntry;
 use super::limits::Running;
 use super::raw::{self, Outcome, Reference};
-use super::vm::Vm;
+use super::vm::{Core, Vm};
 use crate::error::Result;
 
 /// A use of a VM in the quickest way there is: on the pool's first coroutine, which stays where
 /// it is. A call on it is what `with` and [`Lease::call`] do, with nothing written down that
 /// only others need; where it does not simply end it goes on as one of those.
-pub(super) struct Quick<'v> {
-    entry: QuickEntry<'v>,
-    coroutine: *mut lua_State,
+#[derive(Clone, Copy)]
+pub(super) struct Quick<'v>(QuickEntry<'v>);
+
+/// A quick use, as what seldom comes to it gets it: in two registers, and not in memory, where
+/// each call would have to put it.
+#[derive(Clone, Copy)]
+pub(super) struct Paused<'v> {
+    vm: &'v Vm,
+    core: &'v Core,
 }
 
 /// What came of a quick call that has not simply ended.
@@ -50,58 +56,63 @@ impl<'v> Quick<'v> {
     /// Begins one, unless something stands against it; then nothing has been done.
     #[inline(always)]
     pub(super) fn begin(vm: &'v Vm) -> Option<Quick<'v>> {
-        let entry = QuickEntry::new(vm)?;
-        let Some(coroutine) = entry.core.pool.first() else {
-            entry.core.pool.provide_first(entry.lua());
-            entry.leave();
+        let quick = Quick(QuickEntry::new(vm)?);
+        if quick.coroutine().is_null() {
+            quick.pause().give_up();
             return None;
-        };
-        Some(Quick { entry, coroutine: coroutine.state() })
+        }
+        Some(quick)
+    }
+
+    /// As what is seldom done gets it.
+    #[inline(always)]
+    pub(super) fn pause(self) -> Paused<'v> {
+        Paused { vm: self.0.vm, core: self.0.core }
     }
 
     /// The coroutine; what is on its stack already is its pool's.
     #[inline(always)]
-    pub(super) fn coroutine(&self) -> *mut lua_State {
-        self.coroutine
+    pub(super) fn coroutine(self) -> *mut lua_State {
+        self.0.core.pool.first()
     }
 
     #[inline(always)]
-    pub(super) fn border(&self) -> &'v Border {
-        &self.entry.core.border
+    pub(super) fn border(self) -> &'v Border {
+        &self.0.core.border
     }
 
     /// Pushes the function that is called next.
     #[inline(always)]
-    pub(super) fn push(&self, function: Reference) {
+    pub(super) fn push(self, function: Reference) {
         // SAFETY: the VM is entered, and the coroutine does not run.
-        unsafe { self.entry.core.pool.push_kept(self.coroutine, function) };
+        unsafe { self.0.core.pool.push_kept(self.coroutine(), function) };
     }
 
     /// Begins a call; `None` where too many are nested.
     #[inline(always)]
-    pub(super) fn start(&self) -> Option<Begun> {
-        let core = self.entry.core;
-        let running = Running::begin_quickly(self.entry.thread, core.time, &core.arming)?;
+    pub(super) fn start(self) -> Option<Begun> {
+        let shape = &self.0.core.shape;
+        let running = Running::begin_quickly(self.0.thread, shape, self.coroutine())?;
         Some(Begun(ManuallyDrop::new(running)))
     }
 
     /// Calls what stands below so many arguments. Where that simply ends, so many results are
     /// on top of the coroutine's stack.
     #[inline(always)]
-    pub(super) fn call(&self, begun: Begun, arguments: c_int) -> Result<c_int, Unfinished> {
-        let (running, core) = (&begun.0, self.entry.core);
-        let from = core.current.replace(self.coroutine);
-        let outcome = running.run_quickly(self.coroutine, || {
+    pub(super) fn call(self, begun: Begun, arguments: c_int) -> Result<c_int, Unfinished> {
+        let (running, core, coroutine) = (&begun.0, self.0.core, self.coroutine());
+        // It is not written down as the one that runs: functions of the host, which others are
+        // called from, do so themselves.
+        let outcome = running.run_quickly(coroutine, || {
             // SAFETY: the VM is entered, and the coroutine has finished, with what runs and its
             // arguments on its stack.
-            unsafe { raw::resume(self.coroutine, from, arguments) }
+            unsafe { raw::resume(coroutine, core.pool.main(), arguments) }
         });
-        core.current.set(from);
         if let Outcome::Finished(count) = outcome
             && !running.is_stopped()
         {
             begun.end();
-            return Ok(count - self.entry.core.pool.below());
+            return Ok(count - core.pool.below());
         }
         Err(Unfinished { running: begun.into_running(), outcome })
     }
@@ -110,45 +121,37 @@ impl<'v> Quick<'v> {
     #[inline(always)]
     pub(super) fn end(self) {
         // SAFETY: the VM is entered, and the coroutine does not run.
-        unsafe { self.entry.core.pool.leave_result(self.coroutine) };
-        self.entry.leave();
+        unsafe { self.0.core.pool.leave_result(self.coroutine()) };
+        self.0.leave();
     }
 
     /// Ends a use, with so many values more on the coroutine's stack than there were.
     #[inline(always)]
     pub(super) fn pop(self, values: c_int) {
         // SAFETY: as above.
-        unsafe { ffi::lua_settop(self.coroutine, -values - 1) };
-        self.entry.leave();
-    }
-
-    /// Ends a use, with what is not known on the coroutine's stack.
-    #[cold]
-    pub(super) fn clear(self) {
-        // SAFETY: as above.
-        unsafe { self.entry.core.pool.clear_first() };
-        self.entry.leave();
+        unsafe { ffi::lua_settop(self.coroutine(), -values - 1) };
+        self.0.leave();
     }
 
     /// Empties the coroutine's stack.
     #[inline(always)]
-    pub(super) fn empty(&self) {
+    pub(super) fn empty(self) {
         // SAFETY: as above.
-        unsafe { self.entry.core.pool.clear_first() };
+        unsafe { self.0.core.pool.clear_first() };
     }
 
     /// How many values are on the coroutine's stack below what this use has put there.
     #[inline(always)]
-    pub(super) fn below(&self) -> c_int {
-        self.entry.core.pool.below()
+    pub(super) fn below(self) -> c_int {
+        self.0.core.pool.below()
     }
 
     /// Ends a use; what it has put onto the coroutine's stack goes.
     #[inline(always)]
     pub(super) fn cut(self) {
         // SAFETY: as above.
-        unsafe { ffi::lua_settop(self.coroutine, self.below()) };
-        self.entry.leave();
+        unsafe { ffi::lua_settop(self.coroutine(), self.below()) };
+        self.0.leave();
     }
 
     /// Ends also where code of the embedding panics.
@@ -156,13 +159,38 @@ impl<'v> Quick<'v> {
     pub(super) fn guard(self) -> Guarded<'v> {
         Guarded(Some(self))
     }
+}
+
+impl<'v> Paused<'v> {
+    /// As it was.
+    #[inline(always)]
+    pub(super) fn resume(self) -> Quick<'v> {
+        Quick(QuickEntry::again(self.vm, self.core))
+    }
+
+    /// Ends a use that has found no coroutine; the next one finds one.
+    #[cold]
+    fn give_up(self) {
+        let entry = self.resume().0;
+        entry.core.pool.provide_first(entry.lua());
+        entry.leave();
+    }
+
+    /// Ends a use, with what is not known on the coroutine's stack.
+    #[cold]
+    pub(super) fn clear(self) {
+        let quick = self.resume();
+        quick.empty();
+        quick.0.leave();
+    }
 
     /// Goes on as any other call does, until its results are there.
     #[cold]
     pub(super) fn go_on(self, unfinished: Unfinished) -> Result<(Lease<'v>, c_int)> {
         let Unfinished { running, outcome } = unfinished;
-        let (coroutine, below) = self.entry.core.pool.take_first();
-        let mut lease = Lease::new(self.entry.into_entry(), coroutine, Reusable::NotYet);
+        let (coroutine, below) = self.core.pool.take_first();
+        let entry = self.resume().0.into_entry();
+        let mut lease = Lease::new(entry, coroutine, Reusable::NotYet);
         let count = lease.go_on(&running, outcome).map_err(|error| lease.blamed(error))?;
         // SAFETY: the VM is entered, and the coroutine has finished.
         unsafe { remove(lease.coroutine(), below) };
@@ -184,8 +212,8 @@ impl<'v> Guarded<'v> {
                 Ok(())
             }
             Err(error) => {
-                let error = quick.entry.blamed(error);
-                quick.clear();
+                let error = quick.0.blamed(error);
+                quick.pause().clear();
                 Err(error)
             }
         }
@@ -195,7 +223,7 @@ impl<'v> Guarded<'v> {
 impl Drop for Guarded<'_> {
     fn drop(&mut self) {
         if let Some(quick) = self.0.take() {
-            quick.clear();
+            quick.pause().clear();
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
-use twinplug_value::{ConvertError, Plain};
+use twinplug_value::{ConvertError, Plain, ScalarKind};
 
 /// Whether this flavour has no integers of their own.
 pub(super) const NUMBERS_ARE_FLOATS: bool = cfg!(any(feature = "luajit", feature = "luau"));
@@ -37,6 +37,9 @@ pub(super) enum Outcome {
 }
 
 impl Reference {
+    /// To nothing: it is never pushed.
+    pub(super) const NONE: Reference = Reference(c_int::MIN);
+
     /// A reference to the value on top of the stack, which is taken from there. May raise.
     ///
     /// # Safety
@@ -136,6 +139,38 @@ pub(super) unsafe fn scalar(state: *mut lua_State, index: c_int) -> Option<Plain
     }
 }
 
+/// The bits of the value at an index, if it is just of that kind, or an integer that is exact
+/// as a float.
+///
+/// # Safety
+/// `state` is of a VM that is entered.
+#[inline(always)]
+pub(super) unsafe fn bits(state: *mut lua_State, index: c_int, kind: ScalarKind) -> Option<u64> {
+    // SAFETY: as the caller says; a number is not converted in place.
+    unsafe {
+        if kind == ScalarKind::Int && !NUMBERS_ARE_FLOATS {
+            return integer(state, index).map(i64::cast_unsigned);
+        }
+        let ty = ffi::lua_type(state, index);
+        if kind == ScalarKind::Bool {
+            let is_bool = ty == ffi::LUA_TBOOLEAN;
+            return is_bool.then(|| u64::from(ffi::lua_toboolean(state, index) != 0));
+        }
+        if ty != ffi::LUA_TNUMBER {
+            return None;
+        }
+        let float = ffi::lua_tonumberx(state, index, std::ptr::null_mut());
+        let is_small = float.abs() <= LARGEST_WHOLE;
+        match kind {
+            ScalarKind::Int => {
+                let is_whole = is_small && float.trunc() == float;
+                is_whole.then_some((float as i64).cast_unsigned())
+            }
+            _ => (is_small || integer(state, index).is_none()).then_some(float.to_bits()),
+        }
+    }
+}
+
 /// Pushes a scalar. Takes no memory.
 ///
 /// # Safety
@@ -152,13 +187,26 @@ pub(super) unsafe fn push_scalar(state: *mut lua_State, scalar: Plain) -> Result
             ffi::lua_pushinteger(state, int as _);
         } else if let Plain::Float(float) = scalar {
             ffi::lua_pushnumber(state, float);
-        } else if let Plain::Bool(on) = scalar {
-            ffi::lua_pushboolean(state, on.into());
         } else {
-            ffi::lua_pushnil(state);
+            push_other_scalar(state, scalar);
         }
     }
     Ok(())
+}
+
+/// As `push_scalar`, of what is no number.
+///
+/// # Safety
+/// As `push_scalar`.
+#[inline(never)]
+unsafe fn push_other_scalar(state: *mut lua_State, scalar: Plain) {
+    // SAFETY: as the caller says.
+    unsafe {
+        match scalar {
+            Plain::Bool(on) => ffi::lua_pushboolean(state, on.into()),
+            _ => ffi::lua_pushnil(state),
+        }
+    }
 }
 
 /// Whether this flavour has just that integer.

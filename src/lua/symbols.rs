@@ -11,7 +11,7 @@ use twinplug_value::{ConvertError, Plain, Type, TypeRef};
 use super::border::Border;
 use super::call::{Lease, with};
 use super::places;
-use super::quick::{Quick, Unfinished};
+use super::quick::{Paused, Quick, Unfinished};
 use super::raw::{self, Reference};
 use super::sink::{StackSink, Written};
 use super::typed::{Scalars, Stack};
@@ -56,11 +56,7 @@ impl RawFunc for LuaFunc {
     fn call_scalars(&self, args: &[Plain], results: Results, got: &mut Got<'_>) -> Result<()> {
         match self.call_quickly(args, results, got) {
             Some(called) => called,
-            // SAFETY: the VM is entered, the coroutine does not run, and has room for the 8
-            // values of a tuple.
-            None => self.call_written(results, got, |_, coroutine| unsafe {
-                push_scalars(coroutine, args)
-            }),
+            None => self.call_with_scalars(args, results, got),
         }
     }
 }
@@ -82,7 +78,7 @@ impl LuaFunc {
     ) -> Option<Result<()>> {
         let quick = Quick::begin(&self.vm)?;
         let Some(begun) = quick.start() else {
-            quick.clear();
+            quick.pause().clear();
             return None;
         };
         quick.push(self.function);
@@ -92,13 +88,13 @@ impl LuaFunc {
             Ok(count) => count,
             Err(error) => {
                 begun.end();
-                quick.clear();
+                quick.pause().clear();
                 return Some(Err(error));
             }
         };
         let count = match quick.call(begun, count) {
             Ok(count) => count,
-            Err(unfinished) => return Some(self.go_on(quick, unfinished, results, got)),
+            Err(unfinished) => return Some(self.go_on(quick.pause(), unfinished, results, got)),
         };
         // SAFETY: the VM is entered, and the coroutine has finished.
         let stack = unsafe { Stack::new(quick.border(), quick.coroutine()) };
@@ -106,24 +102,39 @@ impl LuaFunc {
             quick.end();
             return Some(Ok(()));
         }
-        Some(self.read_quickly(quick, stack, count, results, got))
+        Some(self.read_quickly(quick.pause(), count, results, got))
+    }
+
+    /// As `call_scalars`, where something stands against the quickest way.
+    #[inline(never)]
+    fn call_with_scalars(
+        &self,
+        scalars: &[Plain],
+        results: Results,
+        got: &mut Got<'_>,
+    ) -> Result<()> {
+        // SAFETY: the VM is entered, the coroutine does not run, and has room for the 8 values
+        // of a tuple.
+        self.call_written(results, got, |_, coroutine| unsafe { push_scalars(coroutine, scalars) })
     }
 
     /// Reads results that are not one scalar.
     #[inline(never)]
     fn read_quickly(
         &self,
-        quick: Quick<'_>,
-        stack: Stack<'_>,
+        quick: Paused<'_>,
         count: c_int,
         results: Results,
         got: &mut Got<'_>,
     ) -> Result<()> {
+        let quick = quick.resume();
         if count == 0 && results == Results::One && self.scalars.has(Plain::Null) {
             got.scalar = Some(Plain::Null);
             quick.cut();
             return Ok(());
         }
+        // SAFETY: the VM is entered, and the coroutine has finished.
+        let stack = unsafe { Stack::new(quick.border(), quick.coroutine()) };
         let stack = stack.above(quick.below());
         let guarded = quick.guard();
         guarded.end(stack.read_results(count, &self.result, results, got))
@@ -156,7 +167,7 @@ impl LuaFunc {
     #[cold]
     fn go_on(
         &self,
-        quick: Quick<'_>,
+        quick: Paused<'_>,
         unfinished: Unfinished,
         results: Results,
         got: &mut Got<'_>,
@@ -227,7 +238,7 @@ impl RawVar for LuaVar {
                     return Ok(());
                 }
                 // It has changed nothing: the other way says why.
-                Err(_) => quick.clear(),
+                Err(_) => quick.pause().clear(),
             }
         }
         // SAFETY: as above.
@@ -276,12 +287,15 @@ impl LuaVar {
             quick.pop(2);
             return Some(Ok(()));
         }
-        Some(self.read_quickly(quick, stack, got))
+        Some(self.read_quickly(quick.pause(), got))
     }
 
     /// Reads a value that is no scalar, and on top of the stack.
     #[inline(never)]
-    fn read_quickly(&self, quick: Quick<'_>, stack: Stack<'_>, got: &mut Got<'_>) -> Result<()> {
+    fn read_quickly(&self, quick: Paused<'_>, got: &mut Got<'_>) -> Result<()> {
+        let quick = quick.resume();
+        // SAFETY: the VM is entered, and the coroutine does not run.
+        let stack = unsafe { Stack::new(quick.border(), quick.coroutine()) };
         let index = quick.below() + 2;
         let guarded = quick.guard();
         let read = stack

@@ -20,7 +20,7 @@ use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
 use super::foundation::{Ground, Guards};
 use super::host_functions::HostFunctions;
-use super::limits::{self, Arming, Memory, Share};
+use super::limits::{self, Arming, Memory, Shape, Share};
 use super::lock::Lock;
 use super::modules::Modules;
 use super::plugins::Links;
@@ -41,7 +41,10 @@ pub(super) struct Vm {
     retired: UnsafeCell<Option<Box<State>>>,
     pub(super) shared: Arc<Shared>,
     /// Whether coroutines were lost: what a call can afford to ask.
-    pub(super) has_lost: AtomicBool,
+    has_lost: AtomicBool,
+    /// The inside, for quick calls; null while something else has to be done as the VM is
+    /// entered, and once it was retired.
+    quick: AtomicPtr<Core>,
 }
 
 // SAFETY: what is not `Sync` is the two states, and what they lead to (handles of mlua's, cells,
@@ -76,18 +79,16 @@ pub(super) struct State {
 /// the VM has gone.
 pub(super) struct Core {
     /// Before the VM: it goes first.
-    pub(super) arming: Arming,
-    /// How long a call may run, in nanoseconds; 0 is for ever.
-    pub(super) time: u64,
+    pub(super) shape: Shape,
     /// Whether nothing is to be done for a limit as the VM is entered, or a call begins.
-    pub(super) is_quick: bool,
+    is_quick: bool,
     pub(super) pool: Pool,
     pub(super) border: Border,
     pub(super) memory: Memory,
     /// Whether the VM goes once the last one has left it.
     pub(super) is_retired: Cell<bool>,
-    /// The coroutine that runs, or the one that is on outside of all calls; null once the VM
-    /// goes.
+    /// The coroutine that calls are made from: that of the innermost function of the host, or of
+    /// the innermost call; or the one that is on outside of all calls. Null once the VM goes.
     pub(super) current: Cell<*mut lua_State>,
     pub(super) shared: Arc<Shared>,
     pub(super) channels: Channels,
@@ -152,9 +153,10 @@ impl Vm {
             declared,
         });
         let state = State::new(&shared, origin, &limits)?;
+        let quick = AtomicPtr::new(state.core.for_quick_calls());
         let (state, retired) = (UnsafeCell::new(Some(state)), UnsafeCell::new(None));
         let has_lost = AtomicBool::new(false);
-        Ok(Vm { lock: Lock::new(), state, retired, shared, has_lost })
+        Ok(Vm { lock: Lock::new(), state, retired, shared, has_lost, quick })
     }
 
     /// Runs the plugin's `on_unload` and drops the VM, once the calls that run in it have
@@ -168,6 +170,7 @@ impl Vm {
         }
         // From here on nobody else comes in.
         entry.state().core.is_retired.set(true);
+        self.quick.store(ptr::null_mut(), Ordering::SeqCst);
         // SAFETY: the lock is held. The box moves, and not what is in it: whoever is inside,
         // this thread alone, may go on, and the last of them drops it.
         unsafe { *self.retired.get() = (*self.state.get()).take() };
@@ -186,12 +189,32 @@ impl Vm {
     /// The VM's inside, unless it was retired.
     ///
     /// # Safety
-    /// The lock is held for as long as the answer is used, and entered in the memory's count:
-    /// a VM that is retired meanwhile stays as long as that is not zero.
+    /// The lock is held for as long as the answer is used: a VM that is retired meanwhile stays
+    /// until the last one leaves.
     #[inline(always)]
     pub(super) unsafe fn state(&self) -> Option<&State> {
         // SAFETY: as the caller says: nobody changes it meanwhile.
         unsafe { (*self.state.get()).as_deref() }
+    }
+
+    /// The VM's inside, also of one that was retired while it was entered.
+    ///
+    /// # Safety
+    /// As `state`, and entered before that.
+    pub(super) unsafe fn inside(&self) -> Option<&State> {
+        // SAFETY: as the caller says: who retires it puts it there, and the last one who leaves
+        // takes it.
+        unsafe { self.state().or((*self.retired.get()).as_deref()) }
+    }
+
+    /// The inside, where nothing stands against a quick call.
+    ///
+    /// # Safety
+    /// As `state`.
+    #[inline(always)]
+    pub(super) unsafe fn quick(&self) -> Option<&Core> {
+        // SAFETY: null, or the core of `state`, until that is taken out; as the caller says.
+        unsafe { self.quick.load(Ordering::Relaxed).as_ref() }
     }
 
     /// The last one has left a VM that was retired. With the lock held.
@@ -213,9 +236,19 @@ impl Vm {
         // One that is missed is found the next time.
         if self.has_lost.load(Ordering::Acquire) {
             self.has_lost.store(false, Ordering::Release);
+            // Before the list is taken: what comes after that stands against quick calls again.
+            self.quick.store(state.core.for_quick_calls(), Ordering::SeqCst);
             let lost = std::mem::take(&mut *self.shared.lost.lock());
             lost.into_iter().for_each(|coroutine| state.core.pool.give_up(coroutine));
         }
+    }
+
+    /// A coroutine is lost: whoever enters next gives it up. Without the VM's lock.
+    #[cold]
+    pub(super) fn lose(&self, coroutine: Coroutine) {
+        self.shared.lost.lock().push(coroutine);
+        self.has_lost.store(true, Ordering::Release);
+        self.quick.store(ptr::null_mut(), Ordering::SeqCst);
     }
 }
 
@@ -224,7 +257,8 @@ impl State {
         let lua = libraries::open(&origin.permissions, limits)?;
         barrier::prepare();
         let arming = Arming::prepare(main_state(&lua).map_err(broken)?, limits)?;
-        let core = Core::new(&lua, shared, arming, limits).map_err(broken)?;
+        let shape = Shape::new(arming, limits);
+        let core = Core::new(&lua, shared, shape, limits).map_err(broken)?;
         let config = to_lua(&lua, &core.border, &origin.config)?;
         let state = Self::prepare(lua, core, config, origin, limits).map_err(broken)?;
         // What runs before it is ours.
@@ -287,13 +321,12 @@ impl Core {
     fn new(
         lua: &Lua,
         shared: &Arc<Shared>,
-        arming: Arming,
+        shape: Shape,
         limits: &Limits,
     ) -> mlua::Result<Box<Core>> {
         let core = Box::new(Core {
-            is_quick: limits.total.is_none() && !arming.is_polled(),
-            arming,
-            time: limits::nanos(limits.time),
+            is_quick: limits.total.is_none() && !shape.is_polled(),
+            shape,
             pool: Pool::new(main_state(lua)?),
             border: Border::new(lua)?,
             memory: Memory::default(),
@@ -310,6 +343,14 @@ impl Core {
         });
         shared.core.store(ptr::from_ref(&*core).cast_mut(), Ordering::Relaxed);
         Ok(core)
+    }
+
+    /// What quick calls find the VM by; null where it takes none.
+    fn for_quick_calls(&self) -> *mut Core {
+        match self.is_quick {
+            true => ptr::from_ref(self).cast_mut(),
+            false => ptr::null_mut(),
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 
 use twinplug_value::{
-    Callable, Data, Fault, Outcome, Params, Plain, Signature, Sink, Source, panic_text, to_sink,
+    Callable, Data, Fault, MAX_PARAMETERS, Outcome, Params, Plain, ScalarKind, Signature, Sink,
+    Source, panic_text, to_sink,
 };
 
 use super::Plugin;
@@ -81,12 +82,30 @@ pub(crate) struct HostFunction {
     name: String,
     pub(crate) signature: Signature,
     run: Box<Run>,
-    run_scalars: Box<RunScalars>,
+    bits: Option<OfBits>,
 }
 
-/// Runs a function with scalars, if they are what it takes, and its result is one: else
-/// nothing has been done.
-type RunScalars = dyn Fn(&[Plain], &Turn) -> Option<Result<Plain>> + Send + Sync;
+/// A function of scalars, called with their bits.
+pub(crate) struct OfBits {
+    /// What its parameters are.
+    pub(crate) params: Box<[ScalarKind]>,
+    /// What its result is; `None` where it has none.
+    pub(crate) result: Option<ScalarKind>,
+    run: Box<RunBits>,
+}
+
+/// Runs a function with the bits of its arguments, and leaves those of its result in their
+/// place, or its error.
+type RunBits = dyn Fn(&mut [u64; MAX_PARAMETERS], &mut Option<Error>) -> Ran + Send + Sync;
+
+/// What came of it.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Ran {
+    Done,
+    /// A number is out of its parameter's range: nothing has been done.
+    Unfit,
+    Failed,
+}
 
 type Run = dyn Fn(&mut dyn Source, &mut dyn Sink, &Turn) -> Result<()> + Send + Sync;
 
@@ -118,42 +137,21 @@ impl Turn {
 impl HostFunction {
     pub(crate) fn new<P: Params, F: Callable<P>>(name: &str, function: F) -> Self {
         let function = Arc::new(function);
-        let quick = Arc::clone(&function);
-        let run_scalars = move |args: &[Plain], turn: &Turn| {
-            if !is_scalar::<<F::Outcome as Outcome>::Value>() {
-                return None;
-            }
-            let params = P::of_scalars(args)?;
-            let outcome = turn.within(|| quick.invoke(params).outcome());
-            Some(match outcome {
-                Ok(value) => Plain::of(&value).ok_or_else(no_scalar),
-                Err(fault) => Err(failed(fault)),
-            })
-        };
+        let bits = OfBits::new::<P, F>(&function);
         let run = move |args: &mut dyn Source, result: &mut dyn Sink, turn: &Turn| {
             let params = P::read(args)?;
             let outcome = turn.within(|| function.invoke(params).outcome());
             let value = outcome.map_err(failed)?;
             to_sink(&value, result).map_err(|error| error.of("result").into())
         };
-        HostFunction {
-            name: name.to_owned(),
-            signature: F::signature(),
-            run: Box::new(run),
-            run_scalars: Box::new(run_scalars),
-        }
+        HostFunction { name: name.to_owned(), signature: F::signature(), run: Box::new(run), bits }
     }
 
-    /// Calls it with scalars, if they are what it takes and gives; else nothing has been done.
-    /// A panic is the caller's error.
+    /// It as a function of scalars, if it is one.
     #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
-    #[inline]
-    pub(crate) fn call_scalars(&self, args: &[Plain], turn: &Turn) -> Option<Result<Plain>> {
-        let called = catch_unwind(AssertUnwindSafe(|| (self.run_scalars)(args, turn)));
-        match called {
-            Ok(called) => Some(called?.map_err(|error| self.at(error))),
-            Err(panic) => Some(Err(self.at(panicked(panic)))),
-        }
+    #[inline(always)]
+    pub(crate) fn of_bits(&self) -> Option<&OfBits> {
+        self.bits.as_ref()
     }
 
     /// Calls it: `args` stands on the list of the arguments, `result` takes one
@@ -170,22 +168,46 @@ impl HostFunction {
         called.map_err(|error| self.at(error))
     }
 
+    /// An error of it.
     #[cold]
-    fn at(&self, error: Error) -> Error {
+    pub(crate) fn at(&self, error: Error) -> Error {
         error
             .context(format_args!("host function `{}`", self.name))
             .through(format_args!("[host]: in function '{}'", self.name))
     }
 }
 
-/// Whether a type is a scalar's.
-const fn is_scalar<T: Data>() -> bool {
-    T::SCALAR.is_some()
-}
+#[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+impl OfBits {
+    /// `None` where a parameter or the result is no scalar.
+    fn new<P: Params, F: Callable<P>>(function: &Arc<F>) -> Option<OfBits> {
+        // An integer of another size is brought to its range by its own conversion.
+        <<F::Outcome as Outcome>::Value as Data>::SCALAR?;
+        let params = P::TYPES.iter().map(|ty| ScalarKind::of(ty)).collect::<Option<_>>()?;
+        let result = ScalarKind::of(<F::Outcome as Outcome>::Value::SCHEMA);
+        let function = Arc::clone(function);
+        let run = move |bits: &mut [u64; MAX_PARAMETERS], error: &mut Option<Error>| {
+            let Some(params) = P::from_bits(bits) else { return Ran::Unfit };
+            let call = AssertUnwindSafe(|| function.invoke(params).outcome());
+            *error = Some(match catch_unwind(call) {
+                Ok(Ok(value)) => {
+                    bits[0] = Plain::of(&value).map_or(0, Plain::to_bits);
+                    return Ran::Done;
+                }
+                Ok(Err(fault)) => failed(fault),
+                Err(panic) => panicked(panic),
+            });
+            Ran::Failed
+        };
+        Some(OfBits { params, result, run: Box::new(run) })
+    }
 
-#[cold]
-fn no_scalar() -> Error {
-    Error::new(ErrorKind::Type, "the result is no scalar")
+    /// Calls it with the bits of scalars, of the kinds that its parameters are. A panic is its
+    /// error.
+    #[inline(always)]
+    pub(crate) fn call(&self, bits: &mut [u64; MAX_PARAMETERS], error: &mut Option<Error>) -> Ran {
+        (self.run)(bits, error)
+    }
 }
 
 /// The error of a function that returned one. If that is one of ours, alone, in a box or

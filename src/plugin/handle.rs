@@ -104,7 +104,21 @@ impl<A: Args, R: Data> Func<A, R> {
     /// that could not be told at lookup, or the plugin was unloaded.
     #[inline(always)]
     pub fn call(&self, args: A) -> Result<R> {
-        self.link.target.with(|target| match args.call_direct(&target.direct) {
+        match self.link.target.untracked() {
+            Some(target) => self.call_target(target, args),
+            None => self.call_tracked(args),
+        }
+    }
+
+    #[inline(always)]
+    fn call_tracked(&self, args: A) -> Result<R> {
+        self.call_target(&self.link.target.enter_tracked(), args)
+    }
+
+    // Where it is a part of its caller, arguments and result stay in registers.
+    #[inline(always)]
+    fn call_target(&self, target: &FuncTarget, args: A) -> Result<R> {
+        match args.call_direct(&target.direct) {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(failed)) => Err(self.link.failed(failed)),
             Err(args) => match &target.general {
@@ -117,7 +131,7 @@ impl<A: Args, R: Data> Func<A, R> {
                 }
                 _ => self.call_general(target, &args),
             },
-        })
+        }
     }
 
     /// Calls the function, and has its result within this time or the error

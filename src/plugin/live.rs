@@ -62,31 +62,26 @@ impl<T> Live<T> {
         self.track.is_some()
     }
 
-    /// Uses the content of this moment. As [`Live::enter`], for what is done often: a call
-    /// of its own would cost as much as all the rest.
+    /// The content of this moment, if nobody counts its uses.
     #[inline(always)]
-    pub(crate) fn with<R>(&self, used: impl FnOnce(&T) -> R) -> R {
+    pub(crate) fn untracked(&self) -> Option<&T> {
         let content = self.current.load(Ordering::Acquire);
-        if content.addr() & TRACKED == 0 {
-            // SAFETY: as in `enter`.
-            return used(unsafe { &*content });
-        }
-        used(&self.enter_tracked())
+        // SAFETY: an even address is that of a box, which is freed with `self` alone.
+        (content.addr() & TRACKED == 0).then(|| unsafe { &*content })
     }
 
     /// The content of this moment, for as long as the answer is held.
     #[inline]
     pub(crate) fn enter(&self) -> Entered<'_, T> {
-        let content = self.current.load(Ordering::Acquire);
-        if content.addr() & TRACKED == 0 {
-            // SAFETY: an even address is that of a box, which is freed with `self` alone.
-            return Entered { content: unsafe { &*content }, running: None };
+        match self.untracked() {
+            Some(content) => Entered { content, running: None },
+            None => self.enter_tracked(),
         }
-        self.enter_tracked()
     }
 
+    /// As `enter`, of what was tracked a moment ago.
     #[inline]
-    fn enter_tracked(&self) -> Entered<'_, T> {
+    pub(crate) fn enter_tracked(&self) -> Entered<'_, T> {
         let running = self.track.as_ref().map(|track| track.raise());
         // Read after the count was raised: who replaces it now sees the count.
         let content = self.current.load(Ordering::Acquire);

@@ -56,6 +56,9 @@ pub trait Args: Sized {
     }
 }
 
+/// As many parameters a function has at most.
+pub const MAX_PARAMETERS: usize = 8;
+
 /// The parameters that a function takes: a tuple of up to 8, `()` for none.
 pub trait Params: Sized {
     /// Their types.
@@ -67,9 +70,9 @@ pub trait Params: Sized {
     /// As [`from_view`]; the message names the argument.
     fn read<V: View>(list: V) -> Result<Self, ConvertError>;
 
-    /// Takes them from scalars, if they are all scalars and as many; ints may be floats.
+    /// Takes them from [bits](Plain::from_bits), one after the other.
     #[doc(hidden)]
-    fn of_scalars(_: &[Plain]) -> Option<Self> {
+    fn from_bits(_: &[u64; MAX_PARAMETERS]) -> Option<Self> {
         None
     }
 }
@@ -141,10 +144,8 @@ macro_rules! tuples {
             #[inline]
             #[allow(unused_variables, reason = "no parameters, nothing to take")]
             #[allow(clippy::unused_unit, reason = "as above")]
-            fn of_scalars(scalars: &[Plain]) -> Option<Self> {
-                const COUNT: usize = 0 $(+ ($index, 1).1)*;
-                let scalars: &[Plain; COUNT] = scalars.try_into().ok()?;
-                Some(($(scalars[$index].brought_to::<$item>()?,)*))
+            fn from_bits(bits: &[u64; MAX_PARAMETERS]) -> Option<Self> {
+                Some(($(Plain::from_bits::<$item>(bits[$index])?,)*))
             }
         }
     )*};

@@ -19,14 +19,14 @@ pub mod raw;
 mod types;
 mod value;
 
-pub use args::{Args, Argument, Params};
+pub use args::{Args, Argument, MAX_PARAMETERS, Params};
 pub use convert::{
     Children, ConvertError, Key, Kind, Sink, Source, Tree, TreeSource, View, from_source,
     from_view, to_sink,
 };
 pub use data::Data;
 pub use function::{Callable, Fault, Outcome, panic_text};
-pub use plain::Plain;
+pub use plain::{Plain, ScalarKind};
 pub use serde;
 pub use twinplug_macros::data_for_value as data;
 pub use types::{

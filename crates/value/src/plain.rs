@@ -1,9 +1,9 @@
 //! [`Plain`]: a value that is no more than a word, on its way between two sides that both
 //! know it.
 
-use crate::convert::{Children, View, exact};
+use crate::convert::{Children, View};
 use crate::raw::{plain_of, scalar_of_plain};
-use crate::{Argument, ConvertError, Data, Key, Kind};
+use crate::{Argument, ConvertError, Data, Key, Kind, Type, from_view};
 
 /// A scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,23 +18,68 @@ pub enum Plain {
     Float(f64),
 }
 
+/// What 64 bits are: an integer, those of a float, or 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScalarKind {
+    /// `i64`.
+    Int,
+    /// `f64`.
+    Float,
+    /// `bool`.
+    Bool,
+}
+
+impl ScalarKind {
+    /// That of a type; `None` where it is no scalar's.
+    #[must_use]
+    pub const fn of(ty: &Type) -> Option<ScalarKind> {
+        match ty {
+            Type::Int => Some(ScalarKind::Int),
+            Type::Float => Some(ScalarKind::Float),
+            Type::Bool => Some(ScalarKind::Bool),
+            _ => None,
+        }
+    }
+
+    /// What the bits are.
+    #[inline(always)]
+    #[must_use]
+    pub fn plain(self, bits: u64) -> Plain {
+        match self {
+            ScalarKind::Int => Plain::Int(bits.cast_signed()),
+            ScalarKind::Float => Plain::Float(f64::from_bits(bits)),
+            ScalarKind::Bool => Plain::Bool(bits != 0),
+        }
+    }
+}
+
 impl Plain {
+    /// Bits of the kind that the type's schema says, as a value of the type; `None` where that
+    /// is no scalar's, or the number is out of its range.
+    #[inline(always)]
+    #[must_use]
+    pub fn from_bits<T: Data>(bits: u64) -> Option<T> {
+        let plain = const { ScalarKind::of(T::SCHEMA) }?.plain(bits);
+        plain.of_type().or_else(|| from_view(plain).ok())
+    }
+
+    /// Its bits: [`ScalarKind::plain`] back; 0 of nothing.
+    #[inline(always)]
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        match self {
+            Plain::Int(int) => int.cast_unsigned(),
+            Plain::Float(float) => float.to_bits(),
+            Plain::Bool(on) => on.into(),
+            Plain::Null => 0,
+        }
+    }
+
     /// The value, if its type is a scalar's: `()`, `bool`, `i64`, `f64`.
     #[inline(always)]
     #[must_use]
     pub fn of<T: Argument>(value: &T) -> Option<Plain> {
         plain_of(value)
-    }
-
-    /// It as a scalar, where that is just its type, or it is a float and this an integer that
-    /// it can hold; `None` where it is anything else.
-    #[inline(always)]
-    #[must_use]
-    pub fn brought_to<T: Data>(self) -> Option<T> {
-        match self {
-            Plain::Int(int) => self.of_type().or_else(|| Plain::Float(exact(int).ok()?).of_type()),
-            _ => self.of_type(),
-        }
     }
 
     /// It as just the type that it is of; `None` where `T` is another one.
@@ -127,9 +172,21 @@ mod tests {
         assert_eq!(Plain::of(&1_i32), None);
         assert_eq!(Plain::of(&"text"), None);
         assert_eq!(Plain::Int(1).of_type::<f64>(), None);
-        assert_eq!(Plain::Int(1).brought_to(), Some(1.0));
-        assert_eq!(Plain::Int(i64::MAX).brought_to::<f64>(), None);
-        assert_eq!(Plain::Float(1.0).brought_to::<i64>(), None);
+    }
+
+    #[test]
+    fn bits_are_what_the_type_says() {
+        assert_eq!(Plain::from_bits((-7_i64).cast_unsigned()), Some(-7_i64));
+        assert_eq!(Plain::from_bits((-7_i64).cast_unsigned()), Some(-7_i16));
+        assert_eq!(Plain::from_bits::<u8>(256), None);
+        assert_eq!(Plain::from_bits(0.5_f64.to_bits()), Some(0.5_f64));
+        assert_eq!(Plain::from_bits(0.1_f64.to_bits()), Some(0.1_f32));
+        assert_eq!(Plain::from_bits(1), Some(true));
+        assert_eq!(ScalarKind::Int.plain(Plain::Int(-7).to_bits()), Plain::Int(-7));
+        assert_eq!(ScalarKind::Float.plain(Plain::Float(0.5).to_bits()), Plain::Float(0.5));
+        assert_eq!(ScalarKind::Bool.plain(Plain::Bool(true).to_bits()), Plain::Bool(true));
+        assert_eq!(Plain::from_bits::<String>(1), None);
+        assert_eq!(Plain::from_bits::<Option<bool>>(1), None);
     }
 
     #[test]

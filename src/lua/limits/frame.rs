@@ -11,7 +11,11 @@ use crate::plugin::deadline;
 
 /// One call.
 #[derive(Default)]
+#[repr(align(64))]
 pub(super) struct Frame {
+    /// The VM whose quick calls find in it what they all show, by its number; 0 for none.
+    /// Only the frame's own thread looks at it.
+    pub(super) prepared_for: AtomicU64,
     /// Never used twice on one record; 0 is none.
     pub(super) number: AtomicU64,
     /// How long it may run, in nanoseconds; 0 is for ever.
@@ -62,6 +66,6 @@ pub(super) fn moment(instant: Instant) -> Duration {
 }
 
 /// 0 stands for none, so that a limit of nothing becomes the least there is.
-pub(in crate::lua) fn nanos(time: Option<Duration>) -> u64 {
+pub(super) fn nanos(time: Option<Duration>) -> u64 {
     time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1))
 }

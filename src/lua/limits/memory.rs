@@ -12,8 +12,6 @@ pub(in crate::lua) struct Memory {
     limit: Cell<Option<Limit>>,
     /// Whether it was hit, by a call that has not ended.
     is_exhausted: Cell<bool>,
-    /// How often the VM is entered: a plugin that has come back to itself has one memory.
-    entered: Cell<usize>,
 }
 
 /// The VM that the thread was in before, if any.
@@ -30,46 +28,27 @@ impl Memory {
         self.limit.set(limit);
     }
 
-    /// The thread enters the VM.
+    /// The thread enters the VM, perhaps once more: a plugin that has come back to itself has
+    /// one memory.
     ///
     /// # Safety
     /// It stays where it is until `leave`, which this thread calls next of all that have
     /// entered and not left.
     #[inline(always)]
     pub(in crate::lua) unsafe fn enter(&self, thread: Thread) -> Outer {
-        let entered = self.entered.get();
-        self.entered.set(entered + 1);
-        if entered == 0 {
-            self.is_exhausted.set(false);
-        }
         Outer(thread.memory().replace(ptr::from_ref(self)))
     }
 
-    /// The thread enters the VM, and is in none; nor is anybody else in this one.
-    ///
-    /// # Safety
-    /// As `enter`; `leave_quickly` follows.
+    /// Nobody is in the VM yet: what was hit was hit in calls that have ended.
     #[inline(always)]
-    pub(in crate::lua) unsafe fn enter_quickly(&self, thread: Thread) {
-        self.entered.set(1);
+    pub(in crate::lua) fn begin(&self) {
         self.is_exhausted.set(false);
-        thread.memory().set(ptr::from_ref(self));
     }
 
-    /// The thread leaves the VM that it entered so.
+    /// The thread leaves the VM.
     #[inline(always)]
-    pub(in crate::lua) fn leave_quickly(&self, thread: Thread) {
-        self.entered.set(0);
-        thread.memory().set(ptr::null());
-    }
-
-    /// The thread leaves the VM; says how often it is still in it.
-    #[inline(always)]
-    pub(in crate::lua) fn leave(&self, thread: Thread, outer: Outer) -> usize {
-        let entered = self.entered.get() - 1;
-        self.entered.set(entered);
+    pub(in crate::lua) fn leave(thread: Thread, outer: Outer) {
         thread.memory().set(outer.0);
-        entered
     }
 
     /// What the VM was allowed, and has used up.

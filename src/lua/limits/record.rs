@@ -21,7 +21,7 @@ use super::place::Place;
 use super::{signal, watchdog};
 use crate::error::{Error, Limit};
 use crate::plugin::MAX_NESTED;
-pub(in crate::lua) use running::Running;
+pub(in crate::lua) use running::{Running, Shape};
 
 /// One thread's calls.
 #[repr(align(128))]
@@ -109,6 +109,8 @@ impl Drop for Lease {
             RECORD.set(None);
             record.own.unblocked.set(0);
             record.own.let_through.set(0);
+            // The next thread lets signals through itself.
+            record.frames.iter().for_each(|frame| frame.prepared_for.store(0, Ordering::Relaxed));
             record.thread.store(0, Ordering::Relaxed);
             record.taken.store(false, Ordering::Release);
         }

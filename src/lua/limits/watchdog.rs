@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -26,11 +26,11 @@ const IDLE_LOOKS: u32 = 5;
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 static THREAD: OnceLock<Thread> = OnceLock::new();
 
-/// A thread enters Lua. Ordered after it has shown so: either the watchdog sees it, or
-/// this sees the watchdog asleep.
+/// A thread enters Lua. Ordered after it has shown so: either the watchdog, which orders all
+/// threads before it sleeps for long, sees it, or this sees the watchdog asleep.
 #[inline(always)]
 pub(super) fn wake() {
-    barrier::light();
+    compiler_fence(Ordering::SeqCst);
     if ASLEEP.load(Ordering::Relaxed) {
         rouse();
     }

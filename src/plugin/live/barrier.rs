@@ -13,6 +13,12 @@ pub(crate) fn prepare() {
     ASKED.call_once(|| FENCED.store(!system::register(), Ordering::SeqCst));
 }
 
+/// Whether one thread can order the steps of all others. Once that has been so and is no more,
+/// who counts on it waits where it orders them.
+pub(crate) fn is_asymmetric() -> bool {
+    !FENCED.load(Ordering::Relaxed)
+}
+
 /// Between raising a count and what must not be read before it.
 #[inline(always)]
 pub(crate) fn light() {

@@ -2,77 +2,100 @@
 
 use std::marker::PhantomData;
 use std::ptr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mlua::ffi::lua_State;
 
 use super::super::arming::Arming;
-use super::super::frame::Frame;
+use super::super::frame::{Frame, nanos};
 use super::{Record, Stopped, Thread, poll};
 use crate::error::Result;
-use crate::plugin::{deadline, too_deep};
+use crate::plugin::{Limits, deadline, too_deep};
 
 /// A call of this thread, from its begin to its end; its waits are within.
 pub(in crate::lua) struct Running {
     record: &'static Record,
     frame: &'static Frame,
-    number: u64,
     _thread: PhantomData<*const ()>,
 }
 
+/// What all calls of a VM show.
+pub(in crate::lua) struct Shape {
+    arming: Arming,
+    /// How long a call may run, in nanoseconds; 0 is for ever.
+    time: u64,
+    /// The VM's own, in this process; not 0.
+    number: u64,
+}
+
+impl Shape {
+    /// The shape of one more VM.
+    pub(in crate::lua) fn new(arming: Arming, limits: &Limits) -> Shape {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        Shape { arming, time: nanos(limits.time), number }
+    }
+
+    /// Whether calls look at their time themselves.
+    pub(in crate::lua) fn is_polled(&self) -> bool {
+        self.arming.is_polled()
+    }
+}
+
 impl Running {
-    /// A call begins that may run so many nanoseconds; 0 is for ever.
+    /// A call begins.
     ///
     /// # Errors
     /// Too many are nested.
     #[inline(always)]
-    pub(in crate::lua) fn begin(thread: Thread, time: u64, arming: &Arming) -> Result<Running> {
+    pub(in crate::lua) fn begin(thread: Thread, shape: &Shape) -> Result<Running> {
         let until = match deadline() {
             None => 0,
-            Some(deadline) => arming.for_deadline(deadline)?,
+            Some(deadline) => shape.arming.for_deadline(deadline)?,
         };
-        Running::begin_until(thread, time, until, arming).ok_or_else(too_deep)
+        let record = thread.record;
+        let depth = record.depth.load(Ordering::Relaxed);
+        let frame = record.frames.get(depth).ok_or_else(too_deep)?;
+        frame.prepared_for.store(0, Ordering::Relaxed);
+        record.prepare(frame, shape, until);
+        Ok(Running::begin_in(record, depth, frame))
     }
 
-    /// As `begin`, of a call without a deadline; `None` if too many are nested.
+    /// As `begin`, of a call without a deadline; `None` if too many are nested. `run_quickly`
+    /// runs it, on that coroutine.
     #[inline(always)]
     pub(in crate::lua) fn begin_quickly(
         thread: Thread,
-        time: u64,
-        arming: &Arming,
+        shape: &Shape,
+        coroutine: *mut lua_State,
     ) -> Option<Running> {
-        Running::begin_until(thread, time, 0, arming)
-    }
-
-    #[inline(always)]
-    fn begin_until(thread: Thread, time: u64, until: u64, arming: &Arming) -> Option<Running> {
         let record = thread.record;
         let depth = record.depth.load(Ordering::Relaxed);
         let frame = record.frames.get(depth)?;
-        let number = record.own.last.get() + 1;
-        record.own.last.set(number);
-        let signal = arming.signal();
-        if record.own.let_through.get() != signal {
-            record.let_through(signal);
+        if frame.prepared_for.load(Ordering::Relaxed) != shape.number {
+            record.prepare_quickly(frame, shape, coroutine);
         }
-        frame.time.store(time, Ordering::Relaxed);
-        frame.until.store(until, Ordering::Relaxed);
-        frame.signal.store(signal, Ordering::Relaxed);
-        frame.switch.store(arming.switch(), Ordering::Relaxed);
-        frame.number.store(number, Ordering::Release);
-        record.depth.store(depth + 1, Ordering::Release);
-        Some(Running { record, frame, number, _thread: PhantomData })
+        Some(Running::begin_in(record, depth, frame))
     }
 
-    /// Runs Lua on a coroutine, where nothing of this thread runs Lua outside of the call, and
-    /// none looks at its time itself. What the frame shows is left as it is: `end` follows.
+    #[inline(always)]
+    fn begin_in(record: &'static Record, depth: usize, frame: &'static Frame) -> Running {
+        let number = record.own.last.get() + 1;
+        record.own.last.set(number);
+        frame.number.store(number, Ordering::Release);
+        record.depth.store(depth + 1, Ordering::Release);
+        Running { record, frame, _thread: PhantomData }
+    }
+
+    /// Runs Lua on the coroutine of quick calls, where nothing of this thread runs Lua outside of
+    /// the call, and none looks at its time itself. What the frame shows is left as it is: `end`
+    /// follows.
     #[inline(always)]
     pub(in crate::lua) fn run_quickly<R>(
         &self,
         state: *mut lua_State,
         run: impl FnOnce() -> R,
     ) -> R {
-        self.frame.base.store(state, Ordering::Relaxed);
         self.frame.state.store(state, Ordering::Relaxed);
         self.record.show(true);
         let result = run();
@@ -82,6 +105,7 @@ impl Running {
 
     /// Goes on as other calls do, after `run_quickly`.
     pub(in crate::lua) fn show_nothing(&self) {
+        self.frame.prepared_for.store(0, Ordering::Relaxed);
         self.frame.state.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
@@ -89,7 +113,15 @@ impl Running {
     fn end(&self) {
         let depth = self.record.depth.load(Ordering::Relaxed);
         self.record.depth.store(depth - 1, Ordering::Release);
-        if self.record.over.load(Ordering::Relaxed) == self.number {
+        if self.record.over.load(Ordering::Relaxed) != 0 {
+            self.end_over();
+        }
+    }
+
+    /// The time of some call was over. If it was this one's, nobody is told of it any more.
+    #[cold]
+    fn end_over(&self) {
+        if self.record.over.load(Ordering::Relaxed) == self.frame.number.load(Ordering::Relaxed) {
             self.record.is_over();
         }
     }
@@ -124,6 +156,30 @@ impl Running {
     pub(in crate::lua) fn stopped(&self) -> Option<Stopped> {
         self.record.own.is_stopped.set(false);
         self.record.own.stopped.take()
+    }
+}
+
+impl Record {
+    /// A call in that frame is of this shape.
+    #[inline(always)]
+    fn prepare(&self, frame: &Frame, shape: &Shape, until: u64) {
+        let signal = shape.arming.signal();
+        if self.own.let_through.get() != signal {
+            self.let_through(signal);
+        }
+        frame.time.store(shape.time, Ordering::Relaxed);
+        frame.until.store(until, Ordering::Relaxed);
+        frame.signal.store(signal, Ordering::Relaxed);
+        frame.switch.store(shape.arming.switch(), Ordering::Relaxed);
+    }
+
+    /// As it is for all quick calls of a VM. The signal that is found for a later deadline is not
+    /// theirs: they have none, and a VM with a time limit has its signal from the start.
+    #[cold]
+    fn prepare_quickly(&self, frame: &Frame, shape: &Shape, coroutine: *mut lua_State) {
+        self.prepare(frame, shape, 0);
+        frame.base.store(coroutine, Ordering::Relaxed);
+        frame.prepared_for.store(shape.number, Ordering::Relaxed);
     }
 }
 
