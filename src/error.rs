@@ -203,6 +203,12 @@ impl Error {
         })
     }
 
+    /// With the limit that ends this call as well.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "scripts have limits"))]
+    pub(crate) fn with_limit(self, limit: Limit) -> Self {
+        self.change(|inner| inner.limit = Some(limit))
+    }
+
     /// Adds a line to the end of the traceback.
     pub(crate) fn through(self, frame: impl Display) -> Self {
         self.change(|inner| {

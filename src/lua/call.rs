@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, MultiValue, Value};
-use twinplug_value::Sink;
+use twinplug_value::{Sink, to_sink};
 
 use super::border::Border;
 use super::coroutine::Coroutine;
@@ -12,8 +12,7 @@ use super::entry::Entry;
 use super::limits::{self, Running, Thread};
 use super::raw::{self, Outcome, Reference};
 use super::sink::StackSink;
-use super::vm::{Pending, State, Vm, broken};
-use crate::channel::Message;
+use super::vm::{Core, GoesOn, Pending, State, Vm, broken};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{cannot_wait, contained, held};
 
@@ -43,8 +42,6 @@ pub(super) enum Reusable {
     Yes,
     NotYet,
 }
-
-type Waited = Result<Option<Box<dyn Message>>>;
 
 /// Uses a VM and a coroutine. Where the VM has no memory left, that is the error.
 #[inline(always)]
@@ -155,12 +152,12 @@ impl Lease<'_> {
             outcome
         };
         // It is not the script's to go on from there.
-        if let Err(error) = &outcome
+        if let Err(error) | Ok(GoesOn::Error(error)) = &outcome
             && error.limit().is_some()
         {
             return Err(error.clone());
         }
-        resumption(self.border(), self.coroutine(), outcome)
+        resumption(&self.state().core, self.coroutine(), outcome)
     }
 
     #[inline(always)]
@@ -184,32 +181,52 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// Pushes what the prelude's `finish` gets: ok, no more waits, the result.
-fn resumption(border: &Border, coroutine: *mut lua_State, outcome: Waited) -> Result<c_int> {
+/// Pushes what the prelude's `finish` gets: ok, no more waits, the results.
+fn resumption(core: &Core, coroutine: *mut lua_State, outcome: Result<GoesOn>) -> Result<c_int> {
+    let border = &core.border;
     // SAFETY: the VM is entered, and the coroutine waits. Room is made before anything is
     // pushed, and what was pushed of a message that cannot be written goes again.
     unsafe {
         border.reserve(coroutine, 24)?;
         let top = ffi::lua_gettop(coroutine);
-        let written = outcome.and_then(|message| {
+        let written = outcome.and_then(|outcome| {
             ffi::lua_pushboolean(coroutine, 1);
             ffi::lua_pushboolean(coroutine, 0);
-            let mut sink = StackSink::new(border, coroutine);
-            match message {
-                Some(message) => contained(move || {
-                    message.write(&mut sink)?;
-                    // It is the embedding's, and so is what its drop does.
-                    drop(message);
-                    Ok(())
-                }),
-                None => Ok(sink.null()?),
-            }
+            push_outcome(core, coroutine, outcome)
         });
-        let Err(error) = written else { return Ok(3) };
+        let error = match written {
+            Ok(()) => return Ok(ffi::lua_gettop(coroutine) - top),
+            Err(error) => error,
+        };
         ffi::lua_settop(coroutine, top);
         ffi::lua_pushboolean(coroutine, 0);
-        border.push_text(coroutine, error.message().as_bytes())?;
+        core.push_thrown(coroutine, &error);
         Ok(2)
+    }
+}
+
+/// Pushes what a call goes on with.
+///
+/// # Safety
+/// The VM is entered, and the coroutine waits, with room for 20 values.
+unsafe fn push_outcome(core: &Core, coroutine: *mut lua_State, outcome: GoesOn) -> Result<()> {
+    // SAFETY: as the caller says; for more room is made.
+    unsafe {
+        let mut sink = StackSink::new(&core.border, coroutine);
+        match outcome {
+            GoesOn::Nothing => Ok(sink.null()?),
+            GoesOn::Message(message) => contained(move || {
+                message.write(&mut sink)?;
+                // It is the embedding's, and so is what its drop does.
+                drop(message);
+                Ok(())
+            }),
+            GoesOn::Results(results) => {
+                core.border.reserve(coroutine, results.len() as c_int + 20)?;
+                Ok(results.iter().try_for_each(|result| to_sink(result, &mut sink))?)
+            }
+            GoesOn::Error(error) => Err(error),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::library::push;
 use super::limits;
 use super::sink::StackSink;
 use super::source::StackSource;
-use super::vm::{Core, Pending, Shared, dropped};
+use super::vm::{Core, GoesOn, Pending, Shared};
 use crate::channel::{AnyChannel, Message, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::contained;
@@ -139,7 +139,7 @@ impl Core {
             match sent {
                 Ok(Progress::Done(())) => 0,
                 Ok(Progress::Waits(wait)) => {
-                    self.wait(state, Box::new(move || wait().map(|()| None)))
+                    self.wait(state, Box::new(move || wait().map(|()| GoesOn::Nothing)))
                 }
                 Err(error) => self.refuse(state, &error),
             }
@@ -161,7 +161,9 @@ impl Core {
                         Err(error) => self.refuse(state, &error),
                     }
                 }
-                Ok(Progress::Waits(wait)) => self.wait(state, Box::new(move || wait().map(Some))),
+                Ok(Progress::Waits(wait)) => {
+                    self.wait(state, Box::new(move || wait().map(GoesOn::Message)))
+                }
                 Err(error) => self.refuse(state, &error),
             }
         }
@@ -200,8 +202,7 @@ impl Core {
     }
 
     unsafe fn wait(&self, state: *mut lua_State, pending: Pending) -> c_int {
-        let old = self.shared.pending.lock().replace(pending);
-        dropped(old);
+        self.shared.will_wait(pending);
         // SAFETY: as the caller says.
         unsafe {
             ffi::lua_pushboolean(state, 1);

@@ -235,26 +235,43 @@ impl Core {
     /// Puts an error on the stack: where a plugin has thrown a table, a copy of it.
     #[cold]
     pub(super) fn raised(&self, state: *mut lua_State, error: &Error) -> Answer {
-        let lua = self.border.lua();
-        let thrown = self.shared.trails.raise(lua, &self.border, error);
         // SAFETY: the VM runs the C function with this stack, on which there is room: what was
-        // pushed of a result goes first. mlua moves the table in a protected call.
+        // pushed of a result goes first.
         unsafe {
             ffi::lua_settop(state, 0);
-            let is_there = match thrown {
+            self.push_thrown(state, error)
+        }
+    }
+
+    /// Pushes what is raised of an error: where a plugin has thrown a table, a copy of it, else
+    /// its text; nil where there is no memory for that. Says which.
+    ///
+    /// # Safety
+    /// `state` is of the VM, which is entered, and has room.
+    #[cold]
+    pub(super) unsafe fn push_thrown(&self, state: *mut lua_State, error: &Error) -> Answer {
+        let lua = self.border.lua();
+        let thrown = self.shared.trails.raise(lua, &self.border, error);
+        // SAFETY: as the caller says. mlua moves the table in a protected call.
+        unsafe {
+            let (is_there, answer) = match thrown {
                 Some(table) => {
                     let moved = lua.exec_raw::<()>(table, |from| ffi::lua_xmove(from, state, 1));
-                    return if moved.is_ok() { Answer::Value } else { Answer::NoMemory };
+                    (moved.is_ok(), Answer::Value)
                 }
-                None => self.border.push_text(state, error.message().as_bytes()).is_ok(),
+                None => {
+                    let pushed = self.border.push_text(state, error.message().as_bytes());
+                    (pushed.is_ok(), Answer::Text)
+                }
             };
-            if limits::is_due() || !is_there {
-                if !is_there {
-                    Memory::run_out();
-                }
+            if !is_there {
+                Memory::run_out();
+                ffi::lua_pushnil(state);
+            }
+            if limits::is_due() {
                 limits::arm(state);
             }
-            if is_there { Answer::Text } else { Answer::NoMemory }
+            if is_there { answer } else { Answer::NoMemory }
         }
     }
 }

@@ -25,7 +25,7 @@ mod watchdog;
 
 pub(super) use arming::Arming;
 pub(super) use arming::arm;
-pub(super) use functions::{function, run_out};
+pub(super) use functions::{function, may_wait, run_out};
 pub(super) use memory::{Memory, Outer};
 pub(super) use place::{calls, is_deeper, push_function};
 pub(super) use record::{Running, Shape, Stopped, Thread, closing, due, is_due};

@@ -7,20 +7,25 @@
 use std::cell::RefCell;
 use std::ffi::c_int;
 use std::ptr;
+use std::time::Instant;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Lua, LuaString, MultiValue, Value};
 use twinplug_value::{from_source, to_sink};
 
 use super::border::Border;
+#[cfg(feature = "luajit")]
 use super::host_functions::{Answer, raise};
 use super::library;
-use super::limits::Section;
+use super::limits::{self, Section};
 use super::sink::StackSink;
 use super::source::StackSource;
-use super::vm::{Core, Shared, broken};
-use crate::error::{Error, Result};
-use crate::plugin::{Dynamic, Func, Symbol, contained};
+use super::vm::{Core, GoesOn, Shared, broken};
+use crate::error::{Error, Limit, Result};
+use crate::plugin::{Dynamic, Func, Symbol, contained, deadline};
+
+/// Values that a result puts on the stack while it is written.
+const FOR_WRITING: c_int = 20;
 
 /// The functions of other plugins that a VM has been given.
 #[derive(Default)]
@@ -57,17 +62,21 @@ pub(super) fn function(core: &Core, name: &[u8]) -> mlua::Result<Function> {
             Ok(core.get().shared.plugin(&name.to_string_lossy()).is_ok())
         }),
         b"plugin_member" => {
-            lua.create_function(move |lua, (plugin, symbol): (LuaString, Value)| {
-                let found = name_of(&symbol)
-                    .and_then(|symbol| core.get().member(lua, &plugin.to_string_lossy(), &symbol));
+            lua.create_function(move |lua, (may_wait, plugin, symbol): (bool, LuaString, Value)| {
+                let found = name_of(&symbol).and_then(|symbol| {
+                    core.get().member(lua, may_wait, &plugin.to_string_lossy(), &symbol)
+                });
                 Ok(found.unwrap_or_else(|error| answer(lua, Err(error))))
             })
         }
-        _ => lua.create_function(move |lua, (plugin, symbol, value): (LuaString, Value, Value)| {
-            let set = name_of(&symbol)
-                .and_then(|symbol| core.get().set(lua, &plugin.to_string_lossy(), &symbol, &value));
-            Ok(answer(lua, set.map(|()| Value::Nil)))
-        }),
+        _ => lua.create_function(
+            move |lua, (may_wait, plugin, symbol, value): (bool, LuaString, Value, Value)| {
+                let set = name_of(&symbol).and_then(|symbol| {
+                    core.get().set(lua, may_wait, &plugin.to_string_lossy(), &symbol, &value)
+                });
+                Ok(set.unwrap_or_else(|error| answer(lua, Err(error))))
+            },
+        ),
     }
 }
 
@@ -113,20 +122,23 @@ impl Shared {
 }
 
 impl Core {
-    /// True, and a variable's value; or true, nothing, and a function with, where it may be
-    /// compiled, what it takes for that.
-    fn member(&self, lua: &Lua, plugin: &str, symbol: &str) -> Result<MultiValue> {
+    /// True, whether to wait, and a variable's value; or true, nothing, and a function with,
+    /// where it may be compiled, what it takes for that.
+    fn member(&self, lua: &Lua, may_wait: bool, plugin: &str, symbol: &str) -> Result<MultiValue> {
         let plugins = self.shared.host()?.plugins()?;
         let changes = plugins.changes();
         let yes = Value::Boolean(true);
         match plugins.newest(plugin)?.lookup(symbol)? {
+            Symbol::Var(var) if may_wait => {
+                Ok(self.wait_for(move || var.get().map(|value| vec![value])))
+            }
             Symbol::Var(var) => {
                 let value = {
                     let _host = Section::of_host();
                     contained(|| var.get())?
                 };
                 let value = super::sink::to_lua(lua, &self.border, &value)?;
-                Ok(MultiValue::from_iter([yes, value]))
+                Ok(MultiValue::from_iter([yes, Value::Boolean(false), value]))
             }
             Symbol::Func(function) => {
                 let link = Box::new(Link {
@@ -149,14 +161,43 @@ impl Core {
         }
     }
 
-    fn set(&self, lua: &Lua, plugin: &str, symbol: &str, value: &Value) -> Result<()> {
+    /// True, and whether to wait.
+    fn set(
+        &self,
+        lua: &Lua,
+        may_wait: bool,
+        plugin: &str,
+        symbol: &str,
+        value: &Value,
+    ) -> Result<MultiValue> {
         let var = match self.shared.plugin(plugin)?.lookup(symbol)? {
             Symbol::Var(var) => var,
             function => function.into_var::<twinplug_value::Value>()?,
         };
         let value = super::source::read_lua(lua, &self.border, value)?;
+        if may_wait {
+            return Ok(self.wait_for(move || var.set(value).map(|()| Vec::new())));
+        }
         let _host = Section::of_host();
-        contained(|| var.set(value))
+        contained(|| var.set(value))?;
+        Ok(MultiValue::from_iter([Value::Boolean(true), Value::Boolean(false)]))
+    }
+
+    /// Has the call wait for what another plugin does, and says so.
+    fn wait_for(
+        &self,
+        used: impl FnOnce() -> Result<Vec<twinplug_value::Value>> + Send + 'static,
+    ) -> MultiValue {
+        self.shared.will_wait(Box::new(|| Ok(used_elsewhere(used))));
+        MultiValue::from_iter([Value::Boolean(true), Value::Boolean(true)])
+    }
+}
+
+/// What a call goes on with that has used another plugin.
+fn used_elsewhere(used: impl FnOnce() -> Result<Vec<twinplug_value::Value>>) -> GoesOn {
+    match contained(used) {
+        Ok(results) => GoesOn::Results(results),
+        Err(error) => GoesOn::Error(told(error)),
     }
 }
 
@@ -178,12 +219,12 @@ impl Link {
         }
     }
 
-    /// What a C function does that `closure` has made: it answers what `answer` says, or
+    /// What a C function of compiled calls does that `closure` has made: it answers what `answer` says, or
     /// raises it.
     ///
     /// # Safety
     /// `state` is that of such a function, which has nothing else to drop.
-    #[inline(always)]
+    #[cfg(feature = "luajit")]
     pub(super) unsafe fn answered(
         state: *mut lua_State,
         answer: impl FnOnce(&Link, &Core) -> Answer,
@@ -201,24 +242,29 @@ impl Link {
         }
     }
 
-    /// Calls it with the arguments that are the stack.
+    /// Calls it with the arguments that are the stack; answers as the prelude's `finish` takes
+    /// it. Where the script's call can wait, the plugin is let go meanwhile.
     ///
     /// # Safety
     /// `state` is that of a C function that runs.
-    unsafe fn call(&self, core: &Core, state: *mut lua_State) -> Answer {
+    unsafe fn call(&self, core: &Core, state: *mut lua_State) -> c_int {
         let outer = core.current.replace(state);
-        if outer.is_null() {
-            core.current.set(outer);
-            return Answer::Gone;
-        }
         core.border.forget_room();
-        // SAFETY: as the caller says.
-        let called = contained(|| unsafe { self.run(core, state) });
+        let called = match outer.is_null() {
+            true => Err(super::vm::stale()),
+            // SAFETY: as the caller says.
+            false => contained(|| unsafe { self.run(core, state) }).map_err(told),
+        };
         core.current.set(outer);
-        match called {
-            Ok(count) => Answer::Results(count),
-            Err(error) => failed(core, state, error),
-        }
+        called.unwrap_or_else(|error| {
+            // SAFETY: as the caller says.
+            unsafe {
+                ffi::lua_settop(state, 0);
+                ffi::lua_pushboolean(state, 0);
+                core.push_thrown(state, &error);
+            }
+            2
+        })
     }
 
     /// # Safety
@@ -231,16 +277,26 @@ impl Link {
             let count = ffi::lua_gettop(state);
             let arguments = (1..=count).map(|index| argument(&core.border, state, index));
             let arguments = arguments.collect::<Result<Vec<_>>>()?;
+            if limits::may_wait(state) && !function.is_leaf() {
+                let call = move || function.call_all(&arguments);
+                core.shared.will_wait(Box::new(|| Ok(used_elsewhere(call))));
+                ffi::lua_pushboolean(state, 1);
+                ffi::lua_pushboolean(state, 1);
+                return Ok(2);
+            }
             let results = {
                 let _host = Section::of_host();
                 function.call_all(&arguments)?
             };
             core.border.forget_room();
+            core.border.reserve(state, results.len() as c_int + FOR_WRITING)?;
+            ffi::lua_pushboolean(state, 1);
+            ffi::lua_pushboolean(state, 0);
             let mut sink = StackSink::new(&core.border, state);
             for result in &results {
                 to_sink(result, &mut sink)?;
             }
-            Ok(results.len() as c_int)
+            Ok(results.len() as c_int + 2)
         }
     }
 
@@ -257,10 +313,21 @@ impl Link {
     }
 }
 
-/// What raises the error of another plugin, whose name its text begins with.
-pub(super) fn failed(core: &Core, state: *mut lua_State, error: Error) -> Answer {
+/// The error of another plugin, whose name its text begins with. A deadline that has passed is
+/// that of all calls of the thread; other limits are the other plugin's own.
+fn told(error: Error) -> Error {
     let told = Error::new(error.kind(), error.to_string()).with_inside_of(&error);
-    core.raised(state, &told.with_source(error))
+    let told = match deadline().filter(|deadline| deadline.at <= Instant::now()) {
+        Some(deadline) => told.with_limit(Limit::Deadline(deadline.time)),
+        None => told,
+    };
+    told.with_source(error)
+}
+
+/// What raises it.
+#[cfg(feature = "luajit")]
+pub(super) fn failed(core: &Core, state: *mut lua_State, error: Error) -> Answer {
+    core.raised(state, &told(error))
 }
 
 /// An argument as a value.
@@ -279,6 +346,10 @@ unsafe fn argument(
 
 /// A function of another plugin.
 unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
-    // SAFETY: `Link::closure` has made it of this, which has nothing to drop.
-    unsafe { Link::answered(state, |link, core| link.call(core, state)) }
+    // SAFETY: `Link::closure` has put the link there; it and its core live as long as the VM
+    // that runs this. Nothing is raised.
+    unsafe {
+        let link = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Link>();
+        (*link).call(&*(*link).core, state)
+    }
 }

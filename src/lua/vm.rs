@@ -123,8 +123,18 @@ pub(super) struct Shared {
     core: AtomicPtr<Core>,
 }
 
-/// A wait; answers what the call goes on with.
-pub(super) type Pending = Box<dyn FnOnce() -> Result<Option<Box<dyn Message>>> + Send>;
+/// A wait, made with the plugin let go; its error is that of the wait itself.
+pub(super) type Pending = Box<dyn FnOnce() -> Result<GoesOn> + Send>;
+
+/// What a call goes on with once it has waited.
+pub(super) enum GoesOn {
+    Nothing,
+    Message(Box<dyn Message>),
+    /// With what came of another plugin's function.
+    Results(Vec<twinplug_value::Value>),
+    /// With the error of that.
+    Error(Error),
+}
 
 impl Vm {
     /// A VM with the prelude run, and nothing of the plugin yet.
@@ -388,6 +398,12 @@ impl Shared {
     pub(super) fn host(&self) -> Result<Arc<HostContext>> {
         let gone = || Error::new(ErrorKind::Stale, "the host is gone");
         self.context.upgrade().ok_or_else(gone)
+    }
+
+    /// What the call that runs is about to wait for; the prelude yields next.
+    pub(super) fn will_wait(&self, pending: Pending) {
+        let old = self.pending.lock().replace(pending);
+        dropped(old);
     }
 
     /// Gives up a wait that is not made. What it would have sent is the embedding's, and so is

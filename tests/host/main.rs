@@ -11,6 +11,7 @@
 mod annotations;
 #[cfg(all(feature = "native", target_os = "linux"))]
 mod beside;
+mod between;
 #[cfg(feature = "native")]
 mod calls;
 mod conformance;

@@ -49,9 +49,14 @@ unsafe extern "C-unwind" fn is_due(state: *mut lua_State) -> c_int {
     1
 }
 
+/// Whether the coroutine that runs a C function with this state can be suspended.
+pub(in crate::lua) fn may_wait(state: *mut lua_State) -> bool {
+    arming::can_yield(state)
+}
+
 /// `can_wait()`: whether the coroutine that calls this can be suspended.
 unsafe extern "C-unwind" fn can_wait(state: *mut lua_State) -> c_int {
-    let answer = c_int::from(arming::can_yield(state));
+    let answer = c_int::from(may_wait(state));
     // SAFETY: a C function has room for its result.
     unsafe { ffi::lua_pushboolean(state, answer) };
     1

@@ -56,13 +56,13 @@ end
 -- Other plugins: an object each, which has the functions that were asked for; variables are
 -- looked at each time.
 local find_plugin, has_plugin, plugin_member = raw.find_plugin, raw.has_plugin, raw.plugin_member
-local set_plugin_variable = raw.set_plugin_variable
+local set_plugin_variable, can_wait = raw.set_plugin_variable, raw.can_wait
 local plugins = {}
 
 local function member(functions, name, symbol)
-  local ok, value, f, make, settle, leaf, types = plugin_member(name, symbol)
-  if not ok then error(value, 3) end
-  if f == nil then return value end
+  local ok, waits, found, make, settle, leaf, types = plugin_member(can_wait(), name, symbol)
+  if waits ~= nil then return finish(ok, waits, found) end
+  local function f(...) return finish(found(...)) end
   if make then f = make(f, settle, leaf, types) end
   functions[symbol] = f
   return f
@@ -70,12 +70,11 @@ end
 
 local function other(name)
   local functions = {}
-  setmetatable(functions, { __index = function(_, symbol) return (member(functions, name, symbol)) end })
+  setmetatable(functions, { __index = function(_, symbol) return member(functions, name, symbol) end })
   return object {
     __index = functions,
     __newindex = function(_, symbol, value)
-      local ok, text = set_plugin_variable(name, symbol, value)
-      if not ok then error(text, 2) end
+      return finish(set_plugin_variable(can_wait(), name, symbol, value))
     end,
     __metatable = false,
     __name = "plugin",

@@ -80,6 +80,12 @@ impl Func<Dynamic> {
         called.map_err(|error| self.link.place.at(error))
     }
 
+    /// Whether it has promised to call nothing of the host, and so waits for nothing.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+    pub(crate) fn is_leaf(&self) -> bool {
+        self.link.target.enter().is_leaf
+    }
+
     /// How compiled code may call it, if it calls nothing of the host and takes and gives
     /// scalars alone.
     #[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
