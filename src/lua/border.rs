@@ -7,7 +7,7 @@
 //! while there is room with certainty it is made directly, and near the limit each one in a
 //! protected call of its own.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
@@ -47,13 +47,15 @@ pub(super) struct Border {
     main: *mut lua_State,
     /// What the VM may take, in bytes.
     limit: Cell<Option<usize>>,
-    /// What of it can be taken without looking.
+    /// What of it can be taken without looking; and how much that is at the least while there
+    /// is plenty.
     left: Cell<usize>,
+    plenty: Cell<usize>,
     /// Changes whenever the VM is entered.
     uses: Cell<u64>,
     /// A C function that takes one step in a protected call.
     perform: Reference,
-    names: RefCell<[Option<Name>; NAMES]>,
+    names: [Cell<Option<Name>>; NAMES],
 }
 
 /// The name of a field, as Lua has it.
@@ -117,9 +119,10 @@ impl Border {
             main: super::vm::main_state(lua)?,
             limit: Cell::new(None),
             left: Cell::new(0),
+            plenty: Cell::new(0),
             uses: Cell::new(0),
             perform: refer(lua, function)?,
-            names: RefCell::new([None; NAMES]),
+            names: [const { Cell::new(None) }; NAMES],
         })
     }
 
@@ -130,6 +133,12 @@ impl Border {
     /// The VM may take so many bytes from here on.
     pub(super) fn hold(&self, limit: Option<usize>) {
         self.limit.set(limit);
+    }
+
+    /// What the VM may take, in bytes.
+    #[inline]
+    pub(super) fn allowed(&self) -> usize {
+        self.limit.get().unwrap_or(usize::MAX)
     }
 
     /// The VM is entered.
@@ -182,7 +191,7 @@ impl Border {
         text: &'static str,
     ) -> Result<(), ConvertError> {
         let place = place_of(text);
-        let kept = self.names.borrow()[place];
+        let kept = self.names[place].get();
         // SAFETY: as the caller says; the reference is of this VM.
         unsafe {
             match kept {
@@ -216,7 +225,7 @@ impl Border {
             }
             ffi::lua_pushvalue(state, -1);
             let name = Name { text, reference: Reference::new(state) };
-            if let Some(old) = self.names.borrow_mut()[place].replace(name) {
+            if let Some(old) = self.names[place].replace(Some(name)) {
                 old.reference.release(state);
             }
         }
@@ -372,20 +381,30 @@ impl Border {
 
     #[inline(never)]
     fn finds_room(&self, bytes: usize, growth: usize) -> bool {
-        let left = match self.limit.get() {
-            None => Some(usize::MAX / 2),
+        let (left, plenty) = match self.limit.get() {
+            None => (Some(usize::MAX / 2), 0),
             Some(limit) => {
                 let used = self.used();
                 // One more string may make the table of all strings grow by half of all.
-                limit.checked_sub(used + used / 2 + SLACK + bytes)
+                let free = limit.checked_sub(used + used / 2 + SLACK);
+                // There is plenty until three times what is used by then is the limit.
+                let more = (limit.saturating_sub(SLACK) / 3).checked_sub(used);
+                let plenty = free.zip(more).map(|(free, more)| free.saturating_sub(more));
+                (free.and_then(|free| free.checked_sub(bytes)), plenty.unwrap_or(usize::MAX))
             }
         };
         self.left.set(left.unwrap_or(0));
+        self.plenty.set(plenty);
         left.is_some_and(|left| left >= growth)
     }
 
     /// Whether there is room even if the largest thing there can be grows to twice its size.
+    /// What is then taken is not counted.
     pub(super) fn has_plenty(&self) -> bool {
+        let left = self.left.replace(0);
+        if left > 0 {
+            return left >= self.plenty.get();
+        }
         self.limit.get().is_none_or(|limit| 3 * self.used() + SLACK <= limit)
     }
 

@@ -206,6 +206,7 @@ fn resumption(border: &Border, coroutine: *mut lua_State, outcome: Waited) -> Re
             match message {
                 Some(message) => contained(move || {
                     message.write(&mut sink)?;
+                    sink.finish()?;
                     // It is the embedding's, and so is what its drop does.
                     drop(message);
                     Ok(())

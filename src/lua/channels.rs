@@ -223,10 +223,11 @@ impl Core {
                 Some(message) => contained(|| Ok(message.write(&mut sink)?)),
                 None => sink.null().map_err(Error::from),
             };
+            let written = written.and_then(|()| Ok(sink.finish()?));
             written.inspect_err(|_| ffi::lua_settop(state, top))
         };
         match written {
-            Ok(()) => 3,
+            Ok(_) => 3,
             // SAFETY: as the caller says.
             Err(error) => unsafe { self.refuse(state, &error) },
         }

@@ -48,8 +48,10 @@ unsafe fn slice(value: &abi::Value) -> Option<&[u8]> {
 }
 
 /// Text, if it is UTF-8. Most is short and ASCII, which is seen at once.
+#[doc(hidden)]
 #[inline]
-fn text(bytes: &[u8]) -> Option<&str> {
+#[must_use]
+pub fn text(bytes: &[u8]) -> Option<&str> {
     if is_short_ascii(bytes) {
         // SAFETY: ASCII is UTF-8.
         return Some(unsafe { std::str::from_utf8_unchecked(bytes) });
