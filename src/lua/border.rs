@@ -7,6 +7,8 @@
 //! while there is room with certainty it is made directly, and near the limit each one in a
 //! protected call of its own.
 
+mod names;
+
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -17,6 +19,7 @@ use twinplug_value::ConvertError;
 
 use super::limits::Memory;
 use super::raw::Reference;
+use names::Names;
 
 /// What a VM's own tables may take beyond what is asked for: Luau takes memory in pages of up
 /// to 32 KiB, one for each of some forty sizes.
@@ -24,9 +27,6 @@ const SLACK: usize = if cfg!(feature = "luau") { 2 << 20 } else { 64 << 10 };
 
 /// What a new entry of a table takes at the most, with its part in the table's growth.
 const ENTRY: usize = 256;
-
-/// Names of fields that are kept.
-const NAMES: usize = 64;
 
 /// Longer strings are errors in one flavour or another, and not for want of memory.
 const LONGEST_TEXT: usize = (1 << 30) - 64;
@@ -55,14 +55,7 @@ pub(super) struct Border {
     uses: Cell<u64>,
     /// A C function that takes one step in a protected call.
     perform: Reference,
-    names: [Cell<Option<Name>>; NAMES],
-}
-
-/// The name of a field, as Lua has it.
-#[derive(Clone, Copy)]
-struct Name {
-    text: &'static str,
-    reference: Reference,
+    names: Names,
 }
 
 /// What may raise where there is no memory.
@@ -122,7 +115,7 @@ impl Border {
             plenty: Cell::new(0),
             uses: Cell::new(0),
             perform: refer(lua, function)?,
-            names: [const { Cell::new(None) }; NAMES],
+            names: Names::new(),
         })
     }
 
@@ -188,20 +181,15 @@ impl Border {
     pub(super) unsafe fn push_name(
         &self,
         state: *mut lua_State,
-        text: &'static str,
+        name: &'static str,
     ) -> Result<(), ConvertError> {
-        let place = place_of(text);
-        let kept = self.names[place].get();
-        // SAFETY: as the caller says; the reference is of this VM.
-        unsafe {
-            match kept {
-                Some(name) if ptr::eq(name.text, text) => {
-                    name.reference.push(state);
-                    Ok(())
-                }
-                _ => self.push_new_name(state, text, place),
-            }
+        match self.names.reference(name) {
+            // SAFETY: as the caller says; the reference is of this VM.
+            Some(reference) => unsafe { reference.push(state) },
+            // SAFETY: as the caller says.
+            None => unsafe { self.push_new_name(state, name)? },
         }
+        Ok(())
     }
 
     /// Pushes a name, and keeps it where there is memory for that.
@@ -212,21 +200,19 @@ impl Border {
     unsafe fn push_new_name(
         &self,
         state: *mut lua_State,
-        text: &'static str,
-        place: usize,
+        name: &'static str,
     ) -> Result<(), ConvertError> {
         // SAFETY: as the caller says. With the room for it making a reference does not raise:
         // what it may take is a larger table for all there are.
         unsafe {
-            self.push_text(state, text.as_bytes())?;
+            self.push_text(state, name.as_bytes())?;
             let references = ffi::lua_rawlen(state, ffi::LUA_REGISTRYINDEX) as usize;
             if !self.has_room(ENTRY, GROWTH * references) {
                 return Ok(());
             }
             ffi::lua_pushvalue(state, -1);
-            let name = Name { text, reference: Reference::new(state) };
-            if let Some(old) = self.names[place].replace(Some(name)) {
-                old.reference.release(state);
+            if let Some(old) = self.names.keep(name, Reference::new(state)) {
+                old.release(state);
             }
         }
         Ok(())
@@ -482,13 +468,6 @@ unsafe extern "C-unwind" fn perform(state: *mut lua_State) -> c_int {
             Step::Set | Step::SetItem(_) => 0,
         }
     }
-}
-
-/// Where a name is kept: names that lie side by side are kept apart.
-#[inline(always)]
-fn place_of(text: &'static str) -> usize {
-    let mixed = (text.as_ptr().addr() ^ text.len() << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed >> (usize::BITS - NAMES.trailing_zeros())
 }
 
 /// A reference to a value of mlua's.

@@ -9,7 +9,7 @@ use std::ffi::c_int;
 use std::ptr;
 
 use mlua::ffi::{self, lua_State};
-use twinplug_value::{ConvertError, Key, Kind, Source, raw::text};
+use twinplug_value::{ConvertError, Key, Look, Source, raw::text};
 
 use super::border::Border;
 use super::limits::{self, Memory};
@@ -37,8 +37,6 @@ pub(super) struct StackSource<'b> {
     /// The container that the cursor is in, and those around it.
     inside: Option<Entered>,
     around: Vec<Entered>,
-    /// Whether the current value is known to be text.
-    is_text: Cell<bool>,
     /// The length of the current value as a list, where somebody has asked.
     length: Cell<Option<Option<usize>>>,
     /// What may still be read, in bytes: a small table can lead to itself from many places,
@@ -121,7 +119,6 @@ impl<'b> StackSource<'b> {
             list,
             inside: None,
             around: Vec::new(),
-            is_text: Cell::new(false),
             length: Cell::new(None),
             left: border.allowed(),
             exceeded: Memory::run_out,
@@ -200,7 +197,6 @@ impl<'b> StackSource<'b> {
     fn stand_on(&mut self, index: c_int, ty: c_int) {
         (self.index, self.ty) = (index, ty);
         self.length.set(None);
-        self.is_text.set(false);
         self.text = (ptr::null(), 0);
         if ty == ffi::LUA_TSTRING {
             // SAFETY: as `new` says; of a string this converts nothing in place.
@@ -226,72 +222,39 @@ impl<'b> StackSource<'b> {
 }
 
 impl Source for StackSource<'_> {
-    fn kind(&self) -> Kind {
-        if self.index == 0 {
-            return Kind::List;
-        }
+    fn look(&self) -> Look<'_> {
         match self.ty {
-            ffi::LUA_TNIL | ffi::LUA_TNONE => Kind::Null,
-            ffi::LUA_TBOOLEAN => Kind::Bool,
+            ffi::LUA_TSTRING => {
+                let bytes = self.text();
+                text(bytes).map_or(Look::Bytes(bytes), Look::Str)
+            }
             ffi::LUA_TNUMBER => match self.number() {
-                Number::Int(_) => Kind::Int,
-                Number::Float(_) => Kind::Float,
+                Number::Int(int) => Look::Int(int),
+                Number::Float(float) => Look::Float(float),
             },
-            ffi::LUA_TSTRING => match text(self.text()) {
-                Some(_) => {
-                    self.is_text.set(true);
-                    Kind::Str
-                }
-                None => Kind::Bytes,
-            },
+            // SAFETY: as `new` says.
+            ffi::LUA_TBOOLEAN => {
+                Look::Bool(unsafe { ffi::lua_toboolean(self.state, self.index) } != 0)
+            }
+            ffi::LUA_TNIL | ffi::LUA_TNONE => Look::Null,
+            ffi::LUA_TTABLE if self.index == 0 => Look::List,
             ffi::LUA_TTABLE => match self.length() {
-                Some(1..) => Kind::List,
-                _ => Kind::Map,
+                Some(1..) => Look::List,
+                _ => Look::Map,
             },
-            ffi::LUA_TLIGHTUSERDATA if self.is_null_pointer() => Kind::Null,
-            ffi::LUA_TFUNCTION => Kind::Other("function"),
-            ffi::LUA_TTHREAD => Kind::Other("coroutine"),
-            _ => Kind::Other("userdata"),
+            ffi::LUA_TLIGHTUSERDATA if self.is_null_pointer() => Look::Null,
+            ffi::LUA_TFUNCTION => Look::Other("function"),
+            ffi::LUA_TTHREAD => Look::Other("coroutine"),
+            _ => Look::Other("userdata"),
         }
     }
 
     fn is_null(&self) -> bool {
-        matches!(self.ty, ffi::LUA_TNIL | ffi::LUA_TLIGHTUSERDATA) && self.kind() == Kind::Null
+        matches!(self.ty, ffi::LUA_TNIL | ffi::LUA_TLIGHTUSERDATA) && self.look() == Look::Null
     }
 
     fn is_container(&self) -> bool {
         self.ty == ffi::LUA_TTABLE
-    }
-
-    fn bool(&self) -> bool {
-        // SAFETY: as `new` says.
-        self.index != 0 && unsafe { ffi::lua_toboolean(self.state, self.index) } != 0
-    }
-
-    fn int(&self) -> i64 {
-        match self.number() {
-            Number::Int(int) => int,
-            Number::Float(_) => 0,
-        }
-    }
-
-    fn float(&self) -> f64 {
-        match self.number() {
-            Number::Int(int) => int as f64,
-            Number::Float(float) => float,
-        }
-    }
-
-    fn str(&self) -> &str {
-        match self.is_text.get() {
-            // SAFETY: `kind` has looked, and the value is still the same one.
-            true => unsafe { std::str::from_utf8_unchecked(self.bytes()) },
-            false => std::str::from_utf8(self.bytes()).unwrap_or_default(),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.text()
     }
 
     fn enter_list(&mut self) -> Result<Option<usize>, ConvertError> {
