@@ -34,6 +34,9 @@ pub(super) struct StackSink<'b> {
     around: Around,
     /// How the outermost map is left.
     outermost: Outermost,
+    /// The first names of fields that are spread, and whether there were no other keys.
+    names: [&'static str; FEW_SPREAD as usize],
+    has_names: bool,
 }
 
 /// What the outermost map becomes.
@@ -47,11 +50,13 @@ enum Outermost {
 }
 
 /// What came of the one value of a sink that spreads.
-pub(super) enum Written {
+pub(super) enum Written<'s> {
     /// It is on top of the stack.
     Value,
     /// It is a map, as so many keys and values on top of the stack, each key below its value.
     Entries(c_int),
+    /// So is it, and these are the keys.
+    Fields(&'s [&'static str]),
 }
 
 /// Where a value goes.
@@ -89,8 +94,16 @@ impl<'b> StackSink<'b> {
     /// a C function's 20 values, of which what `finish` says may be in use.
     #[inline]
     pub(super) unsafe fn new(border: &'b Border, state: *mut lua_State) -> Self {
-        let outermost = Outermost::Table;
-        StackSink { border, state, written: 0, place: Place::Top, around: Around::new(), outermost }
+        StackSink {
+            border,
+            state,
+            written: 0,
+            place: Place::Top,
+            around: Around::new(),
+            outermost: Outermost::Table,
+            names: [""; FEW_SPREAD as usize],
+            has_names: true,
+        }
     }
 
     /// As `new`, for one value; if that is a map of not many entries, these.
@@ -120,9 +133,12 @@ impl<'b> StackSink<'b> {
     /// # Errors
     /// It is not complete.
     #[inline]
-    pub(super) fn outermost(&self) -> Result<Written, ConvertError> {
+    pub(super) fn outermost(&self) -> Result<Written<'_>, ConvertError> {
         match (self.finish()?, self.outermost) {
-            (1, Outermost::Entries(entries)) => Ok(Written::Entries(entries)),
+            (1, Outermost::Entries(entries)) => match self.names.get(..entries as usize) {
+                Some(names) if self.has_names => Ok(Written::Fields(names)),
+                _ => Ok(Written::Entries(entries)),
+            },
             (1, _) => Ok(Written::Value),
             _ => Err(out_of_turn()),
         }
@@ -238,16 +254,6 @@ impl<'b> StackSink<'b> {
         }
     }
 
-    /// Where the value of a key goes that comes now.
-    #[inline]
-    fn after_key(&self) -> Result<Place, ConvertError> {
-        match self.place {
-            Place::Key(entries) => Ok(Place::Value(entries)),
-            Place::SpreadKey(entries) => Ok(Place::SpreadValue(entries)),
-            _ => Err(out_of_turn()),
-        }
-    }
-
     /// Pushes an integer.
     #[inline]
     fn push_int(&self, value: i64) -> Result<(), ConvertError> {
@@ -351,18 +357,34 @@ impl Sink for StackSink<'_> {
     }
 
     fn key(&mut self, key: Key<'_>) -> Result<(), ConvertError> {
-        let place = self.after_key()?;
+        let place = match self.place {
+            Place::Key(entries) => Place::Value(entries),
+            Place::SpreadKey(entries) => Place::SpreadValue(entries),
+            _ => return Err(out_of_turn()),
+        };
         match key {
             Key::Int(int) => self.push_int(int)?,
             // SAFETY: as `new` says.
             Key::Str(text) => unsafe { self.border.push_text(self.state, text.as_bytes())? },
+        }
+        if let Place::SpreadValue(_) = place {
+            self.has_names = false;
         }
         self.place = place;
         Ok(())
     }
 
     fn field(&mut self, name: &'static str) -> Result<(), ConvertError> {
-        let place = self.after_key()?;
+        let place = match self.place {
+            Place::Key(entries) => Place::Value(entries),
+            Place::SpreadKey(entries) => {
+                if let Some(place) = self.names.get_mut(entries as usize) {
+                    *place = name;
+                }
+                Place::SpreadValue(entries)
+            }
+            _ => return Err(out_of_turn()),
+        };
         // SAFETY: as `new` says.
         unsafe { self.border.push_name(self.state, name)? };
         self.place = place;

@@ -14,6 +14,7 @@ use twinplug_value::{ConvertError, Key, Look, Source, raw::text};
 use super::border::Border;
 use super::limits::{self, Memory};
 use super::raw::{self, Number};
+pub(super) use tables::bytes;
 use tables::{check_key, key, sequence};
 pub(super) use values::{from_lua, read_lua};
 

@@ -14,6 +14,7 @@ use super::places;
 use super::quick::{Quick, Unfinished};
 use super::raw::{self, Reference};
 use super::sink::{StackSink, Written};
+use super::source::bytes;
 use super::typed::{Scalars, Stack};
 use super::vm::Vm;
 use crate::error::{Error, Result};

@@ -49,9 +49,11 @@ pub(super) unsafe fn key<'k>(state: *mut lua_State, index: c_int) -> Key<'k> {
     }
 }
 
+/// The string at an index.
+///
 /// # Safety
 /// There is a string at the index, which stays while the answer is used.
-unsafe fn bytes<'k>(state: *mut lua_State, index: c_int) -> &'k [u8] {
+pub(in crate::lua) unsafe fn bytes<'k>(state: *mut lua_State, index: c_int) -> &'k [u8] {
     let mut length = 0;
     // SAFETY: as the caller says.
     unsafe {

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 
-use super::{Border, Reference, StackSink, Written, places};
+use super::{Border, Reference, StackSink, Written, bytes, places};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::Write;
 
@@ -47,6 +47,7 @@ impl Place<'_> {
                 return Err(Error::new(ErrorKind::Call, message));
             }
             match written {
+                Written::Fields(names) => self.put_fields(names),
                 Written::Entries(entries) => self.put_entries(entries),
                 Written::Value if ffi::lua_type(coroutine, old + 1) == ffi::LUA_TTABLE => {
                     self.put_table()
@@ -83,9 +84,34 @@ impl Place<'_> {
         }
     }
 
+    /// Makes the old table one of just the fields on top of the stack, keys and values above it.
+    #[inline]
+    unsafe fn put_fields(&self, names: &[&'static str]) -> Result<()> {
+        let Place { border, coroutine, old, .. } = *self;
+        let fields = names.len() as c_int;
+        // SAFETY: as the caller says. A struct has each name once, so that it may begin with the
+        // last: each takes what is on top.
+        unsafe {
+            if !border.has_plenty() {
+                return self.put_entries(fields);
+            }
+            may_write(coroutine, old)?;
+            for _ in names {
+                ffi::lua_rawset(coroutine, old);
+            }
+            if count(coroutine, old) != fields {
+                remove_others(coroutine, old, |key| {
+                    ffi::lua_type(coroutine, key) == ffi::LUA_TSTRING
+                        && names.iter().any(|name| name.as_bytes() == bytes(coroutine, key))
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the old table one of just the entries on top of the stack, so many keys and values
     /// above it.
-    #[inline]
+    #[inline(never)]
     unsafe fn put_entries(&self, entries: c_int) -> Result<()> {
         let Place { border, coroutine, old, .. } = *self;
         let keys = || (old + 1..=old + 2 * entries).step_by(2);
