@@ -233,8 +233,8 @@ impl Source for StackSource<'_> {
                 Number::Int(int) => Look::Int(int),
                 Number::Float(float) => Look::Float(float),
             },
-            // SAFETY: as `new` says.
             ffi::LUA_TBOOLEAN => {
+                // SAFETY: as `new` says.
                 Look::Bool(unsafe { ffi::lua_toboolean(self.state, self.index) } != 0)
             }
             ffi::LUA_TNIL | ffi::LUA_TNONE => Look::Null,
