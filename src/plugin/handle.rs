@@ -291,14 +291,8 @@ fn no_result() -> Error {
 fn of_plain<T: Data>(plain: Plain) -> Result<T, ConvertError> {
     match plain.of_type() {
         Some(value) => Ok(value),
-        None => converted(plain),
+        None => from_view(plain),
     }
-}
-
-/// Apart, so that callers are no larger for it.
-#[inline(never)]
-fn converted<T: Data>(plain: Plain) -> Result<T, ConvertError> {
-    from_view(plain)
 }
 
 fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Result<R> {
