@@ -7,7 +7,9 @@
 //! while there is room with certainty it is made directly, and near the limit each one in a
 //! protected call of its own.
 
-use std::cell::{Cell, RefCell};
+mod names;
+
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
@@ -17,6 +19,7 @@ use twinplug_value::ConvertError;
 
 use super::limits::Memory;
 use super::raw::Reference;
+use names::Names;
 
 /// What a VM's own tables may take beyond what is asked for: Luau takes memory in pages of up
 /// to 32 KiB, one for each of some forty sizes.
@@ -24,9 +27,6 @@ const SLACK: usize = if cfg!(feature = "luau") { 2 << 20 } else { 64 << 10 };
 
 /// What a new entry of a table takes at the most, with its part in the table's growth.
 const ENTRY: usize = 256;
-
-/// Names of fields that are kept.
-const NAMES: usize = 64;
 
 /// Longer strings are errors in one flavour or another, and not for want of memory.
 const LONGEST_TEXT: usize = (1 << 30) - 64;
@@ -47,20 +47,15 @@ pub(super) struct Border {
     main: *mut lua_State,
     /// What the VM may take, in bytes.
     limit: Cell<Option<usize>>,
-    /// What of it can be taken without looking.
+    /// What of it can be taken without looking; and how much that is at the least while there
+    /// is plenty.
     left: Cell<usize>,
+    plenty: Cell<usize>,
     /// Changes whenever the VM is entered.
     uses: Cell<u64>,
     /// A C function that takes one step in a protected call.
     perform: Reference,
-    names: RefCell<[Option<Name>; NAMES]>,
-}
-
-/// The name of a field, as Lua has it.
-#[derive(Clone, Copy)]
-struct Name {
-    text: &'static str,
-    reference: Reference,
+    names: Names,
 }
 
 /// What may raise where there is no memory.
@@ -117,9 +112,10 @@ impl Border {
             main: super::vm::main_state(lua)?,
             limit: Cell::new(None),
             left: Cell::new(0),
+            plenty: Cell::new(0),
             uses: Cell::new(0),
             perform: refer(lua, function)?,
-            names: RefCell::new([None; NAMES]),
+            names: Names::new(),
         })
     }
 
@@ -130,6 +126,12 @@ impl Border {
     /// The VM may take so many bytes from here on.
     pub(super) fn hold(&self, limit: Option<usize>) {
         self.limit.set(limit);
+    }
+
+    /// What the VM may take, in bytes.
+    #[inline]
+    pub(super) fn allowed(&self) -> usize {
+        self.limit.get().unwrap_or(usize::MAX)
     }
 
     /// The VM is entered.
@@ -179,20 +181,15 @@ impl Border {
     pub(super) unsafe fn push_name(
         &self,
         state: *mut lua_State,
-        text: &'static str,
+        name: &'static str,
     ) -> Result<(), ConvertError> {
-        let place = place_of(text);
-        let kept = self.names.borrow()[place];
-        // SAFETY: as the caller says; the reference is of this VM.
-        unsafe {
-            match kept {
-                Some(name) if ptr::eq(name.text, text) => {
-                    name.reference.push(state);
-                    Ok(())
-                }
-                _ => self.push_new_name(state, text, place),
-            }
+        match self.names.reference(name) {
+            // SAFETY: as the caller says; the reference is of this VM.
+            Some(reference) => unsafe { reference.push(state) },
+            // SAFETY: as the caller says.
+            None => unsafe { self.push_new_name(state, name)? },
         }
+        Ok(())
     }
 
     /// Pushes a name, and keeps it where there is memory for that.
@@ -203,21 +200,19 @@ impl Border {
     unsafe fn push_new_name(
         &self,
         state: *mut lua_State,
-        text: &'static str,
-        place: usize,
+        name: &'static str,
     ) -> Result<(), ConvertError> {
         // SAFETY: as the caller says. With the room for it making a reference does not raise:
         // what it may take is a larger table for all there are.
         unsafe {
-            self.push_text(state, text.as_bytes())?;
+            self.push_text(state, name.as_bytes())?;
             let references = ffi::lua_rawlen(state, ffi::LUA_REGISTRYINDEX) as usize;
             if !self.has_room(ENTRY, GROWTH * references) {
                 return Ok(());
             }
             ffi::lua_pushvalue(state, -1);
-            let name = Name { text, reference: Reference::new(state) };
-            if let Some(old) = self.names.borrow_mut()[place].replace(name) {
-                old.reference.release(state);
+            if let Some(old) = self.names.keep(name, Reference::new(state)) {
+                old.release(state);
             }
         }
         Ok(())
@@ -372,20 +367,30 @@ impl Border {
 
     #[inline(never)]
     fn finds_room(&self, bytes: usize, growth: usize) -> bool {
-        let left = match self.limit.get() {
-            None => Some(usize::MAX / 2),
+        let (left, plenty) = match self.limit.get() {
+            None => (Some(usize::MAX / 2), 0),
             Some(limit) => {
                 let used = self.used();
                 // One more string may make the table of all strings grow by half of all.
-                limit.checked_sub(used + used / 2 + SLACK + bytes)
+                let free = limit.checked_sub(used + used / 2 + SLACK);
+                // There is plenty until three times what is used by then is the limit.
+                let more = (limit.saturating_sub(SLACK) / 3).checked_sub(used);
+                let plenty = free.zip(more).map(|(free, more)| free.saturating_sub(more));
+                (free.and_then(|free| free.checked_sub(bytes)), plenty.unwrap_or(usize::MAX))
             }
         };
         self.left.set(left.unwrap_or(0));
+        self.plenty.set(plenty);
         left.is_some_and(|left| left >= growth)
     }
 
     /// Whether there is room even if the largest thing there can be grows to twice its size.
+    /// What is then taken is not counted.
     pub(super) fn has_plenty(&self) -> bool {
+        let left = self.left.replace(0);
+        if left > 0 {
+            return left >= self.plenty.get();
+        }
         self.limit.get().is_none_or(|limit| 3 * self.used() + SLACK <= limit)
     }
 
@@ -463,13 +468,6 @@ unsafe extern "C-unwind" fn perform(state: *mut lua_State) -> c_int {
             Step::Set | Step::SetItem(_) => 0,
         }
     }
-}
-
-/// Where a name is kept: names that lie side by side are kept apart.
-#[inline(always)]
-fn place_of(text: &'static str) -> usize {
-    let mixed = (text.as_ptr().addr() ^ text.len() << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed >> (usize::BITS - NAMES.trailing_zeros())
 }
 
 /// A reference to a value of mlua's.

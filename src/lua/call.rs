@@ -217,6 +217,7 @@ unsafe fn push_outcome(core: &Core, coroutine: *mut lua_State, outcome: GoesOn) 
             GoesOn::Nothing => Ok(sink.null()?),
             GoesOn::Message(message) => contained(move || {
                 message.write(&mut sink)?;
+                sink.finish()?;
                 // It is the embedding's, and so is what its drop does.
                 drop(message);
                 Ok(())

@@ -3,9 +3,9 @@
 //! Each answers what the prelude's `finish` takes: a flag, whether to wait, the message; or
 //! false and the error's text. None of them raises.
 
-use std::cell::RefCell;
-use std::ffi::c_int;
-use std::ptr;
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use mlua::Table;
@@ -21,9 +21,15 @@ use crate::channel::{AnyChannel, Message, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::contained;
 
-/// The channels that a VM has been given, by their number.
+/// The channels that a VM has been given.
 #[derive(Default)]
-pub(super) struct Channels(RefCell<Vec<Arc<dyn AnyChannel>>>);
+pub(super) struct Channels {
+    /// They, by their number.
+    list: RefCell<Vec<Arc<dyn AnyChannel>>>,
+    /// The object that was used last, and its channel's number. The prelude keeps each object
+    /// that a script gets, so that nothing else has its address.
+    last: Cell<Option<(NonNull<c_void>, usize)>>,
+}
 
 /// Where a C function of channels finds the core, and the metatable of a channel's object.
 const CORE: c_int = ffi::lua_upvalueindex(1);
@@ -32,7 +38,7 @@ const METATABLE: c_int = ffi::lua_upvalueindex(2);
 impl Channels {
     /// Adds a channel, and says its number.
     fn add(&self, channel: &Arc<dyn AnyChannel>) -> usize {
-        let mut channels = self.0.borrow_mut();
+        let mut channels = self.list.borrow_mut();
         let known = channels.iter().position(|other| Arc::ptr_eq(other, channel));
         known.unwrap_or_else(|| {
             channels.push(Arc::clone(channel));
@@ -41,7 +47,7 @@ impl Channels {
     }
 
     fn of_number(&self, number: usize) -> Option<&dyn AnyChannel> {
-        let channel = self.0.borrow().get(number).map(Arc::as_ptr);
+        let channel = self.list.borrow().get(number).map(Arc::as_ptr);
         // SAFETY: none is ever taken out again, and each is at an address of its own.
         channel.map(|channel| unsafe { &*channel })
     }
@@ -183,22 +189,37 @@ impl Core {
     }
 
     /// The channel whose object is the first argument.
+    #[inline]
     unsafe fn channel(&self, state: *mut lua_State) -> Result<&dyn AnyChannel> {
         self.border.forget_room();
-        // SAFETY: as the caller says. Only `open` gives objects that metatable, and no script
-        // can reach it, so that what is in one is a number.
-        let number = unsafe {
-            let object = ffi::lua_touserdata(state, 1).cast::<usize>();
-            let is_one = !object.is_null() && ffi::lua_getmetatable(state, 1) != 0 && {
-                let is_one = ffi::lua_rawequal(state, -1, METATABLE) != 0;
-                ffi::lua_settop(state, -2);
-                is_one
-            };
-            is_one.then(|| object.read())
+        // SAFETY: as the caller says.
+        let object = unsafe { NonNull::new(ffi::lua_touserdata(state, 1)) };
+        let number = match (object, self.channels.last.get()) {
+            (Some(object), Some((last, number))) if object == last => Some(number),
+            // SAFETY: as the caller says.
+            (Some(object), _) => unsafe { self.number_of(state, object) },
+            (None, _) => None,
         };
         number
             .and_then(|number| self.channels.of_number(number))
             .ok_or_else(|| Error::new(ErrorKind::Type, "not a channel: call its methods with `:`"))
+    }
+
+    /// The number of the channel of the userdata that is the first argument.
+    #[inline(never)]
+    unsafe fn number_of(&self, state: *mut lua_State, object: NonNull<c_void>) -> Option<usize> {
+        // SAFETY: as the caller says. Only `open` gives objects that metatable, and no script
+        // can reach it, so that what is in one is a number.
+        let number = unsafe {
+            let is_one = ffi::lua_getmetatable(state, 1) != 0 && {
+                let is_one = ffi::lua_rawequal(state, -1, METATABLE) != 0;
+                ffi::lua_settop(state, -2);
+                is_one
+            };
+            is_one.then(|| object.cast::<usize>().read())?
+        };
+        self.channels.last.set(Some((object, number)));
+        Some(number)
     }
 
     unsafe fn wait(&self, state: *mut lua_State, pending: Pending) -> c_int {
@@ -224,10 +245,11 @@ impl Core {
                 Some(message) => contained(|| Ok(message.write(&mut sink)?)),
                 None => sink.null().map_err(Error::from),
             };
+            let written = written.and_then(|()| Ok(sink.finish()?));
             written.inspect_err(|_| ffi::lua_settop(state, top))
         };
         match written {
-            Ok(()) => 3,
+            Ok(_) => 3,
             // SAFETY: as the caller says.
             Err(error) => unsafe { self.refuse(state, &error) },
         }

@@ -209,8 +209,12 @@ impl Core {
             let mut arguments = StackSource::list(&self.border, state, 1, count);
             let mut result = StackSink::new(&self.border, state);
             function.call(count as usize, &mut arguments, &mut result, &HOSTS_TURN)?;
+            result.finish()?;
             match &*function.signature.result {
-                Type::Tuple(items) => self.spread(state, items.len() as c_int),
+                // A schema may lie, as its trait is a safe one.
+                Type::Tuple(items) if ffi::lua_type(state, -1) == ffi::LUA_TTABLE => {
+                    self.spread(state, items.len() as c_int)
+                }
                 _ => Ok(1),
             }
         }

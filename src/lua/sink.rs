@@ -13,43 +13,75 @@ use super::raw::{is_whole, not_whole};
 /// Entries of a map that stand on the stack; of a larger one a table is made.
 const MOST_SPREAD: c_int = 24;
 
+/// With so many of them there must be more room than there is anyway.
+const FEW_SPREAD: c_int = 5;
+
 /// Values that there is room for from the start, beside what they are made of.
 const FREE: c_int = 8;
 
 /// A sink over the stack of a coroutine that does not run, or of the C function that does:
 /// each value that is complete stands on top.
+///
+/// What is written is led by `Serialize`, a safe trait: events that come out of turn, since it
+/// has gone on after an error or a panic or is simply wrong, are errors, and leave the stack as
+/// `place` says it is.
 pub(super) struct StackSink<'b> {
     border: &'b Border,
     state: *mut lua_State,
     written: c_int,
-    open: Levels,
-    /// Whether the outermost map is left as its entries on the stack.
-    spreads: bool,
+    /// Where the next value goes, and after the containers around it are complete.
+    place: Place,
+    around: Around,
+    /// How the outermost map is left.
+    outermost: Outermost,
+    /// The first names of fields that are spread, and whether there were no other keys.
+    names: [&'static str; FEW_SPREAD as usize],
+    has_names: bool,
 }
 
-/// What came of the outermost value.
-pub(super) enum Written {
+/// What the outermost map becomes.
+#[derive(Clone, Copy)]
+enum Outermost {
+    Table,
+    /// Entries on the stack, if they are not many.
+    Spread,
+    /// It has become so many.
+    Entries(c_int),
+}
+
+/// What came of the one value of a sink that spreads.
+pub(super) enum Written<'s> {
     /// It is on top of the stack.
     Value,
     /// It is a map, as so many keys and values on top of the stack, each key below its value.
     Entries(c_int),
+    /// So is it, and these are the keys.
+    Fields(&'s [&'static str]),
 }
 
-/// A container that is being written.
+/// Where a value goes.
 #[derive(Clone, Copy)]
-enum Level {
-    /// The index of the next item.
-    List(i64),
-    /// So many entries are there, and whether the key of the next value is on the stack.
-    Map(usize, bool),
-    /// So many entries are on the stack, and whether a key is above them.
-    Spread(c_int, bool),
+enum Place {
+    /// Beside those that are complete.
+    Top,
+    /// Into the list on top, at this index.
+    Item(i64),
+    /// Into the map below its key, which is on top. So many entries are there already.
+    Value(usize),
+    /// As above, but first comes the key.
+    Key(usize),
+    /// On top of its key, above so many entries.
+    SpreadValue(c_int),
+    /// As above, but first comes the key.
+    SpreadKey(c_int),
+    /// Nowhere: what is on the stack is not known.
+    Lost,
 }
 
-/// The containers around the next value. A few have their place here.
-struct Levels {
-    first: [Level; 4],
-    more: Vec<Level>,
+/// The places around the next value's. A few have room here.
+struct Around {
+    first: [Place; 4],
+    more: Vec<Place>,
     depth: usize,
 }
 
@@ -59,75 +91,112 @@ impl<'b> StackSink<'b> {
     /// # Safety
     /// The VM is entered for as long as the sink lives, and `state` is one of its coroutines
     /// that does not run meanwhile, or that of the C function that has called. It has room for
-    /// a C function's 20 values, of which what `written` says may be in use.
+    /// a C function's 20 values, of which what `finish` says may be in use.
     #[inline]
     pub(super) unsafe fn new(border: &'b Border, state: *mut lua_State) -> Self {
-        StackSink { border, state, written: 0, open: Levels::new(), spreads: false }
+        StackSink {
+            border,
+            state,
+            written: 0,
+            place: Place::Top,
+            around: Around::new(),
+            outermost: Outermost::Table,
+            names: [""; FEW_SPREAD as usize],
+            has_names: true,
+        }
     }
 
     /// As `new`, for one value; if that is a map of not many entries, these.
     ///
     /// # Safety
     /// As `new`.
+    #[inline]
     pub(super) unsafe fn spreading(border: &'b Border, state: *mut lua_State) -> Self {
-        StackSink { border, state, written: 0, open: Levels::new(), spreads: true }
+        // SAFETY: as the caller says.
+        StackSink { outermost: Outermost::Spread, ..unsafe { StackSink::new(border, state) } }
     }
 
     /// How many values are complete.
+    ///
+    /// # Errors
+    /// One is not.
     #[inline]
-    pub(super) fn written(&self) -> c_int {
-        self.written
+    pub(super) fn finish(&self) -> Result<c_int, ConvertError> {
+        match self.place {
+            Place::Top => Ok(self.written),
+            _ => Err(out_of_turn()),
+        }
     }
 
     /// What the one value of a sink that spreads has become.
-    pub(super) fn outermost(&self) -> Written {
-        match self.open.first[0] {
-            Level::Spread(entries, _) if self.spreads => Written::Entries(entries),
-            _ => Written::Value,
+    ///
+    /// # Errors
+    /// It is not complete.
+    #[inline]
+    pub(super) fn outermost(&self) -> Result<Written<'_>, ConvertError> {
+        match (self.finish()?, self.outermost) {
+            (1, Outermost::Entries(entries)) => match self.names.get(..entries as usize) {
+                Some(names) if self.has_names => Ok(Written::Fields(names)),
+                _ => Ok(Written::Entries(entries)),
+            },
+            (1, _) => Ok(Written::Value),
+            _ => Err(out_of_turn()),
         }
     }
 
     /// The value on top of the stack goes where it belongs.
     #[inline]
     fn put(&mut self) -> Result<(), ConvertError> {
-        let state = self.state;
-        match self.open.last() {
-            None => {
-                self.written += 1;
-                match self.written % FREE {
-                    // SAFETY: as `new` says.
-                    0 => unsafe { self.border.reserve(state, 2 * FREE + 8) },
-                    _ => Ok(()),
+        let (border, state) = (self.border, self.state);
+        // SAFETY: as `new` says. What `place` says is below the value was made here: a table,
+        // with a key that is text or an integer where one belongs there.
+        let put = unsafe {
+            match self.place {
+                Place::Value(entries) => {
+                    self.place = Place::Key(entries + 1);
+                    border.set(state, entries + 1)
                 }
-            }
-            // SAFETY: the table is below the value, and was made here; the room is there.
-            Some(Level::List(index)) => unsafe {
-                *index += 1;
-                self.border.set_item(state, *index - 1)
-            },
-            Some(Level::Map(entries, has_key)) => match std::mem::replace(has_key, false) {
-                // SAFETY: table, key and value are on top; the key is text or an integer.
-                true => unsafe {
-                    *entries += 1;
-                    self.border.set(state, *entries)
-                },
-                false => Err(ConvertError::new("a value without a key")),
-            },
-            Some(Level::Spread(entries, has_key)) => match std::mem::replace(has_key, false) {
-                true => {
-                    *entries += 1;
-                    match *entries == MOST_SPREAD {
-                        true => self.gather(),
-                        false => Ok(()),
+                Place::SpreadValue(entries) => {
+                    self.place = Place::SpreadKey(entries + 1);
+                    match entries + 1 {
+                        FEW_SPREAD | MOST_SPREAD => self.spread_more(entries + 1),
+                        _ => Ok(()),
                     }
                 }
-                false => Err(ConvertError::new("a value without a key")),
-            },
+                Place::Item(index) => {
+                    self.place = Place::Item(index + 1);
+                    border.set_item(state, index)
+                }
+                Place::Top => {
+                    self.written += 1;
+                    match self.written % FREE {
+                        0 => border.reserve(state, 2 * FREE + 8),
+                        _ => Ok(()),
+                    }
+                }
+                Place::Key(_) | Place::SpreadKey(_) | Place::Lost => Err(out_of_turn()),
+            }
+        };
+        put.inspect_err(|_| self.place = Place::Lost)
+    }
+
+    /// As many entries are on the stack as there is room for.
+    #[cold]
+    fn spread_more(&mut self, entries: c_int) -> Result<(), ConvertError> {
+        match entries {
+            FEW_SPREAD => self.reserve_for_spread(),
+            _ => self.gather(),
         }
     }
 
-    /// Too many entries are on the stack: they become a table.
+    /// Makes room for as many entries as there can be, and a container in one of them.
     #[cold]
+    fn reserve_for_spread(&self) -> Result<(), ConvertError> {
+        // SAFETY: as `new` says.
+        unsafe { self.border.reserve(self.state, 2 * MOST_SPREAD + 16) }
+    }
+
+    /// Too many entries are on the stack: they become a table.
     fn gather(&mut self) -> Result<(), ConvertError> {
         let (border, state) = (self.border, self.state);
         // SAFETY: that many keys and values are on top of the stack; the keys are text or
@@ -143,41 +212,50 @@ impl<'b> StackSink<'b> {
             ffi::lua_replace(state, first);
             ffi::lua_settop(state, first);
         }
-        if let Some(level) = self.open.last() {
-            *level = Level::Map(MOST_SPREAD as usize, false);
-        }
+        self.place = Place::Key(MOST_SPREAD as usize);
         Ok(())
     }
 
-    fn begin(&mut self, items: usize, entries: usize, level: Level) -> Result<(), ConvertError> {
+    fn begin(&mut self, items: usize, entries: usize, place: Place) -> Result<(), ConvertError> {
         // SAFETY: as `new` says; the room is made first.
         unsafe {
-            let values = self.written % FREE;
-            self.border.deepen(self.state, self.open.depth, values as usize)?;
+            match self.place {
+                Place::SpreadValue(_) => self.reserve_for_spread()?,
+                _ => {
+                    let values = (self.written % FREE) as usize;
+                    self.border.deepen(self.state, self.around.depth, values)?;
+                }
+            }
             self.border.push_table(self.state, items, entries)?;
         }
-        self.open.push(level);
+        self.around.push(self.place);
+        self.place = place;
         Ok(())
     }
 
+    /// The container is complete.
+    #[inline]
     fn end(&mut self) -> Result<(), ConvertError> {
-        match self.open.pop() {
-            Some(Level::Spread(..)) => {
+        match (self.place, self.around.pop()) {
+            (Place::Item(_) | Place::Key(_), Some(place)) => {
+                self.place = place;
+                self.put()
+            }
+            (Place::SpreadKey(entries), Some(place)) => {
+                self.outermost = Outermost::Entries(entries);
+                self.place = place;
                 self.written += 1;
                 Ok(())
             }
-            Some(_) => self.put(),
-            None => Err(ConvertError::new("an end without a begin")),
-        }
-    }
-
-    fn has_key(&mut self) {
-        if let Some(Level::Map(_, has_key) | Level::Spread(_, has_key)) = self.open.last() {
-            *has_key = true;
+            _ => {
+                self.place = Place::Lost;
+                Err(out_of_turn())
+            }
         }
     }
 
     /// Pushes an integer.
+    #[inline]
     fn push_int(&self, value: i64) -> Result<(), ConvertError> {
         if !is_whole(value) {
             return Err(not_whole(value));
@@ -188,35 +266,33 @@ impl<'b> StackSink<'b> {
     }
 }
 
-impl Levels {
+/// The error of a `Serialize` that does not keep to serde's order.
+#[cold]
+fn out_of_turn() -> ConvertError {
+    ConvertError::new("its parts were not written one after the other")
+}
+
+impl Around {
     #[inline]
-    fn new() -> Levels {
-        Levels { first: [Level::List(1); 4], more: Vec::new(), depth: 0 }
+    fn new() -> Around {
+        Around { first: [Place::Top; 4], more: Vec::new(), depth: 0 }
     }
 
     #[inline]
-    fn push(&mut self, level: Level) {
+    fn push(&mut self, place: Place) {
         match self.first.get_mut(self.depth) {
-            Some(place) => *place = level,
-            None => self.more.push(level),
+            Some(room) => *room = place,
+            None => self.more.push(place),
         }
         self.depth += 1;
     }
 
     #[inline]
-    fn pop(&mut self) -> Option<Level> {
+    fn pop(&mut self) -> Option<Place> {
         self.depth = self.depth.checked_sub(1)?;
         match self.first.get(self.depth) {
-            Some(level) => Some(*level),
+            Some(place) => Some(*place),
             None => self.more.pop(),
-        }
-    }
-
-    #[inline]
-    fn last(&mut self) -> Option<&mut Level> {
-        match self.depth.checked_sub(1)? {
-            last if last < self.first.len() => self.first.get_mut(last),
-            _ => self.more.last_mut(),
         }
     }
 }
@@ -226,8 +302,8 @@ impl Sink for StackSink<'_> {
         // SAFETY: as `new` says; neither takes memory. In a table nil would be no entry at
         // all; `host.null` is one.
         unsafe {
-            match self.open.depth {
-                0 => ffi::lua_pushnil(self.state),
+            match self.place {
+                Place::Top => ffi::lua_pushnil(self.state),
                 _ => ffi::lua_pushlightuserdata(self.state, ptr::null_mut()),
             }
         }
@@ -262,38 +338,56 @@ impl Sink for StackSink<'_> {
     }
 
     fn begin_list(&mut self, length: usize) -> Result<(), ConvertError> {
-        self.begin(length, 0, Level::List(1))
+        self.begin(length, 0, Place::Item(1))
+    }
+
+    fn begin_map(&mut self, length: usize) -> Result<(), ConvertError> {
+        match (self.outermost, self.place, self.written) {
+            (Outermost::Spread, Place::Top, 0) => {
+                self.around.push(self.place);
+                self.place = Place::SpreadKey(0);
+                Ok(())
+            }
+            _ => self.begin(0, length, Place::Key(0)),
+        }
     }
 
     fn end_list(&mut self) -> Result<(), ConvertError> {
         self.end()
     }
 
-    fn begin_map(&mut self, length: usize) -> Result<(), ConvertError> {
-        let is_outermost = self.open.depth == 0 && self.written == 0;
-        if !(self.spreads && is_outermost) {
-            return self.begin(0, length, Level::Map(0, false));
-        }
-        // SAFETY: as `new` says.
-        unsafe { self.border.reserve(self.state, 2 * MOST_SPREAD + 16)? };
-        self.open.push(Level::Spread(0, false));
-        Ok(())
-    }
-
     fn key(&mut self, key: Key<'_>) -> Result<(), ConvertError> {
+        let place = match self.place {
+            Place::Key(entries) => Place::Value(entries),
+            Place::SpreadKey(entries) => Place::SpreadValue(entries),
+            _ => return Err(out_of_turn()),
+        };
         match key {
             Key::Int(int) => self.push_int(int)?,
             // SAFETY: as `new` says.
             Key::Str(text) => unsafe { self.border.push_text(self.state, text.as_bytes())? },
         }
-        self.has_key();
+        if let Place::SpreadValue(_) = place {
+            self.has_names = false;
+        }
+        self.place = place;
         Ok(())
     }
 
     fn field(&mut self, name: &'static str) -> Result<(), ConvertError> {
+        let place = match self.place {
+            Place::Key(entries) => Place::Value(entries),
+            Place::SpreadKey(entries) => {
+                if let Some(place) = self.names.get_mut(entries as usize) {
+                    *place = name;
+                }
+                Place::SpreadValue(entries)
+            }
+            _ => return Err(out_of_turn()),
+        };
         // SAFETY: as `new` says.
         unsafe { self.border.push_name(self.state, name)? };
-        self.has_key();
+        self.place = place;
         Ok(())
     }
 
@@ -314,7 +408,7 @@ pub(super) fn to_lua<T: serde::Serialize + ?Sized>(
     let result = unsafe {
         lua.exec_raw((), |state| {
             let mut sink = StackSink::new(border, state);
-            written = to_sink(value, &mut sink);
+            written = to_sink(value, &mut sink).and_then(|()| sink.finish().map(drop));
             if written.is_err() {
                 ffi::lua_settop(state, 0);
             }

@@ -1,6 +1,7 @@
 //! Values read straight from a Lua stack. Access is raw: no metamethod of a script runs
 //! during a conversion, and nothing of it takes memory of the VM but room on the stack.
 
+mod tables;
 mod values;
 
 use std::cell::Cell;
@@ -8,11 +9,13 @@ use std::ffi::c_int;
 use std::ptr;
 
 use mlua::ffi::{self, lua_State};
-use twinplug_value::{ConvertError, Key, Kind, Source};
+use twinplug_value::{ConvertError, Key, Look, Source, raw::text};
 
 use super::border::Border;
 use super::limits::{self, Memory};
 use super::raw::{self, Number};
+pub(super) use tables::bytes;
+use tables::{check_key, key, sequence};
 pub(super) use values::{from_lua, read_lua};
 
 /// What the host takes for a value, in bytes: more or less.
@@ -35,8 +38,6 @@ pub(super) struct StackSource<'b> {
     /// The container that the cursor is in, and those around it.
     inside: Option<Entered>,
     around: Vec<Entered>,
-    /// Whether the current value is known to be text.
-    is_text: Cell<bool>,
     /// The length of the current value as a list, where somebody has asked.
     length: Cell<Option<Option<usize>>>,
     /// What may still be read, in bytes: a small table can lead to itself from many places,
@@ -59,6 +60,9 @@ struct Entered {
 
 /// So many fields that were found stay on the stack: one costs as much to take off as to find.
 const MOST_ABOVE: c_int = 5;
+
+/// In place of them, a key and its value are.
+const KEY_ABOVE: c_int = -1;
 
 enum Children {
     /// A sequence: the next index, its length.
@@ -116,9 +120,8 @@ impl<'b> StackSource<'b> {
             list,
             inside: None,
             around: Vec::new(),
-            is_text: Cell::new(false),
             length: Cell::new(None),
-            left: Memory::allowed().unwrap_or(usize::MAX),
+            left: border.allowed(),
             exceeded: Memory::run_out,
             read: 0,
         };
@@ -195,7 +198,6 @@ impl<'b> StackSource<'b> {
     fn stand_on(&mut self, index: c_int, ty: c_int) {
         (self.index, self.ty) = (index, ty);
         self.length.set(None);
-        self.is_text.set(false);
         self.text = (ptr::null(), 0);
         if ty == ffi::LUA_TSTRING {
             // SAFETY: as `new` says; of a string this converts nothing in place.
@@ -221,72 +223,39 @@ impl<'b> StackSource<'b> {
 }
 
 impl Source for StackSource<'_> {
-    fn kind(&self) -> Kind {
-        if self.index == 0 {
-            return Kind::List;
-        }
+    fn look(&self) -> Look<'_> {
         match self.ty {
-            ffi::LUA_TNIL | ffi::LUA_TNONE => Kind::Null,
-            ffi::LUA_TBOOLEAN => Kind::Bool,
+            ffi::LUA_TSTRING => {
+                let bytes = self.text();
+                text(bytes).map_or(Look::Bytes(bytes), Look::Str)
+            }
             ffi::LUA_TNUMBER => match self.number() {
-                Number::Int(_) => Kind::Int,
-                Number::Float(_) => Kind::Float,
+                Number::Int(int) => Look::Int(int),
+                Number::Float(float) => Look::Float(float),
             },
-            ffi::LUA_TSTRING => match std::str::from_utf8(self.text()) {
-                Ok(_) => {
-                    self.is_text.set(true);
-                    Kind::Str
-                }
-                Err(_) => Kind::Bytes,
-            },
+            ffi::LUA_TBOOLEAN => {
+                // SAFETY: as `new` says.
+                Look::Bool(unsafe { ffi::lua_toboolean(self.state, self.index) } != 0)
+            }
+            ffi::LUA_TNIL | ffi::LUA_TNONE => Look::Null,
+            ffi::LUA_TTABLE if self.index == 0 => Look::List,
             ffi::LUA_TTABLE => match self.length() {
-                Some(1..) => Kind::List,
-                _ => Kind::Map,
+                Some(1..) => Look::List,
+                _ => Look::Map,
             },
-            ffi::LUA_TLIGHTUSERDATA if self.is_null_pointer() => Kind::Null,
-            ffi::LUA_TFUNCTION => Kind::Other("function"),
-            ffi::LUA_TTHREAD => Kind::Other("coroutine"),
-            _ => Kind::Other("userdata"),
+            ffi::LUA_TLIGHTUSERDATA if self.is_null_pointer() => Look::Null,
+            ffi::LUA_TFUNCTION => Look::Other("function"),
+            ffi::LUA_TTHREAD => Look::Other("coroutine"),
+            _ => Look::Other("userdata"),
         }
     }
 
     fn is_null(&self) -> bool {
-        matches!(self.ty, ffi::LUA_TNIL | ffi::LUA_TLIGHTUSERDATA) && self.kind() == Kind::Null
+        matches!(self.ty, ffi::LUA_TNIL | ffi::LUA_TLIGHTUSERDATA) && self.look() == Look::Null
     }
 
     fn is_container(&self) -> bool {
         self.ty == ffi::LUA_TTABLE
-    }
-
-    fn bool(&self) -> bool {
-        // SAFETY: as `new` says.
-        self.index != 0 && unsafe { ffi::lua_toboolean(self.state, self.index) } != 0
-    }
-
-    fn int(&self) -> i64 {
-        match self.number() {
-            Number::Int(int) => int,
-            Number::Float(_) => 0,
-        }
-    }
-
-    fn float(&self) -> f64 {
-        match self.number() {
-            Number::Int(int) => int as f64,
-            Number::Float(float) => float,
-        }
-    }
-
-    fn str(&self) -> &str {
-        match self.is_text.get() {
-            // SAFETY: `kind` has looked, and the value is still the same one.
-            true => unsafe { std::str::from_utf8_unchecked(self.bytes()) },
-            false => std::str::from_utf8(self.bytes()).unwrap_or_default(),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.text()
     }
 
     fn enter_list(&mut self) -> Result<Option<usize>, ConvertError> {
@@ -308,8 +277,6 @@ impl Source for StackSource<'_> {
             return Ok(None);
         }
         self.enter(Children::Entries(self.border.uses()))?;
-        // SAFETY: as `new` says; `enter` has made room.
-        unsafe { ffi::lua_pushnil(self.state) };
         // How many there are would have to be counted, and nobody needs it.
         Ok(Some(0))
     }
@@ -340,6 +307,11 @@ impl Source for StackSource<'_> {
                     return Err(ConvertError::new("the plugin was used while it was read"));
                 }
                 Children::Entries(_) => {
+                    // What was found goes. Where there is no key yet this puts nil there.
+                    if entered.above > 0 {
+                        ffi::lua_settop(state, top);
+                    }
+                    entered.above = KEY_ABOVE;
                     ffi::lua_settop(state, top + 1);
                     if ffi::lua_next(state, table) == 0 {
                         // Asked again, it is at its end again, and not at its beginning.
@@ -386,7 +358,7 @@ impl Source for StackSource<'_> {
         // SAFETY: as `new` says; `enter` has made room. What the children have put on the stack
         // goes.
         let (place, ty) = unsafe {
-            if inside.above == MOST_ABOVE || inside.above == 0 {
+            if matches!(inside.above, MOST_ABOVE | KEY_ABOVE) {
                 ffi::lua_settop(state, inside.top);
                 inside.above = 0;
             }
@@ -415,86 +387,7 @@ impl Source for StackSource<'_> {
                 count += 1;
                 ffi::lua_settop(state, top + 1);
             }
-            ffi::lua_pushnil(state);
         }
         count
-    }
-}
-
-/// Whether the key at an index is one that crosses.
-///
-/// # Safety
-/// `state` is of a VM that is entered, and has a key there.
-unsafe fn check_key(state: *mut lua_State, index: c_int) -> Result<(), ConvertError> {
-    // SAFETY: as the caller says; the type is asked first. A type's name lives as the program.
-    unsafe {
-        match ffi::lua_type(state, index) {
-            ffi::LUA_TSTRING => match std::str::from_utf8(bytes(state, index)) {
-                Ok(_) => Ok(()),
-                Err(_) => Err(ConvertError::new("a map's key is not UTF-8")),
-            },
-            ffi::LUA_TNUMBER if matches!(raw::number(state, index), Number::Int(_)) => Ok(()),
-            ty => {
-                let name = std::ffi::CStr::from_ptr(ffi::lua_typename(state, ty));
-                Err(ConvertError::new(format!(
-                    "a map's key must be text or an integer, got {}",
-                    name.to_string_lossy()
-                )))
-            }
-        }
-    }
-}
-
-/// The key at an index, which `check_key` has accepted.
-///
-/// # Safety
-/// As `check_key`; the key stays while the answer is used.
-unsafe fn key<'k>(state: *mut lua_State, index: c_int) -> Key<'k> {
-    // SAFETY: as the caller says.
-    unsafe {
-        match ffi::lua_type(state, index) {
-            // It was found to be UTF-8, and strings do not change.
-            ffi::LUA_TSTRING => Key::Str(std::str::from_utf8_unchecked(bytes(state, index))),
-            _ => match raw::number(state, index) {
-                Number::Int(int) => Key::Int(int),
-                Number::Float(_) => Key::Int(0),
-            },
-        }
-    }
-}
-
-/// # Safety
-/// There is a string at the index, which stays while the answer is used.
-unsafe fn bytes<'k>(state: *mut lua_State, index: c_int) -> &'k [u8] {
-    let mut length = 0;
-    // SAFETY: as the caller says.
-    unsafe {
-        let text = ffi::lua_tolstring(state, index, &raw mut length);
-        std::slice::from_raw_parts(text.cast(), length)
-    }
-}
-
-/// The length of a table whose keys are exactly 1 to n, or `None`.
-///
-/// # Safety
-/// There is a table at the index, and room for two values.
-unsafe fn sequence(state: *mut lua_State, index: c_int) -> Option<usize> {
-    let mut entries = 0;
-    // SAFETY: as the caller says; each key is the table's, as nothing else runs.
-    unsafe {
-        let length = ffi::lua_rawlen(state, index) as usize;
-        let top = ffi::lua_gettop(state);
-        ffi::lua_pushnil(state);
-        while ffi::lua_next(state, index) != 0 {
-            ffi::lua_settop(state, -2);
-            let is_item = ffi::lua_type(state, -1) == ffi::LUA_TNUMBER
-                && matches!(raw::number(state, -1), Number::Int(int) if (1..=length as i64).contains(&int));
-            if !is_item {
-                ffi::lua_settop(state, top);
-                return None;
-            }
-            entries += 1;
-        }
-        (entries == length).then_some(length)
     }
 }

@@ -14,11 +14,12 @@ use super::places;
 use super::quick::{Paused, Quick, Unfinished};
 use super::raw::{self, Reference};
 use super::sink::{StackSink, Written};
+use super::source::bytes;
 use super::typed::{Scalars, Stack};
 use super::vm::Vm;
 use crate::error::{Error, Result};
 use crate::plugin::{Got, RawFunc, RawVar, Results, Write};
-use writing::{may_write, write_variable};
+use writing::{Place, may_write};
 
 /// A function of a script.
 pub(super) struct LuaFunc {
@@ -49,7 +50,7 @@ impl RawFunc for LuaFunc {
             // SAFETY: the VM is entered, and the coroutine does not run.
             let mut sink = unsafe { StackSink::new(border, coroutine) };
             args(&mut sink)?;
-            Ok(sink.written())
+            Ok(sink.finish()?)
         })
     }
 
@@ -216,15 +217,19 @@ impl RawVar for LuaVar {
 
     fn set(&self, value: Write<'_>) -> Result<()> {
         if let Some(quick) = Quick::begin(&self.vm) {
-            quick.empty();
-            let (border, coroutine) = (quick.border(), quick.coroutine());
+            if quick.below() > FEW {
+                quick.empty();
+            }
+            let (border, coroutine, below) = (quick.border(), quick.coroutine(), quick.below());
             let guarded = quick.guard();
-            // SAFETY: the VM is entered, the coroutine does not run, and has nothing on its
-            // stack.
-            return guarded.end(unsafe { self.write(border, coroutine, value) });
+            // SAFETY: the VM is entered, the coroutine does not run, and has as many values on
+            // its stack.
+            return guarded.end(unsafe { self.write(border, coroutine, below, value) });
         }
-        // SAFETY: as above; what was put there goes with the lease.
-        with(&self.vm, |lease| unsafe { self.write(lease.border(), lease.coroutine(), value) })
+        with(&self.vm, |lease| {
+            // SAFETY: as above; what was put there goes with the lease.
+            unsafe { self.write(lease.border(), lease.coroutine(), 0, value) }
+        })
     }
 
     fn set_scalar(&self, value: Plain) -> Result<()> {
@@ -296,32 +301,31 @@ impl LuaVar {
         let quick = quick.resume();
         // SAFETY: the VM is entered, and the coroutine does not run.
         let stack = unsafe { Stack::new(quick.border(), quick.coroutine()) };
-        let index = quick.below() + 2;
+        let below = quick.below();
         let guarded = quick.guard();
-        let read = stack
-            .reserve(MORE)
-            .and_then(|()| stack.read_variable(index, &self.declared, &self.name, got));
+        let room = if below > FEW { stack.reserve(MORE) } else { Ok(()) };
+        let read =
+            room.and_then(|()| stack.read_variable(below + 2, &self.declared, &self.name, got));
         guarded.end(read)
     }
 
     /// Sets it to what is written.
     ///
     /// # Safety
-    /// As `push`; the coroutine's stack is empty.
+    /// As `push`; the coroutine's stack has just so many values, of which there are few.
     #[inline]
     unsafe fn write(
         &self,
         border: &Border,
         coroutine: *mut lua_State,
+        below: c_int,
         value: Write<'_>,
     ) -> Result<()> {
+        let place = Place { border, coroutine, table: below + 1, name: self.key, old: below + 2 };
         // SAFETY: as the caller says.
         unsafe {
-            self.table.push(coroutine);
-            self.key.push(coroutine);
-            ffi::lua_pushvalue(coroutine, -1);
-            ffi::lua_rawget(coroutine, TABLE);
-            write_variable(border, coroutine, value)
+            self.push(coroutine);
+            place.write(value)
         }
     }
 
@@ -350,15 +354,13 @@ impl LuaVar {
 /// Where a result or a value is that is read quickly.
 const TOP: c_int = -1;
 
-/// Room on the stack for reading what is no scalar, above what is there.
+/// Room on the stack for what is no scalar, above what is there; and values below a variable's
+/// that leave enough without asking.
 const MORE: c_int = 24;
+const FEW: c_int = 1;
 
-/// Where things of a variable are on a coroutine's stack: the table that holds it, its name,
-/// or its value where that is all there is, and what it was before it is set.
-const TABLE: c_int = 1;
-const NAME: c_int = 2;
+/// Where a variable's value is, above the table that holds it, on a stack that was empty.
 const VALUE: c_int = 2;
-const OLD: c_int = 3;
 
 /// Pushes scalars.
 ///

@@ -182,20 +182,10 @@ fn checked<'b>(
     read: Read<'_>,
     place: impl Fn(ConvertError) -> ConvertError,
 ) -> Result<()> {
-    // As it is, where conversion would change nothing; of a struct it drops other keys.
-    if matches!(ty, Type::Any) || !has_struct(ty) && ty.holds(&mut source()).is_ok() {
+    if matches!(ty, Type::Any) || ty.keeps(&mut source()) {
         return Ok(read(&mut source())?);
     }
     let value = from_source(&mut source()).map_err(&place)?;
     let value = ty.coerce(value).map_err(place)?;
     Ok(read(&mut TreeSource::new(&value))?)
-}
-
-fn has_struct(ty: &Type) -> bool {
-    match ty {
-        Type::Struct(_) => true,
-        Type::Optional(inner) | Type::List(inner) | Type::Map(inner) => has_struct(inner),
-        Type::Tuple(items) => items.iter().any(|item| has_struct(item)),
-        _ => false,
-    }
 }

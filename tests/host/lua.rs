@@ -1,9 +1,10 @@
 //! What only scripts can show.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use twinplug::{ErrorKind, PluginRef, Value};
+use twinplug::{Data, ErrorKind, PluginRef, Value, data};
 
 use crate::twins::{HAS_INTEGERS, NAME_MISSING, SYMBOL_MISSING, Stage, THROWN, flavoured, message};
 
@@ -117,6 +118,83 @@ fn variables_are_typed_by_their_initial_value() {
     );
     plugin.var("empty").unwrap().set(vec![1, 2]).unwrap();
     assert_eq!(plugin.var::<Vec<i64>>("empty").unwrap().get().unwrap(), [1, 2]);
+}
+
+#[data]
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Few {
+    a: Option<i64>,
+    list: Vec<i64>,
+    inner: Option<Box<Few>>,
+}
+
+#[data]
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Many {
+    a: i64,
+    b: String,
+    c: f64,
+    d: bool,
+    e: Option<i64>,
+    f: Few,
+    g: Vec<String>,
+}
+
+#[test]
+fn a_table_that_is_set_is_the_same_one_with_just_what_was_set() {
+    let desk = Desk::new();
+    let text = "\
+local kept = {}
+local M = { V = host.any(kept) }
+function M.Begin()
+  for key in pairs(kept) do kept[key] = nil end
+  kept.a, kept.z, kept[1], kept[0.5], kept[kept] = 1, 2, 3, 4, 5
+end
+function M.Keys()
+  local keys = {}
+  for key in pairs(kept) do keys[#keys + 1] = tostring(key) end
+  table.sort(keys)
+  return table.concat(keys, ' ')
+end
+return M";
+    let plugin = desk.load("sets.lua", text).unwrap();
+    let begin = plugin.func::<(), ()>("Begin").unwrap();
+    let keys = plugin.func::<(), String>("Keys").unwrap();
+    fn check<T: Data + Clone + PartialEq + std::fmt::Debug>(
+        plugin: &PluginRef,
+        value: &T,
+    ) -> twinplug::Result<()> {
+        let var = plugin.var::<T>("V")?;
+        var.set(value.clone())?;
+        assert_eq!(var.get()?, *value);
+        Ok(())
+    }
+    // Twice from the start, so that all there is is known, and once more into what is there.
+    for step in ["begin", "begin", "go on"] {
+        let keys_of = |set: twinplug::Result<()>| {
+            set.unwrap();
+            let there = keys.call(()).unwrap();
+            if step == "begin" {
+                begin.call(()).unwrap();
+            }
+            there
+        };
+        begin.call(()).unwrap();
+        let few = Few { list: vec![7], ..Few::default() };
+        assert_eq!(keys_of(check(&plugin, &few)), "list");
+        let full = Few { a: Some(1), list: vec![], inner: Some(Box::new(few.clone())) };
+        assert_eq!(keys_of(check(&plugin, &full)), "a inner list");
+        let many = Many { f: full, g: vec!["x".to_owned()], ..Many::default() };
+        assert_eq!(keys_of(check(&plugin, &many)), "a b c d f g");
+        let names = |count: i64| (0..count).map(|n| (format!("n{n}"), n)).collect();
+        let two: BTreeMap<String, i64> = names(2);
+        assert_eq!(keys_of(check(&plugin, &two)), "n0 n1");
+        let forty: BTreeMap<String, i64> = names(40);
+        assert_eq!(keys_of(check(&plugin, &forty)).split(' ').count(), 40);
+        assert_eq!(keys_of(check(&plugin, &few)), "list");
+        assert_eq!(keys_of(check(&plugin, &BTreeMap::from([(3_i64, true)]))), "3");
+        assert_eq!(keys_of(check(&plugin, &Vec::<bool>::new())), "");
+    }
 }
 
 #[test]

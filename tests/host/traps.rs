@@ -10,6 +10,7 @@ mod conversions;
 mod drops;
 mod limits;
 mod memory;
+mod order;
 mod recursion;
 mod results;
 mod storm;

@@ -19,7 +19,7 @@ use crate::Data;
 pub use error::ConvertError;
 pub(crate) use number::{exact, whole};
 pub use sink::Sink;
-pub use source::{Key, Kind, Source};
+pub use source::{Key, Kind, Look, Source};
 pub use tree::{Tree, TreeSource};
 pub use view::{Children, View};
 

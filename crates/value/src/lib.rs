@@ -21,7 +21,7 @@ mod value;
 
 pub use args::{Args, Argument, MAX_PARAMETERS, Params};
 pub use convert::{
-    Children, ConvertError, Key, Kind, Sink, Source, Tree, TreeSource, View, from_source,
+    Children, ConvertError, Key, Kind, Look, Sink, Source, Tree, TreeSource, View, from_source,
     from_view, to_sink,
 };
 pub use data::Data;

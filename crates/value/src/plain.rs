@@ -3,7 +3,7 @@
 
 use crate::convert::{Children, View};
 use crate::raw::{plain_of, scalar_of_plain};
-use crate::{Argument, ConvertError, Data, Key, Kind, Type, from_view};
+use crate::{Argument, ConvertError, Data, Key, Kind, Look, Type, from_view};
 
 /// A scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,41 +97,21 @@ pub enum NoChildren {}
 impl View for Plain {
     type Children = NoChildren;
 
-    fn kind(&self) -> Kind {
-        match self {
-            Plain::Null => Kind::Null,
-            Plain::Bool(_) => Kind::Bool,
-            Plain::Int(_) => Kind::Int,
-            Plain::Float(_) => Kind::Float,
+    fn look(&self) -> Look<'_> {
+        match *self {
+            Plain::Null => Look::Null,
+            Plain::Bool(on) => Look::Bool(on),
+            Plain::Int(int) => Look::Int(int),
+            Plain::Float(float) => Look::Float(float),
         }
     }
 
-    fn bool(&self) -> bool {
-        *self == Plain::Bool(true)
-    }
-
-    fn int(&self) -> i64 {
-        if let Plain::Int(int) = *self { int } else { 0 }
-    }
-
-    fn float(&self) -> f64 {
-        if let Plain::Float(float) = *self { float } else { 0.0 }
-    }
-
-    fn str(&self) -> Result<&str, ConvertError> {
-        Ok("")
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &[]
-    }
-
     fn list(self) -> Result<Result<NoChildren, Kind>, ConvertError> {
-        Ok(Err(self.kind()))
+        Ok(Err(self.look().kind()))
     }
 
     fn map(self) -> Result<Result<NoChildren, Kind>, ConvertError> {
-        Ok(Err(self.kind()))
+        Ok(Err(self.look().kind()))
     }
 }
 

@@ -18,4 +18,4 @@ pub use fault::{Failed, Note, OwnFault};
 pub use returned::Returned;
 pub use sink::{Allocate, RawSink};
 pub use source::RawSource;
-pub use view::{RawValues, RawView};
+pub use view::{RawValues, RawView, text};

@@ -57,14 +57,6 @@ impl Memory {
         if self.is_exhausted.get() { self.limit.get() } else { None }
     }
 
-    /// What the VM that this thread is in may take, in bytes.
-    pub(in crate::lua) fn allowed() -> Option<usize> {
-        match record::memory()?.limit.get() {
-            Some(Limit::Memory(bytes) | Limit::MemoryTotal(bytes)) => Some(bytes),
-            _ => None,
-        }
-    }
-
     /// Lua has said that there is no memory.
     pub(in crate::lua) fn run_out() {
         if let Some(memory) = record::memory() {

@@ -8,7 +8,7 @@ mod variant;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use super::view::{Children, View};
-use super::{ConvertError, Key, Kind, MAX_DEPTH, exact, whole};
+use super::{ConvertError, Key, Look, MAX_DEPTH, exact, whole};
 use variant::Variant;
 
 pub(super) struct Deserializer<V> {
@@ -34,31 +34,31 @@ impl<V: View> Deserializer<V> {
 
     #[cold]
     fn mismatch(&self, expected: &'static str) -> ConvertError {
-        ConvertError::expected(&expected, self.view.kind())
+        ConvertError::expected(&expected, self.view.look().kind())
     }
 
     #[inline]
     fn int(&self) -> Result<i64, ConvertError> {
-        match self.view.kind() {
-            Kind::Int => Ok(self.view.int()),
-            Kind::Float => whole(self.view.float()),
+        match self.view.look() {
+            Look::Int(int) => Ok(int),
+            Look::Float(float) => whole(float),
             _ => Err(self.mismatch("int")),
         }
     }
 
     #[inline]
     fn float(&self) -> Result<f64, ConvertError> {
-        match self.view.kind() {
-            Kind::Float => Ok(self.view.float()),
-            Kind::Int => exact(self.view.int()),
+        match self.view.look() {
+            Look::Float(float) => Ok(float),
+            Look::Int(int) => exact(int),
             _ => Err(self.mismatch("float")),
         }
     }
 
     #[inline]
     fn str(&self) -> Result<&str, ConvertError> {
-        match self.view.kind() {
-            Kind::Str => self.view.str(),
+        match self.view.look() {
+            Look::Str(text) => Ok(text),
             _ => Err(self.mismatch("string")),
         }
     }
@@ -141,32 +141,33 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
-        match self.view.kind() {
-            Kind::Null => visitor.visit_unit(),
-            Kind::Bool => visitor.visit_bool(self.view.bool()),
-            Kind::Int => visitor.visit_i64(self.view.int()),
-            Kind::Float => visitor.visit_f64(self.view.float()),
-            Kind::Str => visitor.visit_str(self.view.str()?),
-            Kind::Bytes => visitor.visit_bytes(self.view.bytes()),
-            Kind::List => self.list(visitor, None),
-            Kind::Map => self.map(visitor, Keys::AsTheyAre),
-            Kind::Other(name) => Err(cannot_cross(name)),
+        match self.view.look() {
+            Look::Null => visitor.visit_unit(),
+            Look::Bool(on) => visitor.visit_bool(on),
+            Look::Int(int) => visitor.visit_i64(int),
+            Look::Float(float) => visitor.visit_f64(float),
+            Look::Str(text) => visitor.visit_str(text),
+            Look::Bytes(bytes) => visitor.visit_bytes(bytes),
+            Look::List => self.list(visitor, None),
+            Look::Map => self.map(visitor, Keys::AsTheyAre),
+            Look::Other(name) => Err(cannot_cross(name)),
         }
     }
 
     #[inline]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
-        match self.view.kind() {
-            Kind::Bool => visitor.visit_bool(self.view.bool()),
+        match self.view.look() {
+            Look::Bool(on) => visitor.visit_bool(on),
             _ => Err(self.mismatch("bool")),
         }
     }
 
     #[inline]
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
-        match self.view.kind() {
-            Kind::Bytes | Kind::Str => visitor.visit_bytes(self.view.bytes()),
-            Kind::List => self.list(visitor, None),
+        match self.view.look() {
+            Look::Bytes(bytes) => visitor.visit_bytes(bytes),
+            Look::Str(text) => visitor.visit_bytes(text.as_bytes()),
+            Look::List => self.list(visitor, None),
             _ => Err(self.mismatch("bytes")),
         }
     }
@@ -186,8 +187,8 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
 
     #[inline]
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConvertError> {
-        match self.view.kind() {
-            Kind::Null => visitor.visit_unit(),
+        match self.view.look() {
+            Look::Null => visitor.visit_unit(),
             _ => Err(self.mismatch("null")),
         }
     }
@@ -262,8 +263,10 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConvertError> {
-        if !self.view.is_container() && self.view.kind() == Kind::Str {
-            return visitor.visit_enum(self.view.str()?.into_deserializer());
+        if !self.view.is_container()
+            && let Look::Str(text) = self.view.look()
+        {
+            return visitor.visit_enum(text.into_deserializer());
         }
         let depth = (self.depth, self.unknown);
         let children =

@@ -9,8 +9,13 @@ use super::ConvertError;
 /// It stands on a value at first. Entering a container puts it before the first
 /// child, `next` onto each child in turn, `leave` back onto the container.
 pub trait Source {
-    /// What the current value is. Of a container that may cost a look at all of it.
-    fn kind(&self) -> Kind;
+    /// What the current value is, and it itself where it is no container. Of a container that
+    /// may cost a look at all of it.
+    fn look(&self) -> Look<'_>;
+    /// What the current value is.
+    fn kind(&self) -> Kind {
+        self.look().kind()
+    }
     /// Whether the current value is [`Kind::Null`].
     fn is_null(&self) -> bool {
         self.kind() == Kind::Null
@@ -19,16 +24,6 @@ pub trait Source {
     fn is_container(&self) -> bool {
         matches!(self.kind(), Kind::List | Kind::Map)
     }
-    /// The current value, of [`Kind::Bool`].
-    fn bool(&self) -> bool;
-    /// The current value, of [`Kind::Int`].
-    fn int(&self) -> i64;
-    /// The current value, of [`Kind::Float`].
-    fn float(&self) -> f64;
-    /// The current value, of [`Kind::Str`].
-    fn str(&self) -> &str;
-    /// The current value, of [`Kind::Bytes`] or [`Kind::Str`].
-    fn bytes(&self) -> &[u8];
     /// Enters the current value as a list; its length, or `None` (and stays)
     /// where it is none.
     fn enter_list(&mut self) -> Result<Option<usize>, ConvertError>;
@@ -90,6 +85,49 @@ pub enum Kind {
     Map,
     /// What cannot cross, by the name that its owner gives it.
     Other(&'static str),
+}
+
+/// A value as it is looked at: what it is, and it itself where it is no container.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Look<'a> {
+    /// Nothing.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// Text.
+    Str(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// Values in order.
+    List,
+    /// Values by key.
+    Map,
+    /// What cannot cross, by the name that its owner gives it.
+    Other(&'static str),
+}
+
+impl Look<'_> {
+    /// What the value is.
+    #[inline]
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Look::Null => Kind::Null,
+            Look::Bool(_) => Kind::Bool,
+            Look::Int(_) => Kind::Int,
+            Look::Float(_) => Kind::Float,
+            Look::Str(_) => Kind::Str,
+            Look::Bytes(_) => Kind::Bytes,
+            Look::List => Kind::List,
+            Look::Map => Kind::Map,
+            Look::Other(name) => Kind::Other(name),
+        }
+    }
 }
 
 impl fmt::Display for Kind {

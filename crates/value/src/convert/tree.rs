@@ -2,7 +2,7 @@
 
 use std::collections::btree_map;
 
-use super::{ConvertError, Key, Kind, Sink, Source};
+use super::{ConvertError, Key, Look, Sink, Source};
 use crate::{Map, MapKey, Value};
 
 /// A sink that builds a [`Value`].
@@ -135,31 +135,16 @@ impl<'a> TreeSource<'a> {
 }
 
 impl Source for TreeSource<'_> {
-    fn kind(&self) -> Kind {
-        self.current.kind()
-    }
-
-    fn bool(&self) -> bool {
-        matches!(self.current, Value::Bool(true))
-    }
-
-    fn int(&self) -> i64 {
-        if let Value::Int(int) = self.current { *int } else { 0 }
-    }
-
-    fn float(&self) -> f64 {
-        if let Value::Float(float) = self.current { *float } else { 0.0 }
-    }
-
-    fn str(&self) -> &str {
-        if let Value::Str(text) = self.current { text } else { "" }
-    }
-
-    fn bytes(&self) -> &[u8] {
+    fn look(&self) -> Look<'_> {
         match self.current {
-            Value::Bytes(bytes) => bytes,
-            Value::Str(text) => text.as_bytes(),
-            _ => &[],
+            Value::Null => Look::Null,
+            Value::Bool(on) => Look::Bool(*on),
+            Value::Int(int) => Look::Int(*int),
+            Value::Float(float) => Look::Float(*float),
+            Value::Str(text) => Look::Str(text),
+            Value::Bytes(bytes) => Look::Bytes(bytes),
+            Value::List(_) => Look::List,
+            Value::Map(_) => Look::Map,
         }
     }
 

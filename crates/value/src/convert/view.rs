@@ -3,38 +3,26 @@
 //! A [`Source`] is one, as a cursor behind a `dyn`; who knows its memory at compile time
 //! makes one that is no more than a pointer.
 
-use super::{ConvertError, Key, Kind, Source};
+use super::{ConvertError, Key, Kind, Look, Source};
 
 /// A value that can be looked at.
 pub trait View: Sized {
     /// Its children, if it is a list or a map.
     type Children: Children;
 
-    /// What it is. Of a container that may cost a look at all of it.
-    fn kind(&self) -> Kind;
+    /// What it is, and it itself where it is no container. Of a container that may cost a look
+    /// at all of it.
+    fn look(&self) -> Look<'_>;
     /// Whether it is [`Kind::Null`].
     #[inline]
     fn is_null(&self) -> bool {
-        self.kind() == Kind::Null
+        self.look() == Look::Null
     }
     /// Whether it is a list or a map.
     #[inline]
     fn is_container(&self) -> bool {
-        matches!(self.kind(), Kind::List | Kind::Map)
+        matches!(self.look(), Look::List | Look::Map)
     }
-    /// It, of [`Kind::Bool`].
-    fn bool(&self) -> bool;
-    /// It, of [`Kind::Int`].
-    fn int(&self) -> i64;
-    /// It, of [`Kind::Float`].
-    fn float(&self) -> f64;
-    /// It, of [`Kind::Str`].
-    ///
-    /// # Errors
-    /// It is not UTF-8 after all.
-    fn str(&self) -> Result<&str, ConvertError>;
-    /// It, of [`Kind::Bytes`] or [`Kind::Str`].
-    fn bytes(&self) -> &[u8];
     /// Its children, if it can be read as a list; else what it is.
     ///
     /// # Errors
@@ -88,8 +76,8 @@ pub trait Children {
 impl<'s, S: Source + ?Sized> View for &'s mut S {
     type Children = Entered<'s, S>;
 
-    fn kind(&self) -> Kind {
-        Source::kind(*self)
+    fn look(&self) -> Look<'_> {
+        Source::look(*self)
     }
 
     fn is_null(&self) -> bool {
@@ -98,26 +86,6 @@ impl<'s, S: Source + ?Sized> View for &'s mut S {
 
     fn is_container(&self) -> bool {
         Source::is_container(*self)
-    }
-
-    fn bool(&self) -> bool {
-        Source::bool(*self)
-    }
-
-    fn int(&self) -> i64 {
-        Source::int(*self)
-    }
-
-    fn float(&self) -> f64 {
-        Source::float(*self)
-    }
-
-    fn str(&self) -> Result<&str, ConvertError> {
-        Ok(Source::str(*self))
-    }
-
-    fn bytes(&self) -> &[u8] {
-        Source::bytes(*self)
     }
 
     fn list(self) -> Result<Result<Entered<'s, S>, Kind>, ConvertError> {

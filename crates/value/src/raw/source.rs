@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use smallvec::SmallVec;
 use twinplug_abi as abi;
 
-use super::view::{NOT_UTF8, no_content, other_kind};
-use crate::{ConvertError, Key, Kind, Source};
+use super::view::{NO_BYTES, look_at_text, name_of, no_content};
+use crate::{ConvertError, Key, Look, Source};
 
 /// A source over a raw value.
 pub struct RawSource<'a> {
@@ -97,51 +97,22 @@ impl<'a> RawSource<'a> {
 }
 
 impl Source for RawSource<'_> {
-    fn kind(&self) -> Kind {
-        match self.current.tag {
-            abi::TAG_NULL => Kind::Null,
-            abi::TAG_BOOL => Kind::Bool,
-            abi::TAG_INT => Kind::Int,
-            abi::TAG_FLOAT => Kind::Float,
-            abi::TAG_BYTES | abi::TAG_STR if self.slice(&self.current).is_none() => {
-                Kind::Other("null pointer")
+    fn look(&self) -> Look<'_> {
+        let payload = self.current.payload;
+        // SAFETY: of a BOOL, an INT and a FLOAT the payload is one, as far as any 8 bytes are.
+        unsafe {
+            match self.current.tag {
+                abi::TAG_NULL => Look::Null,
+                abi::TAG_BOOL => Look::Bool(payload.boolean != 0),
+                abi::TAG_INT => Look::Int(payload.integer),
+                abi::TAG_FLOAT => Look::Float(payload.number),
+                abi::TAG_STR => self.slice(&self.current).map_or(NO_BYTES, look_at_text),
+                abi::TAG_BYTES => self.slice(&self.current).map_or(NO_BYTES, Look::Bytes),
+                abi::TAG_LIST => Look::List,
+                abi::TAG_MAP => Look::Map,
+                other => Look::Other(name_of(other)),
             }
-            abi::TAG_BYTES => Kind::Bytes,
-            abi::TAG_STR if self.text(&self.current).is_some() => Kind::Str,
-            abi::TAG_STR => Kind::Other(NOT_UTF8),
-            abi::TAG_LIST => Kind::List,
-            abi::TAG_MAP => Kind::Map,
-            other => other_kind(other),
         }
-    }
-
-    fn bool(&self) -> bool {
-        // SAFETY: any byte is a `u8`, and the payload is 8 initialised bytes.
-        self.current.tag == abi::TAG_BOOL && unsafe { self.current.payload.boolean } != 0
-    }
-
-    fn int(&self) -> i64 {
-        match self.current.tag {
-            // SAFETY: of an INT, the payload is an integer.
-            abi::TAG_INT => unsafe { self.current.payload.integer },
-            _ => 0,
-        }
-    }
-
-    fn float(&self) -> f64 {
-        match self.current.tag {
-            // SAFETY: of a FLOAT, the payload is a number.
-            abi::TAG_FLOAT => unsafe { self.current.payload.number },
-            _ => 0.0,
-        }
-    }
-
-    fn str(&self) -> &str {
-        self.text(&self.current).unwrap_or_default()
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.slice(&self.current).unwrap_or_default()
     }
 
     fn enter_list(&mut self) -> Result<Option<usize>, ConvertError> {

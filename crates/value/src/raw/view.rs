@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use twinplug_abi::{self as abi, Pair};
 
-use crate::{Children, ConvertError, Key, Kind, View};
+use crate::{Children, ConvertError, Key, Kind, Look, View};
 
 /// A raw value, and that what it points to may be read.
 #[derive(Clone, Copy)]
@@ -48,8 +48,10 @@ unsafe fn slice(value: &abi::Value) -> Option<&[u8]> {
 }
 
 /// Text, if it is UTF-8. Most is short and ASCII, which is seen at once.
+#[doc(hidden)]
 #[inline]
-fn text(bytes: &[u8]) -> Option<&str> {
+#[must_use]
+pub fn text(bytes: &[u8]) -> Option<&str> {
     if is_short_ascii(bytes) {
         // SAFETY: ASCII is UTF-8.
         return Some(unsafe { std::str::from_utf8_unchecked(bytes) });
@@ -72,65 +74,35 @@ fn is_short_ascii(bytes: &[u8]) -> bool {
     all.is_some_and(|all| all & 0x8080_8080_8080_8080 == 0)
 }
 
-fn not_utf8() -> ConvertError {
-    ConvertError::new(format!("a {NOT_UTF8} cannot cross"))
+/// The value of a STR, which may be none.
+#[inline]
+pub(super) fn look_at_text(bytes: &[u8]) -> Look<'_> {
+    text(bytes).map_or(Look::Other("string that is not UTF-8"), Look::Str)
 }
 
-/// What text is called that is none.
-pub(super) const NOT_UTF8: &str = "string that is not UTF-8";
+/// The value of a STR or BYTES that leads nowhere.
+pub(super) const NO_BYTES: Look<'static> = Look::Other("null pointer");
 
 impl<'a> View for RawView<'a> {
     type Children = RawChildren<'a>;
 
     #[inline]
-    fn kind(&self) -> Kind {
-        match self.value.tag {
-            abi::TAG_NULL => Kind::Null,
-            abi::TAG_BOOL => Kind::Bool,
-            abi::TAG_INT => Kind::Int,
-            abi::TAG_FLOAT => Kind::Float,
-            abi::TAG_BYTES | abi::TAG_STR if self.slice().is_none() => Kind::Other("null pointer"),
-            abi::TAG_BYTES => Kind::Bytes,
-            // Whether it is UTF-8 is seen where it is read.
-            abi::TAG_STR => Kind::Str,
-            abi::TAG_LIST => Kind::List,
-            abi::TAG_MAP => Kind::Map,
-            other => other_kind(other),
+    fn look(&self) -> Look<'_> {
+        let payload = self.value.payload;
+        // SAFETY: of a BOOL, an INT and a FLOAT the payload is one, as far as any 8 bytes are.
+        unsafe {
+            match self.value.tag {
+                abi::TAG_NULL => Look::Null,
+                abi::TAG_BOOL => Look::Bool(payload.boolean != 0),
+                abi::TAG_INT => Look::Int(payload.integer),
+                abi::TAG_FLOAT => Look::Float(payload.number),
+                abi::TAG_STR => self.slice().map_or(NO_BYTES, look_at_text),
+                abi::TAG_BYTES => self.slice().map_or(NO_BYTES, Look::Bytes),
+                abi::TAG_LIST => Look::List,
+                abi::TAG_MAP => Look::Map,
+                other => Look::Other(name_of(other)),
+            }
         }
-    }
-
-    #[inline]
-    fn bool(&self) -> bool {
-        // SAFETY: any byte is a `u8`, and the payload is 8 initialised bytes.
-        self.value.tag == abi::TAG_BOOL && unsafe { self.value.payload.boolean } != 0
-    }
-
-    #[inline]
-    fn int(&self) -> i64 {
-        match self.value.tag {
-            // SAFETY: of an INT, the payload is an integer.
-            abi::TAG_INT => unsafe { self.value.payload.integer },
-            _ => 0,
-        }
-    }
-
-    #[inline]
-    fn float(&self) -> f64 {
-        match self.value.tag {
-            // SAFETY: of a FLOAT, the payload is a number.
-            abi::TAG_FLOAT => unsafe { self.value.payload.number },
-            _ => 0.0,
-        }
-    }
-
-    #[inline]
-    fn str(&self) -> Result<&str, ConvertError> {
-        self.slice().and_then(text).ok_or_else(not_utf8)
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        self.slice().unwrap_or_default()
     }
 
     #[inline]
@@ -140,7 +112,7 @@ impl<'a> View for RawView<'a> {
             // SAFETY: of a LIST, the payload is a pointer to values.
             abi::TAG_LIST => RawChildren::new(Items::List(unsafe { payload.list }), length),
             abi::TAG_MAP if length == 0 => RawChildren::new(Items::List(std::ptr::null()), 0),
-            _ => return Ok(Err(self.kind())),
+            _ => return Ok(Err(self.look().kind())),
         };
         children.map(Ok)
     }
@@ -152,7 +124,7 @@ impl<'a> View for RawView<'a> {
             // SAFETY: of a MAP, the payload is a pointer to pairs.
             abi::TAG_MAP => RawChildren::new(Items::Map(unsafe { payload.map }), length),
             abi::TAG_LIST if length == 0 => RawChildren::new(Items::Map(std::ptr::null()), 0),
-            _ => return Ok(Err(self.kind())),
+            _ => return Ok(Err(self.look().kind())),
         };
         children.map(Ok)
     }
@@ -160,13 +132,13 @@ impl<'a> View for RawView<'a> {
 
 /// What a tag is called that does not cross, or is unknown.
 #[cold]
-pub(super) fn other_kind(tag: u32) -> Kind {
-    Kind::Other(match tag {
+pub(super) fn name_of(tag: u32) -> &'static str {
+    match tag {
         abi::TAG_FUNC => "function",
         abi::TAG_OBJECT => "object",
         abi::TAG_BUFFER => "buffer",
         _ => "value of an unknown tag",
-    })
+    }
 }
 
 /// The error of a list or a map whose pointer leads nowhere.
@@ -300,28 +272,8 @@ impl<'a> RawValues<'a> {
 impl<'a> View for RawValues<'a> {
     type Children = RawChildren<'a>;
 
-    fn kind(&self) -> Kind {
-        Kind::List
-    }
-
-    fn bool(&self) -> bool {
-        false
-    }
-
-    fn int(&self) -> i64 {
-        0
-    }
-
-    fn float(&self) -> f64 {
-        0.0
-    }
-
-    fn str(&self) -> Result<&str, ConvertError> {
-        Err(ConvertError::expected(&"string", Kind::List))
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &[]
+    fn look(&self) -> Look<'_> {
+        Look::List
     }
 
     #[inline]

@@ -347,6 +347,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_type_keeps_is_not_changed_by_it() {
+        let ty: Type = "list<{ age: int, tags: list<string>, note: string? }>".parse().unwrap();
+        let check = |age: Value, more: &[(&str, Value)], is_kept: bool| {
+            let mut map: Map =
+                more.iter().map(|(key, value)| ((*key).into(), value.clone())).collect();
+            map.insert("age".into(), age);
+            map.insert("tags".into(), Value::List(vec!["a".into()]));
+            let value = Value::List(vec![Value::Map(map)]);
+            assert_eq!(ty.keeps(&mut crate::TreeSource::new(&value)), is_kept, "{value:?}");
+            assert_eq!(ty.coerce(value.clone()) == Ok(value.clone()), is_kept, "{value:?}");
+        };
+        check(1.into(), &[], true);
+        check(1.into(), &[("note", "x".into())], true);
+        check(1.into(), &[("note", Value::Null)], false);
+        check(1.into(), &[("other", 1.into())], false);
+        check(1.0.into(), &[], false);
+        check("x".into(), &[], false);
+    }
+
+    #[test]
     fn a_call_has_the_right_number_of_arguments() {
         let check = |signature: &str, count: usize| {
             let signature: Signature = signature.parse().unwrap();

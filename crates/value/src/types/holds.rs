@@ -3,10 +3,35 @@
 //! A plugin in C reads a value's payload by the declared type alone. The writer's
 //! schema is no proof: it is an implementation of a safe trait, and may be wrong.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{Scope, Signature, Type};
 use crate::{ConvertError, Key, Kind, Source};
 
 type Holds = Result<(), ConvertError>;
+
+/// What a value is compared within.
+#[derive(Clone, Copy)]
+struct Within<'a> {
+    scope: Option<&'a Scope<'a>>,
+    unknown: Unknown,
+}
+
+/// What becomes of a struct's entries that its type does not know.
+#[derive(Clone, Copy)]
+enum Unknown {
+    LeftOut,
+    Refused,
+}
+
+impl Unknown {
+    fn holds(self) -> Holds {
+        match self {
+            Unknown::LeftOut => Ok(()),
+            Unknown::Refused => Err(ConvertError::new("not a field")),
+        }
+    }
+}
 
 impl Type {
     /// Whether the source's value is just of this type, with nothing to convert.
@@ -14,14 +39,20 @@ impl Type {
     /// # Errors
     /// It is not; the message names the field.
     pub fn holds(&self, source: &mut dyn Source) -> Holds {
-        self.holds_in(source, None)
+        self.holds_in(source, Within { scope: None, unknown: Unknown::LeftOut })
     }
 
-    fn holds_in(&self, source: &mut dyn Source, scope: Option<&Scope<'_>>) -> Holds {
+    /// Whether [`coerce`](Type::coerce) would leave the source's value as it is: it is just of
+    /// this type, and its structs have no entries that this type does not know, and no nulls.
+    pub fn keeps(&self, source: &mut dyn Source) -> bool {
+        self.holds_in(source, Within { scope: None, unknown: Unknown::Refused }).is_ok()
+    }
+
+    fn holds_in(&self, source: &mut dyn Source, within: Within<'_>) -> Holds {
         let kind = source.kind();
         match (self, kind) {
-            (Type::Named(name), _) => match Scope::find(scope, name) {
-                Some(here) => here.holds(source),
+            (Type::Named(name), _) => match Scope::find(within.scope, name) {
+                Some(here) => here.holds(source, within.unknown),
                 None => Err(ConvertError::new(format!("the type `{}` is unknown", &**name))),
             },
             (Type::Any, _)
@@ -32,15 +63,17 @@ impl Type {
             | (Type::Number, Kind::Int | Kind::Float)
             | (Type::Str, Kind::Str)
             | (Type::Bytes, Kind::Bytes) => Ok(()),
-            (Type::Optional(inner), _) => inner.holds_in(source, scope),
+            (Type::Optional(inner), _) => inner.holds_in(source, within),
             (Type::List(item), Kind::List) => {
-                children(source, |_, source| item.holds_in(source, scope))
+                children(source, |_, source| item.holds_in(source, within))
             }
-            (Type::Tuple(items), Kind::List) => tuple_holds(items, source, scope),
+            (Type::Tuple(items), Kind::List) => tuple_holds(items, source, within),
             (Type::Map(value), Kind::Map) => {
-                entries(source, |source| value.holds_in(source, scope))
+                entries(source, |source| value.holds_in(source, within))
             }
-            (Type::Struct(item), Kind::Map) => Scope { item, outer: scope }.holds(source),
+            (Type::Struct(item), Kind::Map) => {
+                Scope { item, outer: within.scope }.holds(source, within.unknown)
+            }
             (ty, kind) => Err(ConvertError::expected(ty, kind)),
         }
     }
@@ -59,22 +92,22 @@ impl Signature {
 
 impl Scope<'_> {
     /// Whether the source's value is the scope's struct.
-    fn holds(&self, source: &mut dyn Source) -> Holds {
+    fn holds(&self, source: &mut dyn Source, unknown: Unknown) -> Holds {
         if source.kind() != Kind::Map {
             return Err(ConvertError::expected(self.item, source.kind()));
         }
         let fields = &self.item.fields;
-        let mut seen = vec![false; fields.len()];
+        let mut seen: SmallVec<[bool; 16]> = smallvec![false; fields.len()];
         entries(source, |source| {
-            let Key::Str(name) = source.key() else { return Ok(()) };
+            let Key::Str(name) = source.key() else { return unknown.holds() };
             let Some(index) = fields.iter().position(|field| *field.name == *name) else {
-                return Ok(());
+                return unknown.holds();
             };
             seen[index] = true;
             let field = &fields[index];
             match source.kind() {
-                Kind::Null if field.may_be_absent() => Ok(()),
-                _ => field.ty.holds_in(source, Some(self)),
+                Kind::Null if field.may_be_absent() => unknown.holds(),
+                _ => field.ty.holds_in(source, Within { scope: Some(self), unknown }),
             }
         })?;
         let missing = fields.iter().zip(seen).find(|(field, seen)| !seen && !field.may_be_absent());
@@ -85,15 +118,11 @@ impl Scope<'_> {
     }
 }
 
-fn tuple_holds(
-    items: &[super::TypeRef],
-    source: &mut dyn Source,
-    scope: Option<&Scope<'_>>,
-) -> Holds {
+fn tuple_holds(items: &[super::TypeRef], source: &mut dyn Source, within: Within<'_>) -> Holds {
     let mut count = 0;
     children(source, |index, source| {
         count = index + 1;
-        items.get(index).map_or(Ok(()), |item| item.holds_in(source, scope))
+        items.get(index).map_or(Ok(()), |item| item.holds_in(source, within))
     })?;
     match count == items.len() {
         true => Ok(()),
