@@ -6,8 +6,12 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 
+use twinplug_value::raw::LeafEntry;
+#[cfg(feature = "luajit")]
+use twinplug_value::raw::LeafFailed;
 use twinplug_value::{
-    Callable, Data, Fault, Outcome, Params, Plain, Signature, Sink, Source, panic_text, to_sink,
+    Callable, Data, Fault, LeafFunction, Outcome, Params, Plain, Signature, Sink, Source, Type,
+    panic_text, to_sink,
 };
 
 use super::Plugin;
@@ -80,8 +84,20 @@ impl HostContext {
 pub(crate) struct HostFunction {
     name: String,
     pub(crate) signature: Signature,
+    /// How compiled code may call it; of leaf functions alone.
+    pub(crate) leaf: Option<HostLeaf>,
     run: Box<Run>,
     run_scalars: Box<RunScalars>,
+}
+
+/// A leaf function of the host, for code that calls it by its C type: what is called, as
+/// [`LeafEntry`] says, and with which closure. Both are there as long as the [`HostFunction`].
+#[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
+pub(crate) struct HostLeaf {
+    pub(crate) entry: usize,
+    pub(crate) closure: usize,
+    pub(crate) params: &'static [&'static Type],
+    pub(crate) result: &'static Type,
 }
 
 /// Runs a function with scalars, if they are what it takes, and its result is one: else
@@ -117,7 +133,17 @@ impl Turn {
 
 impl HostFunction {
     pub(crate) fn new<P: Params, F: Callable<P>>(name: &str, function: F) -> Self {
-        let function = Arc::new(function);
+        HostFunction::of(name, Arc::new(function), None)
+    }
+
+    /// One that calls nothing of the host, and does not wait.
+    pub(crate) fn leaf<P: Params, F: LeafFunction<P>>(name: &str, function: F) -> Self {
+        let (function, entry) = (Arc::new(function), F::entry());
+        let leaf = HostLeaf::new(&function, &entry);
+        HostFunction::of(name, function, Some(leaf))
+    }
+
+    fn of<P: Params, F: Callable<P>>(name: &str, function: Arc<F>, leaf: Option<HostLeaf>) -> Self {
         let quick = Arc::clone(&function);
         let run_scalars = move |args: &[Plain], turn: &Turn| {
             if !is_scalar::<<F::Outcome as Outcome>::Value>() {
@@ -139,6 +165,7 @@ impl HostFunction {
         HostFunction {
             name: name.to_owned(),
             signature: F::signature(),
+            leaf,
             run: Box::new(run),
             run_scalars: Box::new(run_scalars),
         }
@@ -170,11 +197,34 @@ impl HostFunction {
         called.map_err(|error| self.at(error))
     }
 
+    /// The error of a compiled call that has failed.
+    #[cfg(feature = "luajit")]
+    pub(crate) fn failed(&self, why: Option<LeafFailed>) -> Error {
+        self.at(match why {
+            Some(LeafFailed::Returned(fault)) => failed(fault),
+            Some(LeafFailed::Panicked(text)) => panicked_with(&text),
+            None => Error::new(ErrorKind::Call, "failed"),
+        })
+    }
+
+    /// An error that is this function's.
     #[cold]
     fn at(&self, error: Error) -> Error {
         error
             .context(format_args!("host function `{}`", self.name))
             .through(format_args!("[host]: in function '{}'", self.name))
+    }
+}
+
+impl HostLeaf {
+    /// The function keeps the closure where it is, in an `Arc` of its own.
+    fn new<F>(closure: &Arc<F>, entry: &LeafEntry<F>) -> HostLeaf {
+        HostLeaf {
+            entry: entry.address(),
+            closure: Arc::as_ptr(closure).expose_provenance(),
+            params: entry.params(),
+            result: entry.result(),
+        }
     }
 }
 
@@ -227,5 +277,10 @@ pub(crate) fn contained<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
 
 #[cold]
 fn panicked(panic: Box<dyn Any + Send>) -> Error {
-    Error::new(ErrorKind::Call, format!("panicked: {}", panic_text(panic)))
+    panicked_with(&panic_text(panic))
+}
+
+#[cold]
+fn panicked_with(text: &str) -> Error {
+    Error::new(ErrorKind::Call, format!("panicked: {text}"))
 }
