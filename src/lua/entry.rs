@@ -109,7 +109,7 @@ impl<'v> Entry<'v> {
         if !hold() {
             return Err(refuse(vm, way, too_deep()));
         }
-        if state.core.leaf.runs.get() {
+        if state.core.leaf.runs() {
             return Err(refuse_inside_of_leaf(vm, way));
         }
         vm.drop_lost(state);

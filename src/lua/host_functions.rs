@@ -128,14 +128,7 @@ unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
 /// A leaf function of the host: nobody enters the VM meanwhile.
 unsafe extern "C-unwind" fn call_leaf(state: *mut lua_State) -> c_int {
     // SAFETY: as above.
-    unsafe {
-        answered(state, |core, offered| {
-            core.leaf.runs.set(true);
-            let answer = core.call(state, offered);
-            core.leaf.runs.set(false);
-            answer
-        })
-    }
+    unsafe { answered(state, |core, offered| core.leaf.within(|| core.call(state, offered))) }
 }
 
 /// Raises what has been put on the stack for it.

@@ -13,7 +13,7 @@ use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Lua, Table, Value};
-use twinplug_value::raw::LeafPlace;
+use twinplug_value::raw::{LeafFailed, LeafPlace};
 use twinplug_value::{Plain, Type};
 
 use super::host_functions::{self, Answer, Offered};
@@ -50,7 +50,7 @@ pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value
         ("target", leaf.target as f64),
         ("offset", leaf.function as f64),
         ("fault", core.compiled.fault.address() as f64),
-        ("runs", core.leaf.runs.as_ptr().expose_provenance() as f64),
+        ("runs", core.leaf.state().expose_provenance() as f64),
     ]);
     Ok(vec![
         Value::Function(make),
@@ -78,10 +78,10 @@ pub(super) fn of_host(
     let settle = host_functions::closure(core, offered, settle_host)?;
     // All of these are there as long as the VM: core, function and closure go after it.
     let addresses = lua.create_table_from([
-        ("out", core.compiled.result.as_ptr().expose_provenance() as f64),
         ("entry", leaf.entry as f64),
         ("closure", leaf.closure as f64),
         ("place", std::ptr::from_ref(&core.leaf).expose_provenance() as f64),
+        ("state", core.leaf.state().expose_provenance() as f64),
     ])?;
     let types = lua.create_sequence_from(types)?;
     core.leaf_maker(lua)?.call((general, settle, addresses, types)).map(Some)
@@ -137,19 +137,23 @@ impl Link {
 }
 
 impl Offered {
-    /// As [`Link::settle`].
+    /// What a compiled call comes to that has not answered its result: its error; or an integer
+    /// that may be too large for a number.
     ///
     /// # Safety
-    /// As there.
-    unsafe fn settle(&self, core: &Core, state: *mut lua_State, status: c_int) -> Answer {
-        if status != OK {
-            return core.raised(state, &self.function.failed(core.leaf.take()));
-        }
-        // SAFETY: as the caller says; there is room for 20 values.
-        match unsafe { push_scalar(state, Plain::Int(core.compiled.result.get())) } {
-            Ok(()) => Answer::Results(1),
-            Err(error) => core.raised(state, &error.of("result").into()),
-        }
+    /// As for `host_functions::answered`.
+    unsafe fn settle(&self, core: &Core, state: *mut lua_State) -> Answer {
+        let error = match core.leaf.take() {
+            Some(LeafFailed::Wide(int)) => {
+                // SAFETY: as the caller says; there is room for 20 values.
+                match unsafe { push_scalar(state, Plain::Int(int)) } {
+                    Ok(()) => return Answer::Results(1),
+                    Err(error) => error.of("result").into(),
+                }
+            }
+            other => self.function.failed(other),
+        };
+        core.raised(state, &error)
     }
 }
 
@@ -164,15 +168,10 @@ unsafe extern "C-unwind" fn settle(state: *mut lua_State) -> c_int {
     }
 }
 
-/// The same, of a function of the host.
+/// Settles one of a function of the host.
 pub(super) unsafe extern "C-unwind" fn settle_host(state: *mut lua_State) -> c_int {
     // SAFETY: `host_functions::closure` has made it of this; nothing is left to drop.
-    unsafe {
-        host_functions::answered(state, |core, offered| {
-            let status = ffi::lua_tointeger(state, 1) as c_int;
-            offered.settle(core, state, status)
-        })
-    }
+    unsafe { host_functions::answered(state, |core, offered| offered.settle(core, state)) }
 }
 
 /// Opens the library, and takes it away from wherever a script could find it, unless it is

@@ -203,7 +203,7 @@ impl HostFunction {
         self.at(match why {
             Some(LeafFailed::Returned(fault)) => failed(fault),
             Some(LeafFailed::Panicked(text)) => panicked_with(&text),
-            None => Error::new(ErrorKind::Call, "failed"),
+            Some(LeafFailed::Wide(_)) | None => no_scalar(),
         })
     }
 

@@ -45,10 +45,33 @@ impl<T: LeafParam> LeafResult for T {}
 impl LeafResult for () {}
 
 /// Who calls by C type goes by these types being what they are.
-mod sealed {
-    pub trait Scalar {}
-    impl Scalar for i64 {}
-    impl Scalar for f64 {}
-    impl Scalar for bool {}
-    impl Scalar for () {}
+pub(crate) mod sealed {
+    pub trait Scalar: Copy {
+        /// What is returned where there is no result.
+        const NOTHING: Self;
+
+        /// The value, if it is an integer that a float may not be: of 2^53 and above, or below -2^53.
+        fn wide(self) -> Option<i64>;
+    }
+
+    macro_rules! scalars {
+        ($($type:ty: $nothing:expr, $value:ident => $wide:expr;)*) => {$(
+            impl Scalar for $type {
+                const NOTHING: Self = $nothing;
+
+                #[inline(always)]
+                fn wide(self) -> Option<i64> {
+                    let $value = self;
+                    $wide
+                }
+            }
+        )*};
+    }
+    scalars! {
+        // Three instructions, where both bounds would take as much as the call.
+        i64: 0, value => (((value >> 53) + 1) as u64 > 1).then_some(value);
+        f64: 0.0, _value => None;
+        bool: false, _value => None;
+        (): (), _value => None;
+    }
 }

@@ -7,39 +7,50 @@
 local ffi = ...
 local loadstring, select, tonumber, type = loadstring, select, tonumber, type
 
--- Whole numbers up to this are exact.
+-- Whole numbers up to this are exact; and its square, which is as well.
 local largest = 2 ^ 53
+local square = largest * largest
 
 -- That an argument is of another type than it should be.
 local function check(kind, a)
   if kind == "bool" then return "type(" .. a .. ") ~= 'boolean'" end
   local check = "type(" .. a .. ") ~= 'number'"
   if kind == "double" then return check end
-  return check .. " or " .. a .. " % 1 ~= 0 or " .. a .. " > largest or " .. a .. " < -largest"
+  return check .. " or " .. a .. " % 1 ~= 0 or " .. a .. " * " .. a .. " > square"
 end
 
--- What is said of either kind: which values a call is made with, the call itself, what is done where
--- it has a status, what it returns without a result, and the texts made so far.
+-- What is said of either kind: which values a call is made with, the call itself, which leaves its
+-- result in `value`, and the texts made so far.
 local plugins, hosts = { texts = {} }, { texts = {} }
 
 -- The address of a plugin's function is read anew for each call. Nothing that takes memory, and so
--- may fail, stands between the lines that say whether one runs.
-plugins.given = "entry, target, offset, fault, text, runs"
-plugins.nothing = ""
+-- may fail, stands between the lines that say whether one runs. A function of a plugin that is gone
+-- answers `not_found` and no text.
+plugins.given = "entry, target, offset, fault, text, runs, out"
 function plugins.call(names, result)
-  return "  local entry = cast(entry, target[0] + offset)[0]\n"
+  local lines = "  local entry = cast(entry, target[0] + offset)[0]\n"
     .. "  text[0], runs[0] = nil, true\n"
     .. "  local status = entry(fault" .. names .. (result ~= "void" and ", out)\n" or ")\n")
     .. "  runs[0] = false\n"
+    .. "  if status ~= 0 then\n"
+    .. "    if status == 3 and text[0] == nil then return general(...) end\n"
+    .. "    return settle(status)\n"
+    .. "  end\n"
+  if result == "void" then return lines .. "  return\n" end
+  if result ~= "int64_t" then return lines .. "  return out[0]\n" end
+  return lines .. "  local value = tonumber(out[0])\n"
+    .. "  if value > largest or value < -largest then return settle(0) end\n"
+    .. "  return value\n"
 end
--- A function of a plugin that is gone answers `not_found` and no text.
-plugins.gone = "    if status == 3 and text[0] == nil then return general(...) end\n"
 
--- The entry of a closure says itself that it runs.
-hosts.given = "entry, closure, place"
-hosts.nothing = "nil"
-function hosts.call(names) return "  local status = entry(closure, place" .. names .. ", out)\n" end
-hosts.gone = ""
+-- The entry of a closure says itself that it runs, and whether it has a result that a number holds.
+hosts.given = "entry, closure, place, state"
+function hosts.call(names, result)
+  local lines = "  " .. (result ~= "void" and "local value = " or "") .. "entry(closure, place" .. names .. ")\n"
+    .. "  if state[0] ~= 0 then return settle() end\n"
+  if result == "void" then return lines .. "  return nil\n" end
+  return lines .. (result == "int64_t" and "  return tonumber(value)\n" or "  return value\n")
+end
 
 -- The text of what makes a function of such parameters. Where there are more or fewer arguments, or
 -- one is of another type, the call goes the general way. How one that ran has failed is told by
@@ -50,19 +61,12 @@ local function text(kind, result, params)
     names = names .. (i > 1 and ", a" or "a") .. i
     conditions = conditions .. " or " .. check(params[i], "a" .. i)
   end
-  local results = "  return " .. (result == "void" and kind.nothing or "out[0]")
-  if result == "int64_t" then
-    results = "  local value = tonumber(out[0])\n"
-      .. "  if value > largest or value < -largest then return settle(0) end\n"
-      .. "  return value"
-  end
-  return "local select, tonumber, type, cast, largest, general, settle, out, " .. kind.given .. " = ...\n"
+  return "local select, tonumber, type, cast, largest, square, general, settle, " .. kind.given .. " = ...\n"
     .. "return function(...)\n"
     .. (#params > 0 and "  local " .. names .. " = ...\n" or "")
     .. "  if select('#', ...) ~= " .. #params .. conditions .. " then return general(...) end\n"
     .. kind.call(#params > 0 and ", " .. names or "", result)
-    .. "  if status ~= 0 then\n" .. kind.gone .. "    return settle(status)\n  end\n"
-    .. results .. "\nend"
+    .. "end"
 end
 
 local function maker(kind, signature, result, params)
@@ -81,20 +85,20 @@ return function(general, settle, leaf, types)
     list = list .. ", " .. types[i]
   end
   local cast = ffi.cast
-  local out = cast(result .. " *", leaf.out)
   if leaf.closure then
-    local signature = "int32_t (*)(void *, void *" .. list .. ", " .. result .. " *)"
+    local signature = result .. " (*)(void *, void *" .. list .. ")"
     return maker(hosts, signature, result, params)(
-      select, tonumber, type, cast, largest, general, settle, out,
-      cast(signature, leaf.entry), cast("void *", leaf.closure), cast("void *", leaf.place)
+      select, tonumber, type, cast, largest, square, general, settle,
+      cast(signature, leaf.entry), cast("void *", leaf.closure), cast("void *", leaf.place),
+      cast("uint8_t *", leaf.state)
     )
   end
   local signature = "int32_t (*)(void *" .. list .. (result ~= "void" and ", " .. result .. " *)" or ")")
   return maker(plugins, signature, result, params)(
-    select, tonumber, type, cast, largest, general, settle, out,
+    select, tonumber, type, cast, largest, square, general, settle,
     ffi.typeof("$ *", ffi.typeof(signature)), cast("char **", leaf.target), leaf.offset,
     cast("void *", leaf.fault),
     -- The text is the first member of a fault.
-    cast("void **", leaf.fault), cast("bool *", leaf.runs)
+    cast("void **", leaf.fault), cast("bool *", leaf.runs), cast(result .. " *", leaf.out)
   )
 end

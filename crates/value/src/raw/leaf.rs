@@ -8,18 +8,20 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::leaf::sealed::Scalar;
 use crate::{Fault, LeafParam, LeafResult, Outcome, Type, panic_text};
 
-/// What the entry of a leaf function answers: it has written its result, or it has left in the
-/// place why there is none.
-const OK: i32 = 0;
-const FAILED: i32 = 1;
+/// What the state of a place is: nothing runs, and what has run has its result; a leaf function
+/// runs; it has left why it has no result.
+const IDLE: u8 = 0;
+const RUNS: u8 = 1;
+const FAILED: u8 = 2;
 
-/// Where a leaf function shows that it runs, and leaves why it has failed.
+/// Where a leaf function shows that it runs, and leaves why it has no result. Of one thread at a
+/// time.
 #[derive(Default)]
 pub struct LeafPlace {
-    /// Whether one runs.
-    pub runs: Cell<bool>,
+    state: Cell<u8>,
     failed: Cell<Option<LeafFailed>>,
 }
 
@@ -29,13 +31,15 @@ pub enum LeafFailed {
     Returned(Fault),
     /// It has panicked, with that text.
     Panicked(String),
+    /// It has returned an integer that a float may not be.
+    Wide(i64),
 }
 
 /// The function of C's through which a closure of type `F` is called, and of which types.
 ///
-/// It takes the closure's address, that of a [`LeafPlace`], the arguments as they are (C's
-/// `int64_t`, `double` and `bool`), and where the result goes; it answers 0, or that it has
-/// failed. Only this crate makes one, and the types are those of the closure.
+/// It takes the closure's address, that of a [`LeafPlace`], and the arguments as they are (C's
+/// `int64_t`, `double` and `bool`); it returns the result likewise, and where there is none the
+/// place's state is not 0. Only this crate makes one, and the types are those of the closure.
 pub struct LeafEntry<F> {
     address: usize,
     params: &'static [&'static Type],
@@ -47,40 +51,74 @@ impl LeafPlace {
     /// Whether compiled code may call entries: where whoever walks the stack does not come to it.
     pub const IS_COMPILED: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
 
-    /// Takes what the function has left that has failed.
+    /// Whether one runs.
+    #[inline(always)]
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.state.get() == RUNS
+    }
+
+    /// Shows that one runs, while this does.
+    pub fn within<R>(&self, run: impl FnOnce() -> R) -> R {
+        self.state.set(RUNS);
+        let returned = run();
+        self.state.set(IDLE);
+        returned
+    }
+
+    /// Where its state is: 0, 1 while one runs, or else another byte.
+    #[must_use]
+    pub fn state(&self) -> *mut u8 {
+        self.state.as_ptr()
+    }
+
+    /// Takes what the function has left that has no result.
     #[cold]
     #[must_use]
     pub fn take(&self) -> Option<LeafFailed> {
+        self.state.set(IDLE);
         self.failed.take()
+    }
+
+    /// Runs a leaf function, and shows that meanwhile.
+    #[inline(always)]
+    fn run<T: Scalar>(&self, run: impl FnOnce() -> Result<T, Fault>) -> T {
+        self.state.set(RUNS);
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(value)) => match value.wide() {
+                None => {
+                    self.state.set(IDLE);
+                    return value;
+                }
+                Some(wide) => self.widen(wide),
+            },
+            Ok(Err(fault)) => self.fail(LeafFailed::Returned(fault)),
+            Err(panic) => self.fail(LeafFailed::Panicked(panic_text(panic))),
+        }
+        T::NOTHING
+    }
+
+    /// As `fail`; all that a function needs of it is a register.
+    #[cold]
+    #[inline(never)]
+    fn widen(&self, wide: i64) {
+        self.fail(LeafFailed::Wide(wide));
     }
 
     /// Nothing unwinds from here, also where what somebody has left before panics as it drops.
     #[cold]
     #[inline(never)]
-    fn fail(&self, why: LeafFailed) -> i32 {
+    fn fail(&self, why: LeafFailed) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.failed.set(Some(why)))) {
             std::mem::forget(panic);
         }
-        FAILED
-    }
-
-    /// Runs a leaf function, and shows that meanwhile.
-    #[inline(always)]
-    fn run<T>(&self, run: impl FnOnce() -> Result<T, Fault>) -> Result<T, i32> {
-        self.runs.set(true);
-        let returned = catch_unwind(AssertUnwindSafe(run));
-        self.runs.set(false);
-        match returned {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(fault)) => Err(self.fail(LeafFailed::Returned(fault))),
-            Err(panic) => Err(self.fail(LeafFailed::Panicked(panic_text(panic)))),
-        }
+        self.state.set(FAILED);
     }
 }
 
 impl fmt::Debug for LeafPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LeafPlace").field("runs", &self.runs.get()).finish_non_exhaustive()
+        f.debug_struct("LeafPlace").field("runs", &self.runs()).finish_non_exhaustive()
     }
 }
 
@@ -136,30 +174,21 @@ macro_rules! end_of_stack {
 macro_rules! entries {
     ($($name:ident: $($item:ident $value:ident)*;)*) => {$(
         /// # Safety
-        /// `function` and `place` may be followed until this returns, by this thread, and the
-        /// result be written.
-        #[allow(clippy::too_many_arguments, reason = "as many as the closure has, and three")]
+        /// `function` and `place` may be followed until this returns, by this thread.
+        #[allow(clippy::too_many_arguments, reason = "as many as the closure has, and two")]
         unsafe extern "C" fn $name<Function, Returned, $($item),*>(
             function: *const Function,
             place: *const LeafPlace,
-            $($value: $item,)*
-            result: *mut Returned::Value,
-        ) -> i32
+            $($value: $item),*
+        ) -> Returned::Value
         where
             Function: Fn($($item),*) -> Returned,
-            Returned: Outcome,
+            Returned: Outcome<Value: LeafResult>,
         {
             end_of_stack!();
             // SAFETY: as the caller says.
             let (function, place) = unsafe { (&*function, &*place) };
-            match place.run(|| function($($value),*).outcome()) {
-                Ok(value) => {
-                    // SAFETY: as the caller says; a scalar has nothing to drop.
-                    unsafe { result.write(value) };
-                    OK
-                }
-                Err(failed) => failed,
-            }
+            place.run(|| function($($value),*).outcome())
         }
 
         impl<Function, Returned, $($item),*> crate::LeafFunction<($($item,)*)> for Function
@@ -172,9 +201,8 @@ macro_rules! entries {
                 let entry: unsafe extern "C" fn(
                     *const Function,
                     *const LeafPlace,
-                    $($item,)*
-                    *mut Returned::Value,
-                ) -> i32 = $name::<Function, Returned, $($item),*>;
+                    $($item),*
+                ) -> Returned::Value = $name::<Function, Returned, $($item),*>;
                 LeafEntry {
                     address: (entry as *const ()).expose_provenance(),
                     params: &[$(<$item as crate::Data>::SCHEMA),*],
@@ -195,4 +223,108 @@ entries! {
     call_6: A a B b C c D d E e F f;
     call_7: A a B b C c D d E e F f G g;
     call_8: A a B b C c D d E e F f G g H h;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::transmute_copy;
+    use std::ptr::{from_ref, with_exposed_provenance};
+
+    use super::*;
+    use crate::{LeafFunction, Params};
+
+    /// What a closure's entry answers, and what state its place is in meanwhile and after.
+    fn called<P: Params, F: LeafFunction<P>, Entry>(
+        function: &F,
+        place: &LeafPlace,
+        call: impl FnOnce(Entry, *const F, *const LeafPlace) -> i64,
+    ) -> (i64, u8) {
+        let address = F::entry().address();
+        assert_eq!(size_of::<Entry>(), size_of::<usize>());
+        let address = with_exposed_provenance::<()>(address);
+        // SAFETY: each test says the type that follows from its closure's.
+        let entry = unsafe { transmute_copy::<*const (), Entry>(&address) };
+        (call(entry, from_ref(function), from_ref(place)), place.state.get())
+    }
+
+    type Two<F> = unsafe extern "C" fn(*const F, *const LeafPlace, i64, i64) -> i64;
+
+    fn two<F: LeafFunction<(i64, i64)>>(function: &F, place: &LeafPlace, a: i64) -> (i64, u8) {
+        called::<_, F, Two<F>>(function, place, |entry, function, place| {
+            // SAFETY: both are borrowed by the caller.
+            unsafe { entry(function, place, a, 2) }
+        })
+    }
+
+    #[test]
+    fn a_closure_is_called_with_what_it_has_taken_along() {
+        let (place, more) = (LeafPlace::default(), 5);
+        let function = move |a: i64, b: i64| a + b + more;
+        assert_eq!(two(&function, &place, 1), (8, IDLE));
+        assert!(place.take().is_none());
+    }
+
+    #[test]
+    fn what_has_no_result_says_why() {
+        let place = LeafPlace::default();
+        let function = |a: i64, b: i64| match a {
+            0 => Err("nothing"),
+            1 => panic!("it is {a}"),
+            _ => Ok(a * b),
+        };
+        assert_eq!(two(&function, &place, 0), (0, FAILED));
+        let Some(LeafFailed::Returned(fault)) = place.take() else { panic!("another one") };
+        assert_eq!((fault.into_text(), place.state.get()), ("nothing".to_owned(), IDLE));
+        assert_eq!(two(&function, &place, 1), (0, FAILED));
+        let Some(LeafFailed::Panicked(text)) = place.take() else { panic!("another one") };
+        assert_eq!(text, "it is 1");
+        for wide in [1 << 52, 1 << 61, -(1 << 61)] {
+            assert_eq!(two(&function, &place, wide), (0, FAILED));
+            assert!(matches!(place.take(), Some(LeafFailed::Wide(int)) if int == wide * 2));
+        }
+        for exact in [(1 << 52) - 1, -(1 << 52)] {
+            assert_eq!(two(&function, &place, exact), (exact * 2, IDLE));
+        }
+    }
+
+    /// What was left and never taken is the embedding's, and may do anything as it is dropped.
+    #[test]
+    fn what_was_left_before_may_panic_as_it_goes() {
+        struct Falls;
+        impl fmt::Display for Falls {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("falls")
+            }
+        }
+        impl Drop for Falls {
+            fn drop(&mut self) {
+                panic!("as it goes");
+            }
+        }
+        let place = LeafPlace::default();
+        let function = |a: i64, _: i64| if a == 0 { Err(Falls) } else { Ok(a) };
+        assert_eq!(two(&function, &place, 0), (0, FAILED));
+        assert_eq!(two(&function, &place, 0), (0, FAILED));
+        assert_eq!(two(&function, &place, 3), (3, IDLE));
+        std::mem::forget(place.take());
+    }
+
+    #[test]
+    fn a_place_shows_that_a_function_runs() {
+        static PLACE: std::sync::Mutex<usize> = std::sync::Mutex::new(0);
+        type Asks<F> = unsafe extern "C" fn(*const F, *const LeafPlace, bool, f64) -> bool;
+        let place = LeafPlace::default();
+        *PLACE.lock().unwrap() = from_ref(&place).expose_provenance();
+        let function = |a: bool, b: f64| {
+            let place = with_exposed_provenance::<LeafPlace>(*PLACE.lock().unwrap());
+            // SAFETY: it is the one below, and this its thread.
+            a && b == 0.5 && unsafe { (*place).runs() }
+        };
+        let ran = called::<_, _, Asks<_>>(&function, &place, |entry, function, place| {
+            // SAFETY: both are borrowed here.
+            i64::from(unsafe { entry(function, place, true, 0.5) })
+        });
+        assert_eq!(ran, (1, IDLE));
+        assert!(!place.runs() && place.within(|| place.runs()));
+    }
 }
