@@ -18,7 +18,8 @@ impl HostBuilder {
     /// Adds a *leaf* function: one of `i64`, `f64` and `bool`, with such a result or none, which
     /// calls nothing of this host and waits for nothing. Plugins call it as any other
     /// [`function`](HostBuilder::function), and get the same errors; of LuaJIT's compiled code
-    /// the call costs what a function pointer does.
+    /// the call costs what a function pointer does. (Code that LuaJIT runs without compiling it
+    /// pays more than for others: it is for what loops call.)
     ///
     /// ```
     /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {

@@ -47,31 +47,37 @@ impl LeafResult for () {}
 /// Who calls by C type goes by these types being what they are.
 pub(crate) mod sealed {
     pub trait Scalar: Copy {
+        /// What is returned of it: an integer is so as a float, which is what its caller has.
+        type Returned: Copy;
         /// What is returned where there is no result.
-        const NOTHING: Self;
+        const NOTHING: Self::Returned;
 
-        /// The value, if it is an integer that a float may not be: of 2^53 and above, or below -2^53.
-        fn wide(self) -> Option<i64>;
+        /// It, to be returned.
+        ///
+        /// # Errors
+        /// An integer that a float may not be: of 2^53 and above, or below -2^53.
+        fn returned(self) -> Result<Self::Returned, i64>;
     }
 
     macro_rules! scalars {
-        ($($type:ty: $nothing:expr, $value:ident => $wide:expr;)*) => {$(
+        ($($type:ty, $returned:ty: $nothing:expr, $value:ident => $answer:expr;)*) => {$(
             impl Scalar for $type {
-                const NOTHING: Self = $nothing;
+                type Returned = $returned;
+                const NOTHING: $returned = $nothing;
 
                 #[inline(always)]
-                fn wide(self) -> Option<i64> {
+                fn returned(self) -> Result<$returned, i64> {
                     let $value = self;
-                    $wide
+                    $answer
                 }
             }
         )*};
     }
     scalars! {
-        // Three instructions, where both bounds would take as much as the call.
-        i64: 0, value => (((value >> 53) + 1) as u64 > 1).then_some(value);
-        f64: 0.0, _value => None;
-        bool: false, _value => None;
-        (): (), _value => None;
+        // Three instructions say that it fits, where both bounds would take as much as the call.
+        i64, f64: 0.0, int => if ((int >> 53) + 1) as u64 > 1 { Err(int) } else { Ok(int as f64) };
+        f64, f64: 0.0, float => Ok(float);
+        bool, bool: false, on => Ok(on);
+        (), (): (), nothing => Ok(nothing);
     }
 }

@@ -46,10 +46,9 @@ end
 -- The entry of a closure says itself that it runs, and whether it has a result that a number holds.
 hosts.given = "entry, closure, place, state"
 function hosts.call(names, result)
-  local lines = "  " .. (result ~= "void" and "local value = " or "") .. "entry(closure, place" .. names .. ")\n"
+  return "  local value = entry(closure, place" .. names .. ")\n"
     .. "  if state[0] ~= 0 then return settle() end\n"
-  if result == "void" then return lines .. "  return nil\n" end
-  return lines .. (result == "int64_t" and "  return tonumber(value)\n" or "  return value\n")
+    .. "  return value\n"
 end
 
 -- The text of what makes a function of such parameters. Where there are more or fewer arguments, or
@@ -86,7 +85,7 @@ return function(general, settle, leaf, types)
   end
   local cast = ffi.cast
   if leaf.closure then
-    local signature = result .. " (*)(void *, void *" .. list .. ")"
+    local signature = (result == "int64_t" and "double" or result) .. " (*)(void *, void *" .. list .. ")"
     return maker(hosts, signature, result, params)(
       select, tonumber, type, cast, largest, square, general, settle,
       cast(signature, leaf.entry), cast("void *", leaf.closure), cast("void *", leaf.place),

@@ -38,8 +38,8 @@ pub enum LeafFailed {
 /// The function of C's through which a closure of type `F` is called, and of which types.
 ///
 /// It takes the closure's address, that of a [`LeafPlace`], and the arguments as they are (C's
-/// `int64_t`, `double` and `bool`); it returns the result likewise, and where there is none the
-/// place's state is not 0. Only this crate makes one, and the types are those of the closure.
+/// `int64_t`, `double` and `bool`); it returns the result, an integer as a `double`, and where
+/// there is none the place's state is not 0. Only this crate makes one, and the types are those of the closure.
 pub struct LeafEntry<F> {
     address: usize,
     params: &'static [&'static Type],
@@ -82,15 +82,15 @@ impl LeafPlace {
 
     /// Runs a leaf function, and shows that meanwhile.
     #[inline(always)]
-    fn run<T: Scalar>(&self, run: impl FnOnce() -> Result<T, Fault>) -> T {
+    fn run<T: Scalar>(&self, run: impl FnOnce() -> Result<T, Fault>) -> T::Returned {
         self.state.set(RUNS);
         match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(Ok(value)) => match value.wide() {
-                None => {
+            Ok(Ok(value)) => match value.returned() {
+                Ok(value) => {
                     self.state.set(IDLE);
                     return value;
                 }
-                Some(wide) => self.widen(wide),
+                Err(wide) => self.widen(wide),
             },
             Ok(Err(fault)) => self.fail(LeafFailed::Returned(fault)),
             Err(panic) => self.fail(LeafFailed::Panicked(panic_text(panic))),
@@ -180,7 +180,7 @@ macro_rules! entries {
             function: *const Function,
             place: *const LeafPlace,
             $($value: $item),*
-        ) -> Returned::Value
+        ) -> <Returned::Value as Scalar>::Returned
         where
             Function: Fn($($item),*) -> Returned,
             Returned: Outcome<Value: LeafResult>,
@@ -202,7 +202,7 @@ macro_rules! entries {
                     *const Function,
                     *const LeafPlace,
                     $($item),*
-                ) -> Returned::Value = $name::<Function, Returned, $($item),*>;
+                ) -> <Returned::Value as Scalar>::Returned = $name::<Function, Returned, $($item),*>;
                 LeafEntry {
                     address: (entry as *const ()).expose_provenance(),
                     params: &[$(<$item as crate::Data>::SCHEMA),*],
@@ -247,12 +247,12 @@ mod tests {
         (call(entry, from_ref(function), from_ref(place)), place.state.get())
     }
 
-    type Two<F> = unsafe extern "C" fn(*const F, *const LeafPlace, i64, i64) -> i64;
+    type Two<F> = unsafe extern "C" fn(*const F, *const LeafPlace, i64, i64) -> f64;
 
     fn two<F: LeafFunction<(i64, i64)>>(function: &F, place: &LeafPlace, a: i64) -> (i64, u8) {
         called::<_, F, Two<F>>(function, place, |entry, function, place| {
             // SAFETY: both are borrowed by the caller.
-            unsafe { entry(function, place, a, 2) }
+            unsafe { entry(function, place, a, 2) as i64 }
         })
     }
 
