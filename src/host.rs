@@ -1,6 +1,7 @@
 //! [`Host`]: what an embedding program creates; owns everything below.
 
 mod definitions;
+mod functions;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,15 +11,13 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
-use twinplug_value::{Callable, Data, Params, Value};
+use twinplug_value::{Data, Value};
 
 use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::{PluginRef, Registry};
 use crate::loading::{self, Allowance, Bundle, Inspection, Loader, Settings};
-use crate::plugin::{
-    BUILT_INS, HostContext, HostFunction, LimitSignal, Output, Permission, Plugins, Total,
-};
+use crate::plugin::{HostContext, HostFunction, LimitSignal, Output, Permission, Plugins, Total};
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
 ///
@@ -214,18 +213,6 @@ impl HostBuilder {
         let channel: Channel<T> = Channel::new(name, capacity);
         if self.channels.insert(name.to_owned(), Arc::new(channel)).is_some() {
             self.refuse(format!("channel `{name}` is there twice"));
-        }
-        self
-    }
-
-    /// Adds a function of up to 8 parameters, which plugins call; a name with dots
-    /// is in a group: `world.spawn`.
-    #[must_use]
-    pub fn function<P: Params, F: Callable<P>>(mut self, name: &str, function: F) -> Self {
-        self.check_name(name);
-        let function = HostFunction::new(name, function);
-        if self.functions.insert(name.to_owned(), Arc::new(function)).is_some() {
-            self.refuse(format!("function `{name}` is there twice"));
         }
         self
     }
@@ -429,29 +416,6 @@ impl HostBuilder {
         Ok(Host { registry, context })
     }
 
-    /// A function's name is a path of plain names, no part of which is a function
-    /// itself, and whose first is not built in.
-    fn check_name(&mut self, name: &str) {
-        let plain = |part: &str| {
-            part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-                && !part.starts_with(|c: char| c.is_ascii_digit())
-                && !part.is_empty()
-        };
-        let first = name.split('.').next().unwrap_or_default();
-        if !name.split('.').all(plain) {
-            self.refuse(format!(
-                "function `{name}`: a name is letters, digits, `_`, and dots between"
-            ));
-        } else if BUILT_INS.contains(&first) {
-            self.refuse(format!("function `{name}`: `host.{first}` is built in"));
-        } else if let Some(other) =
-            self.functions.keys().find(|other| within(name, other) || within(other, name))
-        {
-            let other = other.clone();
-            self.refuse(format!("function `{name}`: `{other}` makes one of them a group as well"));
-        }
-    }
-
     fn refuse(&mut self, message: String) {
         self.error.get_or_insert_with(|| Error::new(ErrorKind::Refused, message));
     }
@@ -479,10 +443,6 @@ fn report(path: &Path, loaded: Result<PluginRef>) -> Result<PluginRef> {
         Err(error) => tracing::warn!(path = %path.display(), %error, "not loaded"),
     }
     loaded
-}
-
-fn within(name: &str, group: &str) -> bool {
-    name.strip_prefix(group).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn to_standard_output(_: &str, text: &str) {

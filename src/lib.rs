@@ -100,8 +100,9 @@ pub use semver::{Version, VersionReq};
 pub use serde;
 pub use twinplug_macros::data_for_host as data;
 pub use twinplug_value::{
-    Args, Argument, Bytes, Callable, ConvertError, Data, ExportType, Field, Map, MapKey, Outcome,
-    Param, Params, ParseTypeError, Signature, Sink, Source, Struct, Type, Value,
+    Args, Argument, Bytes, Callable, ConvertError, Data, ExportType, Field, LeafFunction,
+    LeafParam, LeafResult, Map, MapKey, Outcome, Param, Params, ParseTypeError, Signature, Sink,
+    Source, Struct, Type, Value,
 };
 
 #[doc(hidden)]

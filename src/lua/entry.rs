@@ -112,8 +112,7 @@ impl<'v> Entry<'v> {
         if !hold() {
             return Err(refuse(vm, way, too_deep()));
         }
-        #[cfg(feature = "luajit")]
-        if state.core.leaf.runs.get() {
+        if state.core.leaf.runs() {
             return Err(refuse_inside_of_leaf(vm, way));
         }
         vm.drop_lost(state);
@@ -224,9 +223,8 @@ fn busy(vm: &Vm) -> Error {
     }
 }
 
-/// The lock is left again: a compiled call of a leaf function runs, which has promised to call
-/// nothing, and whose coming back would end the process.
-#[cfg(feature = "luajit")]
+/// The lock is left again: a leaf function runs, which has promised to call nothing. To come back
+/// out of a compiled call of one would end the process.
 #[cold]
 fn refuse_inside_of_leaf(vm: &Vm, way: Way<'_>) -> Error {
     release();

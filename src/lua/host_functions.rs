@@ -22,14 +22,14 @@ use crate::plugin::{HostFunction, OfBits, Ran};
 
 /// The functions of a VM's host, by their names.
 #[derive(Default)]
-pub(super) struct HostFunctions(Vec<Offered>);
+pub(super) struct HostFunctions(pub(super) Vec<Offered>);
 
 /// One function, at an address of its own.
-struct Offered {
+pub(super) struct Offered {
     /// The VM's; set before scripts run.
-    core: Cell<*const Core>,
+    pub(super) core: Cell<*const Core>,
     name: String,
-    function: Arc<HostFunction>,
+    pub(super) function: Arc<HostFunction>,
 }
 
 /// What a C function does after its Rust part.
@@ -57,46 +57,75 @@ impl HostFunctions {
 }
 
 /// What the prelude makes the `host` table of: a list of paths, `{"world", "spawn"}`, and
-/// functions.
+/// functions; with the number of a leaf function of which scripts compile calls.
 pub(super) fn list(core: &Core) -> mlua::Result<Table> {
     let lua = core.border.lua();
     let list = lua.create_table()?;
-    for offered in &core.functions.0 {
+    #[cfg_attr(not(feature = "luajit"), allow(unused_variables, reason = "nothing is compiled"))]
+    for (number, offered) in core.functions.0.iter().enumerate() {
         let path = lua.create_sequence_from(offered.name.split('.'))?;
         let entry = lua.create_table()?;
         entry.raw_set(1, path)?;
-        entry.raw_set(2, closure(core, offered)?)?;
+        let function = if offered.function.leaf.is_some() { call_leaf } else { call };
+        entry.raw_set(2, closure(core, offered, function)?)?;
+        #[cfg(feature = "luajit")]
+        if super::leaf::is_compiled(core, offered) {
+            entry.raw_set(3, number)?;
+        }
         list.push(entry)?;
     }
     Ok(list)
 }
 
-/// The C function of one. Core and function stay where they are while the VM lives.
-fn closure(core: &Core, offered: &Offered) -> mlua::Result<Function> {
+/// A C function of one. Core and function stay where they are while the VM lives.
+pub(super) fn closure(
+    core: &Core,
+    offered: &Offered,
+    function: ffi::lua_CFunction,
+) -> mlua::Result<Function> {
     offered.core.set(core);
     let offered = ptr::from_ref(offered);
     // SAFETY: mlua runs it protected, with room for two values, and nothing to drop.
     unsafe {
         core.border.lua().exec_raw((), |state| {
             ffi::lua_pushlightuserdata(state, offered.cast_mut().cast());
-            super::library::push(state, call, c"host function", 1);
+            super::library::push(state, function, c"host function", 1);
         })
     }
 }
 
-/// A function of the host.
-unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
+/// What a C function does that `closure` has made: it answers what `answer` says, or raises it.
+///
+/// # Safety
+/// `state` is that of such a function, which has nothing else to drop.
+#[inline(always)]
+pub(super) unsafe fn answered(
+    state: *mut lua_State,
+    answer: impl FnOnce(&Core, &Offered) -> Answer,
+) -> c_int {
     // SAFETY: `closure` has put it there; it and its core live as long as the VM that runs
     // this.
     let answer = unsafe {
         let offered = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Offered>();
-        (*(*offered).core.get()).call(state, &*offered)
+        answer(&*(*offered).core.get(), &*offered)
     };
     match answer {
         Answer::Results(count) => count,
         // SAFETY: nothing is left to drop.
         other => unsafe { raise(state, other) },
     }
+}
+
+/// A function of the host.
+unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
+    // SAFETY: `closure` has made it of this, which has nothing to drop.
+    unsafe { answered(state, |core, offered| core.call(state, offered)) }
+}
+
+/// A leaf function of the host: nobody enters the VM meanwhile.
+unsafe extern "C-unwind" fn call_leaf(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe { answered(state, |core, offered| core.leaf.within(|| core.call(state, offered))) }
 }
 
 /// Raises what has been put on the stack for it.
@@ -131,8 +160,13 @@ pub(super) unsafe fn raise(state: *mut lua_State, answer: Answer) -> c_int {
 /// `state` is of a VM that is entered.
 pub(super) unsafe fn is_one(state: *mut lua_State, index: c_int) -> bool {
     // SAFETY: as the caller says.
-    unsafe { ffi::lua_tocfunction(state, index) }
-        .is_some_and(|function| function as usize == call as *const () as usize)
+    let Some(function) = (unsafe { ffi::lua_tocfunction(state, index) }) else { return false };
+    let is = |one: ffi::lua_CFunction| function as usize == one as usize;
+    #[cfg(feature = "luajit")]
+    if is(super::leaf::settle_host) {
+        return true;
+    }
+    is(call) || is(call_leaf)
 }
 
 impl Core {

@@ -35,6 +35,8 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
         b"find" => find_module(lua, shared),
         b"forget" => forget(lua, shared),
         b"keep" => keep(lua, shared),
+        #[cfg(feature = "luajit")]
+        b"leaf" => leaf(core),
         b"object" => lua.create_function(object),
         b"print" => print(lua, shared),
         b"register" => register(lua, shared),
@@ -54,6 +56,16 @@ fn make_table(core: &Core, name: &[u8]) -> Option<mlua::Result<Table>> {
         b"functions" => host_functions::list(core),
         b"levels" => levels(core.border.lua(), &core.shared),
         _ => return None,
+    })
+}
+
+/// `leaf`, which makes a function of the host's one of which calls are compiled.
+#[cfg(feature = "luajit")]
+fn leaf(core: &Core) -> mlua::Result<Function> {
+    let core = core.handed();
+    core.get().border.lua().create_function(move |lua, leaf| {
+        let made = super::leaf::of_host(core.get(), lua, leaf).map_err(broken);
+        Ok(answer(lua, made.map(|made| made.map_or(Value::Nil, Value::Function))))
     })
 }
 

@@ -1,29 +1,30 @@
-//! Leaf functions of native plugins, for compiled scripts: called by their C type, at the price
-//! of a function pointer.
+//! Leaf functions of native plugins and of the host, for compiled scripts: called by their C
+//! type, at the price of a function pointer.
 //!
 //! A compiled call must not come back into the VM: the process would end. A leaf function
 //! promises to call nothing of the host; one that breaks this finds the VM closed (`Core::leaf`).
-//! The address of the function is read anew for each call, so that one whose plugin was unloaded
-//! answers a status; that one is called in the general way, which looks it up.
+//!
+//! Of a native plugin the address of the function is read anew for each call, so that one whose
+//! plugin was unloaded answers a status; that one is called in the general way, which looks it
+//! up. Of the host it is that of a closure's entry (`LeafEntry`), which the VM keeps.
 
 use std::cell::Cell;
 use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Lua, Table, Value};
-use twinplug_value::{Plain, Signature, Type};
+use twinplug_value::raw::{LeafFailed, LeafPlace};
+use twinplug_value::{Plain, Type};
 
-use super::host_functions::Answer;
+use super::host_functions::{self, Answer, Offered};
 use super::plugins::{Link, failed};
 use super::raw::push_scalar;
 use super::vm::{Core, broken};
 use crate::error::Result;
 
-/// What compiled calls of leaf functions use.
+/// What compiled calls of leaf functions use, besides `Core::leaf`.
 #[derive(Default)]
-pub(super) struct Leaf {
-    /// Whether one runs: nobody enters the VM meanwhile.
-    pub(super) runs: Cell<bool>,
+pub(super) struct Compiled {
     fault: twinplug_value::raw::OwnFault,
     /// Where a result goes: a place for any scalar.
     result: Cell<i64>,
@@ -40,14 +41,16 @@ pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value
     let Some(leaf) = link.compiled.leaf().filter(|_| core.is_compiled) else {
         return Ok(Vec::new());
     };
-    let Some(types) = types(link.compiled.signature()) else { return Ok(Vec::new()) };
+    let signature = link.compiled.signature();
+    let params = signature.params.iter().map(|param| &*param.ty);
+    let Some(types) = types(&signature.result, params) else { return Ok(Vec::new()) };
     let make = core.leaf_maker(lua).map_err(broken)?;
-    let leaf = lua.create_sequence_from([
-        leaf.target as f64,
-        leaf.function as f64,
-        core.leaf.fault.address() as f64,
-        core.leaf.runs.as_ptr().addr() as f64,
-        core.leaf.result.as_ptr().addr() as f64,
+    let leaf = lua.create_table_from([
+        ("out", core.compiled.result.as_ptr().expose_provenance() as f64),
+        ("target", leaf.target as f64),
+        ("offset", leaf.function as f64),
+        ("fault", core.compiled.fault.address() as f64),
+        ("runs", core.leaf.state().expose_provenance() as f64),
     ]);
     Ok(vec![
         Value::Function(make),
@@ -57,20 +60,46 @@ pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value
     ])
 }
 
+/// Whether scripts call a function of the host by its C type.
+pub(super) fn is_compiled(core: &Core, offered: &Offered) -> bool {
+    core.is_compiled && LeafPlace::IS_COMPILED && offered.function.leaf.is_some()
+}
+
+/// The function of the host that has this number in the list, as scripts call it that are
+/// compiled; `general` calls it otherwise.
+pub(super) fn of_host(
+    core: &Core,
+    lua: &Lua,
+    (number, general): (usize, Function),
+) -> mlua::Result<Option<Function>> {
+    let Some(offered) = core.functions.0.get(number) else { return Ok(None) };
+    let Some(leaf) = &offered.function.leaf else { return Ok(None) };
+    let Some(types) = types(leaf.result, leaf.params.iter().copied()) else { return Ok(None) };
+    let settle = host_functions::closure(core, offered, settle_host)?;
+    // All of these are there as long as the VM: core, function and closure go after it.
+    let addresses = lua.create_table_from([
+        ("entry", leaf.entry as f64),
+        ("closure", leaf.closure as f64),
+        ("place", std::ptr::from_ref(&core.leaf).expose_provenance() as f64),
+        ("state", core.leaf.state().expose_provenance() as f64),
+    ])?;
+    let types = lua.create_sequence_from(types)?;
+    core.leaf_maker(lua)?.call((general, settle, addresses, types)).map(Some)
+}
+
 /// The types of the result and the parameters, as C calls them; `None` where one is no scalar.
-fn types(signature: &Signature) -> Option<Vec<&'static str>> {
+fn types<'t>(result: &Type, params: impl Iterator<Item = &'t Type>) -> Option<Vec<&'static str>> {
     let c_type = |ty: &Type| match ty {
         Type::Int => Some("int64_t"),
         Type::Float => Some("double"),
         Type::Bool => Some("bool"),
         _ => None,
     };
-    let result = match &*signature.result {
+    let result = match result {
         Type::Null => "void",
         other => c_type(other)?,
     };
-    let params = signature.params.iter().map(|param| c_type(&param.ty));
-    std::iter::once(Some(result)).chain(params).collect()
+    std::iter::once(Some(result)).chain(params.map(c_type)).collect()
 }
 
 impl Core {
@@ -96,14 +125,35 @@ impl Link {
     /// As for `Link::call`.
     unsafe fn settle(&self, core: &Core, state: *mut lua_State, status: c_int) -> Answer {
         if status != OK {
-            let error = self.compiled.failed(core.leaf.fault.take(status));
+            let error = self.compiled.failed(core.compiled.fault.take(status));
             return failed(core, state, error);
         }
         // SAFETY: as the caller says; there is room for 20 values.
-        match unsafe { push_scalar(state, Plain::Int(core.leaf.result.get())) } {
+        match unsafe { push_scalar(state, Plain::Int(core.compiled.result.get())) } {
             Ok(()) => Answer::Results(1),
             Err(error) => failed(core, state, error.of("result").into()),
         }
+    }
+}
+
+impl Offered {
+    /// What a compiled call comes to that has not answered its result: its error; or an integer
+    /// that may be too large for a number.
+    ///
+    /// # Safety
+    /// As for `host_functions::answered`.
+    unsafe fn settle(&self, core: &Core, state: *mut lua_State) -> Answer {
+        let error = match core.leaf.take() {
+            Some(LeafFailed::Wide(int)) => {
+                // SAFETY: as the caller says; there is room for 20 values.
+                match unsafe { push_scalar(state, Plain::Int(int)) } {
+                    Ok(()) => return Answer::Results(1),
+                    Err(error) => error.of("result").into(),
+                }
+            }
+            other => self.function.failed(other),
+        };
+        core.raised(state, &error)
     }
 }
 
@@ -116,6 +166,12 @@ unsafe extern "C-unwind" fn settle(state: *mut lua_State) -> c_int {
             link.settle(core, state, status)
         })
     }
+}
+
+/// Settles one of a function of the host.
+pub(super) unsafe extern "C-unwind" fn settle_host(state: *mut lua_State) -> c_int {
+    // SAFETY: `host_functions::closure` has made it of this; nothing is left to drop.
+    unsafe { host_functions::answered(state, |core, offered| offered.settle(core, state)) }
 }
 
 /// Opens the library, and takes it away from wherever a script could find it, unless it is

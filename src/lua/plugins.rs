@@ -2,7 +2,7 @@
 //!
 //! A function is a C function that holds a handle, and looks it up anew once plugins have come
 //! or gone. Where scripts are compiled, one that calls nothing of the host is called by its C
-//! type instead (`prelude/leaf.lua`).
+//! type instead (`leaf`).
 
 use std::cell::RefCell;
 use std::ffi::c_int;
@@ -52,7 +52,7 @@ struct Current {
 /// One of the functions that the prelude makes `host.plugin` of.
 pub(super) fn function(core: &Core, name: &[u8]) -> mlua::Result<Function> {
     let lua = core.border.lua();
-    let core = SharedCore(ptr::from_ref(core));
+    let core = core.handed();
     match name {
         b"find_plugin" => lua.create_function(move |lua, name: Value| {
             let found = name_of(&name).and_then(|name| core.get().shared.plugin(&name));
@@ -82,7 +82,7 @@ pub(super) fn function(core: &Core, name: &[u8]) -> mlua::Result<Function> {
 
 /// The core, for functions that the VM runs.
 #[derive(Clone, Copy)]
-struct SharedCore(*const Core);
+pub(super) struct SharedCore(*const Core);
 
 // SAFETY: mlua may want its functions to be so; it is followed by the VM's functions alone, and
 // so with the VM entered.
@@ -91,7 +91,7 @@ unsafe impl Send for SharedCore {}
 unsafe impl Sync for SharedCore {}
 
 impl SharedCore {
-    fn get<'c>(self) -> &'c Core {
+    pub(super) fn get<'c>(self) -> &'c Core {
         // SAFETY: a function of the VM asks, which lives no longer than its core.
         unsafe { &*self.0 }
     }
@@ -122,6 +122,11 @@ impl Shared {
 }
 
 impl Core {
+    /// For a function that this VM is given.
+    pub(super) fn handed(&self) -> SharedCore {
+        SharedCore(ptr::from_ref(self))
+    }
+
     /// True, whether to wait, and a variable's value; or true, nothing, and a function with,
     /// where it may be compiled, what it takes for that.
     fn member(&self, lua: &Lua, may_wait: bool, plugin: &str, symbol: &str) -> Result<MultiValue> {

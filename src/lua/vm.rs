@@ -11,6 +11,7 @@ use std::sync::{Arc, Weak};
 use mlua::ffi::lua_State;
 use mlua::{Lua, Table, Value};
 use parking_lot::Mutex;
+use twinplug_value::raw::LeafPlace;
 
 use super::border::{Border, refer};
 use super::channels::Channels;
@@ -94,11 +95,13 @@ pub(super) struct Core {
     pub(super) channels: Channels,
     pub(super) functions: HostFunctions,
     pub(super) links: Links,
+    /// Whether a leaf function runs that a script has called: nobody enters the VM meanwhile.
+    pub(super) leaf: LeafPlace,
     /// Whether scripts are compiled, and what compiled calls of leaf functions use.
     #[cfg(feature = "luajit")]
     pub(super) is_compiled: bool,
     #[cfg(feature = "luajit")]
-    pub(super) leaf: super::leaf::Leaf,
+    pub(super) compiled: super::leaf::Compiled,
 }
 
 /// What the functions that scripts call share with the driver.
@@ -346,10 +349,11 @@ impl Core {
             channels: Channels::default(),
             functions: HostFunctions::of(shared),
             links: Links::default(),
+            leaf: LeafPlace::default(),
             #[cfg(feature = "luajit")]
             is_compiled: limits.time.is_none(),
             #[cfg(feature = "luajit")]
-            leaf: super::leaf::Leaf::default(),
+            compiled: super::leaf::Compiled::default(),
         });
         shared.core.store(ptr::from_ref(&*core).cast_mut(), Ordering::Relaxed);
         Ok(core)

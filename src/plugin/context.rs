@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 
+use twinplug_value::raw::LeafEntry;
+#[cfg(feature = "luajit")]
+use twinplug_value::raw::LeafFailed;
 use twinplug_value::{
-    Callable, Data, Fault, MAX_PARAMETERS, Outcome, Params, Plain, ScalarKind, Signature, Sink,
-    Source, panic_text, to_sink,
+    Callable, Data, Fault, LeafFunction, MAX_PARAMETERS, Outcome, Params, Plain, ScalarKind,
+    Signature, Sink, Source, Type, panic_text, to_sink,
 };
 
 use super::Plugin;
@@ -81,6 +84,8 @@ impl HostContext {
 pub(crate) struct HostFunction {
     name: String,
     pub(crate) signature: Signature,
+    /// How compiled code may call it; of leaf functions alone.
+    pub(crate) leaf: Option<HostLeaf>,
     run: Box<Run>,
     bits: Option<OfBits>,
 }
@@ -105,6 +110,16 @@ pub(crate) enum Ran {
     /// A number is out of its parameter's range: nothing has been done.
     Unfit,
     Failed,
+}
+
+/// A leaf function of the host, for code that calls it by its C type: what is called, as
+/// [`LeafEntry`] says, and with which closure. Both are there as long as the [`HostFunction`].
+#[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
+pub(crate) struct HostLeaf {
+    pub(crate) entry: usize,
+    pub(crate) closure: usize,
+    pub(crate) params: &'static [&'static Type],
+    pub(crate) result: &'static Type,
 }
 
 type Run = dyn Fn(&mut dyn Source, &mut dyn Sink, &Turn) -> Result<()> + Send + Sync;
@@ -136,7 +151,17 @@ impl Turn {
 
 impl HostFunction {
     pub(crate) fn new<P: Params, F: Callable<P>>(name: &str, function: F) -> Self {
-        let function = Arc::new(function);
+        HostFunction::of(name, Arc::new(function), None)
+    }
+
+    /// One that calls nothing of the host, and does not wait.
+    pub(crate) fn leaf<P: Params, F: LeafFunction<P>>(name: &str, function: F) -> Self {
+        let (function, entry) = (Arc::new(function), F::entry());
+        let leaf = HostLeaf::new(&function, &entry);
+        HostFunction::of(name, function, Some(leaf))
+    }
+
+    fn of<P: Params, F: Callable<P>>(name: &str, function: Arc<F>, leaf: Option<HostLeaf>) -> Self {
         let bits = OfBits::new::<P, F>(&function);
         let run = move |args: &mut dyn Source, result: &mut dyn Sink, turn: &Turn| {
             let params = P::read(args)?;
@@ -144,7 +169,13 @@ impl HostFunction {
             let value = outcome.map_err(failed)?;
             to_sink(&value, result).map_err(|error| error.of("result").into())
         };
-        HostFunction { name: name.to_owned(), signature: F::signature(), run: Box::new(run), bits }
+        HostFunction {
+            name: name.to_owned(),
+            signature: F::signature(),
+            leaf,
+            run: Box::new(run),
+            bits,
+        }
     }
 
     /// It as a function of scalars, if it is one.
@@ -168,6 +199,16 @@ impl HostFunction {
         called.map_err(|error| self.at(error))
     }
 
+    /// The error of a compiled call that has failed.
+    #[cfg(feature = "luajit")]
+    pub(crate) fn failed(&self, why: Option<LeafFailed>) -> Error {
+        self.at(match why {
+            Some(LeafFailed::Returned(fault)) => failed(fault),
+            Some(LeafFailed::Panicked(text)) => panicked_with(&text),
+            Some(LeafFailed::Wide(_)) | None => no_scalar(),
+        })
+    }
+
     /// An error of it.
     #[cold]
     pub(crate) fn at(&self, error: Error) -> Error {
@@ -175,6 +216,24 @@ impl HostFunction {
             .context(format_args!("host function `{}`", self.name))
             .through(format_args!("[host]: in function '{}'", self.name))
     }
+}
+
+impl HostLeaf {
+    /// The function keeps the closure where it is, in an `Arc` of its own.
+    fn new<F>(closure: &Arc<F>, entry: &LeafEntry<F>) -> HostLeaf {
+        HostLeaf {
+            entry: entry.address(),
+            closure: Arc::as_ptr(closure).expose_provenance(),
+            params: entry.params(),
+            result: entry.result(),
+        }
+    }
+}
+
+#[cfg(feature = "luajit")]
+#[cold]
+fn no_scalar() -> Error {
+    Error::new(ErrorKind::Type, "the result is no scalar")
 }
 
 #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
@@ -249,5 +308,10 @@ pub(crate) fn contained<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
 
 #[cold]
 fn panicked(panic: Box<dyn Any + Send>) -> Error {
-    Error::new(ErrorKind::Call, format!("panicked: {}", panic_text(panic)))
+    panicked_with(&panic_text(panic))
+}
+
+#[cold]
+fn panicked_with(text: &str) -> Error {
+    Error::new(ErrorKind::Call, format!("panicked: {text}"))
 }

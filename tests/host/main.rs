@@ -40,6 +40,8 @@ mod languages;
 #[cfg(feature = "_lua")]
 mod lazy;
 #[cfg(feature = "_lua")]
+mod leaves;
+#[cfg(feature = "_lua")]
 mod limits;
 mod log;
 #[cfg(feature = "_lua")]

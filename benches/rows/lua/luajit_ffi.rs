@@ -1,5 +1,5 @@
-//! The row of a native plugin's leaf function in a compiled loop of LuaJIT, beside a bare
-//! pointer that LuaJIT's FFI calls in the same loop.
+//! The rows of leaf functions in a compiled loop of LuaJIT, a native plugin's and the host's,
+//! beside a bare pointer that LuaJIT's FFI calls in the same loop.
 
 use mlua::{Function, Lua};
 use twinplug::{Func, Host};
@@ -27,27 +27,48 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) {
     }
     let path = build("adder");
     // No time limit, which is LuaJIT's default: one would switch the compiler off.
-    let host = Host::builder().build().unwrap();
+    let add = |a: i64, b: i64| a.wrapping_add(b);
+    let builder = Host::builder().allow("jit").leaf("add", add).function("other_add", add);
+    let host = builder.build().unwrap();
     if !has_plugins(&host) {
         println!("{name}: not measured, as scripts have no `host.plugin`");
         return;
     }
     host.load(&path).unwrap();
-    let text =
-        format!("local add = host.plugin('adder').leaf_add\n{LOOP} return {{ loop = loop }}");
-    let ours: Func<(u64,), f64> = host.load_source("loops", text).unwrap().func("loop").unwrap();
+    let ours = |name: &str, head: &str, add: &str| -> Func<(u64,), f64> {
+        let text = format!("{head} {} return {{ loop = loop }}", LOOP.replace("add(", add));
+        host.load_source(name, text).unwrap().func("loop").unwrap()
+    };
+    let plugins = ours("plugins", "local add = host.plugin('adder').leaf_add", "add(");
+    let hosts = ours("hosts", "local add = host.add", "add(");
+    let looked_up = ours("looked_up", "", "host.add(");
+    let interpreted = |name: &str, add: &str| -> Func<(u64,), f64> {
+        let script = format!("jit.off() local add = host.{add} {LOOP} return {{ loop = loop }}");
+        let files = [("plugin.toml", "permissions = ['jit']"), ("init.lua", &script)];
+        host.load_files(name, files).unwrap().func("loop").unwrap()
+    };
+    let (leaf, other) = (interpreted("leaf", "add"), interpreted("other", "other_add"));
     let by_hand = ByHand::load(&path);
     let (_pointers, pointer) = by_pointer(&by_hand);
     let (_functions, function) = by_function();
-    let mut compare = |theirs, goal, function: &Function| {
+    let mut compare = |ours: &Func<(u64,), f64>, theirs, goal, function: &Function| {
         let (ours_ns, theirs_ns) = effort.compare(
             |repetitions| ours.call((repetitions,)).unwrap() as u64,
             |repetitions| function.call::<f64>(repetitions).unwrap() as u64,
         );
         report.add(Row { name, ours_ns, theirs, theirs_ns, goal });
     };
-    compare("FFI pointer", Some(1.4), &pointer);
-    compare("mlua", None, &function);
+    compare(&plugins, "FFI pointer", Some(1.4), &pointer);
+    compare(&plugins, "mlua", None, &function);
+    compare(&hosts, "FFI pointer, of the host", Some(1.4), &pointer);
+    compare(&looked_up, "FFI pointer, of the host, looked up", None, &pointer);
+    compare(&hosts, "mlua, of the host", None, &function);
+    let (ours_ns, theirs_ns) = effort.compare(
+        |repetitions| leaf.call((repetitions,)).unwrap() as u64,
+        |repetitions| other.call((repetitions,)).unwrap() as u64,
+    );
+    let theirs = "no leaf, of the host, both interpreted";
+    report.add(Row { name, ours_ns, theirs, theirs_ns, goal: None });
 }
 
 /// Whether scripts reach other plugins.

@@ -13,6 +13,7 @@ mod args;
 mod convert;
 mod data;
 mod function;
+mod leaf;
 mod plain;
 
 pub mod raw;
@@ -26,6 +27,7 @@ pub use convert::{
 };
 pub use data::Data;
 pub use function::{Callable, Fault, Outcome, panic_text};
+pub use leaf::{LeafFunction, LeafParam, LeafResult};
 pub use plain::{Plain, ScalarKind};
 pub use serde;
 pub use twinplug_macros::data_for_value as data;

@@ -28,16 +28,40 @@ end
 
 local object, setmetatable, unknown = raw.object, raw.setmetatable, raw.unknown
 
+-- Leaf functions of the host that are compiled: by the table that they belong into, until they are
+-- asked for.
+local leaves, leaf = {}, raw.leaf
+
+-- Makes one; `level` is of who asks.
+local function grow(members, name, level)
+  local entry = leaves[members] and leaves[members][name]
+  if not entry then return nil end
+  local ok, f = leaf(entry[3], entry[2])
+  if not ok then error(f, level + 1) end
+  members[name], leaves[members][name] = f, nil
+  return f
+end
+
+local function grow_all(members, level)
+  for name in next, leaves[members] or {} do grow(members, name, level + 1) end
+end
+
 -- The `host` table and the groups in it: read-only, unknown names raise. They are userdata,
 -- which raw access cannot write to either. `call` is for a group that is a function as well.
 local function sealed(path, members, call)
   local function following(_, name)
+    if name == nil then grow_all(members, 3) end
     local key, member = next(members, name)
     return key, member
   end
   -- What is there is found without a call; only this sees `members` itself.
   setmetatable(members, {
-    __index = function(_, name) error(unknown(path, tostring(name), members), 2) end,
+    __index = function(_, name)
+      local f = grow(members, name, 2)
+      if f then return f end
+      grow_all(members, 2)
+      error(unknown(path, tostring(name), members), 2)
+    end,
   })
   return object {
     __index = members,
@@ -128,7 +152,12 @@ end
 for _, entry in ipairs(raw.functions) do
   local path, f = entry[1], entry[2]
   local at, name = group(path)
-  at[name] = f
+  if entry[3] then
+    leaves[at] = leaves[at] or {}
+    leaves[at][name] = entry
+  else
+    at[name] = f
+  end
   for i = 1, #path do offered[concat(path, ".", 1, i)] = true end
 end
 

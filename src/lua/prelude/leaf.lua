@@ -1,63 +1,81 @@
--- Makes functions that call leaf functions of native plugins by their C type. LuaJIT compiles
--- these calls. Gets the library `ffi`.
+-- Makes functions that call leaf functions of native plugins and of the host by their C type.
+-- LuaJIT compiles these calls. Gets the library `ffi`.
 
 -- It is made in the middle of a script's call, and what it makes gets at memory: it uses
 -- no field of a table that the script could have changed, and no method of strings.
 
 local ffi = ...
-local loadstring, tonumber, type = loadstring, tonumber, type
+local loadstring, select, tonumber, type = loadstring, select, tonumber, type
 
--- Whole numbers up to this are exact.
+-- Whole numbers up to this are exact; and its square, which is as well.
 local largest = 2 ^ 53
+local square = largest * largest
 
--- The text of a function of so many parameters; what is of another type than it should be goes
--- the general way; so does a function of a plugin that is gone, which answers `not_found` and
--- no text. How a call that ran has failed is told by `settle`.
+-- That an argument is of another type than it should be.
 local function check(kind, a)
   if kind == "bool" then return "type(" .. a .. ") ~= 'boolean'" end
   local check = "type(" .. a .. ") ~= 'number'"
   if kind == "double" then return check end
-  return check .. " or " .. a .. " % 1 ~= 0 or " .. a .. " > largest or " .. a .. " < -largest"
+  return check .. " or " .. a .. " % 1 ~= 0 or " .. a .. " * " .. a .. " > square"
 end
 
-local function text(result, params)
-  local list, conditions, sep = "", "", ""
+-- What is said of either kind: which values a call is made with, the call itself, which leaves its
+-- result in `value`, and the texts made so far.
+local plugins, hosts = { texts = {} }, { texts = {} }
+
+-- The address of a plugin's function is read anew for each call. Nothing that takes memory, and so
+-- may fail, stands between the lines that say whether one runs. A function of a plugin that is gone
+-- answers `not_found` and no text.
+plugins.given = "entry, target, offset, fault, text, runs, out"
+function plugins.call(names, result)
+  local lines = "  local entry = cast(entry, target[0] + offset)[0]\n"
+    .. "  text[0], runs[0] = nil, true\n"
+    .. "  local status = entry(fault" .. names .. (result ~= "void" and ", out)\n" or ")\n")
+    .. "  runs[0] = false\n"
+    .. "  if status ~= 0 then\n"
+    .. "    if status == 3 and text[0] == nil then return general(...) end\n"
+    .. "    return settle(status)\n"
+    .. "  end\n"
+  if result == "void" then return lines .. "  return\n" end
+  if result ~= "int64_t" then return lines .. "  return out[0]\n" end
+  return lines .. "  local value = tonumber(out[0])\n"
+    .. "  if value > largest or value < -largest then return settle(0) end\n"
+    .. "  return value\n"
+end
+
+-- The entry of a closure says itself that it runs, and whether it has a result that a number holds.
+hosts.given = "entry, closure, place, state"
+function hosts.call(names, result)
+  return "  local value = entry(closure, place" .. names .. ")\n"
+    .. "  if state[0] ~= 0 then return settle() end\n"
+    .. "  return value\n"
+end
+
+-- The text of what makes a function of such parameters. Where there are more or fewer arguments, or
+-- one is of another type, the call goes the general way. How one that ran has failed is told by
+-- `settle`.
+local function text(kind, result, params)
+  local names, conditions = "", ""
   for i = 1, #params do
-    local name = "a" .. i
-    list = list .. sep .. name
-    conditions = conditions .. (i > 1 and " or " or "") .. check(params[i], name)
-    sep = ", "
+    names = names .. (i > 1 and ", a" or "a") .. i
+    conditions = conditions .. " or " .. check(params[i], "a" .. i)
   end
-  local out = result ~= "void" and ", out" or ""
-  local general = "return general(" .. list .. ")"
-  local lines = {
-    "local general, settle, target, entry, offset, fault, text, runs, out,",
-    "  cast, tonumber, type, largest = ...",
-    "return function(" .. list .. sep .. "extra)",
-    "  if extra ~= nil then return general(" .. list .. sep .. "extra) end",
-    #params > 0 and "  if " .. conditions .. " then " .. general .. " end" or "",
-    "  text[0], runs[0] = nil, true",
-    "  local status = cast(entry, target[0] + offset)[0](fault" .. sep .. list .. out .. ")",
-    "  runs[0] = false",
-    "  if status ~= 0 then",
-    "    if status == 3 and text[0] == nil then " .. general .. " end",
-    "    return settle(status)",
-    "  end",
-  }
-  if result == "int64_t" then
-    lines[#lines + 1] = "  local value = tonumber(out[0])"
-    lines[#lines + 1] = "  if value > largest or value < -largest then return settle(0) end"
-    lines[#lines + 1] = "  return value"
-  elseif result ~= "void" then
-    lines[#lines + 1] = "  return out[0]"
-  end
-  lines[#lines + 1] = "end"
-  local whole = ""
-  for i = 1, #lines do whole = whole .. lines[i] .. "\n" end
-  return whole
+  return "local select, tonumber, type, cast, largest, square, general, settle, " .. kind.given .. " = ...\n"
+    .. "return function(...)\n"
+    .. (#params > 0 and "  local " .. names .. " = ...\n" or "")
+    .. "  if select('#', ...) ~= " .. #params .. conditions .. " then return general(...) end\n"
+    .. kind.call(#params > 0 and ", " .. names or "", result)
+    .. "end"
 end
 
-local texts = {}
+local function maker(kind, signature, result, params)
+  local made = kind.texts[signature]
+  if not made then
+    made = loadstring(text(kind, result, params), "=[twinplug]")
+    kind.texts[signature] = made
+  end
+  return made
+end
 
 return function(general, settle, leaf, types)
   local result, params, list = types[1], {}, ""
@@ -65,23 +83,21 @@ return function(general, settle, leaf, types)
     params[i - 1] = types[i]
     list = list .. ", " .. types[i]
   end
-  local signature = "int32_t (*)(void *" .. list .. (result ~= "void" and ", " .. result .. " *" or "") .. ")"
-  local made = texts[signature]
-  if not made then
-    made = loadstring(text(result, params), "=[twinplug]")
-    texts[signature] = made
+  local cast = ffi.cast
+  if leaf.closure then
+    local signature = (result == "int64_t" and "double" or result) .. " (*)(void *, void *" .. list .. ")"
+    return maker(hosts, signature, result, params)(
+      select, tonumber, type, cast, largest, square, general, settle,
+      cast(signature, leaf.entry), cast("void *", leaf.closure), cast("void *", leaf.place),
+      cast("uint8_t *", leaf.state)
+    )
   end
-  return made(
-    general,
-    settle,
-    ffi.cast("char **", leaf[1]),
-    ffi.typeof("$ *", ffi.typeof(signature)),
-    leaf[2],
-    ffi.cast("void *", leaf[3]),
+  local signature = "int32_t (*)(void *" .. list .. (result ~= "void" and ", " .. result .. " *)" or ")")
+  return maker(plugins, signature, result, params)(
+    select, tonumber, type, cast, largest, square, general, settle,
+    ffi.typeof("$ *", ffi.typeof(signature)), cast("char **", leaf.target), leaf.offset,
+    cast("void *", leaf.fault),
     -- The text is the first member of a fault.
-    ffi.cast("void **", leaf[3]),
-    ffi.cast("bool *", leaf[4]),
-    result ~= "void" and ffi.cast(result .. " *", leaf[5]) or nil,
-    ffi.cast, tonumber, type, largest
+    cast("void **", leaf.fault), cast("bool *", leaf.runs), cast(result .. " *", leaf.out)
   )
 end
