@@ -19,7 +19,7 @@ use crate::plugin::HostContext;
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
 ///
-/// Dropping it unloads its plugins and closes its channels.
+/// Dropping it unloads its plugins, the last that was loaded first, and closes its channels.
 pub struct Host {
     registry: Arc<Registry>,
     context: Arc<HostContext>,
@@ -35,9 +35,12 @@ impl Host {
     /// Loads the plugin at `path`: a script, a shared library, or a folder with
     /// an `init.lua`. The same path again gives the same plugin.
     ///
+    /// What the plugin requires must be loaded: [`load_dir`](Host::load_dir) finds the order.
+    ///
     /// # Errors
-    /// There is no such file, it is no plugin, its code failed, or a plugin of that
-    /// name and version is loaded already.
+    /// There is no such file, it is no plugin, its code failed, a plugin that it requires
+    /// is not loaded in a version that will do, or a plugin of that name and version is loaded
+    /// already.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<PluginRef> {
         let path = path.as_ref();
         report(path, self.load_located(path, None))
@@ -106,11 +109,20 @@ impl Host {
     /// run in a native plugin with variables, hooks or `unload` it waits a second at
     /// most. They go on, and the host refuses them its services.
     ///
+    /// Plugins that [require](Host::dependents) it stay: what they use of it answers that it
+    /// is not loaded, until a version of it is loaded again that they may use. The log has
+    /// their names.
+    ///
     /// # Errors
     /// It is not loaded in this host; or inside of a host function that a Lua plugin
     /// has called, it is a Lua plugin that another thread is using.
     pub fn unload(&self, plugin: PluginRef) -> Result<()> {
+        let dependents = self.registry.dependents(&plugin);
         self.registry.unload(&plugin)?;
+        for dependent in dependents {
+            let (plugin, required) = (dependent.name(), plugin.name());
+            tracing::warn!(plugin, required, "a plugin that it requires was unloaded");
+        }
         tracing::info!(plugin = plugin.name(), version = %plugin.version(), "unloaded");
         Ok(())
     }
@@ -127,6 +139,28 @@ impl Host {
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginRef> {
         self.registry.all()
+    }
+
+    /// The plugins that require this one and use it now: those in whose range it is the
+    /// newest that is loaded. Whoever unloads it may want to unload them first.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let host = twinplug::Host::builder().build()?;
+    /// let clock = host.load_source("clock", "---@plugin clock 1.4.0\nfunction Now() return 7 end")?;
+    /// let alarm = "---@requires clock ^1.0\nfunction At() return (host.plugin('clock').Now()) end";
+    /// let alarm = host.load_source("alarm", alarm)?;
+    /// assert_eq!(host.dependents(&clock)[0].name(), "alarm");
+    ///
+    /// host.load_source("clock", "---@plugin clock 2.0.0\nfunction Now() return 8 end")?;
+    /// assert_eq!(alarm.call("At", ())?, 7.into());        // 2.0.0 is newer, and out of its range
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    #[must_use]
+    pub fn dependents(&self, plugin: &PluginRef) -> Vec<PluginRef> {
+        self.registry.dependents(plugin)
     }
 
     /// The channel of that name.
@@ -177,7 +211,8 @@ impl Drop for Host {
         for channel in self.context.channels.values() {
             channel.close();
         }
-        for plugin in self.registry.all() {
+        // Who requires others goes before them, as those were there first.
+        for plugin in self.registry.all().into_iter().rev() {
             if let Err(error) = self.registry.unload(&plugin) {
                 tracing::warn!(plugin = plugin.name(), %error, "not unloaded");
             }

@@ -34,6 +34,7 @@ impl Located {
             said: vec![self.manifest.said()],
             config: self.manifest.config.clone(),
             permissions: self.manifest.permissions.clone(),
+            requires: self.manifest.requires.clone(),
         }
     }
 

@@ -19,15 +19,14 @@ use super::symbols::{LuaFunc, LuaVar};
 use super::vm::{Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Limits, Origin, Plugin, PluginKind, Requirement, Symbol,
-    VarTarget, sealed,
+    Descriptor, FuncTarget, HostContext, Limits, Origin, Plugin, PluginKind, Symbol, VarTarget,
+    sealed,
 };
 
 /// A script, loaded.
 pub(crate) struct LuaPlugin {
     name: String,
     version: Version,
-    requires: Vec<Requirement>,
     vm: Arc<Vm>,
 }
 
@@ -73,11 +72,10 @@ fn head(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
 }
 
 /// Runs a script's body and takes down what it exports. The origin has heard the first
-/// comments.
+/// comments, and what they require is loaded.
 pub(crate) fn load(
     origin: &Origin,
     script: Script<'_>,
-    head: Head,
     context: Weak<HostContext>,
 ) -> Result<LuaPlugin> {
     let Script { chunk, text, places, limits } = script;
@@ -86,7 +84,7 @@ pub(crate) fn load(
     let modules = Modules::new(source.clone(), places);
     let vm = Arc::new(Vm::new(origin, modules, declared, limits, context)?);
     let (name, version) = with(&vm, |lease| start(&vm, lease, origin, &source, text))?;
-    Ok(LuaPlugin { name, version, requires: head.requires, vm })
+    Ok(LuaPlugin { name, version, vm })
 }
 
 /// Runs the body and `on_load`; says what the plugin is.
@@ -236,7 +234,7 @@ impl Plugin for LuaPlugin {
             version: self.version.clone(),
             kind: PluginKind::Lua,
             exports: exports.list.clone(),
-            requires: self.requires.clone(),
+            requires: self.vm.shared.requires.clone(),
         })
     }
 

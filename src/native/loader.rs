@@ -66,7 +66,7 @@ pub(crate) fn load(
         version,
         kind: PluginKind::Native,
         exports: exports.iter().map(|entries| entries.export.clone()).collect(),
-        requires: Vec::new(),
+        requires: origin.requires.clone(),
     };
     if let Some(on_load) = table.plugin.on_load {
         let arena = Arena::new();

@@ -62,6 +62,7 @@ mod reentry;
 #[cfg(all(feature = "_lua", feature = "native"))]
 mod relays;
 mod reports;
+mod requires;
 #[cfg(feature = "native")]
 mod shop;
 #[cfg(all(feature = "_lua", target_os = "linux", not(feature = "luau")))]
