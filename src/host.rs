@@ -2,6 +2,7 @@
 
 mod builder;
 mod definitions;
+mod directories;
 
 use std::fmt;
 use std::path::Path;

@@ -89,7 +89,7 @@ pub use channel::Channel;
 pub use definitions::Definitions;
 pub use error::{Error, ErrorKind, Limit, Result};
 pub use host::{Host, HostBuilder};
-pub use lifecycle::PluginRef;
+pub use lifecycle::{LoadFailure, Loaded, PluginRef, Shadowed};
 pub use loading::Inspection;
 #[cfg(feature = "native")]
 pub use loading::{ImageReport, ImageState};

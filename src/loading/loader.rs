@@ -290,7 +290,7 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
 /// What `$ORIGIN` stands for. As the system sees it, a link's folder is the one that the
 /// link is in.
 #[cfg(feature = "native")]
-fn folder(located: &Located) -> &Path {
+pub(super) fn folder(located: &Located) -> &Path {
     located.path.parent().unwrap_or(Path::new(""))
 }
 
@@ -326,7 +326,7 @@ fn lay_over(config: &mut Map, over: &Map) {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     file::read(path).map_err(|unread| match unread {
         Unread::Io(error) => Error::io("read", path, error),
         Unread::Unfit(what) => {
@@ -336,6 +336,6 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// What Lua's messages call a script.
-fn file_name(path: &Path) -> String {
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -8,6 +8,7 @@ use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 use semver::Version;
 use twinplug_value::{ExportType, Type};
 
+use super::annotations;
 use super::border::refer;
 use super::call::{Lease, with};
 use super::exports::{Declared, Home};
@@ -56,6 +57,12 @@ impl Script<'_> {
     }
 }
 
+/// The name and the version that a script's body will probably say.
+pub(crate) fn own(text: &[u8]) -> (Option<String>, Option<Version>) {
+    let [name, version] = annotations::own(text);
+    (name, version.and_then(|version| Version::parse(&version).ok()))
+}
+
 /// Compiles a script without running it, and reads its first comments.
 pub(crate) fn check(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
     let lua = Lua::new_with(StdLib::NONE, LuaOptions::new()).map_err(broken)?;
@@ -64,7 +71,11 @@ pub(crate) fn check(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
     head(path, chunk, text)
 }
 
-fn head(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
+/// What a script's first comments say.
+///
+/// # Errors
+/// One of them is wrong.
+pub(crate) fn head(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
     Head::read(text).map_err(|bad| {
         Error::new(ErrorKind::Load, format!("{chunk}:{}: {}", bad.line, bad.message))
             .with_location(path, bad.line)

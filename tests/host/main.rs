@@ -19,6 +19,7 @@ mod copies;
 #[cfg(feature = "native")]
 mod damage;
 mod definitions;
+mod directories;
 mod errors;
 #[cfg(feature = "native")]
 mod exceptions;
