@@ -8,13 +8,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use twinplug_value::Data;
+use twinplug_value::{Args, Data};
 
 pub use builder::HostBuilder;
 
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lifecycle::{PluginRef, Registry};
+use crate::lifecycle::{Group, PluginRef, Registry};
 use crate::loading::{self, Bundle, Inspection};
 use crate::plugin::HostContext;
 
@@ -140,6 +140,31 @@ impl Host {
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginRef> {
         self.registry.all()
+    }
+
+    /// The function of that name of every plugin that exports one, in load order; of several
+    /// versions of a plugin each. The group follows: a plugin that is loaded later belongs to
+    /// it, and one that registers the function later.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let host = twinplug::Host::builder().build()?;
+    /// let update = host.group::<(f64,), f64>("Update");
+    /// host.load_source("clock", "Time = 0 function Update(by) Time = Time + by return Time end")?;
+    /// host.load_source("bad", "function Update(by) error('no clock') end")?;
+    /// host.load_source("other", "function Draw() end")?;
+    ///
+    /// let results = update.call((0.5,));                   // each of them, whatever fails
+    /// let [(clock, Ok(time)), (_, Err(error))] = &results[..] else { panic!("{results:?}") };
+    /// assert_eq!((clock.name(), *time), ("clock", 0.5));
+    /// assert_eq!(error.to_string(), "plugin `bad`: `Update`: bad:1: no clock");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    #[must_use]
+    pub fn group<A: Args + Clone, R: Data>(&self, name: &str) -> Group<A, R> {
+        Group::new(Arc::clone(&self.registry), name)
     }
 
     /// The plugins that require this one and use it now: those in whose range it is the

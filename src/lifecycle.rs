@@ -2,12 +2,14 @@
 //! follow them.
 
 mod batch;
+mod group;
 mod loaded;
 mod order;
 mod plugin_ref;
 mod registry;
 
 pub(crate) use batch::Batch;
+pub use group::Group;
 pub use loaded::{LoadFailure, Loaded, Shadowed};
 pub use plugin_ref::PluginRef;
 pub(crate) use registry::Registry;

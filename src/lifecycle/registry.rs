@@ -20,7 +20,7 @@ pub(crate) struct Registry {
     /// loaded twice, and a body that waits holds up no other file.
     loading: Mutex<Vec<(PathBuf, ThreadId)>>,
     loaded: Condvar,
-    /// How often a plugin has come or gone.
+    /// How often a plugin has come or gone, or registered more exports.
     changes: AtomicU64,
 }
 
@@ -166,6 +166,16 @@ impl Registry {
         plugins.filter(|other| follows(other)).cloned().collect()
     }
 
+    /// Changes whenever a plugin has come or gone, or has registered more exports.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Whether it is loaded here.
+    pub(crate) fn has(&self, plugin: &PluginRef) -> bool {
+        self.entries.lock().iter().any(|entry| entry.plugin.is(plugin))
+    }
+
     /// All, in load order.
     pub(crate) fn all(&self) -> Vec<PluginRef> {
         self.entries.lock().iter().map(|entry| entry.plugin.clone()).collect()
@@ -226,7 +236,11 @@ impl Plugins for Registry {
     }
 
     fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+        self.changes()
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
     }
 }
 

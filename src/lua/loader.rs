@@ -274,6 +274,10 @@ impl Plugin for LuaPlugin {
 }
 
 impl sealed::Implemented for LuaPlugin {
+    fn has(&self, name: &str) -> bool {
+        self.vm.shared.exports.lock().position(name).is_some()
+    }
+
     fn retire(&self) -> Result<()> {
         self.vm.retire()
     }

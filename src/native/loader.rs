@@ -178,6 +178,10 @@ impl Plugin for NativePlugin {
 }
 
 impl sealed::Implemented for NativePlugin {
+    fn has(&self, name: &str) -> bool {
+        self.symbols.contains_key(name)
+    }
+
     fn retire(&self) -> Result<()> {
         let Some(image) = self.image.lock().take() else { return Ok(()) };
         self.symbols.values().for_each(Symbol::retire);

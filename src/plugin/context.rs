@@ -43,8 +43,10 @@ pub(crate) trait Plugins: Send + Sync {
     fn newest(&self, name: &str) -> Result<Arc<dyn Plugin>>;
     /// The newest that a plugin may use which requires this.
     fn required(&self, requirement: &Requirement) -> Result<Arc<dyn Plugin>>;
-    /// Changes whenever another plugin may be the newest of its name.
+    /// Changes whenever another plugin may be the newest of its name, or one has more exports.
     fn changes(&self) -> u64;
+    /// A plugin has more exports.
+    fn changed(&self);
 }
 
 /// What plugins may ask of their host.

@@ -27,6 +27,7 @@ mod exceptions;
 mod flavours;
 #[cfg(feature = "native")]
 mod go;
+mod groups;
 #[cfg(feature = "native")]
 mod hazards;
 #[cfg(feature = "_lua")]
