@@ -223,7 +223,7 @@ fn check_requirements(origin: &Origin, host: &Weak<HostContext>) -> Result<()> {
     let plugins = host.upgrade().ok_or_else(gone)?.plugins()?;
     origin.requires.iter().try_for_each(|requirement| {
         plugins.required(requirement).map(drop).map_err(|missing| {
-            let next = "load it first, or both with `Host::load_dir`";
+            let next = "load it first, or both with `Host::load_dir` (`--with` of the command)";
             Error::new(ErrorKind::Refused, format!("{}: {next}", missing.message()))
         })
     })

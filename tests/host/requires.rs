@@ -53,7 +53,7 @@ fn what_a_plugin_requires_is_loaded_before_it(twin: &Twin) {
         (
             format!(
                 "cannot load `{path}`: it requires `clock` ^1.2, and no plugin `clock` is loaded; \
-                 near: `clack`: load it first, or both with `Host::load_dir`"
+                 near: `clack`: load it first, or both with `Host::load_dir` (`--with` of the command)"
             ),
             ErrorKind::Refused
         )
@@ -62,13 +62,13 @@ fn what_a_plugin_requires_is_loaded_before_it(twin: &Twin) {
     load(host, "clock", "2.0.0");
     let expected = format!(
         "cannot load `{path}`: it requires `clock` ^1.2, and `clock` is loaded in 1.1.9 (`clock`), \
-         2.0.0 (`clock`): load it first, or both with `Host::load_dir`"
+         2.0.0 (`clock`): load it first, or both with `Host::load_dir` (`--with` of the command)"
     );
     assert_eq!(message(host.load(&copy.path)), expected);
     let clock = load(host, "clock", "1.2.0");
     let expected = format!(
         "cannot load `{path}`: it requires `dial` *, and no plugin `dial` is loaded: load it \
-         first, or both with `Host::load_dir`"
+         first, or both with `Host::load_dir` (`--with` of the command)"
     );
     assert_eq!(message(host.load(&copy.path)), expected);
     load(host, "dial", "0.0.0");
@@ -113,7 +113,7 @@ fn a_plugin_is_there_for_those_that_require_it(twin: &Twin) {
     assert_eq!(
         refused.to_string(),
         "cannot load `user`: it requires `probe` *, and no plugin `probe` is loaded: load it \
-         first, or both with `Host::load_dir`"
+         first, or both with `Host::load_dir` (`--with` of the command)"
     );
 }
 
@@ -200,7 +200,7 @@ mod scripts {
         assert_eq!(
             message(host.load_source("clock", text)),
             "cannot load `clock`: it requires `clock` ^1, and no plugin `clock` is loaded: load it \
-             first, or both with `Host::load_dir`"
+             first, or both with `Host::load_dir` (`--with` of the command)"
         );
         load(&host, "clock", "1.0.0");
         let clock = host.load_source("clock", text).unwrap();
