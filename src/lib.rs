@@ -42,7 +42,7 @@
 //! # }
 //! ```
 //!
-//! [`Host`] is the way in; [`PluginRef`], [`Func`], [`Var`] and [`Channel`] are what
+//! [`Host`] is the way in; [`PluginRef`], [`Func`], [`Var`], [`Group`] and [`Channel`] are what
 //! it gives; [`data`](macro@data) makes a type of yours cross the border. All may be
 //! used from any thread. Errors are of one type, [`Error`].
 //!
@@ -89,7 +89,7 @@ pub use channel::Channel;
 pub use definitions::Definitions;
 pub use error::{Error, ErrorKind, Limit, Result};
 pub use host::{Host, HostBuilder};
-pub use lifecycle::PluginRef;
+pub use lifecycle::{Group, LoadFailure, Loaded, PluginRef, Shadowed};
 pub use loading::Inspection;
 #[cfg(feature = "native")]
 pub use loading::{ImageReport, ImageState};

@@ -1,8 +1,15 @@
-//! What happens to plugins over time: which are loaded, and the references that
+//! What happens to plugins over time: which are loaded, in which order, and the references that
 //! follow them.
 
+mod batch;
+mod group;
+mod loaded;
+mod order;
 mod plugin_ref;
 mod registry;
 
+pub(crate) use batch::Batch;
+pub use group::Group;
+pub use loaded::{LoadFailure, Loaded, Shadowed};
 pub use plugin_ref::PluginRef;
 pub(crate) use registry::Registry;

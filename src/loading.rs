@@ -4,15 +4,19 @@
 //! type of its own, so that none can be left out.
 
 mod bundle;
+mod directory;
 mod grants;
 mod inspection;
 mod loader;
 mod manifest;
 mod search;
+mod survey;
 
 #[cfg(feature = "native")]
 pub use crate::native::{ImageReport, ImageState};
 pub(crate) use bundle::Bundle;
+pub(crate) use directory::candidates;
 pub use inspection::Inspection;
 pub(crate) use loader::{Allowance, Loader, Settings, inspect};
-pub(crate) use search::{Located, locate};
+pub(crate) use search::{Located, locate, name_of};
+pub(crate) use survey::{needed_by, survey};

@@ -41,5 +41,5 @@ mod trails;
 mod typed;
 mod vm;
 
-pub(crate) use loader::{Script, check, load};
+pub(crate) use loader::{Script, check, head, load, own};
 pub(crate) use modules::Place;

@@ -26,5 +26,5 @@ pub(crate) use go_runtime::GoRuntimes;
 pub(crate) use images::Images;
 pub use images::{ImageReport, ImageState};
 pub(crate) use loader::load;
-pub(crate) use preflight::check;
+pub(crate) use preflight::{check, library};
 pub(crate) use stdio::flush;

@@ -66,6 +66,9 @@ pub(crate) mod sealed {
         /// Ends this load, once its calls have ended: what was handed out answers
         /// that it is stale.
         fn retire(&self) -> crate::error::Result<()>;
+
+        /// Whether it exports that name. Quicker to deny than a lookup.
+        fn has(&self, name: &str) -> bool;
     }
 }
 

@@ -12,6 +12,7 @@ use twinplug::serde::Serialize;
 use twinplug::serde::de::IgnoredAny;
 use twinplug::{Channel, Dynamic, Func, Host, HostBuilder, PluginRef, Symbol, Value};
 
+use crate::company::Company;
 use crate::failure::Failure;
 use crate::granting::Granting;
 use crate::output::{self, Printed};
@@ -45,6 +46,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     recv: Vec<String>,
     #[command(flatten)]
+    company: Company,
+    #[command(flatten)]
     granting: Granting,
 }
 
@@ -60,12 +63,13 @@ struct Report {
 type Messages = BTreeMap<String, Vec<Value>>;
 
 pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
-    let Arguments { path, function, args, set, get, channel, recv, granting } = arguments;
+    let Arguments { path, function, args, set, get, channel, recv, company, granting } = arguments;
     let only_result = get.is_empty() && recv.is_empty();
     let wanted = count(recv);
     let printed = Printed::default();
     let host = host(granting.grant(builder), channel, &wanted, printed.clone())?;
 
+    company.load(&host)?;
     let plugin = host.load(source::loadable(&path)?)?;
     for (name, value) in set {
         plugin.var::<Value>(&name)?.set(value)?;
@@ -75,9 +79,8 @@ pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode
     let vars = get.into_iter().map(|name| Ok((name.clone(), plugin.var(&name)?.get()?)));
     let vars = vars.collect::<twinplug::Result<_>>()?;
 
-    // Whatever the plugin has still to print comes before the result.
-    host.unload(plugin)?;
-    host.flush_output();
+    // Whatever the plugins have still to print comes before the result.
+    Company::leave(&host)?;
     printed.end_line()?;
     match only_result {
         true => output::json(&result)?,

@@ -12,7 +12,7 @@ use crate::source;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The plugins, or the source folders of native ones
+    /// The plugins, the source folders of native ones, or folders of plugins
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// One object a line, for programs
@@ -38,11 +38,10 @@ type Checked = Result<Inspection, String>;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut code = ExitCode::SUCCESS;
-    for path in &arguments.paths {
-        let checked = check(path);
+    for (path, checked) in arguments.paths.iter().flat_map(|path| check(path)) {
         match arguments.json {
-            true => output::json(&report(path, &checked))?,
-            false => output::line(&line(path, &checked))?,
+            true => output::json(&report(&path, &checked))?,
+            false => output::line(&line(&path, &checked))?,
         }
         if checked.is_err() {
             code = ExitCode::FAILURE;
@@ -51,9 +50,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-fn check(path: &Path) -> Checked {
-    let file = source::loadable(path).map_err(|error| error.to_string())?;
-    let found = Host::inspect(&file).map_err(|error| {
+/// A verdict on the plugin there, or on each that is there.
+fn check(path: &Path) -> Vec<(PathBuf, Checked)> {
+    if source::is_folder_of_plugins(path)
+        && let Ok(found) = Host::inspect_dir(path)
+    {
+        let verdicts = found.into_iter().map(|(path, found)| {
+            let checked = judge(&path, found);
+            (path, checked)
+        });
+        return verdicts.collect();
+    }
+    let checked = source::loadable(path).map_err(|error| error.to_string());
+    let checked = checked.and_then(|file| judge(&file, Host::inspect(&file)));
+    vec![(path.to_owned(), checked)]
+}
+
+fn judge(file: &Path, found: twinplug::Result<Inspection>) -> Checked {
+    let found = found.map_err(|error| {
         let message = error.to_string();
         // The verdict names the path already.
         let head = format!("cannot load `{}`: ", file.display());

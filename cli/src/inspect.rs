@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use twinplug::serde::Serialize;
 use twinplug::{Export, Host, HostBuilder, Inspection, Requirement};
 
+use crate::company::Company;
 use crate::failure::Failure;
 use crate::granting::Granting;
 use crate::output;
@@ -23,6 +24,8 @@ pub(crate) struct Arguments {
     /// Load it, which runs its code: shows all exports, and the name it gives itself
     #[arg(long)]
     load: bool,
+    #[command(flatten)]
+    company: Company,
     #[command(flatten)]
     granting: Granting,
 }
@@ -72,7 +75,8 @@ pub(crate) fn run(arguments: &Arguments, builder: HostBuilder) -> Result<ExitCod
     let path = source::loadable(&arguments.path)?;
     let mut report = Report::of(Host::inspect(&path)?);
     if arguments.load {
-        report.add_loaded(&path, arguments.granting.grant(builder))?;
+        let builder = arguments.granting.grant(builder);
+        report.add_loaded(&path, &arguments.company, builder)?;
     }
     match arguments.json {
         true => output::json(&report)?,
@@ -99,17 +103,21 @@ impl Report {
     }
 
     /// Loads the plugin, and takes over what it then says of itself.
-    fn add_loaded(&mut self, path: &Path, builder: HostBuilder) -> Result<(), Failure> {
+    fn add_loaded(
+        &mut self,
+        path: &Path,
+        company: &Company,
+        builder: HostBuilder,
+    ) -> Result<(), Failure> {
         let builder = builder.output(output::to_standard_error);
         let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
+        company.load(&host)?;
         let plugin = host.load(path)?;
         let descriptor = plugin.descriptor();
         self.name = descriptor.name.clone();
         self.version = Some(descriptor.version.to_string());
         self.exports = Some(listed(&descriptor.exports));
-        host.unload(plugin)?;
-        host.flush_output();
-        Ok(())
+        Company::leave(&host)
     }
 
     /// Writes it as a table for people.

@@ -7,6 +7,7 @@
 
 mod call;
 mod check;
+mod company;
 mod demo;
 mod inspect;
 mod types;
@@ -84,7 +85,7 @@ enum Command {
     #[command(after_help = "Example: twinplug inspect native-plugins/testplugin --load")]
     Inspect(inspect::Arguments),
     /// Tell of each path whether it could be loaded, without running any of its code
-    #[command(after_help = "Example: twinplug check lua-plugins/*.lua native-plugins/*")]
+    #[command(after_help = "Example: twinplug check lua-plugins native-plugins/*")]
     Check(check::Arguments),
     /// Write what editors have to know of scripts: definitions for LuaLS, and `.luarc.json`
     #[command(after_help = "Example: twinplug types lua-plugins/testplugin.lua -o types")]

@@ -4,10 +4,18 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use twinplug::Host;
 use twinplug_build::BuildError;
 
 /// Where built plugins go, under the folder where the command runs.
 pub(crate) const BUILT: &str = "target/plugins";
+
+/// Whether it is a folder that plugins are in, and neither a plugin's nor a source folder.
+pub(crate) fn is_folder_of_plugins(path: &Path) -> bool {
+    path.is_dir()
+        && !twinplug_build::is_source(path)
+        && Host::inspect_dir(path).is_ok_and(|found| !found.is_empty())
+}
 
 /// What to load for `path`; the build shows its progress on standard error.
 pub(crate) fn loadable(path: &Path) -> Result<Cow<'_, Path>, BuildError> {

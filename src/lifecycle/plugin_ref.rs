@@ -8,7 +8,7 @@ use semver::Version;
 use twinplug_value::{Args, Data, Value};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Descriptor, Func, Plugin, PluginKind, Symbol, Var};
+use crate::plugin::{Descriptor, Func, Plugin, PluginKind, Requirement, Symbol, Var};
 
 /// A loaded plugin. Cheap to clone; after [`Host::unload`](crate::Host::unload)
 /// everything that came from it answers that it is stale.
@@ -23,15 +23,17 @@ struct Slot {
     version: Version,
     kind: PluginKind,
     path: PathBuf,
+    requires: Vec<Requirement>,
     current: Arc<dyn Plugin>,
 }
 
 impl PluginRef {
     pub(super) fn new(path: PathBuf, current: Arc<dyn Plugin>) -> Self {
         let descriptor = current.descriptor();
-        let Descriptor { name, version, kind, .. } = &*descriptor;
+        let Descriptor { name, version, kind, requires, .. } = &*descriptor;
         let (name, version, kind) = (name.clone(), version.clone(), *kind);
-        PluginRef { slot: Arc::new(Slot { name, version, kind, path, current }) }
+        let requires = requires.clone();
+        PluginRef { slot: Arc::new(Slot { name, version, kind, path, requires, current }) }
     }
 
     /// The plugin's name.
@@ -105,6 +107,16 @@ impl PluginRef {
             .to_values()
             .map_err(|error| Error::from(error).at_symbol(name).in_plugin(self.name()))?;
         self.lookup(name)?.into_dynamic()?.call(&args)
+    }
+
+    /// The plugins that it needs.
+    pub(super) fn requires(&self) -> &[Requirement] {
+        &self.slot.requires
+    }
+
+    /// Whether it is what a plugin needs that requires this.
+    pub(super) fn meets(&self, requirement: &Requirement) -> bool {
+        self.name() == requirement.name && requirement.range.matches(self.version())
     }
 
     pub(super) fn retire(&self) -> Result<()> {

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use super::PluginRef;
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::loading::{Bundle, Loader, Located};
-use crate::plugin::{HostContext, Plugin, Plugins, cannot_wait, held};
+use crate::plugin::{HostContext, Plugin, Plugins, Requirement, cannot_wait, held};
 
 /// The loaded plugins, in load order.
 pub(crate) struct Registry {
@@ -20,7 +20,7 @@ pub(crate) struct Registry {
     /// loaded twice, and a body that waits holds up no other file.
     loading: Mutex<Vec<(PathBuf, ThreadId)>>,
     loaded: Condvar,
-    /// How often a plugin has come or gone.
+    /// How often a plugin has come or gone, or registered more exports.
     changes: AtomicU64,
 }
 
@@ -130,12 +130,50 @@ impl Registry {
     /// The newest version of a name; of equal ones the last that was loaded.
     pub(crate) fn newest(&self, name: &str) -> Result<PluginRef> {
         let entries = self.entries.lock();
-        let named =
-            entries.iter().map(|entry| &entry.plugin).filter(|plugin| plugin.name() == name);
-        named.max_by(|a, b| a.version().cmp_precedence(b.version())).cloned().ok_or_else(|| {
-            let near = near(name, entries.iter().map(|entry| entry.plugin.name()));
-            Error::new(ErrorKind::NotFound, format!("no plugin `{name}` is loaded{near}"))
+        let found = newest(&entries, |plugin| plugin.name() == name);
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, none(name, &entries)))
+    }
+
+    /// The newest version that a plugin may use which requires this.
+    ///
+    /// # Errors
+    /// None is loaded; the message has the versions that are, or the names near to it.
+    pub(crate) fn required(&self, requirement: &Requirement) -> Result<PluginRef> {
+        let entries = self.entries.lock();
+        newest(&entries, |plugin| plugin.meets(requirement)).ok_or_else(|| {
+            let Requirement { name, range } = requirement;
+            let others = entries.iter().map(|entry| &entry.plugin);
+            let others = others.filter(|plugin| plugin.name() == name);
+            let others = others.map(|it| format!("{} (`{}`)", it.version(), it.path().display()));
+            let what = match others.collect::<Vec<_>>() {
+                others if others.is_empty() => none(name, &entries),
+                others => format!("`{name}` is loaded in {}", others.join(", ")),
+            };
+            let message = format!("it requires `{name}` {range}, and {what}");
+            Error::new(ErrorKind::NotFound, message)
         })
+    }
+
+    /// The plugins that require this one, and that another one would not do for now.
+    pub(crate) fn dependents(&self, plugin: &PluginRef) -> Vec<PluginRef> {
+        let entries = self.entries.lock();
+        let follows = |other: &PluginRef| {
+            let requirement = other.requires().iter().find(|it| it.name == plugin.name());
+            let used = requirement.and_then(|it| newest(&entries, |plugin| plugin.meets(it)));
+            used.is_some_and(|used| used.is(plugin))
+        };
+        let plugins = entries.iter().map(|entry| &entry.plugin);
+        plugins.filter(|other| follows(other)).cloned().collect()
+    }
+
+    /// Changes whenever a plugin has come or gone, or has registered more exports.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Whether it is loaded here.
+    pub(crate) fn has(&self, plugin: &PluginRef) -> bool {
+        self.entries.lock().iter().any(|entry| entry.plugin.is(plugin))
     }
 
     /// All, in load order.
@@ -176,13 +214,33 @@ impl Registry {
     }
 }
 
+/// The newest of these; of equal versions the last that was loaded.
+fn newest(entries: &[Entry], is_it: impl Fn(&PluginRef) -> bool) -> Option<PluginRef> {
+    let plugins = entries.iter().map(|entry| &entry.plugin).filter(|plugin| is_it(plugin));
+    plugins.max_by(|a, b| a.version().cmp_precedence(b.version())).cloned()
+}
+
+/// That none of that name is there, and those near to it.
+fn none(name: &str, entries: &[Entry]) -> String {
+    let near = near(name, entries.iter().map(|entry| entry.plugin.name()));
+    format!("no plugin `{name}` is loaded{near}")
+}
+
 impl Plugins for Registry {
     fn newest(&self, name: &str) -> Result<Arc<dyn Plugin>> {
         self.newest(name).map(|plugin| plugin.current())
     }
 
+    fn required(&self, requirement: &Requirement) -> Result<Arc<dyn Plugin>> {
+        self.required(requirement).map(|plugin| plugin.current())
+    }
+
     fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+        self.changes()
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
     }
 }
 

@@ -68,6 +68,7 @@ impl Bundle {
             said: vec![self.manifest.said()],
             config: self.manifest.config.clone(),
             permissions: self.manifest.permissions.clone(),
+            requires: self.manifest.requires.clone(),
         }
     }
 

@@ -135,7 +135,8 @@ impl Loader {
         let name = origin.name().to_owned();
         self.configure(&mut origin, &name);
         self.settings.grants.check(&name, &origin.permissions)?;
-        let plugin: Arc<dyn Plugin> = Arc::new(crate::lua::load(&origin, script, head, host)?);
+        check_requirements(&origin, &host)?;
+        let plugin: Arc<dyn Plugin> = Arc::new(crate::lua::load(&origin, script, host)?);
         let own = &plugin.descriptor().name;
         if *own != name && self.settings.config.contains_key(own) {
             plugin.retire()?;
@@ -198,6 +199,7 @@ impl Loader {
         // Native code may do all that its host may. But whoever puts it in a script's place
         // changes nothing else, and whoever was asked is asked of both.
         self.settings.grants.check(&name, &origin.permissions)?;
+        check_requirements(&origin, &host)?;
         self.configure(&mut origin, &name);
         Ok(Arc::new(crate::native::load(&origin, &checked, host, &self.images)?))
     }
@@ -212,6 +214,19 @@ impl Loader {
     ) -> Result<Arc<dyn Plugin>> {
         Err(without("native plugins", "native"))
     }
+}
+
+/// Whether what a plugin needs is loaded: its code may use it from the first line on.
+fn check_requirements(origin: &Origin, host: &Weak<HostContext>) -> Result<()> {
+    let [first, ..] = &origin.requires[..] else { return Ok(()) };
+    let gone = || Error::new(ErrorKind::Stale, format!("no host to look for `{}`", first.name));
+    let plugins = host.upgrade().ok_or_else(gone)?.plugins()?;
+    origin.requires.iter().try_for_each(|requirement| {
+        plugins.required(requirement).map(drop).map_err(|missing| {
+            let next = "load it first, or both with `Host::load_dir` (`--with` of the command)";
+            Error::new(ErrorKind::Refused, format!("{}: {next}", missing.message()))
+        })
+    })
 }
 
 /// Checks a located file without running any of its code.
@@ -238,7 +253,7 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         version: origin.version().cloned(),
         abi: None,
         exports: None,
-        requires: head.requires,
+        requires: origin.requires,
         permissions: names(&origin.permissions),
         refusal: head.over.as_ref().map(|over| over.refusal()),
         over: head.over.map(|over| over.name),
@@ -263,7 +278,7 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
             let public = exports.into_iter().filter(|declared| !declared.private);
             public.map(|declared| declared.export).collect()
         }),
-        requires: Vec::new(),
+        requires: own.requires.clone(),
         permissions: names(&own.permissions),
         over: None,
         refusal: None,
@@ -275,7 +290,7 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
 /// What `$ORIGIN` stands for. As the system sees it, a link's folder is the one that the
 /// link is in.
 #[cfg(feature = "native")]
-fn folder(located: &Located) -> &Path {
+pub(super) fn folder(located: &Located) -> &Path {
     located.path.parent().unwrap_or(Path::new(""))
 }
 
@@ -311,7 +326,7 @@ fn lay_over(config: &mut Map, over: &Map) {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     file::read(path).map_err(|unread| match unread {
         Unread::Io(error) => Error::io("read", path, error),
         Unread::Unfit(what) => {
@@ -321,6 +336,6 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// What Lua's messages call a script.
-fn file_name(path: &Path) -> String {
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -16,7 +16,7 @@ use toml::de::{DeTable, DeValue};
 use twinplug_value::{Map, MapKey, Value};
 
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::plugin::{Permission, Said};
+use crate::plugin::{Permission, Requirement, Said};
 
 /// The manifest of a plugin's folder.
 pub(super) const FILE: &str = "plugin.toml";
@@ -56,7 +56,9 @@ pub(crate) struct Manifest {
     #[serde(deserialize_with = "host_range")]
     /// Checked where it is read; hosts have no name and version yet.
     host: Option<(String, VersionReq)>,
-    requires: BTreeMap<String, VersionReq>,
+    /// The plugins that it needs.
+    #[serde(deserialize_with = "requirements")]
+    pub(crate) requires: Vec<Requirement>,
     pub(crate) limits: Limits,
     #[serde(deserialize_with = "config")]
     pub(crate) config: Map,
@@ -153,11 +155,6 @@ impl Manifest {
                 self.on_fault.is_some(),
                 "this version has no layers over native plugins yet",
             ),
-            (
-                "requires",
-                !self.requires.is_empty(),
-                "this version does not load what others require yet",
-            ),
         ];
         checks.into_iter().find(|(_, holds, _)| *holds).map(|(key, _, why)| (key, why))
     }
@@ -211,6 +208,12 @@ fn host_range<'de, D: Deserializer<'de>>(
     let range = VersionReq::parse(range)
         .map_err(|error| D::Error::custom(format!("{text:?}: {error}; {example}")))?;
     Ok(Some((name.to_owned(), range)))
+}
+
+/// `other = "^1.0"`, a line each.
+fn requirements<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Requirement>, D::Error> {
+    let ranges = BTreeMap::<String, VersionReq>::deserialize(from)?;
+    Ok(ranges.into_iter().map(|(name, range)| Requirement::new(name, range)).collect())
 }
 
 /// `64MiB`: a number of bytes.

@@ -34,6 +34,7 @@ impl Located {
             said: vec![self.manifest.said()],
             config: self.manifest.config.clone(),
             permissions: self.manifest.permissions.clone(),
+            requires: self.manifest.requires.clone(),
         }
     }
 
@@ -158,6 +159,18 @@ fn kind_of(path: &Path) -> Result<PluginKind> {
     }
 }
 
+/// Whether a file of that name is a library of this system, and not of one that a plugin
+/// may come for as well.
+pub(super) fn is_library(name: &str) -> bool {
+    let foreign: &[&str] = match () {
+        () if cfg!(windows) => &[".so", ".dylib"],
+        // Bundles are called `.so` there too.
+        () if cfg!(target_os = "macos") => &[".dll"],
+        () => &[".dll", ".dylib"],
+    };
+    library_stem(name).is_some() && !foreign.iter().any(|ending| name.ends_with(ending))
+}
+
 /// A library's file name without its ending; `None` if it has none of those.
 fn library_stem(name: &str) -> Option<&str> {
     let plain = [".so", ".dylib", ".dll"].iter().find_map(|ending| name.strip_suffix(ending));
@@ -165,6 +178,11 @@ fn library_stem(name: &str) -> Option<&str> {
         let (stem, version) = name.rsplit_once(".so.")?;
         version.chars().all(|c| c.is_ascii_digit() || c == '.').then_some(stem)
     })
+}
+
+/// The name that a path says; for a plugin of which nothing else is known.
+pub(crate) fn name_of(path: &Path) -> String {
+    said_by_path(path, kind_of(path).unwrap_or(PluginKind::Lua)).0
 }
 
 /// `libclock_v2.so` is `clock` 2.0.0.
@@ -211,6 +229,17 @@ mod tests {
         check("a.b.lua", PluginKind::Lua, "a.b", None);
         check("_v1.lua", PluginKind::Lua, "_v1", None);
         check("clock_vx.lua", PluginKind::Lua, "clock_vx", None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn libraries_of_other_systems_are_told() {
+        for name in ["liba.so", "a.so.1.2"] {
+            assert!(is_library(name), "{name}");
+        }
+        for name in ["liba.dylib", "a.dll", "a.lua", "a.so.txt", "a"] {
+            assert!(!is_library(name), "{name}");
+        }
     }
 
     #[test]

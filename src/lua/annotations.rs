@@ -8,6 +8,7 @@
 //! `host.register`, or among its globals.
 
 mod notes;
+mod own;
 mod scan;
 mod tokens;
 mod types;
@@ -17,6 +18,7 @@ use std::collections::HashMap;
 use twinplug_value::{Param, Shared, Signature, Type};
 
 use notes::Notes;
+pub(super) use own::own;
 use types::{Names, Reader, optional};
 
 /// Nothing is read in larger scripts: its tokens take several times a text's memory.

@@ -12,7 +12,7 @@ use crate::plugin::{Origin, Requirement, Said};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Head {
     pub(crate) plugin: Option<Named>,
-    pub(crate) requires: Vec<Requirement>,
+    pub(crate) requires: Vec<Needed>,
     pub(crate) over: Option<Over>,
 }
 
@@ -21,6 +21,13 @@ pub(crate) struct Head {
 pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) version: Version,
+    pub(crate) line: u32,
+}
+
+/// `---@requires calendar ^1.0`
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Needed {
+    pub(crate) requirement: Requirement,
     pub(crate) line: u32,
 }
 
@@ -94,11 +101,14 @@ impl Head {
         Ok(head)
     }
 
-    /// Tells who wants to know where the plugin is from what it is called.
+    /// Tells who wants to know where the plugin is from what it is called and needs.
     ///
     /// # Errors
     /// Somebody else says another thing.
     pub(crate) fn tell(&self, origin: &mut Origin) -> HostResult<()> {
+        for Needed { requirement, line } in &self.requires {
+            origin.require(requirement, *line)?;
+        }
         let Some(Named { name, version, line }) = &self.plugin else { return Ok(()) };
         origin.hear(Said {
             by: format!("`---@plugin` in line {line}"),
@@ -113,7 +123,7 @@ impl Head {
         let rest = rest.trim();
         match tag {
             "plugin" => self.add_plugin(rest, line),
-            "requires" => self.add_requirement(rest),
+            "requires" => self.add_requirement(rest, line),
             "over" => self.add_over(rest, line),
             _ => Ok(()),
         }
@@ -135,20 +145,20 @@ impl Head {
         Ok(())
     }
 
-    fn add_requirement(&mut self, rest: &str) -> Result<(), String> {
+    fn add_requirement(&mut self, rest: &str, line: u32) -> Result<(), String> {
         let Some((name, range)) = rest.split_once(char::is_whitespace) else {
             let form =
                 "`---@requires` takes a name and a range of versions: `---@requires clock ^1.0`";
             return Err(form.to_owned());
         };
         let range = range.trim();
-        if self.requires.iter().any(|other| other.name == name) {
+        if self.requires.iter().any(|other| other.requirement.name == name) {
             return Err(format!("`---@requires {name}` stands twice"));
         }
         let range = VersionReq::parse(range).map_err(|error| {
             format!("`---@requires {name} {range}`: no range of versions like \"^1.0\": {error}")
         })?;
-        self.requires.push(Requirement::new(name, range));
+        self.requires.push(Needed { requirement: Requirement::new(name, range), line });
         Ok(())
     }
 
@@ -188,8 +198,8 @@ mod tests {
             let named = named.map(|it| (it.name.clone(), it.version.to_string(), it.line));
             let expected = plugin.map(|(name, of, at)| (name.to_owned(), of.to_owned(), at));
             assert_eq!(named, expected, "{text}");
-            let found: Vec<_> =
-                head.requires.iter().map(|it| format!("{} {}", it.name, it.range)).collect();
+            let needed = head.requires.iter().map(|it| &it.requirement);
+            let found: Vec<_> = needed.map(|it| format!("{} {}", it.name, it.range)).collect();
             assert_eq!(found, requires, "{text}");
             assert_eq!(head.over.map(|it| it.name).as_deref(), over, "{text}");
         };

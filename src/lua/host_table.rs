@@ -224,10 +224,12 @@ fn export(lua: &Lua, shared: &Shared, exports: &Value) -> Result<Value> {
             "`host.register` takes a table: `host.register { name = f }`",
         ));
     };
-    shared
-        .export(lua, exports)
-        .map(|()| Value::Nil)
-        .map_err(|text| Error::new(ErrorKind::Symbol, text))
+    shared.export(lua, exports).map_err(|text| Error::new(ErrorKind::Symbol, text))?;
+    // Who looks for plugins that have a name looks again.
+    if let Ok(plugins) = shared.host().and_then(|host| host.plugins()) {
+        plugins.changed();
+    }
+    Ok(Value::Nil)
 }
 
 /// A userdata that is nothing but its metatable.

@@ -8,6 +8,7 @@ use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 use semver::Version;
 use twinplug_value::{ExportType, Type};
 
+use super::annotations;
 use super::border::refer;
 use super::call::{Lease, with};
 use super::exports::{Declared, Home};
@@ -19,15 +20,14 @@ use super::symbols::{LuaFunc, LuaVar};
 use super::vm::{Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Limits, Origin, Plugin, PluginKind, Requirement, Symbol,
-    VarTarget, sealed,
+    Descriptor, FuncTarget, HostContext, Limits, Origin, Plugin, PluginKind, Symbol, VarTarget,
+    sealed,
 };
 
 /// A script, loaded.
 pub(crate) struct LuaPlugin {
     name: String,
     version: Version,
-    requires: Vec<Requirement>,
     vm: Arc<Vm>,
 }
 
@@ -57,6 +57,12 @@ impl Script<'_> {
     }
 }
 
+/// The name and the version that a script's body will probably say.
+pub(crate) fn own(text: &[u8]) -> (Option<String>, Option<Version>) {
+    let [name, version] = annotations::own(text);
+    (name, version.and_then(|version| Version::parse(&version).ok()))
+}
+
 /// Compiles a script without running it, and reads its first comments.
 pub(crate) fn check(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
     let lua = Lua::new_with(StdLib::NONE, LuaOptions::new()).map_err(broken)?;
@@ -65,7 +71,11 @@ pub(crate) fn check(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
     head(path, chunk, text)
 }
 
-fn head(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
+/// What a script's first comments say.
+///
+/// # Errors
+/// One of them is wrong.
+pub(crate) fn head(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
     Head::read(text).map_err(|bad| {
         Error::new(ErrorKind::Load, format!("{chunk}:{}: {}", bad.line, bad.message))
             .with_location(path, bad.line)
@@ -73,11 +83,10 @@ fn head(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
 }
 
 /// Runs a script's body and takes down what it exports. The origin has heard the first
-/// comments.
+/// comments, and what they require is loaded.
 pub(crate) fn load(
     origin: &Origin,
     script: Script<'_>,
-    head: Head,
     context: Weak<HostContext>,
 ) -> Result<LuaPlugin> {
     let Script { chunk, text, places, limits } = script;
@@ -86,7 +95,7 @@ pub(crate) fn load(
     let modules = Modules::new(source.clone(), places);
     let vm = Arc::new(Vm::new(origin, modules, declared, limits, context)?);
     let (name, version) = with(&vm, |lease| start(&vm, lease, origin, &source, text))?;
-    Ok(LuaPlugin { name, version, requires: head.requires, vm })
+    Ok(LuaPlugin { name, version, vm })
 }
 
 /// Runs the body and `on_load`; says what the plugin is.
@@ -236,7 +245,7 @@ impl Plugin for LuaPlugin {
             version: self.version.clone(),
             kind: PluginKind::Lua,
             exports: exports.list.clone(),
-            requires: self.requires.clone(),
+            requires: self.vm.shared.requires.clone(),
         })
     }
 
@@ -265,6 +274,10 @@ impl Plugin for LuaPlugin {
 }
 
 impl sealed::Implemented for LuaPlugin {
+    fn has(&self, name: &str) -> bool {
+        self.vm.shared.exports.lock().position(name).is_some()
+    }
+
     fn retire(&self) -> Result<()> {
         self.vm.retire()
     }

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::ffi::c_int;
 use std::ptr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use mlua::ffi::{self, lua_State};
@@ -22,7 +23,7 @@ use super::sink::StackSink;
 use super::source::StackSource;
 use super::vm::{Core, GoesOn, Shared, broken};
 use crate::error::{Error, Limit, Result};
-use crate::plugin::{Dynamic, Func, Symbol, contained, deadline};
+use crate::plugin::{Dynamic, Func, Plugin, Plugins, Symbol, contained, deadline};
 
 /// Values that a result puts on the stack while it is written.
 const FOR_WRITING: c_int = 20;
@@ -116,8 +117,16 @@ fn answer(lua: &Lua, result: Result<Value>) -> MultiValue {
 
 impl Shared {
     /// The newest plugin of that name.
-    fn plugin(&self, name: &str) -> Result<std::sync::Arc<dyn crate::plugin::Plugin>> {
-        self.host()?.plugins()?.newest(name)
+    fn plugin(&self, name: &str) -> Result<Arc<dyn Plugin>> {
+        self.newest(&*self.host()?.plugins()?, name)
+    }
+
+    /// The newest plugin of that name: of one that this plugin requires, in its range.
+    fn newest(&self, plugins: &dyn Plugins, name: &str) -> Result<Arc<dyn Plugin>> {
+        match self.requires.iter().find(|requirement| requirement.name == name) {
+            Some(requirement) => plugins.required(requirement),
+            None => plugins.newest(name),
+        }
     }
 }
 
@@ -133,7 +142,7 @@ impl Core {
         let plugins = self.shared.host()?.plugins()?;
         let changes = plugins.changes();
         let yes = Value::Boolean(true);
-        match plugins.newest(plugin)?.lookup(symbol)? {
+        match self.shared.newest(&*plugins, plugin)?.lookup(symbol)? {
             Symbol::Var(var) if may_wait => {
                 Ok(self.wait_for(move || var.get().map(|value| vec![value])))
             }
@@ -311,7 +320,8 @@ impl Link {
         let changes = plugins.changes();
         let mut current = self.current.borrow_mut();
         if current.changes != changes {
-            let function = plugins.newest(&self.plugin)?.lookup(&self.symbol)?.into_dynamic()?;
+            let plugin = core.shared.newest(&*plugins, &self.plugin)?;
+            let function = plugin.lookup(&self.symbol)?.into_dynamic()?;
             *current = Current { changes, function };
         }
         Ok(current.function.clone())

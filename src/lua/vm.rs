@@ -31,7 +31,7 @@ use super::trails::Trails;
 use super::{foundation, host_table, libraries};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::plugin::{HostContext, Limits, Origin, barrier, contained};
+use crate::plugin::{HostContext, Limits, Origin, Requirement, barrier, contained};
 
 /// A VM.
 pub(super) struct Vm {
@@ -109,6 +109,8 @@ pub(super) struct Shared {
     /// The plugin's name; until its body has ended, what its path says.
     name: Mutex<Arc<str>>,
     pub(super) context: Weak<HostContext>,
+    /// The plugins that it needs, and in which versions.
+    pub(super) requires: Vec<Requirement>,
     /// The wait that a call is about to yield for.
     pub(super) pending: Mutex<Option<Pending>>,
     /// The error that ended a call.
@@ -155,6 +157,7 @@ impl Vm {
         let shared = Arc::new(Shared {
             name: Mutex::new(origin.name().into()),
             context,
+            requires: origin.requires.clone(),
             pending: Mutex::new(None),
             failure: Mutex::new(None),
             module_failure: Mutex::new(None),

@@ -16,7 +16,7 @@ use crate::file;
 /// The libraries that a file needs, and where it looks for them first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Dependencies {
-    pub(super) needed: Vec<String>,
+    pub(crate) needed: Vec<String>,
     pub(super) run_path: Vec<String>,
     /// Whether the libraries that it needs look there too: an RPATH, and no RUNPATH.
     pub(super) passes_on: bool,

@@ -66,7 +66,7 @@ pub(crate) fn load(
         version,
         kind: PluginKind::Native,
         exports: exports.iter().map(|entries| entries.export.clone()).collect(),
-        requires: Vec::new(),
+        requires: origin.requires.clone(),
     };
     if let Some(on_load) = table.plugin.on_load {
         let arena = Arena::new();
@@ -178,6 +178,10 @@ impl Plugin for NativePlugin {
 }
 
 impl sealed::Implemented for NativePlugin {
+    fn has(&self, name: &str) -> bool {
+        self.symbols.contains_key(name)
+    }
+
     fn retire(&self) -> Result<()> {
         let Some(image) = self.image.lock().take() else { return Ok(()) };
         self.symbols.values().for_each(Symbol::retire);

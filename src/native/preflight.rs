@@ -107,7 +107,7 @@ pub(crate) fn check(bytes: Vec<u8>, origin: &Path) -> Result<Checked> {
 
 /// What a library needs that is no plugin, if the system's loader can be given it; else
 /// what is wrong with it.
-pub(super) fn library(bytes: &[u8]) -> Result<Dependencies, String> {
+pub(crate) fn library(bytes: &[u8]) -> Result<Dependencies, String> {
     let (_, facts, _) = shared_library(bytes).map_err(|error| error.to_string())?;
     Ok(facts.dependencies)
 }

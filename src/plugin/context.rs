@@ -14,7 +14,7 @@ use twinplug_value::{
     Signature, Sink, Source, Type, panic_text, to_sink,
 };
 
-use super::Plugin;
+use super::{Plugin, Requirement};
 use crate::channel::AnyChannel;
 use crate::error::{Error, ErrorKind, Result, near};
 
@@ -44,8 +44,12 @@ pub(crate) type Output = dyn Fn(&str, &str) + Send + Sync;
 pub(crate) trait Plugins: Send + Sync {
     /// The newest of that name.
     fn newest(&self, name: &str) -> Result<Arc<dyn Plugin>>;
-    /// Changes whenever another plugin may be the newest of its name.
+    /// The newest that a plugin may use which requires this.
+    fn required(&self, requirement: &Requirement) -> Result<Arc<dyn Plugin>>;
+    /// Changes whenever another plugin may be the newest of its name, or one has more exports.
     fn changes(&self) -> u64;
+    /// A plugin has more exports.
+    fn changed(&self);
 }
 
 /// What plugins may ask of their host.
@@ -59,7 +63,6 @@ pub(crate) struct HostContext {
 
 impl HostContext {
     /// The other plugins.
-    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
     pub(crate) fn plugins(&self) -> Result<Arc<dyn Plugins>> {
         let plugins = self.plugins.get().and_then(Weak::upgrade);
         plugins.ok_or_else(|| Error::new(ErrorKind::Stale, "the host is gone"))

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use semver::Version;
 use twinplug_value::Map;
 
-use super::{Permission, check_name};
+use super::{Permission, Requirement, check_name};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where a plugin is from, and the names that it has from outside.
@@ -26,6 +26,8 @@ pub(crate) struct Origin {
     pub(crate) config: Map,
     /// What its manifest asks for; once its code runs, what it was granted.
     pub(crate) permissions: BTreeSet<Permission>,
+    /// The plugins that it needs, a name once.
+    pub(crate) requires: Vec<Requirement>,
 }
 
 /// What one of them says that may name a plugin: its manifest, a script's first comments.
@@ -51,6 +53,29 @@ impl Origin {
             .and_then(|()| self.agree("version", self.said_version(), said.version.as_ref(), &by))
             .map_err(|error| self.at(error, said.line))?;
         self.said.push(said);
+        Ok(())
+    }
+
+    /// Hears which plugin it needs, of a line of its own file.
+    ///
+    /// # Errors
+    /// Its manifest says another range.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "a script's comments alone"))]
+    pub(crate) fn require(&mut self, requirement: &Requirement, line: u32) -> Result<()> {
+        let Requirement { name, range } = requirement;
+        match self.requires.iter().find(|other| other.name == *name) {
+            None => self.requires.push(requirement.clone()),
+            Some(other) if other.range == *range => {}
+            Some(other) => {
+                let message = format!(
+                    "its manifest requires `{name}` {}, and `---@requires` in line {line} {range}: \
+                     let them agree, or leave one of them out",
+                    other.range
+                );
+                let error = Error::new(ErrorKind::Refused, message);
+                return Err(error.with_location(&self.path, line));
+            }
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use crate::twins::{flavoured, message};
 #[test]
 fn the_first_comments_say_name_version_and_needs() {
     let desk = Desk::new();
+    desk.stage.host.load_source("clock", "---@plugin clock 1.0.1").unwrap();
     let text = "#!/usr/bin/lua\n---@plugin greet 1.2.0\n---@requires clock ^1.0\nprint('hi')";
     let plugin = desk.load("hello_v3.lua", text).unwrap();
     assert_eq!((plugin.name(), plugin.version()), ("greet", &Version::new(1, 2, 0)));

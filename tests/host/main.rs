@@ -20,6 +20,7 @@ mod copies;
 #[cfg(feature = "native")]
 mod damage;
 mod definitions;
+mod directories;
 mod errors;
 #[cfg(feature = "native")]
 mod exceptions;
@@ -27,6 +28,7 @@ mod exceptions;
 mod flavours;
 #[cfg(feature = "native")]
 mod go;
+mod groups;
 #[cfg(feature = "native")]
 mod hazards;
 #[cfg(feature = "_lua")]
@@ -65,6 +67,7 @@ mod reentry;
 #[cfg(all(feature = "_lua", feature = "native"))]
 mod relays;
 mod reports;
+mod requires;
 #[cfg(feature = "native")]
 mod shop;
 #[cfg(all(feature = "_lua", target_os = "linux", not(feature = "luau")))]

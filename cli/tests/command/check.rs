@@ -111,3 +111,72 @@ fn reads_manifests() {
     let expected = "path     clock.lua\nkind     lua\nname     wall\nversion  1.4.0\n";
     assert!(ran.out.starts_with(expected), "{}", ran.out);
 }
+
+#[test]
+fn tells_of_each_plugin_of_a_folder() {
+    let folder = folder("check_folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("plugins/alarm.lua", "---@plugin alarm 1.0.0\n---@requires clock ^1.0\nerror('it ran')");
+    write("plugins/alarm.toml", "[requires]\nclock = '^1.0'");
+    write("plugins/clock/plugin.toml", "version = '1.4.0'");
+    write("plugins/clock/init.lua", "error('it ran')");
+    write("plugins/broken.lua", "return {");
+    write("plugins/text.so", "not a library");
+    write("plugins/alarm_test.lua", "error('it ran')");
+    write("plugins/_part.lua", "error('it ran')");
+    write("empty/readme.md", "");
+    let ran = run(command(&["check", "plugins", "empty"]).current_dir(&folder));
+    let near = "unexpected symbol near <eof>";
+    let expected = format!(
+        "ok       plugins/alarm.lua (lua, alarm 1.0.0)\n\
+         refused  plugins/broken.lua: broken.lua:1: {near}\n\
+         ok       plugins/clock (lua, clock 1.4.0)\n\
+         refused  plugins/text.so: a text file, and no shared library\n\
+         refused  empty: no plugin in `empty`: tried `empty/init.lua`; the command `twinplug` builds a \
+         folder of sources, which has a `Cargo.toml`, a `go.mod`, a `build.zig`, or files `*.c`, \
+         `*.cpp` or `*.cc`\n"
+    );
+    assert_eq!((ran.out, ran.code), (expected, Some(1)));
+    let ran = run(command(&["check", "--json", "plugins/clock", "plugins"]).current_dir(&folder));
+    assert_eq!((ran.out.lines().count(), ran.code), (5, Some(1)));
+}
+
+#[test]
+fn a_plugin_is_called_with_those_that_it_requires() {
+    let folder = folder("call_with");
+    fs::create_dir_all(folder.join("clocks")).unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    let alarm = "---@requires clock ^1.0\nfunction At(n) return host.plugin('clock').Now() + n end";
+    write("alarm.lua", alarm);
+    write(
+        "clocks/clock.lua",
+        "---@plugin clock 1.4.0\n---@requires dial *\n\
+         return { Now = function() return 7 end, on_unload = function() print('gone') end }",
+    );
+    write("clocks/dial.lua", "");
+    let in_folder = |args: &[&str]| run(command(args).current_dir(&folder));
+    let ran = in_folder(&["call", "alarm.lua", "At", "2", "--with", "clocks"]);
+    assert_eq!((ran.out.as_str(), ran.code), ("gone\n9\n", Some(0)), "{}", ran.err);
+    let ran = in_folder(&[
+        "call",
+        "alarm.lua",
+        "At",
+        "2",
+        "--with",
+        "clocks/dial.lua",
+        "--with",
+        "clocks/clock.lua",
+    ]);
+    assert_eq!((ran.out.as_str(), ran.code), ("gone\n9\n", Some(0)), "{}", ran.err);
+    let ran = in_folder(&["inspect", "--load", "--with", "clocks", "alarm.lua"]);
+    assert!(ran.out.contains("func  At"), "{}{}", ran.out, ran.err);
+    in_folder(&["call", "alarm.lua", "At", "2"]).fails(
+        1,
+        "error: cannot load `alarm.lua`: it requires `clock` ^1.0, and no plugin `clock` is loaded: \
+         load it first, or both with `Host::load_dir` (`--with` of the command)",
+    );
+}

@@ -15,8 +15,8 @@ pub(super) enum Kind<'t> {
     /// Anything that is no word, string, number or comment. Of those with several
     /// characters, just the ones that would be misread by their parts.
     Symbol(&'t str),
-    /// A string or a number.
-    Literal,
+    /// A string or a number, as it is written.
+    Literal(&'t str),
     /// A comment to the end of the line, without its `--`.
     Comment(&'t str),
 }
@@ -55,15 +55,15 @@ impl<'t> Scanner<'t> {
                 },
                 b'[' if self.long(start).is_some() => {
                     self.to(self.long(start).unwrap_or(self.text.len()));
-                    Kind::Literal
+                    Kind::Literal(&self.text[start..self.at])
                 }
                 b'"' | b'\'' | b'`' => {
                     self.to(short_string(self.text, start, first));
-                    Kind::Literal
+                    Kind::Literal(&self.text[start..self.at])
                 }
                 b'0'..=b'9' => {
                     self.at = start + length(rest, |b| b.is_ascii_alphanumeric() || b == b'.');
-                    Kind::Literal
+                    Kind::Literal(&self.text[start..self.at])
                 }
                 _ if is_word(first) => {
                     self.at = start + length(rest, |b| is_word(b) || b.is_ascii_digit());
@@ -163,7 +163,7 @@ mod tests {
             let shown = |token: Token<'_>| match token.kind {
                 Kind::Word(text) => format!("{} {text}", token.line),
                 Kind::Symbol(text) => format!("{} {text}", token.line),
-                Kind::Literal => format!("{} literal", token.line),
+                Kind::Literal(_) => format!("{} literal", token.line),
                 Kind::Comment(text) => format!("{} --{text}", token.line),
             };
             let found: Vec<_> = tokens(text).into_iter().map(shown).collect();

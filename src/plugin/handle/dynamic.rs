@@ -141,7 +141,7 @@ impl Var<Value> {
         Ok(Var { link: Arc::clone(&self.link), fit, types: PhantomData })
     }
 
-    pub(in crate::plugin) fn no_func(&self) -> Error {
+    pub(crate) fn no_func(&self) -> Error {
         let VarLink { place, ty, .. } = &*self.link;
         let message =
             format!("`{}` is a variable, `{ty}`, and no function: use `var`", place.symbol);

@@ -1,0 +1,263 @@
+//! [`HostBuilder`]: what a host offers and allows, said before it is made.
+
+mod functions;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use serde::Serialize;
+use twinplug_value::{Data, Value};
+
+use super::Host;
+use crate::channel::{AnyChannel, Channel};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lifecycle::Registry;
+use crate::loading::{Allowance, Loader, Settings};
+use crate::plugin::{HostContext, HostFunction, LimitSignal, Output, Permission, Plugins, Total};
+
+/// Says what plugins may ask of a [`Host`], then makes it.
+#[derive(Default)]
+pub struct HostBuilder {
+    functions: BTreeMap<String, Arc<HostFunction>>,
+    channels: BTreeMap<String, Arc<dyn AnyChannel>>,
+    output: Option<Box<Output>>,
+    allowance: Allowance,
+    settings: Settings,
+    /// The first thing that was wrong; `build` reports it.
+    error: Option<Error>,
+}
+
+impl HostBuilder {
+    /// Adds a channel of `T` that holds up to `capacity` messages; with 0 each send
+    /// waits for a receive.
+    #[must_use]
+    pub fn channel<T: Data + Send + 'static>(mut self, name: &str, capacity: usize) -> Self {
+        let channel: Channel<T> = Channel::new(name, capacity);
+        if self.channels.insert(name.to_owned(), Arc::new(channel)).is_some() {
+            self.refuse(format!("channel `{name}` is there twice"));
+        }
+        self
+    }
+
+    /// Sets who takes what plugins print: the plugin's name, and the text with its
+    /// line ends. Standard output unless set.
+    #[must_use]
+    pub fn output(mut self, output: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
+        self.output = Some(Box::new(output));
+        self
+    }
+
+    /// Sets how many images of native plugins that are gone may stay mapped, as those
+    /// of plugins that do not say `unload` do; the next load is refused then. Each host
+    /// counts its own, and loads under way with them: one that fails leaves its image.
+    /// 1024 unless set.
+    #[must_use]
+    pub fn kept_images(mut self, most: usize) -> Self {
+        self.allowance.kept_images = most;
+        self
+    }
+
+    /// Lets plugins bring more than one Go runtime into the process, and a plugin in Go
+    /// be loaded again. Go does not support it, though it often works: the runtimes take
+    /// signal handlers from each other, and each load keeps its threads and memory until
+    /// the process ends. Unless set, the second one is refused.
+    #[must_use]
+    pub fn allow_several_go_runtimes(mut self) -> Self {
+        self.allowance.several_go_runtimes = true;
+        self
+    }
+
+    /// Sets how long a call of a Lua plugin may run: in Lua, and in the calls of other Lua
+    /// plugins that it makes. Waits do not count, nor does native code, the host's
+    /// functions included. A call that is stopped fails with
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), and the plugin can be called again.
+    ///
+    /// 5 seconds unless set; with LuaJIT none, as a time limit switches its compiler off. A
+    /// manifest can lower it.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # use std::time::Duration;
+    /// # use twinplug::{Host, Limit};
+    /// let limit = Duration::from_millis(50);
+    /// let host = Host::builder().time_limit(limit).build()?;
+    /// let plugin = host.load_source("spins", "function Spin() while true do end end")?;
+    /// let error = plugin.call("Spin", ()).unwrap_err();
+    /// assert_eq!(error.limit(), Some(Limit::Time(limit)));
+    /// assert_eq!(error.to_string(), "plugin `spins`: `Spin`: spins:1: time limit of 50 ms");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.settings.limits.time = Some(limit);
+        self
+    }
+
+    /// Lets calls of Lua plugins run for ever, unless a manifest says otherwise.
+    #[must_use]
+    pub fn no_time_limit(mut self) -> Self {
+        self.settings.limits.time = None;
+        self
+    }
+
+    /// Sets how much memory each Lua plugin may take, in bytes. A call that needs more
+    /// fails with [`ErrorKind::Limit`](crate::ErrorKind::Limit).
+    ///
+    /// 256 MiB unless set. A manifest can lower it.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        if bytes == 0 {
+            self.refuse("a memory limit of 0: no plugin runs without memory".to_owned());
+        }
+        self.settings.limits.memory = Some(bytes);
+        self
+    }
+
+    /// Lets Lua plugins take what memory there is, unless a manifest says otherwise.
+    #[must_use]
+    pub fn no_memory_limit(mut self) -> Self {
+        self.settings.limits.memory = None;
+        self
+    }
+
+    /// Sets how much memory all Lua plugins of the host may take together, in bytes. A call
+    /// may take up to half of what is left: those that run at the same time share it.
+    ///
+    /// No limit unless set.
+    #[must_use]
+    pub fn memory_total(mut self, bytes: usize) -> Self {
+        if bytes == 0 {
+            self.refuse("a memory limit of 0: no plugin runs without memory".to_owned());
+        }
+        self.settings.limits.total = Some(Total::new(bytes));
+        self
+    }
+
+    /// Sets the signal by which the time limits of Lua plugins stop a thread. Luau needs
+    /// none.
+    #[must_use]
+    pub fn limit_signal(mut self, signal: LimitSignal) -> Self {
+        self.settings.limits.signal = signal;
+        self
+    }
+
+    /// Adds a folder in which scripts find modules with `require`, after their own; of
+    /// several, in the order in which they were added. A relative one is of the current
+    /// folder as it is now.
+    ///
+    /// What is in it runs with the rights of whichever plugin requires it.
+    #[must_use]
+    pub fn lua_path(mut self, folder: impl AsRef<Path>) -> Self {
+        match std::path::absolute(folder.as_ref()) {
+            Ok(folder) => self.settings.lua_path.push(folder),
+            Err(error) => self.refuse(format!("a folder of modules: {error}")),
+        }
+        self
+    }
+
+    /// Configures the plugin of that name: a map, or a struct that is one. It goes before
+    /// what a manifest's `[config]` says, key by key, also in maps within it; of several
+    /// for one plugin the later goes before. The plugin gets it in its `on_load`, a script
+    /// in `host.config` too.
+    ///
+    /// The name is the one that the plugin has before it runs: of a script that
+    /// [`load_as`](Host::load_as) gives, or its manifest, or else its path.
+    #[must_use]
+    pub fn config<C: Serialize>(mut self, plugin: &str, config: C) -> Self {
+        match Value::of(&config) {
+            Ok(Value::Map(config)) => {
+                self.settings.configure(plugin, &config);
+            }
+            Ok(other) => {
+                self.refuse(format!("config of `{plugin}`: expected a map, got {}", other.kind()));
+            }
+            Err(error) => self.refuse(format!("config of `{plugin}`: {error}")),
+        }
+        self
+    }
+
+    /// Grants a permission to every plugin whose manifest asks for it: `io`, `os`,
+    /// `package`, `debug`, and on LuaJIT `ffi` and `jit`. What each of them gives, and what it
+    /// means for trust, is in `docs/lua-plugins.md`. Unless granted, a plugin that asks for
+    /// one is not loaded.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "_lua", not(feature = "luau")))] fn main() -> twinplug::Result<()> {
+    /// let files = [
+    ///     ("plugin.toml", "permissions = ['os']"),
+    ///     ("init.lua", "function Home() return os.getenv('HOME') end"),
+    /// ];
+    /// let host = twinplug::Host::builder().allow("os").build()?;
+    /// host.load_files("homes", files)?;
+    /// assert!(twinplug::Host::builder().build()?.load_files("homes", files).is_err());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(all(feature = "_lua", not(feature = "luau"))))] fn main() {}
+    /// ```
+    #[must_use]
+    pub fn allow(mut self, permission: &str) -> Self {
+        match Permission::named(permission) {
+            Ok(permission) => self.settings.grants.allow(permission),
+            Err(unknown) => self.refuse(unknown),
+        }
+        self
+    }
+
+    /// Grants a permission, as [`allow`](HostBuilder::allow) does, to the plugin of that name
+    /// alone.
+    ///
+    /// The name is the one that the plugin has before it runs, as for
+    /// [`config`](HostBuilder::config). Unless [`load_as`](Host::load_as) gives it, the plugin
+    /// has chosen it: a host that loads what others write grants to names that it gives.
+    #[must_use]
+    pub fn allow_for(mut self, plugin: &str, permission: &str) -> Self {
+        match Permission::named(permission) {
+            Ok(permission) => self.settings.grants.allow_for(plugin, permission),
+            Err(unknown) => self.refuse(format!("permissions of `{plugin}`: {unknown}")),
+        }
+        self
+    }
+
+    /// Makes the host.
+    ///
+    /// # Errors
+    /// A name that stands twice, or that is not allowed; a permission that there is not.
+    pub fn build(self) -> Result<Host> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let HostBuilder { functions, channels, output, allowance, settings, .. } = self;
+        let output = output.unwrap_or_else(|| Box::new(to_standard_output));
+        let loader = Loader::new(&allowance, settings);
+        let registry = Arc::new(Registry::new(loader));
+        let plugins: Weak<dyn Plugins> = Arc::downgrade(&(Arc::clone(&registry) as _));
+        let plugins = OnceLock::from(plugins);
+        let context = Arc::new(HostContext { plugins, functions, channels, output });
+        Ok(Host { registry, context })
+    }
+
+    fn refuse(&mut self, message: String) {
+        self.error.get_or_insert_with(|| Error::new(ErrorKind::Refused, message));
+    }
+}
+
+impl fmt::Debug for HostBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostBuilder")
+            .field("functions", &self.functions.keys())
+            .field("channels", &self.channels.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+fn to_standard_output(_: &str, text: &str) {
+    let mut out = std::io::stdout().lock();
+    // A closed standard output is the program's to notice, not its plugins'.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

@@ -1,0 +1,109 @@
+//! [`Batch`]: the plugins of one or more directories, gathered and then loaded.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::order::{Failed, Member, Order, State};
+use super::{LoadFailure, Loaded, PluginRef, Registry, Shadowed};
+use crate::error::{Error, Result};
+use crate::loading::{self, Located};
+
+/// Plugins that are to be loaded.
+#[derive(Default)]
+pub(crate) struct Batch {
+    members: Vec<Member>,
+    /// Where each name was found first, and in which directory.
+    names: HashMap<String, (usize, PathBuf)>,
+    /// The files that were met.
+    files: HashSet<PathBuf>,
+    directories: usize,
+    unlisted: Vec<LoadFailure>,
+    shadowed: Vec<Shadowed>,
+}
+
+impl Batch {
+    /// Adds what is in a directory. A name that an earlier one has is passed over.
+    ///
+    /// # Errors
+    /// It cannot be listed.
+    pub(crate) fn add(&mut self, directory: &Path) -> Result<()> {
+        self.directories += 1;
+        let paths = loading::candidates(directory)?;
+        let mut libraries = HashSet::new();
+        let mut found: Vec<_> =
+            paths.into_iter().filter_map(|path| self.look_at(path, &mut libraries)).collect();
+        // A library that a plugin needs, or such a one, lies beside it and is no plugin.
+        let is_needed = |member: &Member, libraries: &HashSet<String>| {
+            let name = member.path.file_name().unwrap_or_default().to_string_lossy();
+            matches!(member.state, State::Failed(_)) && libraries.contains(&*name)
+        };
+        while let Some(at) = found.iter().position(|member| is_needed(member, &libraries)) {
+            let library = found.remove(at);
+            libraries.extend(loading::needed_by(&library.path));
+            self.names.retain(|_, (_, by)| *by != library.path);
+        }
+        self.members.append(&mut found);
+        Ok(())
+    }
+
+    /// Notes a directory that could not be listed.
+    pub(crate) fn note(&mut self, directory: &Path, error: Error) {
+        self.unlisted.push(LoadFailure { path: directory.to_owned(), error });
+    }
+
+    /// What is at a path, and which libraries it needs; nothing where it is passed over.
+    fn look_at(&mut self, path: PathBuf, libraries: &mut HashSet<String>) -> Option<Member> {
+        let located = loading::locate(&path);
+        if let Ok(located) = &located
+            && !self.files.insert(located.canonical.clone())
+        {
+            // A link to what was met before.
+            return None;
+        }
+        let found = located.and_then(|located| Ok((loading::survey(&located)?, located)));
+        let name = match &found {
+            Ok((survey, _)) => survey.name.clone(),
+            Err(_) => loading::name_of(&path),
+        };
+        let here = (self.directories, path.clone());
+        let (directory, by) = self.names.entry(name.clone()).or_insert(here);
+        if *directory != self.directories {
+            self.shadowed.push(Shadowed { path, name, by: by.clone() });
+            return None;
+        }
+        Some(match found {
+            Ok((survey, located)) => {
+                libraries.extend(survey.libraries);
+                let (version, requires) = (survey.version, survey.requires);
+                Member { path, name, version, requires, state: State::Waits(Box::new(located)) }
+            }
+            Err(error) => {
+                let state = State::Failed(Failed::by_itself(&name, error));
+                Member { path, name, version: None, requires: Vec::new(), state }
+            }
+        })
+    }
+
+    /// Loads them; `load` does it with one.
+    pub(crate) fn load(
+        self,
+        registry: &Registry,
+        load: impl Fn(&Located) -> Result<PluginRef>,
+    ) -> Loaded {
+        let Batch { members, unlisted, shadowed, .. } = self;
+        let mut order = Order::new(members, registry);
+        let mut plugins = Vec::new();
+        while let Some((index, located)) = order.next() {
+            let loaded = load(&located);
+            if let Ok(plugin) = &loaded {
+                plugins.push(plugin.clone());
+            }
+            order.settle(index, &loaded);
+        }
+        let failures = order.members.into_iter().filter_map(|member| match member.state {
+            State::Failed(failed) => Some(LoadFailure { path: member.path, error: failed.error }),
+            _ => None,
+        });
+        Loaded { plugins, failures: unlisted.into_iter().chain(failures).collect(), shadowed }
+    }
+}
