@@ -3,6 +3,7 @@
 
 mod plugin_ref;
 mod registry;
+mod tied;
 
 pub use plugin_ref::PluginRef;
 pub(crate) use registry::Registry;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use semver::Version;
 use twinplug_value::{Args, Data, Value};
 
+use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Descriptor, Func, Plugin, PluginKind, Symbol, Var};
 
@@ -24,6 +25,8 @@ struct Slot {
     kind: PluginKind,
     path: PathBuf,
     current: Arc<dyn Plugin>,
+    /// Until it is unloaded: that of a load may end before.
+    life: Arc<Life>,
 }
 
 impl PluginRef {
@@ -31,7 +34,9 @@ impl PluginRef {
         let descriptor = current.descriptor();
         let Descriptor { name, version, kind, .. } = &*descriptor;
         let (name, version, kind) = (name.clone(), version.clone(), *kind);
-        PluginRef { slot: Arc::new(Slot { name, version, kind, path, current }) }
+        PluginRef {
+            slot: Arc::new(Slot { name, version, kind, path, current, life: Arc::default() }),
+        }
     }
 
     /// The plugin's name.
@@ -108,7 +113,14 @@ impl PluginRef {
     }
 
     pub(super) fn retire(&self) -> Result<()> {
-        self.slot.current.retire().map_err(|error| error.in_plugin(self.name()))
+        self.slot.current.retire().map_err(|error| error.in_plugin(self.name()))?;
+        self.slot.life.end();
+        Ok(())
+    }
+
+    /// What ends once it is unloaded.
+    pub(super) fn life(&self) -> &Arc<Life> {
+        &self.slot.life
     }
 
     pub(super) fn is(&self, other: &PluginRef) -> bool {

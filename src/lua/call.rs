@@ -4,18 +4,16 @@ use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, MultiValue, Value};
-use twinplug_value::Sink;
 
 use super::border::Border;
+use super::channels;
 use super::coroutine::Coroutine;
 use super::entry::Entry;
 use super::limits::{self, Running, Thread};
 use super::raw::{self, Outcome, Reference};
-use super::sink::StackSink;
-use super::vm::{Pending, State, Vm, broken};
-use crate::channel::Message;
+use super::vm::{Answer, Pending, State, Vm, broken};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{cannot_wait, contained, held};
+use crate::plugin::{cannot_wait, held};
 
 /// A VM that is entered, with a coroutine of its own for one use.
 pub(super) struct Lease<'v> {
@@ -44,7 +42,7 @@ pub(super) enum Reusable {
     NotYet,
 }
 
-type Waited = Result<Option<Box<dyn Message>>>;
+type Waited = Result<Answer>;
 
 /// Uses a VM and a coroutine. Where the VM has no memory left, that is the error.
 #[inline(always)]
@@ -151,7 +149,13 @@ impl Lease<'_> {
         } else {
             self.entry.leave();
             let outcome = pending();
-            self.entry.enter()?;
+            if let Err(error) = self.entry.enter() {
+                // The plugin has gone, perhaps: others may have it.
+                if let Ok(Answer::Message(message) | Answer::Next(message)) = outcome {
+                    message.give_back();
+                }
+                return Err(error);
+            }
             outcome
         };
         // It is not the script's to go on from there.
@@ -191,21 +195,11 @@ fn resumption(border: &Border, coroutine: *mut lua_State, outcome: Waited) -> Re
     unsafe {
         border.reserve(coroutine, 24)?;
         let top = ffi::lua_gettop(coroutine);
-        let written = outcome.and_then(|message| {
-            ffi::lua_pushboolean(coroutine, 1);
-            ffi::lua_pushboolean(coroutine, 0);
-            let mut sink = StackSink::new(border, coroutine);
-            match message {
-                Some(message) => contained(move || {
-                    message.write(&mut sink)?;
-                    // It is the embedding's, and so is what its drop does.
-                    drop(message);
-                    Ok(())
-                }),
-                None => Ok(sink.null()?),
-            }
-        });
-        let Err(error) = written else { return Ok(3) };
+        let written = outcome.and_then(|answer| channels::write(border, coroutine, answer));
+        let error = match written {
+            Ok(count) => return Ok(count),
+            Err(error) => error,
+        };
         ffi::lua_settop(coroutine, top);
         ffi::lua_pushboolean(coroutine, 0);
         border.push_text(coroutine, error.message().as_bytes())?;

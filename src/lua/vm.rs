@@ -28,7 +28,7 @@ use super::raw::Reference;
 use super::sink::to_lua;
 use super::trails::Trails;
 use super::{foundation, host_table, libraries};
-use crate::channel::Message;
+use crate::channel::{Life, Message};
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::plugin::{HostContext, Limits, Origin, barrier, contained};
 
@@ -106,6 +106,8 @@ pub(super) struct Shared {
     /// The plugin's name; until its body has ended, what its path says.
     name: Mutex<Arc<str>>,
     pub(super) context: Weak<HostContext>,
+    /// What the plugin's waits end with.
+    pub(super) life: Arc<Life>,
     /// The wait that a call is about to yield for.
     pub(super) pending: Mutex<Option<Pending>>,
     /// The error that ended a call.
@@ -124,7 +126,21 @@ pub(super) struct Shared {
 }
 
 /// A wait; answers what the call goes on with.
-pub(super) type Pending = Box<dyn FnOnce() -> Result<Option<Box<dyn Message>>> + Send>;
+pub(super) type Pending = Box<dyn FnOnce() -> Result<Answer> + Send>;
+
+/// What a step with a channel gives a script.
+pub(super) enum Answer {
+    Nothing,
+    /// It was sent.
+    Yes,
+    /// It was not, and why.
+    No(&'static str),
+    Message(Box<dyn Message>),
+    /// One in a loop, which nil would end: `host.null` in its place.
+    Next(Box<dyn Message>),
+    /// There is no message, and why.
+    Missing(&'static str),
+}
 
 impl Vm {
     /// A VM with the prelude run, and nothing of the plugin yet.
@@ -142,6 +158,7 @@ impl Vm {
         let shared = Arc::new(Shared {
             name: Mutex::new(origin.name().into()),
             context,
+            life: Arc::default(),
             pending: Mutex::new(None),
             failure: Mutex::new(None),
             module_failure: Mutex::new(None),
@@ -174,6 +191,8 @@ impl Vm {
         // SAFETY: the lock is held. The box moves, and not what is in it: whoever is inside,
         // this thread alone, may go on, and the last of them drops it.
         unsafe { *self.retired.get() = (*self.state.get()).take() };
+        // Who waits wakes up, and finds it gone.
+        self.shared.life.end();
         if let Some(on_unload) = entry.state().on_unload.take()
             && let Err(error) = self.run_to_the_end(entry.state(), on_unload)
         {

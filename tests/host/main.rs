@@ -13,6 +13,7 @@ mod annotations;
 mod beside;
 #[cfg(feature = "native")]
 mod calls;
+mod channels;
 mod conformance;
 #[cfg(feature = "native")]
 mod copies;
