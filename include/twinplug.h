@@ -55,6 +55,7 @@ typedef int32_t tp_status;
 #define TP_WRONG_STATE 7 /* not allowed now: see the function's tags */
 #define TP_NO_MEMORY 8   /* the arena could not grow */
 #define TP_CANNOT_WAIT 9 /* it would have to wait, where that is not possible (since 1.1) */
+#define TP_WOULD_WAIT 10 /* it would have had to wait, or to wait longer (since 1.1) */
 
 /* ------------------------------------------------------------------- value */
 
@@ -287,11 +288,14 @@ struct tp_host {
                             const char *type, size_t type_length, tp_arena *arena,
                             tp_value *result, tp_channel **channel);
   /* Waits until there is room, with capacity 0 until a receiver took the
-   * message. The message is copied. [any thread] */
+   * message. The message is copied. TP_CLOSED if the channel is; TP_RETIRED where the
+   * plugin is retired meanwhile, which ends its waits; TP_CANNOT_WAIT on a thread where a
+   * script's call is in a function of the host. tp_channels has the rest of what a channel
+   * can do. [any thread] */
   tp_status (*channel_send)(tp_channel *channel, const tp_value *message, tp_arena *arena,
                             tp_value *result);
   /* Waits for a message, which comes as the type of channel_open; TP_CLOSED at the
-   * end. [any thread] */
+   * end, when it is closed and empty; the rest as of channel_send. [any thread] */
   tp_status (*channel_recv)(tp_channel *channel, tp_arena *arena, tp_value *result);
   /* Gives the plugin's end back; also after retirement. Ends that are not given back
    * live until the process ends. [any thread] */
@@ -329,6 +333,37 @@ typedef struct tp_log {
   /* [any thread] */
   tp_status (*write)(tp_context *context, uint32_t level, const char *text, size_t length);
 } tp_log;
+
+/* tp_channels (since 1.1) */
+#define TP_SERVICE_CHANNELS 2
+
+/* The rest of what a channel can do. Channels are those of tp_host.channel_open, which stay
+ * the plugin's. A message that is sent is borrowed, and copied; one that is received comes as
+ * the type of channel_open, in `arena`. All of them answer what channel_send and channel_recv
+ * do, and TP_WOULD_WAIT where these would wait, or wait longer: nothing was sent or received
+ * then, and the text says why. */
+typedef struct tp_channels {
+  uint32_t size;     /* sizeof(tp_channels) of the host */
+  uint32_t reserved; /* 0 */
+  /* Sends a message if there is room, with capacity 0 if a receiver waits. [any thread] */
+  tp_status (*try_send)(tp_channel *channel, const tp_value *message, tp_arena *arena,
+                        tp_value *result);
+  /* Sends a message, and waits for so long at most. [any thread] */
+  tp_status (*send_timeout)(tp_channel *channel, const tp_value *message, uint64_t nanoseconds,
+                            tp_arena *arena, tp_value *result);
+  /* Receives a message if there is one. [any thread] */
+  tp_status (*try_recv)(tp_channel *channel, tp_arena *arena, tp_value *result);
+  /* Receives a message, and waits for so long at most. [any thread] */
+  tp_status (*recv_timeout)(tp_channel *channel, uint64_t nanoseconds, tp_arena *arena,
+                            tp_value *result);
+  /* Waits for a message, and takes those that are there behind it, up to `most` together: a
+   * list of at least one, or an empty one if `most` is 0. [any thread] */
+  tp_status (*recv_many)(tp_channel *channel, uint32_t most, tp_arena *arena, tp_value *result);
+  /* Closes the channel for all who use it: sending is TP_CLOSED from now on, receiving once
+   * what it holds was received; waits end. The plugin's end is still to be released.
+   * [any thread] */
+  tp_status (*close)(tp_channel *channel, tp_arena *arena, tp_value *result);
+} tp_channels;
 
 /* ------------------------------------------------------------------ plugin */
 
@@ -393,7 +428,8 @@ typedef struct tp_plugin {
   /* The reload failed, and the plugin serves as before. Its error is logged. */
   tp_function on_resume;
   /* The plugin goes, and what on_load began ends here. No call comes any more; one that
-   * does not end may still run. Its error is logged. Not called where on_load failed. */
+   * does not end may still run. Waits for channels have ended, and new ones are TP_RETIRED.
+   * Its error is logged. Not called where on_load failed. */
   tp_function on_unload;
 } tp_plugin;
 
@@ -653,6 +689,7 @@ static inline tp_status tp_receive(tp_call *call, tp_channel *channel) {
   return call->host->channel_recv(channel, call->arena, call->result);
 }
 
+/* Gives the plugin's end back. */
 static inline void tp_close(tp_call *call, tp_channel *channel) {
   call->host->channel_release(channel);
 }
@@ -702,6 +739,58 @@ static inline tp_status tp_print(tp_call *call, const char *format, ...) {
   va_end(args);
   if (formatted != TP_OK) return formatted;
   return call->host->print(call->context, text.as.text, text.length);
+}
+
+/* The rest of what a channel can do (since 1.1), with the call's arena and result. */
+
+/* The table, or NULL where the host has none. */
+static inline const tp_channels *tp_channels_of(const tp_call *call) {
+  if (call->host->abi_minor < 1) return NULL;
+  return (const tp_channels *)call->host->service(call->context, TP_SERVICE_CHANNELS);
+}
+
+static inline tp_status tp_no_channels_(tp_call *call) {
+  return tp_answer(call, TP_NOT_FOUND, "the host does not serve this of channels");
+}
+
+static inline tp_status tp_try_send(tp_call *call, tp_channel *channel, const tp_value *message) {
+  const tp_channels *channels = tp_channels_of(call);
+  if (channels == NULL) return tp_no_channels_(call);
+  return channels->try_send(channel, message, call->arena, call->result);
+}
+
+static inline tp_status tp_send_timeout(tp_call *call, tp_channel *channel,
+                                        const tp_value *message, uint64_t nanoseconds) {
+  const tp_channels *channels = tp_channels_of(call);
+  if (channels == NULL) return tp_no_channels_(call);
+  return channels->send_timeout(channel, message, nanoseconds, call->arena, call->result);
+}
+
+/* The message is the call's result; so with the next two, of the last a list. */
+static inline tp_status tp_try_receive(tp_call *call, tp_channel *channel) {
+  const tp_channels *channels = tp_channels_of(call);
+  if (channels == NULL) return tp_no_channels_(call);
+  return channels->try_recv(channel, call->arena, call->result);
+}
+
+static inline tp_status tp_receive_timeout(tp_call *call, tp_channel *channel,
+                                           uint64_t nanoseconds) {
+  const tp_channels *channels = tp_channels_of(call);
+  if (channels == NULL) return tp_no_channels_(call);
+  return channels->recv_timeout(channel, nanoseconds, call->arena, call->result);
+}
+
+static inline tp_status tp_receive_many(tp_call *call, tp_channel *channel, uint32_t most) {
+  const tp_channels *channels = tp_channels_of(call);
+  if (channels == NULL) return tp_no_channels_(call);
+  return channels->recv_many(channel, most, call->arena, call->result);
+}
+
+/* Closes the channel for all; tp_close gives the plugin's own end back. */
+static inline tp_status tp_end_channel(tp_call *call, tp_channel *channel) {
+  const tp_channels *channels = tp_channels_of(call);
+  if (channels == NULL) return tp_no_channels_(call);
+  return channels->close(channel, call->arena, call->result);
 }
 
 #ifdef __cplusplus

@@ -31,6 +31,7 @@ pub const status = struct {
     pub const wrong_state: Status = 7;
     pub const no_memory: Status = 8;
     pub const cannot_wait: Status = 9;
+    pub const would_wait: Status = 10;
 };
 
 /// What the host's services answer, and entries may return. The text is the call's
@@ -45,6 +46,7 @@ pub const Error = error{
     WrongState,
     OutOfMemory,
     CannotWait,
+    WouldWait,
 };
 
 /// A status as an error.
@@ -59,6 +61,7 @@ pub fn check(answer: Status) Error!void {
         status.wrong_state => error.WrongState,
         status.no_memory => error.OutOfMemory,
         status.cannot_wait => error.CannotWait,
+        status.would_wait => error.WouldWait,
         else => error.Failed,
     };
 }
@@ -73,6 +76,7 @@ fn statusOf(err: anyerror) Status {
         error.WrongState => status.wrong_state,
         error.OutOfMemory => status.no_memory,
         error.CannotWait => status.cannot_wait,
+        error.WouldWait => status.would_wait,
         else => status.failed,
     };
 }
@@ -344,8 +348,66 @@ pub const Channel = struct {
         return call.result.*;
     }
 
+    /// `error.WouldWait` if there is no room.
+    pub fn trySend(channel: Channel, message: Value) Error!void {
+        const call = channel.call;
+        const more = try channel.services();
+        try check(more.try_send(channel.raw, &message, call.arena, call.result));
+    }
+
+    /// `error.WouldWait` if there is no room in so many nanoseconds.
+    pub fn sendTimeout(channel: Channel, message: Value, nanoseconds: u64) Error!void {
+        const call = channel.call;
+        const more = try channel.services();
+        try check(more.send_timeout(channel.raw, &message, nanoseconds, call.arena, call.result));
+    }
+
+    /// `error.WouldWait` if there is no message.
+    pub fn tryReceive(channel: Channel) Error!Value {
+        const call = channel.call;
+        const more = try channel.services();
+        try check(more.try_recv(channel.raw, call.arena, call.result));
+        return call.result.*;
+    }
+
+    /// `error.WouldWait` if there is no message in so many nanoseconds.
+    pub fn receiveTimeout(channel: Channel, nanoseconds: u64) Error!Value {
+        const call = channel.call;
+        const more = try channel.services();
+        try check(more.recv_timeout(channel.raw, nanoseconds, call.arena, call.result));
+        return call.result.*;
+    }
+
+    /// Waits for a message, and takes those behind it: a list of up to `most`.
+    pub fn receiveMany(channel: Channel, most: u32) Error!Value {
+        const call = channel.call;
+        const more = try channel.services();
+        try check(more.recv_many(channel.raw, most, call.arena, call.result));
+        return call.result.*;
+    }
+
+    /// The next message of a loop, null at the end:
+    /// `while (try channel.next()) |message| ..`
+    pub fn next(channel: Channel) Error!?Value {
+        return channel.receive() catch |err| if (err == error.Closed) null else err;
+    }
+
+    /// Closes the channel for all who use it.
+    pub fn end(channel: Channel) Error!void {
+        const call = channel.call;
+        const more = try channel.services();
+        try check(more.close(channel.raw, call.arena, call.result));
+    }
+
+    /// Gives the plugin's end back.
     pub fn close(channel: Channel) void {
         channel.call.host.channel_release(channel.raw);
+    }
+
+    fn services(channel: Channel) Error!*const Channels {
+        const call = channel.call;
+        const table = if (call.host.abi_minor < 1) null else call.host.service(call.context, service_channels);
+        return @ptrCast(@alignCast(table orelse return error.NotFound));
     }
 };
 
@@ -452,6 +514,21 @@ pub const Log = extern struct {
     size: u32,
     reserved: u32,
     write: *const fn (*Context, Level, [*]const u8, usize) callconv(.c) Status,
+};
+
+/// The id of `Channels`.
+pub const service_channels: u32 = 2;
+
+/// The rest of what a channel can do; `Channel` has it with less to write.
+pub const Channels = extern struct {
+    size: u32,
+    reserved: u32,
+    try_send: *const fn (*RawChannel, *const Value, *Arena, *Value) callconv(.c) Status,
+    send_timeout: *const fn (*RawChannel, *const Value, u64, *Arena, *Value) callconv(.c) Status,
+    try_recv: *const fn (*RawChannel, *Arena, *Value) callconv(.c) Status,
+    recv_timeout: *const fn (*RawChannel, u64, *Arena, *Value) callconv(.c) Status,
+    recv_many: *const fn (*RawChannel, u32, *Arena, *Value) callconv(.c) Status,
+    close: *const fn (*RawChannel, *Arena, *Value) callconv(.c) Status,
 };
 
 // ---------------------------------------------------------------------- plugin

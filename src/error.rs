@@ -71,6 +71,8 @@ pub(crate) enum WaitFault {
     Closed,
     /// It would have to wait, where that is not possible.
     CannotWait,
+    /// It would have had to wait, or to wait longer.
+    WouldWait,
 }
 
 impl Error {
@@ -139,6 +141,12 @@ impl Error {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.wait == Some(WaitFault::Closed)
+    }
+
+    /// Whether a channel had no message, or no room for one: now, or in the time given.
+    #[must_use]
+    pub fn would_wait(&self) -> bool {
+        self.0.wait == Some(WaitFault::WouldWait)
     }
 
     pub(crate) fn wait(&self) -> Option<WaitFault> {

@@ -85,7 +85,7 @@ mod channel;
 mod error;
 mod file;
 
-pub use channel::Channel;
+pub use channel::{Channel, IntoMessages, Messages, Receiving, Select, Sending};
 pub use definitions::Definitions;
 pub use error::{Error, ErrorKind, Limit, Result};
 pub use host::{Host, HostBuilder};

@@ -7,6 +7,7 @@ mod loaded;
 mod order;
 mod plugin_ref;
 mod registry;
+mod tied;
 
 pub(crate) use batch::Batch;
 pub use group::Group;

@@ -7,6 +7,7 @@
 //! between Rust types and the ABI's, in an arena a call.
 
 mod beside;
+mod channels;
 mod context;
 mod copy;
 mod dependencies;

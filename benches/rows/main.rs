@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "the table")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
 
+mod channels;
 #[cfg(feature = "_lua")]
 mod limits;
 #[cfg(feature = "_lua")]
@@ -30,6 +31,7 @@ use report::Report;
 fn main() -> std::io::Result<()> {
     let mut report = Report::new();
     let effort = Effort::asked();
+    channels::measure(&mut report, effort);
     #[cfg(feature = "native")]
     native::measure(&mut report, effort);
     #[cfg(feature = "_lua")]

@@ -11,6 +11,8 @@ use super::shape::Shape;
 use crate::plugin::HostContext;
 
 const FILE: &str = include_str!("host.lua");
+/// The methods of a channel, by what its messages are.
+const METHODS: &str = include_str!("channel.lua");
 
 /// What a host gives its scripts.
 pub(super) struct Offer {
@@ -106,20 +108,17 @@ impl Channel {
 
     fn block(&self, names: &[String]) -> Vec<String> {
         let message = self.message.text(names);
-        let lines = [
+        let (maybe, list) = (self.message.optional_text(names), self.message.list_text(names));
+        let methods = METHODS
+            .replace("{message}", &message)
+            .replace("{maybe}", &maybe)
+            .replace("{list}", &list);
+        let head = [
             format!("---@class {}: host.channel", self.class),
             "local channel = {}".to_owned(),
             String::new(),
-            "---Sends a message; waits while there is no room for it.".to_owned(),
-            "---@async".to_owned(),
-            format!("---@param message {message}"),
-            "function channel:send(message) end".to_owned(),
-            String::new(),
-            "---Receives a message; waits for one.".to_owned(),
-            "---@async".to_owned(),
-            format!("---@return {message}"),
-            "function channel:recv() end".to_owned(),
         ];
+        let lines: Vec<_> = head.into_iter().chain(methods.lines().map(str::to_owned)).collect();
         scoped(&lines)
     }
 }

@@ -47,14 +47,29 @@ impl Shape {
         match self {
             Shape::Plain(name) => (*name).to_owned(),
             Shape::Optional(shape) => format!("{}?", shape.text(names)),
-            Shape::List(item) => match &**item {
-                Shape::Optional(_) => format!("({})[]", item.text(names)),
-                item => format!("{}[]", item.text(names)),
-            },
+            Shape::List(item) => item.list_text(names),
             Shape::Map(value) => format!("table<string|integer, {}>", value.text(names)),
             Shape::Tuple(items) => tuple(items, names),
             Shape::Table(fields) => table(fields, names),
             Shape::Class(number) => names[*number].clone(),
+        }
+    }
+}
+
+impl Shape {
+    /// That, or nothing, as text.
+    pub(super) fn optional_text(&self, names: &[String]) -> String {
+        match self {
+            Shape::Plain("any" | "nil") | Shape::Optional(_) => self.text(names),
+            shape => format!("{}?", shape.text(names)),
+        }
+    }
+
+    /// A list of that, as text.
+    pub(super) fn list_text(&self, names: &[String]) -> String {
+        match self {
+            Shape::Optional(_) => format!("({})[]", self.text(names)),
+            item => format!("{}[]", item.text(names)),
         }
     }
 }

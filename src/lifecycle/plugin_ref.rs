@@ -7,6 +7,7 @@ use std::sync::Arc;
 use semver::Version;
 use twinplug_value::{Args, Data, Value};
 
+use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Descriptor, Func, Plugin, PluginKind, Requirement, Symbol, Var};
 
@@ -25,6 +26,8 @@ struct Slot {
     path: PathBuf,
     requires: Vec<Requirement>,
     current: Arc<dyn Plugin>,
+    /// Until it is unloaded: that of a load may end before.
+    life: Arc<Life>,
 }
 
 impl PluginRef {
@@ -33,7 +36,8 @@ impl PluginRef {
         let Descriptor { name, version, kind, requires, .. } = &*descriptor;
         let (name, version, kind) = (name.clone(), version.clone(), *kind);
         let requires = requires.clone();
-        PluginRef { slot: Arc::new(Slot { name, version, kind, path, requires, current }) }
+        let life = Arc::default();
+        PluginRef { slot: Arc::new(Slot { name, version, kind, path, requires, current, life }) }
     }
 
     /// The plugin's name.
@@ -120,7 +124,14 @@ impl PluginRef {
     }
 
     pub(super) fn retire(&self) -> Result<()> {
-        self.slot.current.retire().map_err(|error| error.in_plugin(self.name()))
+        self.slot.current.retire().map_err(|error| error.in_plugin(self.name()))?;
+        self.slot.life.end();
+        Ok(())
+    }
+
+    /// What ends once it is unloaded.
+    pub(super) fn life(&self) -> &Arc<Life> {
+        &self.slot.life
     }
 
     pub(super) fn is(&self, other: &PluginRef) -> bool {

@@ -4,17 +4,18 @@ use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, MultiValue, Value};
-use twinplug_value::{Sink, to_sink};
+use twinplug_value::to_sink;
 
 use super::border::Border;
+use super::channels;
 use super::coroutine::Coroutine;
 use super::entry::Entry;
 use super::limits::{self, Running, Thread};
 use super::raw::{self, Outcome, Reference};
 use super::sink::StackSink;
-use super::vm::{Core, GoesOn, Pending, State, Vm, broken};
+use super::vm::{Answer, Core, GoesOn, Pending, State, Vm, broken};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{cannot_wait, contained, held};
+use crate::plugin::{cannot_wait, held};
 
 /// A VM that is entered, with a coroutine of its own for one use.
 pub(super) struct Lease<'v> {
@@ -148,7 +149,15 @@ impl Lease<'_> {
         } else {
             self.entry.leave();
             let outcome = pending();
-            self.entry.enter()?;
+            if let Err(error) = self.entry.enter() {
+                // The plugin has gone, perhaps: others may have it.
+                if let Ok(GoesOn::Answer(Answer::Message(message) | Answer::Next(message))) =
+                    outcome
+                {
+                    message.give_back();
+                }
+                return Err(error);
+            }
             outcome
         };
         // It is not the script's to go on from there.
@@ -189,13 +198,9 @@ fn resumption(core: &Core, coroutine: *mut lua_State, outcome: Result<GoesOn>) -
     unsafe {
         border.reserve(coroutine, 24)?;
         let top = ffi::lua_gettop(coroutine);
-        let written = outcome.and_then(|outcome| {
-            ffi::lua_pushboolean(coroutine, 1);
-            ffi::lua_pushboolean(coroutine, 0);
-            push_outcome(core, coroutine, outcome)
-        });
+        let written = outcome.and_then(|outcome| push_outcome(border, coroutine, outcome));
         let error = match written {
-            Ok(()) => return Ok(ffi::lua_gettop(coroutine) - top),
+            Ok(count) => return Ok(count),
             Err(error) => error,
         };
         ffi::lua_settop(coroutine, top);
@@ -205,26 +210,26 @@ fn resumption(core: &Core, coroutine: *mut lua_State, outcome: Result<GoesOn>) -
     }
 }
 
-/// Pushes what a call goes on with.
+/// Pushes what a call goes on with, and says how many values that are.
 ///
 /// # Safety
 /// The VM is entered, and the coroutine waits, with room for 20 values.
-unsafe fn push_outcome(core: &Core, coroutine: *mut lua_State, outcome: GoesOn) -> Result<()> {
+unsafe fn push_outcome(
+    border: &Border,
+    coroutine: *mut lua_State,
+    outcome: GoesOn,
+) -> Result<c_int> {
     // SAFETY: as the caller says; for more room is made.
     unsafe {
-        let mut sink = StackSink::new(&core.border, coroutine);
         match outcome {
-            GoesOn::Nothing => Ok(sink.null()?),
-            GoesOn::Message(message) => contained(move || {
-                message.write(&mut sink)?;
-                sink.finish()?;
-                // It is the embedding's, and so is what its drop does.
-                drop(message);
-                Ok(())
-            }),
+            GoesOn::Answer(answer) => channels::write(border, coroutine, answer),
             GoesOn::Results(results) => {
-                core.border.reserve(coroutine, results.len() as c_int + 20)?;
-                Ok(results.iter().try_for_each(|result| to_sink(result, &mut sink))?)
+                border.reserve(coroutine, results.len() as c_int + 20)?;
+                ffi::lua_pushboolean(coroutine, 1);
+                ffi::lua_pushboolean(coroutine, 0);
+                let mut sink = StackSink::new(border, coroutine);
+                results.iter().try_for_each(|result| to_sink(result, &mut sink))?;
+                Ok(results.len() as c_int + 2)
             }
             GoesOn::Error(error) => Err(error),
         }

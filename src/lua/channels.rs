@@ -1,23 +1,24 @@
 //! The host's channels, as C functions that the prelude makes objects of.
 //!
-//! Each answers what the prelude's `finish` takes: a flag, whether to wait, the message; or
-//! false and the error's text. None of them raises.
+//! Each answers what the prelude's `finish` takes: a flag, whether to wait, what the script
+//! gets; or false and the error's text. None of them raises.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mlua::Table;
 use mlua::ffi::{self, lua_State};
-use twinplug_value::Sink;
 
+use super::border::Border;
 use super::library::push;
 use super::limits;
 use super::sink::StackSink;
 use super::source::StackSource;
-use super::vm::{Core, GoesOn, Pending, Shared};
-use crate::channel::{AnyChannel, Message, Progress};
+use super::vm::{Answer, Core, GoesOn, Pending, Shared};
+use crate::channel::{AnyChannel, Message, Progress, Wait};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::contained;
 
@@ -53,9 +54,10 @@ impl Channels {
     }
 }
 
-/// The metatable of channels' objects, and for these `open`, `send`, `recv` and `close`.
+/// The metatable of channels' objects, and what the prelude makes their methods of.
 pub(super) fn list(core: &Core) -> mlua::Result<Table> {
-    const FUNCTIONS: [ffi::lua_CFunction; 4] = [open, send, recv, close];
+    const FUNCTIONS: [ffi::lua_CFunction; 10] =
+        [open, send, try_send, send_timeout, recv, try_recv, recv_timeout, recv_many, next, close];
     let core_pointer = ptr::from_ref(core).cast_mut();
     // SAFETY: mlua runs it protected, with room for these values, and nothing to drop. The
     // core stays where it is while the VM lives.
@@ -102,13 +104,61 @@ unsafe extern "C-unwind" fn open(state: *mut lua_State) -> c_int {
 /// `send(channel, message)`: nothing where that is done.
 unsafe extern "C-unwind" fn send(state: *mut lua_State) -> c_int {
     // SAFETY: as above.
-    unsafe { core(state).send(state) }
+    unsafe { core(state).send(state, Ok(Wait::Ever), |sent| sent.map(|()| Answer::Nothing)) }
 }
 
-/// `recv(channel)`
+/// `try_send(channel, message)`: true, or false and why.
+unsafe extern "C-unwind" fn try_send(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe { core(state).send(state, Ok(Wait::Never), |sent| said(sent, "full")) }
+}
+
+/// `send_timeout(channel, message, seconds)`: true, or false and why.
+unsafe extern "C-unwind" fn send_timeout(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        let wait = seconds(state, 3, "send_timeout");
+        core(state).send(state, wait, |sent| said(sent, "timeout"))
+    }
+}
+
+/// `recv(channel)`: a message.
 unsafe extern "C-unwind" fn recv(state: *mut lua_State) -> c_int {
     // SAFETY: as above.
-    unsafe { core(state).receive(state) }
+    unsafe { core(state).receive(state, Ok(Wait::Ever), |got| got.map(Answer::Message)) }
+}
+
+/// `try_recv(channel)`: a message, or nil and why.
+unsafe extern "C-unwind" fn try_recv(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe { core(state).receive(state, Ok(Wait::Never), |got| gotten(got, "empty")) }
+}
+
+/// `recv_timeout(channel, seconds)`: a message, or nil and why.
+unsafe extern "C-unwind" fn recv_timeout(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        let wait = seconds(state, 2, "recv_timeout");
+        core(state).receive(state, wait, |got| gotten(got, "timeout"))
+    }
+}
+
+/// `recv_many(channel, most)`: a list.
+unsafe extern "C-unwind" fn recv_many(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe { core(state).receive_many(state, most(state)) }
+}
+
+/// `next(channel)`: a message, or nil at the end.
+unsafe extern "C-unwind" fn next(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        core(state).receive(state, Ok(Wait::Ever), |got| match got {
+            Ok(message) => Ok(Answer::Next(message)),
+            Err(error) if error.is_closed() => Ok(Answer::Missing("closed")),
+            Err(error) => Err(error),
+        })
+    }
 }
 
 /// `close(channel)`
@@ -136,41 +186,72 @@ impl Core {
         }
     }
 
-    unsafe fn send(&self, state: *mut lua_State) -> c_int {
+    unsafe fn send(
+        &self,
+        state: *mut lua_State,
+        wait: Result<Wait>,
+        answer: fn(Result<()>) -> Result<Answer>,
+    ) -> c_int {
         // SAFETY: as the caller says.
         unsafe {
-            let sent = self.channel(state).and_then(|channel| {
-                contained(|| channel.send_from(&mut StackSource::new(&self.border, state, 2)))
+            let sent = wait.and_then(|wait| {
+                let channel = self.channel(state)?;
+                contained(|| {
+                    let mut message = StackSource::new(&self.border, state, 2);
+                    channel.send_from(&mut message, wait, &self.shared.life)
+                })
             });
             match sent {
-                Ok(Progress::Done(())) => 0,
                 Ok(Progress::Waits(wait)) => {
-                    self.wait(state, Box::new(move || wait().map(|()| GoesOn::Nothing)))
+                    self.wait(state, Box::new(move || answer(wait()).map(GoesOn::Answer)))
                 }
-                Err(error) => self.refuse(state, &error),
+                Ok(Progress::Done(())) => self.answer(state, answer(Ok(()))),
+                Err(error) => self.answer(state, answer(Err(error))),
             }
         }
     }
 
-    unsafe fn receive(&self, state: *mut lua_State) -> c_int {
+    unsafe fn receive(
+        &self,
+        state: *mut lua_State,
+        wait: Result<Wait>,
+        answer: fn(Result<Box<dyn Message>>) -> Result<Answer>,
+    ) -> c_int {
         // SAFETY: as the caller says.
         unsafe {
-            match self.channel(state).and_then(|channel| contained(|| channel.receive())) {
-                Ok(Progress::Done(message)) => {
-                    let count = self.done(state, Some(&*message));
-                    // The message is the embedding's, and so is what its drop does.
-                    match contained(|| {
-                        drop(message);
-                        Ok(())
-                    }) {
-                        Ok(()) => count,
-                        Err(error) => self.refuse(state, &error),
-                    }
-                }
+            let got = wait.and_then(|wait| {
+                let channel = self.channel(state)?;
+                contained(|| channel.receive(wait, &self.shared.life))
+            });
+            self.received(state, got, answer)
+        }
+    }
+
+    unsafe fn receive_many(&self, state: *mut lua_State, most: Result<usize>) -> c_int {
+        // SAFETY: as the caller says.
+        unsafe {
+            let got = most.and_then(|most| {
+                let channel = self.channel(state)?;
+                contained(|| channel.receive_many(most, &self.shared.life))
+            });
+            self.received(state, got, |got| got.map(Answer::Message))
+        }
+    }
+
+    unsafe fn received(
+        &self,
+        state: *mut lua_State,
+        got: Result<Progress<Box<dyn Message>>>,
+        answer: fn(Result<Box<dyn Message>>) -> Result<Answer>,
+    ) -> c_int {
+        // SAFETY: as the caller says.
+        unsafe {
+            match got {
                 Ok(Progress::Waits(wait)) => {
-                    self.wait(state, Box::new(move || wait().map(GoesOn::Message)))
+                    self.wait(state, Box::new(move || answer(wait()).map(GoesOn::Answer)))
                 }
-                Err(error) => self.refuse(state, &error),
+                Ok(Progress::Done(message)) => self.answer(state, answer(Ok(message))),
+                Err(error) => self.answer(state, answer(Err(error))),
             }
         }
     }
@@ -181,7 +262,7 @@ impl Core {
             match self.channel(state) {
                 Ok(channel) => {
                     channel.close();
-                    self.done(state, None)
+                    self.answer(state, Ok(Answer::Nothing))
                 }
                 Err(error) => self.refuse(state, &error),
             }
@@ -232,26 +313,22 @@ impl Core {
         2
     }
 
-    unsafe fn done(&self, state: *mut lua_State, message: Option<&dyn Message>) -> c_int {
+    /// Pushes what the prelude's `finish` takes; nothing where that is all.
+    unsafe fn answer(&self, state: *mut lua_State, answer: Result<Answer>) -> c_int {
         // The messages that were dropped may have used the VM.
         self.border.forget_room();
         // SAFETY: as the caller says. Room is made for what a message has of values.
-        let written = unsafe {
+        unsafe {
             let top = ffi::lua_gettop(state);
-            ffi::lua_pushboolean(state, 1);
-            ffi::lua_pushboolean(state, 0);
-            let mut sink = StackSink::new(&self.border, state);
-            let written = match message {
-                Some(message) => contained(|| Ok(message.write(&mut sink)?)),
-                None => sink.null().map_err(Error::from),
+            let written = match answer {
+                Ok(Answer::Nothing) => return 0,
+                Ok(answer) => write(&self.border, state, answer),
+                Err(error) => Err(error),
             };
-            let written = written.and_then(|()| Ok(sink.finish()?));
-            written.inspect_err(|_| ffi::lua_settop(state, top))
-        };
-        match written {
-            Ok(_) => 3,
-            // SAFETY: as the caller says.
-            Err(error) => unsafe { self.refuse(state, &error) },
+            written.unwrap_or_else(|error| {
+                ffi::lua_settop(state, top);
+                self.refuse(state, &error)
+            })
         }
     }
 
@@ -270,6 +347,132 @@ impl Core {
         }
         2
     }
+}
+
+/// Pushes true, false, and what the script gets; how many that are. Where it fails, a part may
+/// have been pushed.
+///
+/// # Safety
+/// `state` is of a coroutine of the VM, which is entered, and has room for 4 values.
+pub(super) unsafe fn write(
+    border: &Border,
+    state: *mut lua_State,
+    answer: Answer,
+) -> Result<c_int> {
+    // SAFETY: as the caller says. Room is made for what a message has of values.
+    unsafe {
+        ffi::lua_pushboolean(state, 1);
+        ffi::lua_pushboolean(state, 0);
+        let why = match answer {
+            Answer::Nothing => {
+                ffi::lua_pushnil(state);
+                return Ok(3);
+            }
+            Answer::Yes => {
+                ffi::lua_pushboolean(state, 1);
+                return Ok(3);
+            }
+            Answer::Message(message) => {
+                write_message(border, state, message)?;
+                return Ok(3);
+            }
+            Answer::Next(message) => {
+                write_message(border, state, message)?;
+                if ffi::lua_type(state, -1) == ffi::LUA_TNIL {
+                    ffi::lua_settop(state, -2);
+                    ffi::lua_pushlightuserdata(state, ptr::null_mut());
+                }
+                return Ok(3);
+            }
+            Answer::No(why) => {
+                ffi::lua_pushboolean(state, 0);
+                why
+            }
+            Answer::Missing(why) => {
+                ffi::lua_pushnil(state);
+                why
+            }
+        };
+        border.push_text(state, why.as_bytes())?;
+        Ok(4)
+    }
+}
+
+/// # Safety
+/// As `write`.
+unsafe fn write_message(
+    border: &Border,
+    state: *mut lua_State,
+    message: Box<dyn Message>,
+) -> Result<()> {
+    // SAFETY: as the caller says.
+    let mut sink = unsafe { StackSink::new(border, state) };
+    contained(move || {
+        message.write(&mut sink)?;
+        sink.finish()?;
+        // It is the embedding's, and so is what its drop does.
+        drop(message);
+        Ok(())
+    })
+}
+
+/// Whether it was sent; where it would have waited, why not.
+fn said(sent: Result<()>, why: &'static str) -> Result<Answer> {
+    match sent {
+        Ok(()) => Ok(Answer::Yes),
+        Err(error) if error.would_wait() => Ok(Answer::No(why)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The message; where it would have waited, why there is none.
+fn gotten(got: Result<Box<dyn Message>>, why: &'static str) -> Result<Answer> {
+    match got {
+        Ok(message) => Ok(Answer::Message(message)),
+        Err(error) if error.would_wait() => Ok(Answer::Missing(why)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The time that an argument says, in seconds.
+///
+/// # Safety
+/// `state` is of a C function that runs.
+unsafe fn seconds(state: *mut lua_State, index: c_int, method: &str) -> Result<Wait> {
+    // SAFETY: as the caller says; a number is only looked at.
+    let seconds = unsafe {
+        match ffi::lua_type(state, index) {
+            ffi::LUA_TNUMBER => Some(ffi::lua_tonumber(state, index)),
+            _ => None,
+        }
+    };
+    let seconds = seconds.filter(|seconds| *seconds >= 0.0).ok_or_else(|| {
+        let message = format!("`{method}` takes how many seconds to wait, 0 or more");
+        Error::new(ErrorKind::Type, message)
+    })?;
+    // What no clock can show is for ever.
+    Ok(Duration::try_from_secs_f64(seconds).map_or(Wait::Ever, Wait::For))
+}
+
+/// How many messages the second argument says.
+///
+/// # Safety
+/// As above.
+unsafe fn most(state: *mut lua_State) -> Result<usize> {
+    // SAFETY: as above.
+    let most = unsafe {
+        match ffi::lua_type(state, 2) {
+            ffi::LUA_TNUMBER => Some(ffi::lua_tonumber(state, 2)),
+            _ => None,
+        }
+    };
+    most.filter(|most| *most >= 0.0 && most.fract() == 0.0)
+        // Any more than there can be is all.
+        .map(|most| most as usize)
+        .ok_or_else(|| {
+            let message = "`recv_many` takes how many messages to receive at most, a whole number";
+            Error::new(ErrorKind::Type, message)
+        })
 }
 
 /// # Safety

@@ -29,7 +29,7 @@ use super::raw::Reference;
 use super::sink::to_lua;
 use super::trails::Trails;
 use super::{foundation, host_table, libraries};
-use crate::channel::Message;
+use crate::channel::{Life, Message};
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::plugin::{HostContext, Limits, Origin, Requirement, barrier, contained};
 
@@ -111,6 +111,8 @@ pub(super) struct Shared {
     pub(super) context: Weak<HostContext>,
     /// The plugins that it needs, and in which versions.
     pub(super) requires: Vec<Requirement>,
+    /// What the plugin's waits end with.
+    pub(super) life: Arc<Life>,
     /// The wait that a call is about to yield for.
     pub(super) pending: Mutex<Option<Pending>>,
     /// The error that ended a call.
@@ -133,12 +135,26 @@ pub(super) type Pending = Box<dyn FnOnce() -> Result<GoesOn> + Send>;
 
 /// What a call goes on with once it has waited.
 pub(super) enum GoesOn {
-    Nothing,
-    Message(Box<dyn Message>),
-    /// With what came of another plugin's function.
+    /// For a channel.
+    Answer(Answer),
+    /// For another plugin: what came of it.
     Results(Vec<twinplug_value::Value>),
-    /// With the error of that.
+    /// Its error.
     Error(Error),
+}
+
+/// What a step with a channel gives a script.
+pub(super) enum Answer {
+    Nothing,
+    /// It was sent.
+    Yes,
+    /// It was not, and why.
+    No(&'static str),
+    Message(Box<dyn Message>),
+    /// One in a loop, which nil would end: `host.null` in its place.
+    Next(Box<dyn Message>),
+    /// There is no message, and why.
+    Missing(&'static str),
 }
 
 impl Vm {
@@ -158,6 +174,7 @@ impl Vm {
             name: Mutex::new(origin.name().into()),
             context,
             requires: origin.requires.clone(),
+            life: Arc::default(),
             pending: Mutex::new(None),
             failure: Mutex::new(None),
             module_failure: Mutex::new(None),
@@ -190,6 +207,8 @@ impl Vm {
         // SAFETY: the lock is held. The box moves, and not what is in it: whoever is inside,
         // this thread alone, may go on, and the last of them drops it.
         unsafe { *self.retired.get() = (*self.state.get()).take() };
+        // Who waits wakes up, and finds it gone.
+        self.shared.life.end();
         if let Some(on_unload) = entry.state().on_unload.take()
             && let Err(error) = self.run_to_the_end(entry.state(), on_unload)
         {

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use twinplug_abi as abi;
 
 use super::table::Entries;
+use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::HostContext;
 
@@ -16,6 +17,8 @@ pub(super) struct Context {
     pub(super) plugin: String,
     host: Weak<HostContext>,
     retired: AtomicBool,
+    /// What the plugin's waits end with.
+    pub(super) life: Arc<Life>,
     /// What init registers; `None` when it does not run.
     registering: Mutex<Option<Registering>>,
 }
@@ -33,6 +36,7 @@ impl Context {
             plugin: plugin.to_owned(),
             host,
             retired: AtomicBool::new(false),
+            life: Arc::default(),
             registering: Mutex::new(None),
         })
     }
@@ -59,6 +63,7 @@ impl Context {
 
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
+        self.life.end();
     }
 
     /// Init runs, of a plugin whose exports are so long.

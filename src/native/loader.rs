@@ -185,6 +185,8 @@ impl sealed::Implemented for NativePlugin {
     fn retire(&self) -> Result<()> {
         let Some(image) = self.image.lock().take() else { return Ok(()) };
         self.symbols.values().for_each(Symbol::retire);
+        // Calls that wait come back, so that nobody waits for them.
+        image.context().life.end();
         let plugin = &self.descriptor.name;
         if self.track.as_ref().is_some_and(|track| !track.wait(PATIENCE)) {
             tracing::warn!(plugin, "calls of it still run");

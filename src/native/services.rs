@@ -6,15 +6,14 @@
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::Arc;
 
 use twinplug_abi::{self as abi, Status};
 use twinplug_value::raw::{Allocate, Arena, RawSink, RawSource};
-use twinplug_value::{ConvertError, Sink, Tree, Type, panic_text, to_sink};
+use twinplug_value::{Sink, panic_text};
 
+use super::channels::{CHANNELS, channel_open, channel_recv, channel_release, channel_send};
 use super::context::Context;
 use super::{leaf, table};
-use crate::channel::{AnyChannel, Message};
 use crate::error::{Error, ErrorKind, Result, WaitFault};
 use crate::plugin::{LogLevel, Service};
 
@@ -43,14 +42,6 @@ pub(super) static SERVICES: abi::Host = abi::Host {
 /// The service of that name.
 static LOG: abi::Log =
     abi::Log { size: size_of::<abi::Log>() as u32, reserved: 0, write: log_write };
-
-/// What `tp_channel` is.
-struct Attached {
-    context: Arc<Context>,
-    channel: Arc<dyn AnyChannel>,
-    /// What the plugin says that it sends and expects.
-    ty: Type,
-}
 
 unsafe extern "C" fn alloc(arena: *mut abi::Arena, size: usize, align: usize) -> *mut c_void {
     // SAFETY: the plugin passes an arena that it got from us, on one thread.
@@ -97,6 +88,7 @@ unsafe extern "C" fn arena_rewind(arena: *mut abi::Arena, mark: *const abi::Mark
 unsafe extern "C" fn service(_: *mut abi::Context, id: u32) -> *const c_void {
     match id {
         abi::SERVICE_LOG => (&raw const LOG).cast(),
+        abi::SERVICE_CHANNELS => (&raw const CHANNELS).cast(),
         _ => ptr::null(),
     }
 }
@@ -206,118 +198,8 @@ unsafe extern "C" fn call(
     }
 }
 
-unsafe extern "C" fn channel_open(
-    context: *mut abi::Context,
-    name: *const c_char,
-    name_length: usize,
-    kind: *const c_char,
-    kind_length: usize,
-    arena: *mut abi::Arena,
-    result: *mut abi::Value,
-    channel: *mut *mut abi::Channel,
-) -> Status {
-    // SAFETY: all pointers are as the header says, until we return.
-    unsafe {
-        answer(arena, result, |_| {
-            let context = context_of(context)?;
-            let host = context.host()?;
-            // SAFETY: a context of ours is in an `Arc`; this is one more user of it.
-            let context = {
-                Arc::increment_strong_count(context);
-                Arc::from_raw(context)
-            };
-            let found = host.channel(text(name, name_length)?)?;
-            let ty = match kind.is_null() {
-                true => Type::Any,
-                false => check_type(&**found, text(kind, kind_length)?)?,
-            };
-            let channel = channel.as_mut().ok_or_else(|| null("channel"))?;
-            let attached = Attached { context, channel: Arc::clone(found), ty };
-            *channel = Box::into_raw(Box::new(attached)).cast();
-            Ok(())
-        })
-    }
-}
-
-/// A plugin may send or receive a type that fits in either direction.
-fn check_type(channel: &dyn AnyChannel, ty: &str) -> Result<Type, Failure> {
-    let theirs: Type = ty.parse().map_err(|error| Failure::new(abi::TYPE, &format!("{error}")))?;
-    let ours = channel.schema();
-    match (ours.accepts(&theirs), theirs.accepts(ours)) {
-        (Err(error), Err(_)) => {
-            let mut message =
-                format!("channel `{}` carries `{ours}`, and not `{theirs}`", channel.name());
-            if error.has_path() {
-                message = format!("{message}: {error}");
-            }
-            Err(Failure::new(abi::TYPE, &message))
-        }
-        _ => Ok(theirs),
-    }
-}
-
-unsafe extern "C" fn channel_send(
-    channel: *mut abi::Channel,
-    message: *const abi::Value,
-    arena: *mut abi::Arena,
-    result: *mut abi::Value,
-) -> Status {
-    // SAFETY: all pointers are as the header says, until we return.
-    unsafe {
-        answer(arena, result, |_| {
-            let Attached { channel, .. } = attached(channel)?;
-            let message = message.as_ref().ok_or_else(|| null("message"))?;
-            // SAFETY: the value follows the ABI by the plugin's promise.
-            let sent = channel.send_from(&mut RawSource::new(*message))?;
-            sent.finish(&**channel)?;
-            Ok(())
-        })
-    }
-}
-
-unsafe extern "C" fn channel_recv(
-    channel: *mut abi::Channel,
-    arena: *mut abi::Arena,
-    result: *mut abi::Value,
-) -> Status {
-    // SAFETY: all pointers are as the header says, until we return.
-    unsafe {
-        answer(arena, result, |sink| {
-            let Attached { channel, ty, .. } = attached(channel)?;
-            let message = channel.receive()?.finish(&**channel)?;
-            write_as(&*message, ty, sink).map_err(|error| {
-                Failure::from(Error::from(error.of(format!("channel `{}`", channel.name()))))
-            })
-        })
-    }
-}
-
-/// Writes a message as the type that the plugin expects and reads it by.
-fn write_as(message: &dyn Message, ty: &Type, sink: &mut dyn Sink) -> Result<(), ConvertError> {
-    if *ty == Type::Any {
-        return message.write(sink);
-    }
-    let mut tree = Tree::default();
-    message.write(&mut tree)?;
-    to_sink(&ty.coerce(tree.into_value())?, sink)
-}
-
-unsafe extern "C" fn channel_release(channel: *mut abi::Channel) {
-    if !channel.is_null() {
-        // SAFETY: made by `channel_open`, and passed for the last time.
-        let attached = unsafe { Box::from_raw(channel.cast::<Attached>()) };
-        let running = Service::begin();
-        // The last end may drop messages, whose drop is the embedding's code.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(attached))) {
-            // Nobody is left to tell; what it says is let go of without another panic.
-            let _ = panic_text(panic);
-        }
-        running.done();
-    }
-}
-
 /// What a service answers in place of OK.
-struct Failure {
+pub(super) struct Failure {
     status: Status,
     text: String,
     /// What the text is all that the plugin gets of.
@@ -325,7 +207,7 @@ struct Failure {
 }
 
 impl Failure {
-    fn new(status: Status, text: &str) -> Self {
+    pub(super) fn new(status: Status, text: &str) -> Self {
         Failure { status, text: text.to_owned(), error: None }
     }
 }
@@ -335,6 +217,7 @@ impl From<Error> for Failure {
         let status = match (error.wait(), error.kind()) {
             (Some(WaitFault::Closed), _) => abi::CLOSED,
             (Some(WaitFault::CannotWait), _) => abi::CANNOT_WAIT,
+            (Some(WaitFault::WouldWait), _) => abi::WOULD_WAIT,
             (None, ErrorKind::NotFound) => abi::NOT_FOUND,
             (None, ErrorKind::Type) => abi::TYPE,
             (None, ErrorKind::Stale) => abi::RETIRED,
@@ -349,7 +232,7 @@ impl From<Error> for Failure {
 /// # Safety
 /// `arena` is null or an arena of ours that this thread may use; `result` is null or
 /// a place for a value.
-unsafe fn answer(
+pub(super) unsafe fn answer(
     arena: *mut abi::Arena,
     result: *mut abi::Value,
     service: impl FnOnce(&mut RawSink<'_>) -> Result<(), Failure>,
@@ -397,12 +280,12 @@ unsafe impl Allocate for Nothing {
     }
 }
 
-fn null(what: &str) -> Failure {
+pub(super) fn null(what: &str) -> Failure {
     Failure::new(abi::ERROR, &format!("`{what}` is a null pointer"))
 }
 
 /// Refuses services to a function that has promised to call none.
-fn may_call() -> Result<(), Failure> {
+pub(super) fn may_call() -> Result<(), Failure> {
     match leaf::runs() {
         true => Err(Failure::new(abi::WRONG_STATE, "a leaf function calls nothing of the host")),
         false => Ok(()),
@@ -412,20 +295,10 @@ fn may_call() -> Result<(), Failure> {
 /// # Safety
 /// `context` is null or what we gave the plugin, whose image is mapped while `'a`
 /// lasts: its code is running.
-unsafe fn context_of<'a>(context: *mut abi::Context) -> Result<&'a Context, Failure> {
+pub(super) unsafe fn context_of<'a>(context: *mut abi::Context) -> Result<&'a Context, Failure> {
     may_call()?;
     // SAFETY: an image holds its context for as long as it is mapped.
     unsafe { context.cast::<Context>().as_ref() }.ok_or_else(|| null("context"))
-}
-
-/// # Safety
-/// `channel` is null or from `channel_open` and not released while `'a` lasts.
-unsafe fn attached<'a>(channel: *mut abi::Channel) -> Result<&'a Attached, Failure> {
-    may_call()?;
-    // SAFETY: the caller's promise.
-    let attached = unsafe { channel.cast::<Attached>().as_ref() }.ok_or_else(|| null("channel"))?;
-    attached.context.host()?;
-    Ok(attached)
 }
 
 /// # Safety
@@ -444,7 +317,7 @@ unsafe fn bytes<'a>(text: *const c_char, length: usize) -> Result<&'a [u8], Fail
 
 /// # Safety
 /// As `bytes`.
-unsafe fn text<'a>(text: *const c_char, length: usize) -> Result<&'a str, Failure> {
+pub(super) unsafe fn text<'a>(text: *const c_char, length: usize) -> Result<&'a str, Failure> {
     // SAFETY: the caller's promise.
     let bytes = unsafe { bytes(text, length)? };
     std::str::from_utf8(bytes).map_err(|_| Failure::new(abi::TYPE, "text that is not UTF-8"))

@@ -108,10 +108,47 @@ do
   ---@param message any
   function channel:send(message) end
 
+  ---Sends a message if there is room for it.
+  ---@param message any
+  ---@return boolean sent
+  ---@return "full"? why
+  function channel:try_send(message) end
+
+  ---Sends a message; waits for so many seconds at most.
+  ---@async
+  ---@param message any
+  ---@param seconds number
+  ---@return boolean sent
+  ---@return "timeout"? why
+  function channel:send_timeout(message, seconds) end
+
   ---Receives a message; waits for one.
   ---@async
   ---@return any
   function channel:recv() end
+
+  ---Receives a message if there is one.
+  ---@return any message
+  ---@return "empty"? why
+  function channel:try_recv() end
+
+  ---Receives a message; waits for so many seconds at most.
+  ---@async
+  ---@param seconds number
+  ---@return any message
+  ---@return "timeout"? why
+  function channel:recv_timeout(seconds) end
+
+  ---Receives a message, and those that are there behind it, up to so many; waits for the first.
+  ---@async
+  ---@param most integer
+  ---@return any[]
+  function channel:recv_many(most) end
+
+  ---The messages, until the channel is closed: `for message in channel:iter() do`.
+  ---@async
+  ---@return fun(): any
+  function channel:iter() end
 
   ---Ends it: what it still holds is received first, then `recv` and `send` raise.
   function channel:close() end
@@ -192,7 +229,7 @@ do
 end
 ";
 
-const CHANNELS: &str = "
+const CHANNELS: &str = r#"
 do
   ---@class host.channel.anything: host.channel
   local channel = {}
@@ -202,10 +239,47 @@ do
   ---@param message any
   function channel:send(message) end
 
+  ---Sends a message if there is room for it.
+  ---@param message any
+  ---@return boolean sent
+  ---@return "full"? why
+  function channel:try_send(message) end
+
+  ---Sends a message; waits for so many seconds at most.
+  ---@async
+  ---@param message any
+  ---@param seconds number
+  ---@return boolean sent
+  ---@return "timeout"? why
+  function channel:send_timeout(message, seconds) end
+
   ---Receives a message; waits for one.
   ---@async
   ---@return any
   function channel:recv() end
+
+  ---Receives a message if there is one.
+  ---@return any message
+  ---@return "empty"? why
+  function channel:try_recv() end
+
+  ---Receives a message; waits for so many seconds at most.
+  ---@async
+  ---@param seconds number
+  ---@return any message
+  ---@return "timeout"? why
+  function channel:recv_timeout(seconds) end
+
+  ---Receives a message, and those that are there behind it, up to so many; waits for the first.
+  ---@async
+  ---@param most integer
+  ---@return any[]
+  function channel:recv_many(most) end
+
+  ---The messages, until the channel is closed: `for message in channel:iter() do`.
+  ---@async
+  ---@return fun(): any
+  function channel:iter() end
 end
 
 do
@@ -217,12 +291,49 @@ do
   ---@param message PluginData
   function channel:send(message) end
 
+  ---Sends a message if there is room for it.
+  ---@param message PluginData
+  ---@return boolean sent
+  ---@return "full"? why
+  function channel:try_send(message) end
+
+  ---Sends a message; waits for so many seconds at most.
+  ---@async
+  ---@param message PluginData
+  ---@param seconds number
+  ---@return boolean sent
+  ---@return "timeout"? why
+  function channel:send_timeout(message, seconds) end
+
   ---Receives a message; waits for one.
   ---@async
   ---@return PluginData
   function channel:recv() end
+
+  ---Receives a message if there is one.
+  ---@return PluginData? message
+  ---@return "empty"? why
+  function channel:try_recv() end
+
+  ---Receives a message; waits for so many seconds at most.
+  ---@async
+  ---@param seconds number
+  ---@return PluginData? message
+  ---@return "timeout"? why
+  function channel:recv_timeout(seconds) end
+
+  ---Receives a message, and those that are there behind it, up to so many; waits for the first.
+  ---@async
+  ---@param most integer
+  ---@return PluginData[]
+  function channel:recv_many(most) end
+
+  ---The messages, until the channel is closed: `for message in channel:iter() do`.
+  ---@async
+  ---@return fun(): PluginData?
+  function channel:iter() end
 end
-";
+"#;
 
 on_every_twin! {
     a_plugin_is_a_class_of_what_it_exports

@@ -14,6 +14,7 @@ mod beside;
 mod between;
 #[cfg(feature = "native")]
 mod calls;
+mod channels;
 mod conformance;
 #[cfg(feature = "native")]
 mod copies;

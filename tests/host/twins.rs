@@ -74,6 +74,10 @@ const PROBE_NOTES: &[(&str, &str)] = &[
     ("function M.Send(", "---@param channel string\n---@param message any\n---@return nil"),
     ("function M.Log(", "---@param level string\n---@param text string\n---@return nil"),
     ("function M.Receive(", "---@param channel string\n---@return any"),
+    (
+        "function M.Step(",
+        "---@param step string\n---@param channel string\n---@param value any\n---@return any",
+    ),
 ];
 
 /// Writes a script again, with notes above the lines that start so.

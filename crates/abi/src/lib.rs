@@ -21,9 +21,13 @@ pub use reference::{
     Buffer, BufferType, ELEMENT_F32, ELEMENT_F64, ELEMENT_I32, ELEMENT_I64, ELEMENT_U8, Func,
     FuncType, Object, ObjectType,
 };
-pub use service::{LOG_DEBUG, LOG_ERROR, LOG_INFO, LOG_TRACE, LOG_WARN, Log, SERVICE_LOG};
+pub use service::{
+    Channels, LOG_DEBUG, LOG_ERROR, LOG_INFO, LOG_TRACE, LOG_WARN, Log, SERVICE_CHANNELS,
+    SERVICE_LOG,
+};
 pub use status::{
-    CANNOT_WAIT, CLOSED, ERROR, NO_MEMORY, NOT_FOUND, OK, PANIC, RETIRED, Status, TYPE, WRONG_STATE,
+    CANNOT_WAIT, CLOSED, ERROR, NO_MEMORY, NOT_FOUND, OK, PANIC, RETIRED, Status, TYPE, WOULD_WAIT,
+    WRONG_STATE,
 };
 pub use value::{
     Pair, Payload, TAG_BOOL, TAG_BUFFER, TAG_BYTES, TAG_FLOAT, TAG_FUNC, TAG_INT, TAG_LIST,

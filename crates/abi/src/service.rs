@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use crate::{Context, Status};
+use crate::{Arena, Channel, Context, Status, Value};
 
 /// The id of [`Log`].
 pub const SERVICE_LOG: u32 = 1;
@@ -31,5 +31,58 @@ pub struct Log {
         level: u32,
         text: *const c_char,
         length: usize,
+    ) -> Status,
+}
+
+/// The id of [`Channels`].
+pub const SERVICE_CHANNELS: u32 = 2;
+
+/// The rest of what a channel can do.
+#[repr(C)]
+pub struct Channels {
+    /// `size_of::<Channels>()` of the host.
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Sends a message, if there is room.
+    pub try_send: unsafe extern "C" fn(
+        channel: *mut Channel,
+        message: *const Value,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+    /// Sends a message, waiting for so long at most.
+    pub send_timeout: unsafe extern "C" fn(
+        channel: *mut Channel,
+        message: *const Value,
+        nanoseconds: u64,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+    /// Receives a message, if there is one.
+    pub try_recv: unsafe extern "C" fn(
+        channel: *mut Channel,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+    /// Receives a message, waiting for so long at most.
+    pub recv_timeout: unsafe extern "C" fn(
+        channel: *mut Channel,
+        nanoseconds: u64,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+    /// Waits for a message, and takes those behind it, up to so many.
+    pub recv_many: unsafe extern "C" fn(
+        channel: *mut Channel,
+        most: u32,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+    /// Closes the channel.
+    pub close: unsafe extern "C" fn(
+        channel: *mut Channel,
+        arena: *mut Arena,
+        result: *mut Value,
     ) -> Status,
 }

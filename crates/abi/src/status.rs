@@ -23,3 +23,5 @@ pub const WRONG_STATE: Status = 7;
 pub const NO_MEMORY: Status = 8;
 /// It would have to wait, where that is not possible (since 1.1).
 pub const CANNOT_WAIT: Status = 9;
+/// It would have had to wait, or to wait longer (since 1.1).
+pub const WOULD_WAIT: Status = 10;

@@ -99,6 +99,11 @@ fn assertions() -> Assertions {
         Mark = "tp_mark" { chunk = "chunk", used = "used" }
         Fault = "tp_fault" { text = "text", length = "length", keep = "keep", kept = "kept" }
         Log = "tp_log" { size = "size", reserved = "reserved", write = "write" }
+        Channels = "tp_channels" {
+            size = "size", reserved = "reserved", try_send = "try_send",
+            send_timeout = "send_timeout", try_recv = "try_recv", recv_timeout = "recv_timeout",
+            recv_many = "recv_many", close = "close",
+        }
         Func = "tp_func" { kind = "type" }
         FuncType = "tp_func_type" {
             size = "size", reserved = "reserved", retain = "retain", release = "release",
@@ -140,6 +145,7 @@ fn assertions() -> Assertions {
         TAG_FUNC = "TP_FUNC", TAG_OBJECT = "TP_OBJECT", TAG_BUFFER = "TP_BUFFER",
         SYMBOL_FUNC = "TP_SYMBOL_FUNC", SYMBOL_VAR = "TP_SYMBOL_VAR",
         SYMBOL_STATE = "TP_SYMBOL_STATE", LEAF = "TP_LEAF", CHECKS = "TP_CHECKS", CANNOT_WAIT = "TP_CANNOT_WAIT",
+        WOULD_WAIT = "TP_WOULD_WAIT", SERVICE_CHANNELS = "TP_SERVICE_CHANNELS",
         ELEMENT_F64 = "TP_F64", ELEMENT_F32 = "TP_F32", ELEMENT_I64 = "TP_I64",
         ELEMENT_I32 = "TP_I32", ELEMENT_U8 = "TP_U8", SERVICE_LOG = "TP_SERVICE_LOG",
         LOG_ERROR = "TP_LOG_ERROR", LOG_WARN = "TP_LOG_WARN", LOG_INFO = "TP_LOG_INFO",
@@ -156,6 +162,7 @@ fn assertions() -> Assertions {
         ("wrong_state", abi::WRONG_STATE),
         ("no_memory", abi::NO_MEMORY),
         ("cannot_wait", abi::CANNOT_WAIT),
+        ("would_wait", abi::WOULD_WAIT),
     ];
     for (name, status) in statuses {
         out.equal_in_zig(&format!("tp.status.{name}"), status);
@@ -189,6 +196,7 @@ fn assertions() -> Assertions {
         ("@intFromEnum(tp.Level.trace)", abi::LOG_TRACE),
         ("tp.leaf", abi::LEAF),
         ("tp.service_log", abi::SERVICE_LOG),
+        ("tp.service_channels", abi::SERVICE_CHANNELS),
     ] {
         out.equal_in_zig(zig, rust);
     }

@@ -38,6 +38,12 @@ impl Error {
     pub fn is_closed(&self) -> bool {
         self.status == abi::CLOSED
     }
+
+    /// Whether a channel had no message, or no room for one: now, or in the time given.
+    #[must_use]
+    pub fn would_wait(&self) -> bool {
+        self.status == abi::WOULD_WAIT
+    }
 }
 
 impl fmt::Display for Error {

@@ -1,17 +1,19 @@
 //! [`HostRef`]: what a plugin may ask of its host.
 
-use std::ffi::{CString, c_char};
-use std::marker::PhantomData;
+mod channel;
+
+use std::ffi::{CString, c_char, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use twinplug_abi::{self as abi, Status};
 use twinplug_value::raw::{RawSink, RawSource};
-use twinplug_value::{Args, Callable, Data, Params, from_source, to_sink};
+use twinplug_value::{Args, Callable, Data, Params, from_source};
 
 use crate::arena::Scratch;
 use crate::log::Level;
 use crate::{Error, Result, export};
+pub use channel::{Channel, Messages};
 
 /// The host that loaded this plugin. Valid on every thread, as long as the
 /// plugin's image is mapped: also after the plugin was unloaded or the host is
@@ -122,33 +124,6 @@ impl HostRef {
         })
     }
 
-    /// Attaches to a channel of the host.
-    ///
-    /// # Errors
-    /// The host has no such channel, or it carries a type that cannot be
-    /// converted.
-    pub fn channel<T: Data>(&self, name: &str) -> Result<Channel<T>> {
-        let ty = T::SCHEMA.to_string();
-        let mut channel = std::ptr::null_mut();
-        self.ask::<()>(|context, arena, result| {
-            // SAFETY: name and type are borrowed until the service returns.
-            unsafe {
-                (self.services().channel_open)(
-                    context,
-                    name.as_ptr().cast(),
-                    name.len(),
-                    ty.as_ptr().cast(),
-                    ty.len(),
-                    arena,
-                    result,
-                    &mut channel,
-                )
-            }
-        })?;
-        let raw = NonNull::new(channel).ok_or_else(|| Error::new("the host gave no channel"))?;
-        Ok(Channel { host: *self, raw, message: PhantomData })
-    }
-
     pub(crate) fn print(self, text: &str) {
         let data = text.as_ptr().cast::<c_char>();
         // SAFETY: the text is borrowed until the service returns. An answer other
@@ -158,15 +133,18 @@ impl HostRef {
 
     /// Writes a message to the host's log. [`crate::log`] has macros that format.
     pub fn log(&self, level: Level, text: &str) {
-        // SAFETY: the service lives as long as this image.
-        let table = unsafe {
-            (self.services().service)(self.context.as_ptr(), abi::SERVICE_LOG).cast::<abi::Log>()
-        };
-        // SAFETY: null, or the table of that id.
+        let table = self.service(abi::SERVICE_LOG).cast::<abi::Log>();
+        // SAFETY: null, or the table of that id, which lives as long as this image.
         let Some(table) = (unsafe { table.as_ref() }) else { return };
         let data = text.as_ptr().cast::<c_char>();
         // SAFETY: as for `print`.
         let _ = unsafe { (table.write)(self.context.as_ptr(), level as u32, data, text.len()) };
+    }
+
+    /// The table of further services of that id, or null.
+    pub(crate) fn service(self, id: u32) -> *const c_void {
+        // SAFETY: services and context are valid as long as this image is mapped.
+        unsafe { (self.services().service)(self.context.as_ptr(), id) }
     }
 
     /// Asks a service and reads its answer.
@@ -190,55 +168,4 @@ impl HostRef {
 
 fn terminated(text: &str) -> Result<CString> {
     CString::new(text).map_err(|_| Error::new(format!("{text:?} holds a NUL")))
-}
-
-/// A plugin's end of a channel of the host; given back when dropped.
-#[derive(Debug)]
-pub struct Channel<T> {
-    host: HostRef,
-    raw: NonNull<abi::Channel>,
-    message: PhantomData<fn(T) -> T>,
-}
-
-// SAFETY: the ABI lets every service of a channel be called from any thread.
-unsafe impl<T> Send for Channel<T> {}
-// SAFETY: as above.
-unsafe impl<T> Sync for Channel<T> {}
-
-impl<T: Data> Channel<T> {
-    /// Sends a message; waits until there is room, with capacity 0 until a
-    /// receiver has taken it.
-    ///
-    /// # Errors
-    /// The channel was closed, or waiting is not possible here.
-    pub fn send(&self, message: &T) -> Result<()> {
-        let memory = Scratch::new(self.host)?;
-        let mut sink = RawSink::new(&memory);
-        to_sink(message, &mut sink)?;
-        let message = sink.last();
-        self.host.ask(|_, arena, result| {
-            // SAFETY: the channel is ours until dropped; the message lies in `memory`.
-            unsafe {
-                (self.host.services().channel_send)(self.raw.as_ptr(), &message, arena, result)
-            }
-        })
-    }
-
-    /// Waits for a message.
-    ///
-    /// # Errors
-    /// The channel was closed and is empty, or waiting is not possible here.
-    pub fn recv(&self) -> Result<T> {
-        self.host.ask(|_, arena, result| {
-            // SAFETY: the channel is ours until dropped.
-            unsafe { (self.host.services().channel_recv)(self.raw.as_ptr(), arena, result) }
-        })
-    }
-}
-
-impl<T> Drop for Channel<T> {
-    fn drop(&mut self) {
-        // SAFETY: ours since `channel_open`, given back once.
-        unsafe { (self.host.services().channel_release)(self.raw.as_ptr()) }
-    }
 }

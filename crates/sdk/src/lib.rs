@@ -60,7 +60,7 @@ pub mod testing;
 mod var;
 
 pub use error::{Error, Result};
-pub use host::{Channel, HostRef};
+pub use host::{Channel, HostRef, Messages};
 pub use object::Object;
 pub use twinplug_macros::{data_for_sdk as data, object, plugin};
 pub use twinplug_value::{Bytes, Data, Map, MapKey, Value};

@@ -57,6 +57,7 @@
 //! What is not here: watching, reloading, other plugins, limits.
 
 mod channel;
+mod channel_services;
 mod direct;
 mod memory;
 mod plugin;

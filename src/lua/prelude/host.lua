@@ -8,7 +8,9 @@ local check, finish, joined = raw.check, raw.finish, raw.joined
 
 -- Channels: one object each, with the number of its channel in it.
 local Channel, channels, opened = {}, raw.channels, {}
-local channel_meta, open, send, recv, close = channels[1], channels[2], channels[3], channels[4], channels[5]
+local channel_meta, open, send, try_send, send_timeout = channels[1], channels[2], channels[3], channels[4], channels[5]
+local recv, try_recv, recv_timeout, recv_many = channels[6], channels[7], channels[8], channels[9]
+local next_message, close = channels[10], channels[11]
 channel_meta.__index, channel_meta.__metatable, channel_meta.__name = Channel, false, "channel"
 
 function Channel.send(channel, message)
@@ -17,8 +19,26 @@ function Channel.send(channel, message)
   return finish(ok, waits)
 end
 
+function Channel.try_send(channel, message) return finish(try_send(channel, message)) end
+function Channel.send_timeout(channel, message, seconds)
+  return finish(send_timeout(channel, message, seconds))
+end
+
 function Channel.recv(channel) return finish(recv(channel)) end
-function Channel.close(channel) return finish(close(channel)) end
+function Channel.try_recv(channel) return finish(try_recv(channel)) end
+function Channel.recv_timeout(channel, seconds) return finish(recv_timeout(channel, seconds)) end
+function Channel.recv_many(channel, most) return finish(recv_many(channel, most)) end
+
+-- `for message in channel do`, and with `channel:iter()` the same.
+local function following(channel) return finish(next_message(channel)) end
+channel_meta.__call = following
+function Channel.iter(channel) return following, channel end
+
+function Channel.close(channel)
+  local ok, text = close(channel)
+  if ok == nil then return end
+  return finish(ok, text)
+end
 
 local function attached(name, ok, channel)
   if not ok then error(channel, 2) end

@@ -10,9 +10,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use twinplug_abi::{self as abi, Call, Export, Status};
 use twinplug_value::raw::{RawSink, RawSource};
-use twinplug_value::{Signature, Type, Value, from_source, panic_text, to_sink};
+use twinplug_value::{Signature, Value, from_source, panic_text, to_sink};
 
 use super::channel::Channels;
+use super::channel_services::{
+    CHANNELS, channel_open, channel_recv, channel_release, channel_send,
+};
 use super::memory::{alloc, arena_free, arena_mark, arena_new, arena_reset, arena_rewind, memory};
 use crate::log::Level;
 use crate::{Error, Result};
@@ -230,83 +233,10 @@ unsafe extern "C" fn call(
     if answered == abi::OK { called } else { answered }
 }
 
-/// What `tp_channel` is.
-struct Attached {
-    context: *mut abi::Context,
-    name: String,
-    /// What the plugin expects.
-    ty: Type,
-}
-
-unsafe extern "C" fn channel_open(
-    context: *mut abi::Context,
-    name: *const c_char,
-    name_length: usize,
-    kind: *const c_char,
-    kind_length: usize,
-    arena: *mut abi::Arena,
-    result: *mut abi::Value,
-    channel: *mut *mut abi::Channel,
-) -> Status {
-    // SAFETY: the plugin's, borrowed until we return.
-    unsafe {
-        answer(arena, result, || {
-            let raw = context;
-            let (context, name) = (context_of(context, "channel_open")?, text(name, name_length)?);
-            let ty: Type = match kind.is_null() {
-                true => Type::Any,
-                false => text(kind, kind_length)?.parse().map_err(Error::new)?,
-            };
-            context.channels.check(name, &ty)?;
-            let attached = Attached { context: raw, name: name.to_owned(), ty };
-            channel.write(Box::into_raw(Box::new(attached)).cast());
-            Ok(Value::Null)
-        })
-    }
-}
-
-unsafe extern "C" fn channel_send(
-    channel: *mut abi::Channel,
-    message: *const abi::Value,
-    arena: *mut abi::Arena,
-    result: *mut abi::Value,
-) -> Status {
-    // SAFETY: the plugin's, borrowed until we return; the channel was not released.
-    unsafe {
-        answer(arena, result, || {
-            let Attached { context, name, .. } = &*channel.cast::<Attached>();
-            let context = context_of(*context, "channel_send")?;
-            context.channels.push(name, from_source(&mut RawSource::new(*message))?)?;
-            Ok(Value::Null)
-        })
-    }
-}
-
-unsafe extern "C" fn channel_recv(
-    channel: *mut abi::Channel,
-    arena: *mut abi::Arena,
-    result: *mut abi::Value,
-) -> Status {
-    // SAFETY: as for `channel_send`.
-    unsafe {
-        answer(arena, result, || {
-            let Attached { context, name, ty } = &*channel.cast::<Attached>();
-            let context = context_of(*context, "channel_recv")?;
-            Ok(ty.coerce(context.channels.pop(name)?)?)
-        })
-    }
-}
-
-unsafe extern "C" fn channel_release(channel: *mut abi::Channel) {
-    if !channel.is_null() {
-        // SAFETY: made by `channel_open`, and passed for the last time.
-        drop(unsafe { Box::from_raw(channel.cast::<Attached>()) });
-    }
-}
-
 unsafe extern "C" fn service(_: *mut abi::Context, id: u32) -> *const c_void {
     match id {
         abi::SERVICE_LOG => (&raw const LOG).cast(),
+        abi::SERVICE_CHANNELS => (&raw const CHANNELS).cast(),
         _ => ptr::null(),
     }
 }
@@ -316,7 +246,7 @@ unsafe extern "C" fn service(_: *mut abi::Context, id: u32) -> *const c_void {
 /// # Safety
 /// `arena` is null or an arena of ours that this thread may use; `result` is null or a
 /// place for a value.
-unsafe fn answer(
+pub(super) unsafe fn answer(
     arena: *mut abi::Arena,
     result: *mut abi::Value,
     service: impl FnOnce() -> Result<Value>,
@@ -343,7 +273,7 @@ unsafe fn answer(
 
 /// # Safety
 /// `context` is null or what the plugin got from us.
-unsafe fn context_of(
+pub(super) unsafe fn context_of(
     context: *mut abi::Context,
     service: &'static str,
 ) -> Result<&'static Context> {
