@@ -23,7 +23,7 @@ use super::sink::StackSink;
 use super::source::StackSource;
 use super::vm::{Core, GoesOn, Shared, broken};
 use crate::error::{Error, Limit, Result};
-use crate::plugin::{Dynamic, Func, Plugin, Plugins, Symbol, contained, deadline};
+use crate::plugin::{Dynamic, Func, Plugin, Plugins, Symbol, contained, deadline, held};
 
 /// Values that a result puts on the stack while it is written.
 const FOR_WRITING: c_int = 20;
@@ -143,7 +143,7 @@ impl Core {
         let changes = plugins.changes();
         let yes = Value::Boolean(true);
         match self.shared.newest(&*plugins, plugin)?.lookup(symbol)? {
-            Symbol::Var(var) if may_wait => {
+            Symbol::Var(var) if may_wait && is_alone() => {
                 Ok(self.wait_for(move || var.get().map(|value| vec![value])))
             }
             Symbol::Var(var) => {
@@ -189,7 +189,7 @@ impl Core {
             function => function.into_var::<twinplug_value::Value>()?,
         };
         let value = super::source::read_lua(lua, &self.border, value)?;
-        if may_wait {
+        if may_wait && is_alone() {
             return Ok(self.wait_for(move || var.set(value).map(|()| Vec::new())));
         }
         let _host = Section::of_host();
@@ -205,6 +205,12 @@ impl Core {
         self.shared.will_wait(Box::new(|| Ok(used_elsewhere(used))));
         MultiValue::from_iter([Value::Boolean(true), Value::Boolean(true)])
     }
+}
+
+/// Whether a plugin that is let go is the last one that this thread holds. Inside of a function of
+/// the host another one is held on, and what needs no wait is done as it is.
+fn is_alone() -> bool {
+    held() == 1
 }
 
 /// What a call goes on with that has used another plugin.
@@ -291,7 +297,7 @@ impl Link {
             let count = ffi::lua_gettop(state);
             let arguments = (1..=count).map(|index| argument(&core.border, state, index));
             let arguments = arguments.collect::<Result<Vec<_>>>()?;
-            if limits::may_wait(state) && !function.is_leaf() {
+            if limits::may_wait(state) && is_alone() && !function.is_leaf() {
                 let call = move || function.call_all(&arguments);
                 core.shared.will_wait(Box::new(|| Ok(used_elsewhere(call))));
                 ffi::lua_pushboolean(state, 1);

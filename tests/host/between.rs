@@ -1,6 +1,6 @@
 //! Plugins that use one another: whoever waits for another plugin holds nothing meanwhile.
 
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -164,6 +164,28 @@ fn chains_of_many_threads_come_back_to_where_they_began() {
     });
     let counts = plugins.iter().map(|plugin| plugin.var::<i64>("Count").unwrap().get().unwrap());
     assert_eq!(counts.sum::<i64>(), (THREADS * ROUNDS * 6) as i64);
+}
+
+/// A function of the host holds the plugin that has called it: what needs no wait goes on there.
+#[test]
+fn plugins_that_are_used_inside_of_a_host_function() {
+    let held: Arc<OnceLock<Weak<Host>>> = Arc::default();
+    let inside = Arc::clone(&held);
+    let go = move || -> twinplug::Result<i64> {
+        let host = inside.get().and_then(Weak::upgrade).expect("set once it is there");
+        host.plugin("b")?.func::<(), i64>("Go")?.call(())
+    };
+    let host = Arc::new(Host::builder().function("go", go).build().unwrap());
+    held.set(Arc::downgrade(&host)).unwrap();
+    host.load_source("a", "function Go() return (host.go()) end").unwrap();
+    let b = "function Go()\n\
+             local c = host.plugin('c')\n\
+             c.Count = c.Count + 1\n\
+             return (c.Add(c.Count)) end";
+    host.load_source("b", b).unwrap();
+    host.load_source("c", "Count = 1\nfunction Add(n) return Count + n end").unwrap();
+    let go = host.plugin("a").unwrap().func::<(), i64>("Go").unwrap();
+    assert_eq!(go.call(()).unwrap(), 4);
 }
 
 /// A plugin may be unloaded while another one waits in it, and then says so.
