@@ -19,6 +19,7 @@ mod copies;
 #[cfg(feature = "native")]
 mod damage;
 mod definitions;
+mod echo;
 mod errors;
 #[cfg(feature = "native")]
 mod exceptions;
@@ -62,6 +63,7 @@ mod reentry;
 #[cfg(all(feature = "_lua", feature = "native"))]
 mod relays;
 mod reports;
+mod shared;
 #[cfg(feature = "native")]
 mod shop;
 #[cfg(all(feature = "_lua", target_os = "linux", not(feature = "luau")))]

@@ -3,8 +3,9 @@
 //! A plugin in C reads a value's payload by the declared type alone. The writer's
 //! schema is no proof: it is an implementation of a safe trait, and may be wrong.
 
-use super::{Scope, Signature, Type};
-use crate::{ConvertError, Key, Kind, Source};
+use super::scope::Scope;
+use super::{Signature, Struct, Type, TypeRef};
+use crate::{ConvertError, Key, Kind, Source, Value, from_source};
 
 type Holds = Result<(), ConvertError>;
 
@@ -17,12 +18,12 @@ impl Type {
         self.holds_in(source, None)
     }
 
-    fn holds_in(&self, source: &mut dyn Source, scope: Option<&Scope<'_>>) -> Holds {
+    pub(super) fn holds_in(&self, source: &mut dyn Source, scope: Option<&Scope<'_>>) -> Holds {
         let kind = source.kind();
         match (self, kind) {
             (Type::Named(name), _) => match Scope::find(scope, name) {
-                Some(here) => here.holds(source),
-                None => Err(ConvertError::new(format!("the type `{}` is unknown", &**name))),
+                Some(here) => here.ty.holds_in(source, here.outer),
+                None => Ok(()),
             },
             (Type::Any, _)
             | (Type::Null | Type::Optional(_), Kind::Null)
@@ -40,7 +41,20 @@ impl Type {
             (Type::Map(value), Kind::Map) => {
                 entries(source, |source| value.holds_in(source, scope))
             }
-            (Type::Struct(item), Kind::Map) => Scope { item, outer: scope }.holds(source),
+            (Type::Struct(item), Kind::Map) => {
+                item.holds(source, &Scope { ty: self, outer: scope })
+            }
+            (Type::Literal(text), Kind::Str) if **text == *source.str() => Ok(()),
+            (Type::Choice(choice), kind) => {
+                let inner = Scope { ty: self, outer: scope };
+                let holds = |variant: &TypeRef| variant.holds_in(source, Some(&inner)).is_ok();
+                if choice.variants.iter().any(holds) {
+                    return Ok(());
+                }
+                // Which variant is meant is known to who would convert the value.
+                self.coerce_in(from_source::<Value>(source)?, scope)?;
+                Err(ConvertError::expected(self, kind))
+            }
             (ty, kind) => Err(ConvertError::expected(ty, kind)),
         }
     }
@@ -57,26 +71,36 @@ impl Signature {
     }
 }
 
-impl Scope<'_> {
-    /// Whether the source's value is the scope's struct.
-    fn holds(&self, source: &mut dyn Source) -> Holds {
-        if source.kind() != Kind::Map {
-            return Err(ConvertError::expected(self.item, source.kind()));
-        }
-        let fields = &self.item.fields;
+impl Struct {
+    /// Whether the map that the source is on is this struct, which is the scope's.
+    fn holds(&self, source: &mut dyn Source, scope: &Scope<'_>) -> Holds {
+        let fields = self.all_fields();
         let mut seen = vec![false; fields.len()];
+        let mut unknown = None;
         entries(source, |source| {
-            let Key::Str(name) = source.key() else { return Ok(()) };
-            let Some(index) = fields.iter().position(|field| *field.name == *name) else {
+            let index = match source.key() {
+                Key::Str(name) => fields.iter().position(|field| *field.name == *name),
+                Key::Int(_) => None,
+            };
+            let Some(index) = index else {
+                if self.exact && unknown.is_none() {
+                    unknown = Some(match source.key() {
+                        Key::Str(name) => ConvertError::unknown(name),
+                        Key::Int(int) => ConvertError::unknown(&int.to_string()),
+                    });
+                }
                 return Ok(());
             };
             seen[index] = true;
-            let field = &fields[index];
+            let field = fields[index];
             match source.kind() {
                 Kind::Null if field.may_be_absent() => Ok(()),
-                _ => field.ty.holds_in(source, Some(self)),
+                _ => field.ty.holds_in(source, Some(scope)),
             }
         })?;
+        if let Some(error) = unknown {
+            return Err(error);
+        }
         let missing = fields.iter().zip(seen).find(|(field, seen)| !seen && !field.may_be_absent());
         match missing {
             Some((field, _)) => Err(ConvertError::missing(&field.name)),
@@ -85,11 +109,7 @@ impl Scope<'_> {
     }
 }
 
-fn tuple_holds(
-    items: &[super::TypeRef],
-    source: &mut dyn Source,
-    scope: Option<&Scope<'_>>,
-) -> Holds {
+fn tuple_holds(items: &[TypeRef], source: &mut dyn Source, scope: Option<&Scope<'_>>) -> Holds {
     let mut count = 0;
     children(source, |index, source| {
         count = index + 1;
