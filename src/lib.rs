@@ -100,12 +100,14 @@ pub use semver::{Version, VersionReq};
 pub use serde;
 pub use twinplug_macros::data_for_host as data;
 pub use twinplug_value::{
-    Args, Argument, Bytes, Callable, ConvertError, Data, ExportType, Field, LeafFunction,
-    LeafParam, LeafResult, Map, MapKey, Outcome, Param, Params, ParseTypeError, Signature, Sink,
-    Source, Struct, Type, Value,
+    Args, Argument, Bytes, Callable, Choice, ConvertError, Data, ExportType, Field, LeafFunction,
+    LeafParam, LeafResult, Map, MapKey, Outcome, Param, Params, ParseTypeError, Serde, Signature,
+    Sink, Source, Struct, Type, Value,
 };
 
 #[doc(hidden)]
 pub mod __private {
-    pub use twinplug_value::{Data, Field, Shared, Struct, Type, serde};
+    pub use twinplug_value::{
+        Choice, Data, Described, Field, Link, Shared, Struct, Type, Undescribed, are_structs, serde,
+    };
 }

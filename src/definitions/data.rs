@@ -1,4 +1,4 @@
-//! [`Data`]: the structs that cross, as classes, each once.
+//! [`Data`]: the structs that cross, as classes, and the choices, as aliases, each once.
 //!
 //! Structs are the same where nothing that can be seen of them differs, however deep: two
 //! schemas may unfold one struct from different sides. Others of one name get names of
@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use twinplug_value::{Struct, Type};
+use twinplug_value::{Choice, Struct, Type};
 
 use super::names::Unique;
 use super::shape::{Field, Shape};
@@ -19,13 +19,19 @@ pub(super) struct Data {
 
 struct Found {
     name: String,
-    fields: Vec<Field>,
+    body: Body,
+}
+
+enum Body {
+    Class(Vec<Field>),
+    Alias(Shape),
 }
 
 /// The structs that a type is in, with their numbers.
 #[derive(Clone, Copy)]
 struct Scope<'t> {
     name: &'t str,
+    id: &'t str,
     number: usize,
     outer: Option<&'t Scope<'t>>,
 }
@@ -78,19 +84,42 @@ impl Data {
                 Shape::Tuple(items.iter().map(|item| self.inner(item, scope)).collect())
             }
             Type::Struct(item) if item.name.is_empty() => Shape::Table(self.fields(item, scope)),
-            Type::Struct(item) => self.found(item, scope),
+            Type::Struct(item) => self.found(&item.name, item.id, scope, |data, scope| {
+                Body::Class(data.fields(item, Some(scope)))
+            }),
+            Type::Choice(choice) if choice.name.is_empty() => self.variants(choice, scope),
+            Type::Choice(choice) => self.found(&choice.name, choice.id, scope, |data, scope| {
+                Body::Alias(data.variants(choice, Some(scope)))
+            }),
+            Type::Literal(text) => Shape::Literal(text.to_string()),
             Type::Named(name) => find(scope, name).map_or(Shape::ANY, Shape::Class),
             // What later versions add.
             _ => Shape::ANY,
         }
     }
 
-    fn found(&mut self, item: &Struct, outer: Option<&Scope<'_>>) -> Shape {
+    fn found(
+        &mut self,
+        name: &str,
+        id: &str,
+        outer: Option<&Scope<'_>>,
+        body: impl FnOnce(&mut Self, &Scope<'_>) -> Body,
+    ) -> Shape {
+        // What the compiler has made leads back to itself.
+        let mut around = std::iter::successors(outer, |scope| scope.outer);
+        if let Some(scope) = around.find(|scope| !id.is_empty() && scope.id == id) {
+            return Shape::Class(scope.number);
+        }
         let number = self.structs.len();
-        self.structs.push(Found { name: item.name.to_string(), fields: Vec::new() });
-        let scope = Scope { name: &item.name, number, outer };
-        self.structs[number].fields = self.fields(item, Some(&scope));
+        self.structs.push(Found { name: name.to_owned(), body: Body::Class(Vec::new()) });
+        let scope = Scope { name, id, number, outer };
+        self.structs[number].body = body(self, &scope);
         Shape::Class(number)
+    }
+
+    fn variants(&mut self, choice: &Choice, scope: Option<&Scope<'_>>) -> Shape {
+        let shapes = choice.variants.iter().map(|variant| self.inner(variant, scope));
+        Shape::union(shapes.collect())
     }
 
     fn fields(&mut self, item: &Struct, scope: Option<&Scope<'_>>) -> Vec<Field> {
@@ -100,7 +129,7 @@ impl Data {
             let shape = if optional { shape.required() } else { shape };
             Field { name: field.name.to_string(), shape, optional }
         };
-        item.fields.iter().map(field).collect()
+        item.all_fields().into_iter().map(field).collect()
     }
 
     /// The names of the classes: the same for what is the same struct.
@@ -127,7 +156,7 @@ impl Data {
             let mut known = BTreeMap::new();
             for (found, kind) in self.structs.iter().zip(&mut kinds) {
                 let next = known.len();
-                let mut fields = found.lines(&names);
+                let mut fields = found.lines("", &names);
                 // Their order is of no matter.
                 fields.sort();
                 *kind = *known.entry((&found.name, fields)).or_insert(next);
@@ -145,18 +174,26 @@ impl Data {
         let classes: BTreeMap<_, _> = names.iter().zip(&self.structs).rev().collect();
         let mut lines: Vec<String> = HEAD.lines().map(str::to_owned).collect();
         for (name, found) in &classes {
-            lines.extend([String::new(), format!("---@class data.{name}")]);
-            lines.extend(found.lines(names));
-            lines.extend([String::new(), format!("---@class {name}: data.{name}")]);
+            lines.push(String::new());
+            lines.extend(found.lines(name, names));
         }
         (!classes.is_empty()).then_some(lines)
     }
 }
 
 impl Found {
-    fn lines(&self, names: &[String]) -> Vec<String> {
+    /// The class or the alias, under that name.
+    fn lines(&self, name: &str, names: &[String]) -> Vec<String> {
         let line = |field: &Field| format!("---@field {} {}", field.key(), field.shape.text(names));
-        self.fields.iter().map(line).collect()
+        match &self.body {
+            Body::Alias(shape) => vec![format!("---@alias {name} {}", shape.text(names))],
+            Body::Class(fields) => {
+                let mut lines = vec![format!("---@class data.{name}")];
+                lines.extend(fields.iter().map(line));
+                lines.extend([String::new(), format!("---@class {name}: data.{name}")]);
+                lines
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Shape`]: a type as LuaLS writes it, with its structs found.
 
-use super::names::key;
+use super::names::{key, quoted};
 
 /// A type whose structs are classes, by their number.
 pub(super) enum Shape {
@@ -13,6 +13,10 @@ pub(super) enum Shape {
     /// A struct without a name.
     Table(Vec<Field>),
     Class(usize),
+    /// Just this text.
+    Literal(String),
+    /// One of these.
+    Union(Vec<Shape>),
 }
 
 /// A field of a struct.
@@ -34,6 +38,14 @@ impl Shape {
         }
     }
 
+    /// One of these; no more than `any`, if that is one of them.
+    pub(super) fn union(shapes: Vec<Shape>) -> Shape {
+        match shapes.iter().any(|shape| matches!(shape, Shape::Plain("any"))) {
+            true => Shape::ANY,
+            false => Shape::Union(shapes),
+        }
+    }
+
     /// What is there if it is there.
     pub(super) fn required(self) -> Shape {
         match self {
@@ -46,12 +58,19 @@ impl Shape {
     pub(super) fn text(&self, names: &[String]) -> String {
         match self {
             Shape::Plain(name) => (*name).to_owned(),
-            Shape::Optional(shape) => format!("{}?", shape.text(names)),
+            Shape::Optional(shape) => match &**shape {
+                Shape::Union(_) => format!("({})?", shape.text(names)),
+                shape => format!("{}?", shape.text(names)),
+            },
             Shape::List(item) => item.list_text(names),
             Shape::Map(value) => format!("table<string|integer, {}>", value.text(names)),
             Shape::Tuple(items) => tuple(items, names),
             Shape::Table(fields) => table(fields, names),
             Shape::Class(number) => names[*number].clone(),
+            Shape::Literal(text) => quoted(text),
+            // Nothing is of no type.
+            Shape::Union(shapes) if shapes.is_empty() => "nil".to_owned(),
+            Shape::Union(shapes) => union(shapes, names),
         }
     }
 }
@@ -68,7 +87,7 @@ impl Shape {
     /// A list of that, as text.
     pub(super) fn list_text(&self, names: &[String]) -> String {
         match self {
-            Shape::Optional(_) => format!("({})[]", self.text(names)),
+            Shape::Optional(_) | Shape::Union(_) => format!("({})[]", self.text(names)),
             item => format!("{}[]", item.text(names)),
         }
     }
@@ -79,6 +98,14 @@ impl Field {
     pub(super) fn key(&self) -> String {
         format!("{}{}", key(&self.name), if self.optional { "?" } else { "" })
     }
+}
+
+fn union(shapes: &[Shape], names: &[String]) -> String {
+    let text = |shape: &Shape| match shape {
+        Shape::Union(_) => format!("({})", shape.text(names)),
+        shape => shape.text(names),
+    };
+    shapes.iter().map(text).collect::<Vec<_>>().join("|")
 }
 
 fn tuple(items: &[Shape], names: &[String]) -> String {

@@ -306,15 +306,15 @@ fn table_type(table: &Table, depth: usize) -> Option<Type> {
         match key {
             Value::String(key) => {
                 let name = key.to_str().ok()?;
-                let ty = type_of(&value, depth + 1)?.into();
-                fields.push(Field { name: Shared::from(&*name), ty, optional: false });
+                let ty = type_of(&value, depth + 1)?;
+                fields.push(Field::new(&*name, ty));
             }
             Value::Integer(_) => return Some(Type::Map(Shared::Static(&Type::Any))),
             _ => return None,
         }
     }
     fields.sort_by(|a, b| a.name.cmp(&b.name));
-    Some(Type::Struct(Struct { name: Shared::Static(""), fields: fields.into() }))
+    Some(Type::Struct(Struct::new("", fields)))
 }
 
 fn list_type(table: &Table, depth: usize) -> Option<Type> {

@@ -22,6 +22,7 @@ mod copies;
 mod damage;
 mod definitions;
 mod directories;
+mod echo;
 mod errors;
 #[cfg(feature = "native")]
 mod exceptions;
@@ -69,6 +70,7 @@ mod reentry;
 mod relays;
 mod reports;
 mod requires;
+mod shared;
 #[cfg(feature = "native")]
 mod shop;
 #[cfg(all(feature = "_lua", target_os = "linux", not(feature = "luau")))]

@@ -64,6 +64,7 @@ const PROBE_NOTES: &[(&str, &str)] = &[
     ("function M.Greet(", "---@param name string\n---@return string"),
     ("function M.Total(", "---@return integer"),
     ("function M.Pair(", "---@return integer\n---@return string"),
+    ("function M.Echo(", "---@param value any\n---@return any"),
     ("function M.Fail(", "---@return nil"),
     ("function M.Crash(", "---@return nil"),
     ("function M.Scale(", "---@param x number\n---@param by number\n---@return number"),

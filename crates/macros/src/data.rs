@@ -1,19 +1,20 @@
 //! `#[data]`: serde's derives and the schema of a type.
 //!
-//! The schema shows what serde writes. Where serde's attributes give a type
-//! another shape than its fields show, and for enums, it is `any`: such values
-//! are checked when they cross.
+//! The schema shows what serde writes and reads. Where that cannot be told from the
+//! attributes it is `any`: such values are checked when they cross.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
+mod bounds;
+mod choice;
+mod item;
+mod names;
+
+use proc_macro2::TokenStream;
+use quote::quote;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
-use syn::{
-    Data, DataStruct, DeriveInput, Field, Fields, Ident, LitStr, Path, Token, Type, parse_quote,
-};
+use syn::{Attribute, Data, DeriveInput, Field, Fields, Meta, Path, Token, Type, parse_quote};
 
-use crate::attributes::{Serde, renamed};
-use crate::function::check_type;
+use crate::attributes::Serde;
+use item::{Items, Made, Schema};
 
 pub(crate) fn expand(
     attribute: proc_macro::TokenStream,
@@ -29,15 +30,8 @@ pub(crate) fn expand(
             return quote!(#error #item).into();
         }
     };
-    let attribute = TokenStream::from(attribute);
-    let expanded = match attribute.is_empty() {
-        true => implementation(&mut input, path),
-        false => Err(syn::Error::new_spanned(
-            attribute,
-            "`#[data]` takes nothing: serde's attributes say what is different",
-        )),
-    };
-    match expanded {
+    let given = TokenStream::from(attribute);
+    match given_schema(given).and_then(|given| implementation(&mut input, given, path)) {
         Ok(implementation) => {
             let serde_path = quote!(#path::serde).to_string().replace(' ', "");
             quote! {
@@ -55,12 +49,68 @@ pub(crate) fn expand(
     }
 }
 
+/// The type that `schema = T` names; nothing else may stand there.
+fn given_schema(attribute: TokenStream) -> syn::Result<Option<Type>> {
+    if attribute.is_empty() {
+        return Ok(None);
+    }
+    let refuse = |tokens: TokenStream| {
+        let text = "`#[data]` takes `schema = T` alone: serde's attributes say what is different";
+        Err(syn::Error::new_spanned(tokens, text))
+    };
+    let parse = |input: syn::parse::ParseStream<'_>| {
+        let key: syn::Ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        Ok((key, input.parse::<Type>()?))
+    };
+    match syn::parse::Parser::parse2(parse, attribute.clone()) {
+        Ok((key, ty)) if key == "schema" => Ok(Some(ty)),
+        _ => refuse(attribute),
+    }
+}
+
+/// What `#[data(schema = T)]` on a field or a variant says.
+fn given(attributes: &[Attribute]) -> syn::Result<Option<Type>> {
+    let mut found = attributes.iter().filter(|attribute| attribute.path().is_ident("data"));
+    let given = match found.next() {
+        None => return Ok(None),
+        Some(Attribute { meta: Meta::List(list), .. }) => given_schema(list.tokens.clone())?,
+        Some(_) => None,
+    };
+    match (given, found.next()) {
+        (Some(ty), None) => Ok(Some(ty)),
+        (_, second) => {
+            let place = second.or(attributes.iter().find(|it| it.path().is_ident("data")));
+            Err(syn::Error::new_spanned(place, "write `#[data(schema = T)]` here, once"))
+        }
+    }
+}
+
+/// Takes our own attributes off fields and variants.
+fn strip(input: &mut DeriveInput) {
+    let strip = |attributes: &mut Vec<Attribute>| {
+        attributes.retain(|attribute| !attribute.path().is_ident("data"));
+    };
+    match &mut input.data {
+        Data::Struct(item) => item.fields.iter_mut().for_each(|field| strip(&mut field.attrs)),
+        Data::Enum(item) => {
+            for variant in &mut item.variants {
+                strip(&mut variant.attrs);
+                variant.fields.iter_mut().for_each(|field| strip(&mut field.attrs));
+            }
+        }
+        Data::Union(_) => {}
+    }
+}
+
 /// A type with a mistake in it still crosses as far as others can see: each use of it
 /// would be one more error.
 fn fallback(mut input: DeriveInput, path: &Path) -> TokenStream {
     let without_serde = |attributes: &mut Vec<syn::Attribute>| {
         attributes.retain(|attribute| {
-            !attribute.path().is_ident("serde") && serde_derive(attribute).is_none()
+            !attribute.path().is_ident("serde")
+                && !attribute.path().is_ident("data")
+                && serde_derive(attribute).is_none()
         });
     };
     let of_fields = |fields: &mut Fields| {
@@ -105,7 +155,11 @@ fn fallback(mut input: DeriveInput, path: &Path) -> TokenStream {
     }
 }
 
-fn implementation(input: &mut DeriveInput, path: &Path) -> syn::Result<TokenStream> {
+fn implementation(
+    input: &mut DeriveInput,
+    given: Option<Type>,
+    path: &Path,
+) -> syn::Result<TokenStream> {
     if let Some(lifetime) = input.generics.lifetimes().next() {
         return Err(syn::Error::new_spanned(
             lifetime,
@@ -118,85 +172,99 @@ fn implementation(input: &mut DeriveInput, path: &Path) -> syn::Result<TokenStre
             "`#[data]` derives serde's traits itself: leave them out here",
         ));
     }
-    let schema = schema(input, path)?;
+    let items = Items::read(input, given, path)?;
+    let schema = items.schema(input)?;
+    let (own, leaves_out) = (items.own(input), leaves_out(input, &items, path));
     let mut generics = input.generics.clone();
     for parameter in generics.type_params_mut() {
         parameter.bounds.push(parse_quote!(#path::Data));
     }
-    for bound in bind_fields(input, &schema, path) {
+    for bound in items.bind(input)? {
         generics.make_where_clause().predicates.push(bound.parse()?);
     }
+    strip(input);
     let name = &input.ident;
-    let leaves_out = leaves_out(input, path);
     let (implemented, types, bounds) = generics.split_for_impl();
+    let (made, consts) = consts(schema, items.is_generic(), path);
     Ok(quote! {
-        impl #implemented #path::Data for #name #types #bounds {
-            const SCHEMA: &'static #path::Type = #schema;
-            const LEAVES_OUT: bool = #leaves_out;
-        }
+        const _: () = {
+            #[allow(unused_imports, reason = "stands in where a type has no schema")]
+            use #path::Undescribed as _;
+            #own
+            #made
+            impl #implemented #path::Data for #name #types #bounds {
+                #consts
+                const LEAVES_OUT: bool = #leaves_out;
+            }
+        };
     })
+}
+
+/// The constants of a schema, and the static that they lead to.
+///
+/// Statics may lead to each other, and constants may not; but a static knows no parameters.
+fn consts(schema: Schema, is_generic: bool, path: &Path) -> (TokenStream, TokenStream) {
+    let (ty, link, made) = match schema {
+        Schema::Of(ty) => {
+            (quote!(<#ty as #path::Data>::SCHEMA), quote!(<#ty as #path::Data>::LINK), quote!())
+        }
+        Schema::Linked(link) => (quote!(#link.get()), link, quote!()),
+        Schema::Made(Made { flat, ty }) => {
+            let any = quote!(#path::Type::Any);
+            let is_flat = flat.iter().map(|flat| flat.check(path));
+            let is_flat = quote!(#(#is_flat)&&*);
+            if is_generic {
+                let ty = match flat.is_empty() {
+                    true => quote!(&#ty),
+                    false => quote!(if #is_flat { &#ty } else { &#any }),
+                };
+                return (quote!(), quote!(const SCHEMA: &'static #path::Type = #ty;));
+            }
+            let ty = match flat.is_empty() {
+                true => ty,
+                false => quote!(if #is_flat { #ty } else { #any }),
+            };
+            let made = quote!(static __TWINPLUG_TYPE: #path::Type = #ty;);
+            (quote!(&__TWINPLUG_TYPE), quote!(#path::Link::new(&__TWINPLUG_TYPE)), made)
+        }
+    };
+    let consts = quote! {
+        const SCHEMA: &'static #path::Type = #ty;
+        const LINK: #path::Link<#path::Type> = #link;
+    };
+    (made, consts)
 }
 
 /// Whether a struct, and all in it, leaves out fields that it does not know; false where that
 /// cannot be told from here.
-fn leaves_out(input: &DeriveInput, path: &Path) -> TokenStream {
+fn leaves_out(input: &DeriveInput, items: &Items, path: &Path) -> TokenStream {
     let Data::Struct(item) = &input.data else { return quote!(false) };
     let fields: Vec<&Field> = item.fields.iter().collect();
-    let is_plain = |attributes: &[syn::Attribute]| {
-        Serde::read(attributes)
-            .is_ok_and(|serde| !serde.reshaped && !serde.flatten && !serde.strict)
+    let is_plain = |attributes: &[Attribute]| {
+        Serde::read(attributes).is_ok_and(|serde| {
+            let through = serde.with || serde.from.is_some() || serde.into.is_some();
+            !serde.reshaped && !serde.flatten && !serde.strict && !through
+        })
     };
-    let contains_itself =
-        fields.iter().any(|field| mentions(&field.ty.to_token_stream(), &input.ident));
     let is_plain = is_plain(&input.attrs) && fields.iter().all(|field| is_plain(&field.attrs));
-    if !is_plain || contains_itself || !input.generics.params.is_empty() {
+    let contains_itself = fields.iter().any(|field| items.is_own(&field.ty));
+    let is_given = |field: &&Field| field.attrs.iter().any(|it| it.path().is_ident("data"));
+    if !is_plain
+        || contains_itself
+        || items.is_opaque()
+        || fields.iter().any(is_given)
+        || !input.generics.params.is_empty()
+    {
         return quote!(false);
     }
-    let shown = fields.iter().filter(|field| !Serde::read(&field.attrs).is_ok_and(|it| it.skip));
-    let types = shown.map(|field| &field.ty);
+    let shown: Vec<&&Field> =
+        fields.iter().filter(|field| !Serde::read(&field.attrs).is_ok_and(|it| it.skip)).collect();
+    // What may lead back here would ask for this while it is being answered.
+    if shown.iter().any(|field| items.may_recur(field)) {
+        return quote!(false);
+    }
+    let types = shown.iter().map(|field| &field.ty);
     quote!(true #(&& <#types as #path::Data>::LEAVES_OUT)*)
-}
-
-/// Says of a struct's fields that they are `Data`, in bounds of serde's implementations,
-/// and returns these bounds for our own. A type that is not is then one error at the
-/// field; without the bounds each call that serde writes is one more, with other advice.
-fn bind_fields(input: &mut DeriveInput, schema: &TokenStream, path: &Path) -> Vec<LitStr> {
-    // Spaces and line ends depend on what stands around.
-    let text = |tokens: &TokenStream| tokens.to_string().replace(char::is_whitespace, "");
-    let schema = text(schema);
-    let mut bounds = Vec::new();
-    let Data::Struct(item) = &mut input.data else { return bounds };
-    // What has parameters has bounds of serde's, which ours would replace.
-    if !input.generics.params.is_empty() {
-        return bounds;
-    }
-    for field in &mut item.fields {
-        let reference = text(&reference(field, &input.ident, path));
-        // Only what has to be `Data` anyway, as the schema has its schema.
-        if !schema.contains(&reference) || !may_be_bound(field, &input.ident) {
-            continue;
-        }
-        let (ty, data) = (&field.ty, quote!(#path::Data));
-        // Of the macro's span: in the author's code it would be a bound without
-        // parameters, which is worth a warning.
-        let span = Span::mixed_site().located_at(ty.span());
-        let bound = LitStr::new(&format!("{}: {data}", ty.to_token_stream()), span);
-        field.attrs.push(parse_quote!(#[serde(bound = #bound)]));
-        bounds.push(bound);
-    }
-    bounds
-}
-
-fn may_be_bound(field: &Field, own: &Ident) -> bool {
-    let ty = field.ty.to_token_stream();
-    // `$crate` means nothing in a text.
-    let is_text = !ty.to_string().contains('$');
-    let mut attributes = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
-    let is_bound =
-        attributes.any(|attribute| attribute.to_token_stream().to_string().contains("bound"));
-    let is_shown = Serde::read(&field.attrs)
-        .is_ok_and(|serde| !serde.reshaped && !serde.skip && !serde.flatten);
-    is_text && is_shown && !is_bound && !mentions(&ty, own)
 }
 
 /// serde's trait that a `#[derive(..)]` names, which then would be there twice. (Of
@@ -212,139 +280,5 @@ fn serde_derive(attribute: &syn::Attribute) -> Option<Path> {
             ["serde", name] | [name] => ["Serialize", "Deserialize"].contains(name),
             _ => false,
         }
-    })
-}
-
-fn schema(input: &DeriveInput, path: &Path) -> syn::Result<TokenStream> {
-    let serde = Serde::read(&input.attrs)?;
-    let any = quote!(&#path::Type::Any);
-    if serde.reshaped {
-        return Ok(any);
-    }
-    match &input.data {
-        Data::Enum(item) => {
-            let fields = item.variants.iter().flat_map(|variant| variant.fields.iter());
-            crossing(fields, input, path).map(|_| any)
-        }
-        Data::Union(union) => Err(syn::Error::new_spanned(
-            union.union_token,
-            "a union cannot cross, as nothing says which of its fields holds: make it an enum",
-        )),
-        Data::Struct(DataStruct { fields, .. }) => match fields {
-            Fields::Unit => Ok(quote!(&#path::Type::Null)),
-            Fields::Unnamed(fields) => {
-                let types: Option<Vec<_>> = crossing(fields.unnamed.iter(), input, path)?
-                    .map(|fields| fields.into_iter().map(|field| field.ty).collect());
-                match types.as_deref() {
-                    None => Ok(any),
-                    // Of a newtype the inner one, unless others were only left out.
-                    Some([inner]) if serde.transparent || fields.unnamed.len() == 1 => {
-                        Ok(inner.clone())
-                    }
-                    Some(types) => Ok(quote! {
-                        &#path::Type::Tuple(#path::Shared::Static(
-                            &[#(#path::Shared::Static(#types)),*]
-                        ))
-                    }),
-                }
-            }
-            Fields::Named(fields) => named(input, &serde, fields.named.iter(), path),
-        },
-    }
-}
-
-/// A field that crosses.
-struct Crossing<'f> {
-    field: &'f Field,
-    attributes: Serde,
-    ty: TokenStream,
-}
-
-/// The fields that cross; `None` where their shape is not what they show.
-fn crossing<'f>(
-    fields: impl Iterator<Item = &'f Field>,
-    input: &DeriveInput,
-    path: &Path,
-) -> syn::Result<Option<Vec<Crossing<'f>>>> {
-    let mut found = Vec::new();
-    for field in fields {
-        let attributes = Serde::read(&field.attrs)?;
-        if attributes.skip {
-            continue;
-        }
-        if attributes.flatten {
-            return Ok(None);
-        }
-        let ty = match attributes.reshaped {
-            true => quote!(&#path::Type::Any),
-            false => {
-                check_type(&field.ty)?;
-                reference(field, &input.ident, path)
-            }
-        };
-        found.push(Crossing { field, attributes, ty });
-    }
-    Ok(Some(found))
-}
-
-fn named<'f>(
-    input: &DeriveInput,
-    serde: &Serde,
-    fields: impl Iterator<Item = &'f Field>,
-    path: &Path,
-) -> syn::Result<TokenStream> {
-    let any = quote!(&#path::Type::Any);
-    let Some(fields) = crossing(fields, input, path)? else { return Ok(any) };
-    if serde.transparent {
-        // serde itself refuses any other number of fields.
-        return Ok(fields.into_iter().next().map_or(any, |field| field.ty));
-    }
-    let mut parts = Vec::new();
-    for Crossing { field, attributes, ty } in fields {
-        let ident = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
-        let ident = ident.trim_start_matches("r#");
-        let renamed = attributes.rename.or_else(|| renamed(ident, serde.rename_all.as_deref()));
-        // A key that a type's text cannot show.
-        let Some(key) = renamed.filter(|key| is_plain(key)) else { return Ok(any) };
-        let optional = attributes.default || serde.default;
-        parts.push(quote! {
-            #path::Field {
-                name: #path::Shared::Static(#key),
-                ty: #path::Shared::Static(#ty),
-                optional: #optional,
-            }
-        });
-    }
-    let name = serde.rename.clone().filter(|name| is_plain(name));
-    let name = name.unwrap_or_else(|| input.ident.to_string().trim_start_matches("r#").to_owned());
-    Ok(quote! {
-        &#path::Type::Struct(#path::Struct {
-            name: #path::Shared::Static(#name),
-            fields: #path::Shared::Static(&[#(#parts),*]),
-        })
-    })
-}
-
-/// Whether a name is one in the text of a type.
-fn is_plain(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_alphanumeric() || c == '_')
-        && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
-}
-
-/// The schema of a field's type; a type that contains itself is `any` there, as
-/// a constant cannot hold itself.
-fn reference(field: &Field, own: &Ident, path: &Path) -> TokenStream {
-    if mentions(&field.ty.to_token_stream(), own) {
-        return quote!(&#path::Type::Any);
-    }
-    let ty: &Type = &field.ty;
-    quote!(<#ty as #path::Data>::SCHEMA)
-}
-
-fn mentions(tokens: &TokenStream, own: &Ident) -> bool {
-    tokens.clone().into_iter().any(|token| match token {
-        proc_macro2::TokenTree::Ident(ident) => ident == *own || ident == "Self",
-        proc_macro2::TokenTree::Group(group) => mentions(&group.stream(), own),
-        _ => false,
     })
 }

@@ -63,13 +63,13 @@ pub use error::{Error, Result};
 pub use host::{Channel, HostRef, Messages};
 pub use object::Object;
 pub use twinplug_macros::{data_for_sdk as data, object, plugin};
-pub use twinplug_value::{Bytes, Data, Map, MapKey, Value};
+pub use twinplug_value::{Bytes, Data, Map, MapKey, Serde, Value};
 pub use var::Var;
 
 /// What a plugin's source imports with one line.
 pub mod prelude {
     pub use crate::{
-        Bytes, Channel, Data, Error, HostRef, Map, MapKey, Object, Result, Value, Var, data,
+        Bytes, Channel, Data, Error, HostRef, Map, MapKey, Object, Result, Serde, Value, Var, data,
         object, plugin,
     };
 }
@@ -77,5 +77,7 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::print::print;
-    pub use twinplug_value::{Data, Field, Shared, Struct, Type, serde};
+    pub use twinplug_value::{
+        Choice, Data, Described, Field, Link, Shared, Struct, Type, Undescribed, are_structs, serde,
+    };
 }

@@ -52,7 +52,7 @@ mod as_text {
 struct Flat {
     #[serde(flatten)]
     inner: Inner,
-    foreign: Foreign,
+    foreign: Serde<Foreign>,
 }
 
 /// Each holds the other.
@@ -66,7 +66,7 @@ struct Node {
 #[data]
 #[derive(Debug, Clone, PartialEq)]
 enum Tree {
-    Leaf(Foreign),
+    Leaf(#[data(schema = i64)] Foreign),
     Node(Box<Node>),
 }
 
@@ -112,10 +112,17 @@ fn types_of_all_makes_cross() {
         "Public { inner: Inner { number: int }, again: Inner { number: int }, map?: \
          map<list<Inner { number: int }>>, pair: (int, Inner { number: int }), text: any }",
     );
-    crosses(&Flat { inner: inner.clone(), foreign: Foreign(1) }, "any");
+    crosses(
+        &Flat { inner: inner.clone(), foreign: Serde(Foreign(1)) },
+        "Flat { number: int, foreign: any }",
+    );
     let leaf = Node { next: vec![Tree::Leaf(Foreign(1))], own: None };
     let node = Node { next: vec![Tree::Node(Box::new(leaf.clone()))], own: Some(Box::new(leaf)) };
-    crosses(&node, "Node { next: list<any>, own: any }");
+    crosses(&node, "Node { next: list<Tree({ Leaf: int } | { Node: Node })>, own: Node? }");
+    crosses(
+        &Tree::Node(Box::new(node)),
+        "Tree({ Leaf: int } | { Node: Node { next: list<Tree>, own: Node? } })",
+    );
     let generic = Generic { inner: vec![inner.clone()], other: inner.clone() };
     crosses(
         &generic,

@@ -1,12 +1,19 @@
 //! [`Data`]: the Rust types that cross the border.
 
-use std::collections::{BTreeMap, HashMap};
+mod foreign;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
+use std::num;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::raw::Scalar;
+pub use foreign::{Described, Serde, Undescribed};
+
+use crate::raw::{Link, Scalar};
 use crate::{Bytes, MapKey, Shared, Type, Value};
 
 /// A Rust type that crosses the border: serde moves it, [`Data::SCHEMA`]
@@ -19,7 +26,25 @@ use crate::{Bytes, MapKey, Shared, Type, Value};
 /// struct Point { x: f64, label: Option<String> }
 ///
 /// assert_eq!(Point::SCHEMA.to_string(), "Point { x: float, label: string? }");
+///
+/// #[data]
+/// #[derive(Debug, PartialEq)]
+/// enum Tree {
+///     Leaf,
+///     Node { value: i64, next: Vec<Tree> },
+/// }
+///
+/// let text = "Tree('Leaf' | { Node: { value: int, next: list<Tree> } })";
+/// assert_eq!(Tree::SCHEMA.to_string(), text);
+/// let tree = Tree::Node { value: 1, next: vec![Tree::Leaf] };
+/// assert_eq!(twinplug_value::Value::of(&tree)?.to::<Tree>()?, tree);
+/// # Ok::<(), twinplug_value::ConvertError>(())
 /// ```
+///
+/// serde's attributes hold, and are seen in the schema. Where they give a type another shape
+/// than its fields show, `#[data(schema = T)]` says that it is that of `T`, on a field or on
+/// the type; without it the schema is `any`. A field of a type that has serde's traits alone
+/// has one of these, or is a [`Serde`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not cross between host and plugins",
     label = "does not cross",
@@ -29,6 +54,9 @@ use crate::{Bytes, MapKey, Shared, Type, Value};
 pub trait Data: Serialize + DeserializeOwned {
     /// The type, as descriptors and errors write it.
     const SCHEMA: &'static Type;
+    /// A way to the schema that does not look at it: it may be that of what asks.
+    #[doc(hidden)]
+    const LINK: Link<Type> = Link::new(Self::SCHEMA);
     /// Whether it is a scalar of direct entries.
     #[doc(hidden)]
     const SCALAR: Option<Scalar<Self>> = None;
@@ -51,35 +79,62 @@ data! {
     () => Null NOTHING, bool => Bool BOOL, i64 => Int INT, f64 => Float FLOAT,
     char => Str, String => Str, Bytes => Bytes, Value => Any, MapKey => Any,
     i8 => Int, i16 => Int, i32 => Int, u8 => Int, u16 => Int, u32 => Int, u64 => Int,
-    isize => Int, usize => Int, f32 => Float,
+    isize => Int, usize => Int, f32 => Float, i128 => Int, u128 => Int,
+    num::NonZeroI8 => Int, num::NonZeroI16 => Int, num::NonZeroI32 => Int, num::NonZeroI64 => Int,
+    num::NonZeroU8 => Int, num::NonZeroU16 => Int, num::NonZeroU32 => Int, num::NonZeroU64 => Int,
+    Box<str> => Str, Arc<str> => Str,
 }
 
 impl<T: Data> Data for Option<T> {
-    const SCHEMA: &'static Type = &Type::Optional(Shared::Static(T::SCHEMA));
+    const SCHEMA: &'static Type = &Type::Optional(Shared::Linked(T::LINK));
     const LEAVES_OUT: bool = T::LEAVES_OUT;
 }
 
-#[diagnostic::do_not_recommend]
-impl<T: Data> Data for Box<T> {
-    const SCHEMA: &'static Type = T::SCHEMA;
-    const LEAVES_OUT: bool = T::LEAVES_OUT;
+macro_rules! pointers {
+    ($($pointer:ident)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<T: Data> Data for $pointer<T> {
+            const SCHEMA: &'static Type = T::SCHEMA;
+            const LINK: Link<Type> = T::LINK;
+            const LEAVES_OUT: bool = T::LEAVES_OUT;
+        }
+    )*};
 }
+pointers!(Box Arc);
 
 #[diagnostic::do_not_recommend]
-impl<T: Data> Data for Vec<T> {
-    const SCHEMA: &'static Type = &Type::List(Shared::Static(T::SCHEMA));
+impl<T: ToOwned<Owned: Data> + Serialize + ?Sized> Data for Cow<'static, T> {
+    const SCHEMA: &'static Type = T::Owned::SCHEMA;
+    const LINK: Link<Type> = T::Owned::LINK;
+    const LEAVES_OUT: bool = T::Owned::LEAVES_OUT;
+}
+
+macro_rules! lists {
+    ($($list:ident<T $(: $bound:path)?>)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<T: Data $(+ $bound)?> Data for $list<T> {
+            const SCHEMA: &'static Type = &Type::List(Shared::Linked(T::LINK));
+            const LEAVES_OUT: bool = T::LEAVES_OUT;
+        }
+    )*};
+}
+lists!(Vec<T> VecDeque<T> BTreeSet<T: Ord>);
+
+#[diagnostic::do_not_recommend]
+impl<T: Data + Eq + Hash, S: BuildHasher + Default> Data for HashSet<T, S> {
+    const SCHEMA: &'static Type = &Type::List(Shared::Linked(T::LINK));
     const LEAVES_OUT: bool = T::LEAVES_OUT;
 }
 
 #[diagnostic::do_not_recommend]
 impl<K: Data + Eq + Hash, V: Data, S: BuildHasher + Default> Data for HashMap<K, V, S> {
-    const SCHEMA: &'static Type = &Type::Map(Shared::Static(V::SCHEMA));
+    const SCHEMA: &'static Type = &Type::Map(Shared::Linked(V::LINK));
     const LEAVES_OUT: bool = K::LEAVES_OUT && V::LEAVES_OUT;
 }
 
 #[diagnostic::do_not_recommend]
 impl<K: Data + Ord, V: Data> Data for BTreeMap<K, V> {
-    const SCHEMA: &'static Type = &Type::Map(Shared::Static(V::SCHEMA));
+    const SCHEMA: &'static Type = &Type::Map(Shared::Linked(V::LINK));
     const LEAVES_OUT: bool = K::LEAVES_OUT && V::LEAVES_OUT;
 }
 
@@ -87,7 +142,7 @@ macro_rules! arrays {
     ($($length:literal)*) => {$(
         #[diagnostic::do_not_recommend]
         impl<T: Data> Data for [T; $length] {
-            const SCHEMA: &'static Type = &Type::List(Shared::Static(T::SCHEMA));
+            const SCHEMA: &'static Type = &Type::List(Shared::Linked(T::LINK));
             const LEAVES_OUT: bool = T::LEAVES_OUT;
         }
     )*};
@@ -100,7 +155,7 @@ macro_rules! tuples {
         #[diagnostic::do_not_recommend]
         impl<$($item: Data),+> Data for ($($item,)+) {
             const SCHEMA: &'static Type =
-                &Type::Tuple(Shared::Static(&[$(Shared::Static($item::SCHEMA)),+]));
+                &Type::Tuple(Shared::Static(&[$(Shared::Linked($item::LINK)),+]));
             const LEAVES_OUT: bool = $($item::LEAVES_OUT)&&+;
         }
     )*};

@@ -25,13 +25,19 @@ pub use convert::{
     Children, ConvertError, Key, Kind, Look, Sink, Source, Tree, TreeSource, View, from_source,
     from_view, to_sink,
 };
-pub use data::Data;
+pub use data::{Data, Serde};
+#[doc(hidden)]
+pub use data::{Described, Undescribed};
 pub use function::{Callable, Fault, Outcome, panic_text};
 pub use leaf::{LeafFunction, LeafParam, LeafResult};
 pub use plain::{Plain, ScalarKind};
+#[doc(hidden)]
+pub use raw::Link;
 pub use serde;
 pub use twinplug_macros::data_for_value as data;
 pub use types::{
-    ExportType, Field, Fit, Param, ParseTypeError, Shared, Signature, Struct, Type, TypeRef,
+    Choice, ExportType, Field, Fit, Param, ParseTypeError, Shared, Signature, Struct, Type, TypeRef,
 };
+#[doc(hidden)]
+pub use types::{LONGEST_TEXT, MOST_LEVELS, are_structs, is_same, is_word};
 pub use value::{Bytes, Map, MapKey, Value};

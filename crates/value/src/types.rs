@@ -4,16 +4,23 @@
 //! then all static, or read from text at run time, and then counted.
 
 mod accept;
+mod coerce;
+mod compare;
+mod flat;
 mod holds;
+mod item;
 mod parse;
+mod scope;
+mod shared;
+mod signature;
 mod text;
 
-use std::fmt;
-use std::ops::Deref;
-use std::sync::Arc;
-
 pub use accept::Fit;
+pub use flat::{are_structs, is_same};
+pub use item::{Choice, Field, Struct};
 pub use parse::ParseTypeError;
+pub use shared::Shared;
+pub use text::{LONGEST_TEXT, MOST_LEVELS, is_word};
 
 /// The type of a value.
 ///
@@ -21,9 +28,14 @@ pub use parse::ParseTypeError;
 /// use twinplug_value::Type;
 /// let ty: Type = "PluginData { name: string, age: int, tel: string? }".parse()?;
 /// assert_eq!(ty.to_string(), "PluginData { name: string, age: int, tel: string? }");
+///
+/// let ty: Type = "Shape('Point' | { Round: float } | { Corners: list<float> })".parse()?;
+/// assert_eq!(ty.coerce("Point".into()), Ok("Point".into()));
+/// let error = ty.coerce("Square".into()).unwrap_err();
+/// assert_eq!(error.to_string(), format!("expected {ty}, got `Square`"));
 /// # Ok::<(), twinplug_value::ParseTypeError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Type {
     /// `any`: checked when a value crosses.
@@ -52,28 +64,12 @@ pub enum Type {
     Tuple(Shared<[TypeRef]>),
     /// `Name { field: T }`: a map of just these text keys.
     Struct(Struct),
-    /// `Name`: the struct of that name that this stands in.
+    /// `Name`: the struct or choice of that name that this stands in.
     Named(Shared<str>),
-}
-
-/// A struct's fields, in order.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Struct {
-    /// For messages only; may be empty.
-    pub name: Shared<str>,
-    /// The fields.
-    pub fields: Shared<[Field]>,
-}
-
-/// One field of a [`Struct`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Field {
-    /// The key.
-    pub name: Shared<str>,
-    /// Its type.
-    pub ty: TypeRef,
-    /// Whether it may be absent although its type is not optional: `name?: T`.
-    pub optional: bool,
+    /// `'text'`: just this text, which holds no `'`.
+    Literal(Shared<str>),
+    /// `Name(T | U)`: a value of one of these.
+    Choice(Choice),
 }
 
 /// A type inside another.
@@ -110,40 +106,17 @@ pub enum ExportType {
     Func(Signature),
 }
 
-/// Static or counted; dereferences to what is shared.
-pub enum Shared<T: ?Sized + 'static> {
-    /// Made by the compiler.
-    Static(&'static T),
-    /// Made at run time.
-    Counted(Arc<T>),
-}
-
-/// The structs that a type is in, by which [`Type::Named`] finds the one it means.
-#[derive(Clone, Copy)]
-struct Scope<'t> {
-    item: &'t Struct,
-    outer: Option<&'t Scope<'t>>,
-}
-
-impl<'t> Scope<'t> {
-    /// The struct of that name around this place, as a scope of its own.
-    fn find(scope: Option<&'t Scope<'t>>, name: &str) -> Option<&'t Scope<'t>> {
-        let mut scope = scope;
-        while let Some(here) = scope {
-            if *here.item.name == *name {
-                return Some(here);
-            }
-            scope = here.outer;
-        }
-        None
-    }
-}
-
 impl Type {
     /// Whether a value of this type may be left out.
     #[must_use]
     pub fn is_optional(&self) -> bool {
-        matches!(self, Type::Optional(_) | Type::Any | Type::Null)
+        match self {
+            Type::Optional(_) | Type::Any | Type::Null => true,
+            Type::Choice(choice) => {
+                choice.variants.iter().any(|variant| matches!(**variant, Type::Null))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -159,62 +132,5 @@ impl Signature {
     #[must_use]
     pub fn required(&self) -> usize {
         self.params.iter().rposition(|param| !param.ty.is_optional()).map_or(0, |last| last + 1)
-    }
-}
-
-impl Field {
-    /// Whether a value without it is complete.
-    #[must_use]
-    pub fn may_be_absent(&self) -> bool {
-        self.optional || self.ty.is_optional()
-    }
-}
-
-impl<T: ?Sized> Deref for Shared<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        match self {
-            Shared::Static(shared) => shared,
-            Shared::Counted(shared) => shared,
-        }
-    }
-}
-
-impl<T: ?Sized> Clone for Shared<T> {
-    fn clone(&self) -> Self {
-        match self {
-            Shared::Static(shared) => Shared::Static(shared),
-            Shared::Counted(shared) => Shared::Counted(Arc::clone(shared)),
-        }
-    }
-}
-
-impl<T: ?Sized + PartialEq> PartialEq for Shared<T> {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for Shared<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl From<Type> for TypeRef {
-    fn from(ty: Type) -> Self {
-        Shared::Counted(Arc::new(ty))
-    }
-}
-
-impl From<&str> for Shared<str> {
-    fn from(text: &str) -> Self {
-        Shared::Counted(text.into())
-    }
-}
-
-impl<T> From<Vec<T>> for Shared<[T]> {
-    fn from(items: Vec<T>) -> Self {
-        Shared::Counted(items.into())
     }
 }

@@ -347,18 +347,22 @@ fn schemas_show_what_serde_writes() {
     check(Renamed::SCHEMA, "Renamed { firstName: string, AGE?: int }");
     check(Meters::SCHEMA, "float");
     check(Wrapper::<Option<Vec<bool>>>::SCHEMA, "Wrapper { inner: list<bool>? }");
-    check(Shape::SCHEMA, "any");
+    check(
+        Shape::SCHEMA,
+        "Shape('Nothing' | { Round: float } | { Corners: (int, int) } | { Named: { name: string, \
+         sides: int? } })",
+    );
     check(Transparent::SCHEMA, "int");
     check(Padded::SCHEMA, "int");
     check(Pair::SCHEMA, "(int)");
-    check(Odd::SCHEMA, "any");
+    check(Odd::SCHEMA, "Odd { '$ref': string }");
     check(Skipping::SCHEMA, "Skipping { list?: list<int>, odd: any }");
     check(<HashMap<i64, [f32; 2]>>::SCHEMA, "map<list<float>>");
     check(<(i64, (String,))>::SCHEMA, "(int, (string))");
     check(
         Everything::SCHEMA,
         "Everything { unit: null, flag: bool, small: int, big: int, letter: string, ratio: float, \
-         text: string, bytes: bytes, maybe: any, list: list<(int, string)>, array: list<int>, \
+         text: string, bytes: bytes, maybe: Everything?, list: list<(int, string)>, array: list<int>, \
          by_name: map<float>, by_number: map<bool>, any: any }",
     );
 }

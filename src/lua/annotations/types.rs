@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use twinplug_value::{Field, Shared, Struct, Type, TypeRef};
+use twinplug_value::{Field, Struct, Type, TypeRef};
 
 /// Deeper types are `any`, so that reading one cannot exhaust the stack.
 const MAX_DEPTH: usize = 16;
@@ -195,9 +195,7 @@ impl<'n, 't> Reader<'n, 't> {
         Ok(match entries {
             _ if odd => Type::Any,
             Some(value) if fields.is_empty() => Type::Map(value.into()),
-            None if !fields.is_empty() => {
-                Type::Struct(Struct { name: Shared::Static(""), fields: fields.into() })
-            }
+            None if !fields.is_empty() => Type::Struct(Struct::new("", fields)),
             _ => Type::Any,
         })
     }
@@ -317,9 +315,7 @@ impl<'n, 't> Reader<'n, 't> {
         let mut fields = Vec::new();
         let mut seen = Vec::new();
         match self.fields(class, &mut fields, &mut seen)? {
-            true if !fields.is_empty() => {
-                Ok(Type::Struct(Struct { name: name.into(), fields: fields.into() }))
-            }
+            true if !fields.is_empty() => Ok(Type::Struct(Struct::new(name, fields))),
             _ => Ok(Type::Any),
         }
     }
@@ -361,7 +357,7 @@ impl<'n, 't> Reader<'n, 't> {
 
 fn field(name: &str, absent: bool, ty: Type) -> Field {
     let ty = if absent { optional(ty) } else { ty };
-    Field { name: name.into(), ty: ty.into(), optional: false }
+    Field::new(name, ty)
 }
 
 /// `T?`; where nil is one of the type's values already, the type itself.

@@ -80,7 +80,7 @@ fn other_structs_of_one_name_have_names_of_their_own() {
         }
 
         #[data]
-        #[serde(rename = "string")]
+        #[serde(rename = "table")]
         pub(super) struct Text {
             text: String,
         }
@@ -98,11 +98,58 @@ fn other_structs_of_one_name_have_names_of_their_own() {
     check_part(&definitions, "---@param arg1 Page\n", "\ndo", functions);
     let text = definitions.file("data.lua").unwrap();
     let classes: Vec<_> = text.lines().filter(|line| line.starts_with("---@class data")).collect();
-    let expected = ["Near", "Page", "Page_2", "Page_3", "string_2"];
+    let expected = ["Near", "Page", "Page_2", "Page_3", "table_2"];
     assert_eq!(classes, expected.map(|name| format!("---@class data.{name}")));
-    for items in ["items integer[]", "items string_2[]", "items Page[]"] {
+    for items in ["items integer[]", "items table_2[]", "items Page[]"] {
         assert_eq!(text.matches(&format!("---@field {items}\n")).count(), 1, "{text}");
     }
+}
+
+#[test]
+fn enums_are_aliases_of_what_is_written() {
+    let definitions = offered(|builder| {
+        builder
+            .function("draw", |_: shared::Shape, _: Option<shared::Letter>| {
+                Vec::<shared::Kept>::new()
+            })
+            .function("walk", |_: shared::Tree| shared::Signal::Stop)
+            .function("sum", |_: shared::Binary| 0i64)
+            .function("flat", |_: shared::Flat| {})
+    });
+    let expected = r#"
+-- The fields of `A` are those of `data.A`, so that a script may declare a class `A` of its
+-- own, as the types of its exports need: else each field would be there twice.
+
+---@class data.Binary
+---@field left Expression
+---@field right? Expression
+
+---@class Binary: data.Binary
+
+---@alias Expression { Number: integer }|{ Binary: Binary }|{ All: { of: Expression[] } }
+
+---@class data.Flat
+---@field label string
+---@field firstName string
+---@field AGE integer
+---@field type boolean
+
+---@class Flat: data.Flat
+
+---@alias Kept nil|integer|string|{ x: number }|Kept[]
+
+---@alias Letter "A"|"b c"
+
+---@alias Shape "no_shape"|{ circle: number }|{ line: [integer, integer] }|{ polygon: { sideCount: integer, name?: string } }|{ ball: { radius: number } }
+
+---@alias Signal { type: "Stop" }|{ type: "Move", by: number }|{ type: "pages", left: integer, right?: integer }|{ type: string }
+
+---@alias Tree "Leaf"|{ Node: [Tree, Tree[]] }
+"#;
+    check(&definitions, "data.lua", expected);
+    let draw = "---@param arg1 Shape\n---@param arg2? Letter\n---@return Kept[]\n\
+                function host.draw(arg1, arg2) end\n";
+    check_part(&definitions, "---@param arg1 Shape", "\n---@param arg1 Flat", draw);
 }
 
 /// Each of two classes that hold one another is unfolded from the other one too.

@@ -4,7 +4,10 @@
 //! Every function writes from `at` on what fits and returns where it ends, so
 //! that one pass over an empty buffer measures.
 
-use twinplug_value::{Field, Shared, Struct, Type};
+use twinplug_value::{
+    Choice, Field, LONGEST_TEXT, MOST_LEVELS, Shared, Struct, Type, TypeRef, is_same,
+    is_word as is_key,
+};
 
 use super::describe::{Described, Identity, Symbol};
 
@@ -65,7 +68,66 @@ const fn is_word(text: &str) -> bool {
     !text.is_empty()
 }
 
+/// Where a type is written.
+#[derive(Clone, Copy)]
+struct Place<'t> {
+    /// Where the text starts.
+    start: usize,
+    around: Option<&'t Around<'t>>,
+    level: usize,
+}
+
+/// A type that others are in.
+struct Around<'t> {
+    name: &'t str,
+    id: &'static str,
+    outer: Option<&'t Around<'t>>,
+}
+
+impl<'t> Place<'t> {
+    const fn deeper(self) -> Self {
+        Place { level: self.level + 1, ..self }
+    }
+
+    const fn within(self, around: &'t Around<'t>) -> Self {
+        Place { around: Some(around), level: self.level + 1, ..self }
+    }
+
+    /// The name that stands for a type of that id: its own inside of itself, and `any` where
+    /// another one has it too.
+    const fn name_of(self, name: &'t str, id: &str) -> Option<&'t str> {
+        let mut around = self.around;
+        let mut is_hidden = false;
+        while let Some(here) = around {
+            if !id.is_empty() && is_same(here.id, id) {
+                return Some(if is_hidden { "any" } else { name });
+            }
+            is_hidden |= is_same(here.name, name);
+            around = here.outer;
+        }
+        None
+    }
+
+    const fn has(self, name: &str) -> bool {
+        let mut around = self.around;
+        while let Some(here) = around {
+            if is_same(here.name, name) {
+                return true;
+            }
+            around = here.outer;
+        }
+        false
+    }
+}
+
+/// As `twinplug_value` prints it: what is changed here is changed there.
 const fn put_type(out: &mut [u8], at: usize, ty: &Type) -> usize {
+    put_inside(out, at, ty, Place { start: at, around: None, level: 0 })
+}
+
+const fn put_inside(out: &mut [u8], at: usize, ty: &Type, place: Place<'_>) -> usize {
+    let too_long = at - place.start > LONGEST_TEXT;
+    let too_deep = place.level >= MOST_LEVELS;
     match ty {
         Type::Any => put(out, at, "any"),
         Type::Null => put(out, at, "null"),
@@ -76,66 +138,127 @@ const fn put_type(out: &mut [u8], at: usize, ty: &Type) -> usize {
         Type::Str => put(out, at, "string"),
         Type::Bytes => put(out, at, "bytes"),
         Type::Optional(inner) => {
-            let at = put_type(out, at, known(inner));
+            let at = put_inside(out, at, known(inner), place);
             put(out, at, "?")
         }
-        Type::List(item) => put_inner(out, at, "list<", known(item)),
-        Type::Map(value) => put_inner(out, at, "map<", known(value)),
+        Type::List(_) | Type::Map(_) if too_deep => put(out, at, "any"),
+        Type::Tuple(_) | Type::Struct(_) | Type::Choice(_) if too_deep || too_long => {
+            put(out, at, "any")
+        }
+        Type::List(item) => {
+            let at = put(out, at, "list<");
+            let at = put_inside(out, at, known(item), place.deeper());
+            put(out, at, ">")
+        }
+        Type::Map(value) => {
+            let at = put(out, at, "map<");
+            let at = put_inside(out, at, known(value), place.deeper());
+            put(out, at, ">")
+        }
         Type::Tuple(items) => {
-            let items = known(items);
-            let mut at = put(out, at, "(");
-            let mut index = 0;
-            while index < items.len() {
-                if index > 0 {
-                    at = put(out, at, ", ");
-                }
-                at = put_type(out, at, known(&items[index]));
-                index += 1;
-            }
+            let at = put(out, at, "(");
+            let at = put_all(out, at, known(items), ", ", place.deeper());
             put(out, at, ")")
         }
-        Type::Struct(item) => put_struct(out, at, item),
-        Type::Named(name) => put(out, at, known(name)),
+        Type::Struct(item) => match place.name_of(known(&item.name), item.id) {
+            Some(name) => put(out, at, name),
+            None => put_struct(out, at, item, place),
+        },
+        Type::Choice(choice) => match place.name_of(known(&choice.name), choice.id) {
+            Some(name) => put(out, at, name),
+            None => put_choice(out, at, choice, place),
+        },
+        Type::Named(name) => put(out, at, if place.has(known(name)) { known(name) } else { "any" }),
+        Type::Literal(text) => put_quoted(out, at, known(text)),
         _ => panic!("a type that the SDK cannot write"),
     }
 }
 
-const fn put_inner(out: &mut [u8], at: usize, head: &str, inner: &Type) -> usize {
-    let at = put(out, at, head);
-    let at = put_type(out, at, inner);
-    put(out, at, ">")
-}
-
-const fn put_struct(out: &mut [u8], at: usize, item: &Struct) -> usize {
-    let name = known(&item.name);
-    let mut at = put(out, at, name);
-    if !name.is_empty() {
-        at = put(out, at, " ");
-    }
-    let fields = known(&item.fields);
-    if fields.is_empty() {
-        return put(out, at, "{}");
-    }
-    at = put(out, at, "{ ");
+const fn put_all(
+    out: &mut [u8],
+    mut at: usize,
+    types: &[TypeRef],
+    between: &str,
+    place: Place<'_>,
+) -> usize {
     let mut index = 0;
-    while index < fields.len() {
+    while index < types.len() {
         if index > 0 {
-            at = put(out, at, ", ");
+            at = put(out, at, between);
         }
-        let Field { name, ty, optional } = &fields[index];
-        at = put(out, at, known(name));
-        at = put(out, at, if *optional { "?: " } else { ": " });
-        at = put_type(out, at, known(ty));
+        at = put_inside(out, at, known(&types[index]), place);
         index += 1;
     }
-    put(out, at, " }")
+    at
+}
+
+const fn put_choice(out: &mut [u8], at: usize, choice: &Choice, place: Place<'_>) -> usize {
+    let (name, variants) = (known(&choice.name), known(&choice.variants));
+    let at = put(out, at, name);
+    let at = put(out, at, if name.is_empty() && variants.len() < 2 { "(| " } else { "(" });
+    let around = Around { name, id: choice.id, outer: place.around };
+    let at = put_all(out, at, variants, " | ", place.within(&around));
+    put(out, at, ")")
+}
+
+const fn put_struct(out: &mut [u8], at: usize, item: &Struct, place: Place<'_>) -> usize {
+    let name = known(&item.name);
+    let at = put(out, at, name);
+    let at = put(out, at, if name.is_empty() { "" } else { " " });
+    let before = put(out, at, if item.exact { "{|" } else { "{" });
+    let around = Around { name, id: item.id, outer: place.around };
+    let at = put_fields(out, before, before, item, place.within(&around));
+    let at = put(out, at, if at > before { " " } else { "" });
+    put(out, at, if item.exact { "|}" } else { "}" })
+}
+
+const fn put_fields(
+    out: &mut [u8],
+    before: usize,
+    mut at: usize,
+    item: &Struct,
+    place: Place<'_>,
+) -> usize {
+    let fields = known(&item.fields);
+    let mut index = 0;
+    while index < fields.len() {
+        let Field { name, ty, optional, aliases } = &fields[index];
+        index += 1;
+        if let Type::Struct(item) = known(ty)
+            && known(name).is_empty()
+        {
+            at = put_fields(out, before, at, item, place);
+            continue;
+        }
+        at = put(out, at, if at > before { ", " } else { " " });
+        at = put_key(out, at, known(name));
+        let mut alias = 0;
+        while alias < known(aliases).len() {
+            at = put(out, at, " | ");
+            at = put_key(out, at, known(&known(aliases)[alias]));
+            alias += 1;
+        }
+        at = put(out, at, if *optional { "?: " } else { ": " });
+        at = put_inside(out, at, known(ty), place);
+    }
+    at
+}
+
+const fn put_key(out: &mut [u8], at: usize, key: &str) -> usize {
+    if is_key(key) { put(out, at, key) } else { put_quoted(out, at, key) }
+}
+
+const fn put_quoted(out: &mut [u8], at: usize, text: &str) -> usize {
+    let at = put(out, at, "'");
+    let at = put(out, at, text);
+    put(out, at, "'")
 }
 
 /// Types of Rust are static; `Deref` is not const.
 const fn known<T: ?Sized>(shared: &Shared<T>) -> &T {
-    match shared {
-        Shared::Static(shared) => shared,
-        Shared::Counted(_) => panic!("a schema is static"),
+    match shared.known() {
+        Some(known) => known,
+        None => panic!("a schema is static"),
     }
 }
 

@@ -37,6 +37,17 @@ struct Keys {
 }
 
 #[data]
+struct Field {
+    #[data(rename = "n")]
+    number: i64,
+}
+
+#[data]
+enum Twice {
+    One(#[data(schema = i64)] #[data(schema = String)] i64),
+}
+
+#[data]
 fn function() {}
 
 static STATIC: Var<Vec<Static>> = Var::default();

@@ -49,6 +49,10 @@ impl ConvertError {
         Self::new(format!("missing field `{field}`"))
     }
 
+    pub(crate) fn unknown(field: &str) -> Self {
+        Self::new(format!("unknown field `{field}`"))
+    }
+
     pub(crate) fn too_deep() -> Self {
         Self::new(format!("deeper than {} levels", super::MAX_DEPTH))
     }
@@ -109,10 +113,30 @@ impl Display for ConvertError {
             write!(f, "{what}: ")?;
         }
         if !path.is_empty() {
-            write!(f, "`{path}`: ")?;
+            match shortened(path) {
+                Some(start) => write!(f, "`{start}` and on: ")?,
+                None => write!(f, "`{path}`: ")?,
+            }
         }
         f.write_str(message)
     }
+}
+
+/// So long is a path that is shown as a whole, and what is shown of a longer one.
+const LONGEST_PATH: usize = 200;
+const SHOWN_STEPS: usize = 9;
+
+/// The first steps of a path that is too long to be read: that of what contains itself, say.
+fn shortened(path: &str) -> Option<&str> {
+    if path.len() <= LONGEST_PATH {
+        return None;
+    }
+    let steps = path.char_indices().skip(1).filter(|(_, c)| matches!(c, '.' | '['));
+    // A key may be long as well.
+    let end = steps.map(|(at, _)| at).nth(SHOWN_STEPS - 1);
+    let end = end.unwrap_or(LONGEST_PATH).min(LONGEST_PATH);
+    let end = (0..=end).rev().find(|at| path.is_char_boundary(*at)).unwrap_or(0);
+    Some(&path[..end])
 }
 
 impl std::error::Error for ConvertError {}

@@ -6,7 +6,8 @@
 
 use serde::ser::{self, Serialize};
 
-use super::{ConvertError, Key, MAX_DEPTH, Sink};
+use super::{ConvertError, Key, MAX_DEPTH, Sink, Tree};
+use crate::Value;
 
 type Done = Result<(), ConvertError>;
 
@@ -348,8 +349,33 @@ impl<S: Sink + ?Sized> ser::SerializeMap for Container<'_, S> {
         value.serialize(Serializer { sink: &mut *self.sink, depth: self.depth, field: None })
     }
 
+    #[inline]
+    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Done {
+        self.serialize_key(key)?;
+        self.serialize_value(value).map_err(|error| at(key, error))
+    }
+
     fn end(self) -> Done {
         self.end_map()
+    }
+}
+
+/// An error of the value under a key.
+#[cold]
+fn at<K: Serialize + ?Sized>(key: &K, error: ConvertError) -> ConvertError {
+    let mut tree = Tree::default();
+    let written = tree.begin_map(1).and_then(|()| key.serialize(KeySerializer(&mut tree)));
+    let ended = written.and_then(|()| tree.null()).and_then(|()| tree.end_map());
+    match (ended, tree.into_value()) {
+        (Ok(()), Value::Map(map)) => match map.keys().next() {
+            Some(key) => error.at_key(key),
+            None => error,
+        },
+        _ => error,
     }
 }
 

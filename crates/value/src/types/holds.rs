@@ -5,8 +5,9 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::{Scope, Signature, Type};
-use crate::{ConvertError, Key, Kind, Source};
+use super::scope::Scope;
+use super::{Signature, Struct, Type, TypeRef};
+use crate::{ConvertError, Key, Kind, Look, Source, Value, from_source};
 
 type Holds = Result<(), ConvertError>;
 
@@ -17,7 +18,7 @@ struct Within<'a> {
     unknown: Unknown,
 }
 
-/// What becomes of a struct's entries that its type does not know.
+/// What becomes of a struct's entries that its type does not know, and of its nulls.
 #[derive(Clone, Copy)]
 enum Unknown {
     LeftOut,
@@ -39,21 +40,26 @@ impl Type {
     /// # Errors
     /// It is not; the message names the field.
     pub fn holds(&self, source: &mut dyn Source) -> Holds {
-        self.holds_in(source, Within { scope: None, unknown: Unknown::LeftOut })
+        self.holds_within(source, Within { scope: None, unknown: Unknown::LeftOut })
     }
 
     /// Whether [`coerce`](Type::coerce) would leave the source's value as it is: it is just of
     /// this type, and its structs have no entries that this type does not know, and no nulls.
     pub fn keeps(&self, source: &mut dyn Source) -> bool {
-        self.holds_in(source, Within { scope: None, unknown: Unknown::Refused }).is_ok()
+        self.holds_within(source, Within { scope: None, unknown: Unknown::Refused }).is_ok()
     }
 
-    fn holds_in(&self, source: &mut dyn Source, within: Within<'_>) -> Holds {
+    pub(super) fn holds_in(&self, source: &mut dyn Source, scope: Option<&Scope<'_>>) -> Holds {
+        self.holds_within(source, Within { scope, unknown: Unknown::LeftOut })
+    }
+
+    fn holds_within(&self, source: &mut dyn Source, within: Within<'_>) -> Holds {
+        let Within { scope, unknown } = within;
         let kind = source.kind();
         match (self, kind) {
-            (Type::Named(name), _) => match Scope::find(within.scope, name) {
-                Some(here) => here.holds(source, within.unknown),
-                None => Err(ConvertError::new(format!("the type `{}` is unknown", &**name))),
+            (Type::Named(name), _) => match Scope::find(scope, name) {
+                Some(here) => here.ty.holds_within(source, Within { scope: here.outer, unknown }),
+                None => Ok(()),
             },
             (Type::Any, _)
             | (Type::Null | Type::Optional(_), Kind::Null)
@@ -63,16 +69,28 @@ impl Type {
             | (Type::Number, Kind::Int | Kind::Float)
             | (Type::Str, Kind::Str)
             | (Type::Bytes, Kind::Bytes) => Ok(()),
-            (Type::Optional(inner), _) => inner.holds_in(source, within),
+            (Type::Optional(inner), _) => inner.holds_within(source, within),
             (Type::List(item), Kind::List) => {
-                children(source, |_, source| item.holds_in(source, within))
+                children(source, |_, source| item.holds_within(source, within))
             }
             (Type::Tuple(items), Kind::List) => tuple_holds(items, source, within),
             (Type::Map(value), Kind::Map) => {
-                entries(source, |source| value.holds_in(source, within))
+                entries(source, |source| value.holds_within(source, within))
             }
             (Type::Struct(item), Kind::Map) => {
-                Scope { item, outer: within.scope }.holds(source, within.unknown)
+                item.holds(source, &Scope { ty: self, outer: scope }, unknown)
+            }
+            (Type::Literal(text), Kind::Str) if source.look() == Look::Str(text) => Ok(()),
+            (Type::Choice(choice), kind) => {
+                let inner = Scope { ty: self, outer: scope };
+                let inner = Within { scope: Some(&inner), unknown };
+                let holds = |variant: &TypeRef| variant.holds_within(source, inner).is_ok();
+                if choice.variants.iter().any(holds) {
+                    return Ok(());
+                }
+                // Which variant is meant is known to who would convert the value.
+                self.coerce_in(from_source::<Value>(source)?, scope)?;
+                Err(ConvertError::expected(self, kind))
             }
             (ty, kind) => Err(ConvertError::expected(ty, kind)),
         }
@@ -90,26 +108,36 @@ impl Signature {
     }
 }
 
-impl Scope<'_> {
-    /// Whether the source's value is the scope's struct.
-    fn holds(&self, source: &mut dyn Source, unknown: Unknown) -> Holds {
-        if source.kind() != Kind::Map {
-            return Err(ConvertError::expected(self.item, source.kind()));
-        }
-        let fields = &self.item.fields;
+impl Struct {
+    /// Whether the map that the source is on is this struct, which is the scope's.
+    fn holds(&self, source: &mut dyn Source, scope: &Scope<'_>, others: Unknown) -> Holds {
+        let fields = self.all_fields();
         let mut seen: SmallVec<[bool; 16]> = smallvec![false; fields.len()];
+        let mut unknown = None;
         entries(source, |source| {
-            let Key::Str(name) = source.key() else { return unknown.holds() };
-            let Some(index) = fields.iter().position(|field| *field.name == *name) else {
-                return unknown.holds();
+            let index = match source.key() {
+                Key::Str(name) => fields.iter().position(|field| *field.name == *name),
+                Key::Int(_) => None,
+            };
+            let Some(index) = index else {
+                if self.exact && unknown.is_none() {
+                    unknown = Some(match source.key() {
+                        Key::Str(name) => ConvertError::unknown(name),
+                        Key::Int(int) => ConvertError::unknown(&int.to_string()),
+                    });
+                }
+                return others.holds();
             };
             seen[index] = true;
-            let field = &fields[index];
+            let field = fields[index];
             match source.kind() {
-                Kind::Null if field.may_be_absent() => unknown.holds(),
-                _ => field.ty.holds_in(source, Within { scope: Some(self), unknown }),
+                Kind::Null if field.may_be_absent() => others.holds(),
+                _ => field.ty.holds_within(source, Within { scope: Some(scope), unknown: others }),
             }
         })?;
+        if let Some(error) = unknown {
+            return Err(error);
+        }
         let missing = fields.iter().zip(seen).find(|(field, seen)| !seen && !field.may_be_absent());
         match missing {
             Some((field, _)) => Err(ConvertError::missing(&field.name)),
@@ -118,11 +146,11 @@ impl Scope<'_> {
     }
 }
 
-fn tuple_holds(items: &[super::TypeRef], source: &mut dyn Source, within: Within<'_>) -> Holds {
+fn tuple_holds(items: &[TypeRef], source: &mut dyn Source, within: Within<'_>) -> Holds {
     let mut count = 0;
     children(source, |index, source| {
         count = index + 1;
-        items.get(index).map_or(Ok(()), |item| item.holds_in(source, within))
+        items.get(index).map_or(Ok(()), |item| item.holds_within(source, within))
     })?;
     match count == items.len() {
         true => Ok(()),

@@ -6,14 +6,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Field, Param, Shared, Signature, Struct, Type, TypeRef};
+use super::{Choice, Field, Param, Shared, Signature, Struct, Type, TypeRef};
 
 /// Deeper types are refused, so that reading one cannot exhaust the stack.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// What may stand where a type does.
 const TYPES: &str = "a type (null, bool, int, float, number, string, bytes, any, list<T>, map<T>, \
-                     (T, U), Name { field: T }, or the name of a struct around it)";
+                     (T, U), Name { field: T }, Name(T | U), 'text', or the name of what is around it)";
 
 /// Text that is no type: what was expected, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl std::error::Error for ParseTypeError {}
 impl FromStr for Type {
     type Err = ParseTypeError;
     fn from_str(text: &str) -> Result<Self, ParseTypeError> {
-        let mut parser = Parser { text, at: 0, structs: Vec::new(), depth: 0 };
+        let mut parser = Parser { text, at: 0, around: Vec::new(), depth: 0 };
         let ty = parser.ty()?;
         parser.end()?;
         Ok(ty)
@@ -49,7 +49,7 @@ impl FromStr for Type {
 impl FromStr for Signature {
     type Err = ParseTypeError;
     fn from_str(text: &str) -> Result<Self, ParseTypeError> {
-        let mut parser = Parser { text, at: 0, structs: Vec::new(), depth: 0 };
+        let mut parser = Parser { text, at: 0, around: Vec::new(), depth: 0 };
         let signature = parser.signature()?;
         parser.end()?;
         Ok(signature)
@@ -59,8 +59,8 @@ impl FromStr for Signature {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
-    /// The names of the structs that the place is in.
-    structs: Vec<&'a str>,
+    /// The names of the structs and choices that the place is in.
+    around: Vec<&'a str>,
     depth: usize,
 }
 
@@ -123,14 +123,10 @@ impl<'a> Parser<'a> {
 
     fn plain(&mut self) -> Result<Type, ParseTypeError> {
         if self.take("(") {
-            let mut items: Vec<TypeRef> = Vec::new();
-            while !self.take(")") {
-                if !items.is_empty() {
-                    self.expect(",", "`,` or `)`")?;
-                }
-                items.push(self.ty()?.into());
-            }
-            return Ok(Type::Tuple(items.into()));
+            return self.tuple();
+        }
+        if self.take("'") {
+            return Ok(Type::Literal(self.quoted()?.into()));
         }
         if self.peek("{") {
             return Ok(Type::Struct(self.fields("")?));
@@ -150,12 +146,72 @@ impl<'a> Parser<'a> {
             "list" => Type::List(self.inner()?),
             "map" => Type::Map(self.inner()?),
             name if self.peek("{") => Type::Struct(self.fields(name)?),
-            name if self.structs.contains(&name) => Type::Named(name.into()),
+            name if self.take("(") => {
+                self.around.push(name);
+                let variants = self.variants(Vec::new())?;
+                self.around.pop();
+                Type::Choice(Choice::new(name, variants))
+            }
+            name if self.around.contains(&name) => Type::Named(name.into()),
             _ => {
                 self.at = start;
                 return Err(self.error(TYPES));
             }
         })
+    }
+
+    /// What follows a `(`: a tuple, or a choice without a name.
+    fn tuple(&mut self) -> Result<Type, ParseTypeError> {
+        if self.take("|") {
+            return Ok(Type::Choice(Choice::new("", self.variants(Vec::new())?)));
+        }
+        let mut items: Vec<TypeRef> = Vec::new();
+        while !self.take(")") {
+            if items.len() == 1 && self.take("|") {
+                items.push(self.ty()?.into());
+                return Ok(Type::Choice(Choice::new("", self.variants(items)?)));
+            }
+            if !items.is_empty() {
+                self.expect(",", "`,` or `)`")?;
+            }
+            items.push(self.ty()?.into());
+        }
+        Ok(Type::Tuple(items.into()))
+    }
+
+    /// The variants of a choice to its `)`, after those.
+    fn variants(&mut self, mut variants: Vec<TypeRef>) -> Result<Vec<TypeRef>, ParseTypeError> {
+        while !self.take(")") {
+            if !variants.is_empty() {
+                self.expect("|", "`|` or `)`")?;
+            }
+            variants.push(self.ty()?.into());
+        }
+        Ok(variants)
+    }
+
+    /// The rest of what stands in quotes.
+    fn quoted(&mut self) -> Result<&'a str, ParseTypeError> {
+        let rest = &self.text[self.at..];
+        let end = rest.find('\'').filter(|end| !rest[..*end].contains(char::is_control));
+        let end = end.ok_or_else(|| self.error("text and a `'`"))?;
+        self.at += end + 1;
+        Ok(&rest[..end])
+    }
+
+    fn key(&mut self) -> Result<&'a str, ParseTypeError> {
+        self.skip();
+        let start = self.at;
+        if !self.take("'") {
+            return self.name().ok_or_else(|| self.error("a field's name"));
+        }
+        match self.quoted()? {
+            "" => {
+                self.at = start;
+                Err(self.error("a field's name"))
+            }
+            key => Ok(key),
+        }
     }
 
     fn inner(&mut self) -> Result<TypeRef, ParseTypeError> {
@@ -167,25 +223,40 @@ impl<'a> Parser<'a> {
 
     fn fields(&mut self, name: &'a str) -> Result<Struct, ParseTypeError> {
         self.expect("{", "`{`")?;
-        self.structs.push(name);
+        let exact = self.text[self.at..].starts_with('|');
+        self.at += usize::from(exact);
+        let (end, expected) = if exact { ("|}", "`,` or `|}`") } else { ("}", "`,` or `}`") };
+        self.around.push(name);
         let mut fields: Vec<Field> = Vec::new();
-        while !self.take("}") {
+        while !self.take(end) {
             if !fields.is_empty() {
-                self.expect(",", "`,` or `}`")?;
+                self.expect(",", expected)?;
             }
+            let field = self.field(&fields)?;
+            fields.push(field);
+        }
+        self.around.pop();
+        Ok(Struct { exact, ..Struct::new(name, fields) })
+    }
+
+    /// A field that is none of those.
+    fn field(&mut self, others: &[Field]) -> Result<Field, ParseTypeError> {
+        let mut keys: Vec<&'a str> = Vec::new();
+        while keys.is_empty() || self.take("|") {
             self.skip();
             let start = self.at;
-            let name = self.name().ok_or_else(|| self.error("a field's name"))?;
-            if fields.iter().any(|field| *field.name == *name) {
+            let key = self.key()?;
+            if keys.contains(&key) || others.iter().any(|field| field.is_called(key)) {
                 self.at = start;
                 return Err(self.error("a field that is not there yet"));
             }
-            let optional = self.take("?");
-            self.expect(":", "`:`")?;
-            fields.push(Field { name: name.into(), ty: self.ty()?.into(), optional });
+            keys.push(key);
         }
-        self.structs.pop();
-        Ok(Struct { name: name.into(), fields: fields.into() })
+        let optional = self.take("?");
+        self.expect(":", "`:`")?;
+        let aliases: Vec<Shared<str>> = keys[1..].iter().map(|key| Shared::from(*key)).collect();
+        let aliases = if aliases.is_empty() { Shared::Static(&[][..]) } else { aliases.into() };
+        Ok(Field { optional, aliases, ..Field::new(keys[0], self.ty()?) })
     }
 
     fn name(&mut self) -> Option<&'a str> {
@@ -250,6 +321,16 @@ mod tests {
             "{ a: int, b?: list<any> }",
             "Node { next: Node?, items: list<(bool, bytes)> }",
             "Empty {}",
+            "Shape('Point' | { Round: float } | { Named: { name: string, next: Shape? } })",
+            "('a' | int)",
+            "('a', int)",
+            "Only('a')",
+            "Never()",
+            "(| 'a')",
+            "list<Kept(null | int?)>?",
+            "Strict {| x: int, '$ref' | old?: string |}",
+            "Strict {||}",
+            "{ 'a b': int }",
             "Tree { left: Tree?, leaf: Leaf { tree: Tree, leaf: Leaf? } }",
         ] {
             let ty: Type = text.parse().unwrap();
@@ -277,6 +358,15 @@ mod tests {
         check("list<int", "`list<int` is no type: expected `>` at the end");
         check("int int", "`int int` is no type: expected the end at `int`");
         check("A { x int }", "`A { x int }` is no type: expected `:` at `int }`");
+        check("'a", "`'a` is no type: expected text and a `'` at `a`");
+        check("A('a' 'b')", "`A('a' 'b')` is no type: expected `|` or `)` at `'b')`");
+        check("A {| x: int }", "`A {| x: int }` is no type: expected `,` or `|}` at `}`");
+        check("{ '': int }", "`{ '': int }` is no type: expected a field's name at `'': int }`");
+        check(
+            "{ a: int, b | a: int }",
+            "`{ a: int, b | a: int }` is no type: expected a field that is not there yet at \
+             `a: int }`",
+        );
         check("%", "`%` is no type: expected a type at `%`");
         let unknown = |text: &str, rest: &str| {
             check(text, &format!("`{text}` is no type: expected {TYPES} at `{rest}`"));
