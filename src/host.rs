@@ -119,7 +119,8 @@ impl Host {
     /// Unloads a plugin: what was handed out answers that it is stale. Waits for a
     /// call that runs in a Lua plugin, but not for one that waits itself; for calls that
     /// run in a native plugin with variables, hooks or `unload` it waits a second at
-    /// most. They go on, and the host refuses them its services.
+    /// most. They go on, and the host refuses them its services. A call that waits for a
+    /// channel fails; what it would have received goes to the next receiver.
     ///
     /// # Errors
     /// It is not loaded in this host; or inside of a host function that a Lua plugin
