@@ -108,7 +108,8 @@ impl Host {
     /// Unloads a plugin: what was handed out answers that it is stale. Waits for a
     /// call that runs in a Lua plugin, but not for one that waits itself; for calls that
     /// run in a native plugin with variables, hooks or `unload` it waits a second at
-    /// most. They go on, and the host refuses them its services.
+    /// most. They go on, and the host refuses them its services. A call that waits for a
+    /// channel fails; what it would have received goes to the next receiver.
     ///
     /// Plugins that [require](Host::dependents) it stay: what they use of it answers that it
     /// is not loaded, until a version of it is loaded again that they may use. The log has

@@ -174,7 +174,8 @@ fn what_a_stopped_call_would_have_sent_is_dropped() {
     let script = "function Wait() host.channel('meet'):send(1) end function Fine() return 42 end";
     let plugin = host.load_source("waits", script).unwrap();
     let wait = plugin.func::<(), ()>("Wait").unwrap();
-    let frame = Duration::from_millis(5);
+    // Long enough for the call to come to its wait.
+    let frame = Duration::from_millis(50);
     for _ in 0..5 {
         ACT.set(Some(Box::new(|| ())));
         let error = wait.call_within(frame, ()).unwrap_err();

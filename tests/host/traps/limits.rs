@@ -91,7 +91,6 @@ fn a_call_that_was_unloaded_while_it_waited_holds_nothing() {
             thread::yield_now();
         }
         host.unload(gone).unwrap();
-        channel.send(1).unwrap();
         channel.send(round).unwrap();
         let (gone, again) = waits.join().unwrap();
         assert_eq!(gone, "plugin `gone`: `Wait`: the plugin was unloaded");
