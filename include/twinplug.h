@@ -209,7 +209,9 @@ typedef struct tp_call {
  * and brought them to it: there are as many as there are parameters (trailing
  * optional ones may be missing), each with the tag of its type: `int` TP_INT,
  * `float` TP_FLOAT, `number` either; a struct has all its fields but optional ones,
- * and may have others. What is declared `any` has any tag. */
+ * and may have others. Of a choice, `Shape('Point' | { Round: float })`, it is a value
+ * of one of its types: here that text, or a map with that key. What is declared `any`
+ * has any tag. */
 typedef tp_status (*tp_function)(tp_call *call);
 
 /* Where a direct entry leaves the text of its error (since 1.1), as the last thing before

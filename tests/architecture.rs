@@ -30,7 +30,6 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("twinplug", &["twinplug-abi", "twinplug-macros", "twinplug-value"]),
     ("twinplug-cli", &["twinplug", "twinplug-build"]),
     ("bench-peers", &["twinplug", "twinplug-build"]),
-    // types that host and plugins share
     ("shared", &["twinplug-value"]),
 ];
 
@@ -40,8 +39,7 @@ const FOR_TESTS: [(&str, &[&str]); 1] = [("twinplug", &["twinplug-build"])];
 /// What a native plugin may depend on, wherever it stands.
 const NATIVE_PLUGIN: &[&str] = &["twinplug-sdk"];
 
-/// The rooms of `src/` from the top floor down, and what each may use: `host` uses `native`
-/// for the one thing that is no plugin's, flushing C's output.
+/// The rooms of `src/` from the top floor down, and what each may use; `host` flushes C's output.
 const ROOMS: [(&str, &[&str]); 11] = [
     ("lib", &["host", "definitions", "lifecycle", "loading", "plugin", "channel", "error"]),
     ("host", &["definitions", "lifecycle", "loading", "native", "plugin", "channel", "error"]),

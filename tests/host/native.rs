@@ -24,7 +24,7 @@ fn a_plugin_of_an_older_minor_version_works() {
     assert_eq!(Host::inspect(&library).unwrap().abi, Some((1, 0)));
     let plugin = shop.stage.host.load(&library).unwrap();
     let new = shop.stage.host.load(&RUST.testplugin).unwrap();
-    assert_eq!(plugin.descriptor().exports.len(), 18);
+    assert_eq!(plugin.descriptor().exports.len(), 19);
     assert_eq!(plugin.call("Add", (2, 3)).unwrap(), twinplug::Value::Int(5));
     let scale = plugin.func::<(f64, f64), f64>("Scale").unwrap();
     assert_eq!(scale.call((2.0, 4.0)).unwrap(), 8.0);

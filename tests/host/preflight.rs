@@ -163,7 +163,8 @@ fn a_type_that_is_not_known_is_refused() {
         format!(
             "cannot load `{}`: broken: its table exports `f`: `(x: integer)` is no type: expected a \
              type (null, bool, int, float, number, string, bytes, any, list<T>, map<T>, (T, U), \
-             Name {{ field: T }}, or the name of a struct around it) at `integer)`",
+             Name {{ field: T }}, Name(T | U), 'text', or the name of what is around it) at \
+             `integer)`",
             path.display()
         )
     );

@@ -374,6 +374,16 @@ fn json_is_one_more_format() {
     let expected = Map::from([("a".into(), Value::List(list)), ("b".into(), Map::new().into())]);
     assert_eq!(value, expected.into());
     assert_eq!(serde_json::to_string(&value).unwrap(), r#"{"a":[1,1.0,null,"x",true],"b":{}}"#);
-    let keys = Value::Map([(7.into(), Value::Null)].into());
-    assert_eq!(serde_json::to_string(&keys).unwrap(), r#"{"7":null}"#);
+    for exact in ["9223372036854775807", "-9223372036854775808", "0.1", "-0.0", "1e300"] {
+        let value: Value = serde_json::from_str(exact).unwrap();
+        let again: Value = serde_json::from_str(&serde_json::to_string(&value).unwrap()).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{value:?}"));
+    }
+    let error = serde_json::from_str::<Value>("18446744073709551615").unwrap_err().to_string();
+    assert!(error.starts_with("18446744073709551615 is out of range for int"), "{error}");
+    // What it does not know: docs/limits.md says so.
+    let json = |value: Value| serde_json::to_string(&value).unwrap();
+    assert_eq!(json(Value::Map([(7.into(), Value::Null)].into())), r#"{"7":null}"#);
+    assert_eq!(json(Value::Bytes(vec![0, 255])), "[0,255]");
+    assert_eq!(json(f64::NAN.into()), "null");
 }
