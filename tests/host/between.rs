@@ -101,7 +101,10 @@ fn a_deadline_ends_what_waits_in_another_plugin(twin: &Twin) {
 fn two_plugins_that_call_each_other_from_two_threads() {
     const ROUNDS: usize = 200;
     let meet = Arc::new(Barrier::new(2));
-    let host = Host::builder().function("meet", move || drop(meet.wait())).build().unwrap();
+    let meet = move || {
+        meet.wait();
+    };
+    let host = Host::builder().function("meet", meet).build().unwrap();
     let script = |other: &str| {
         format!(
             "local M = {{ Count = 0 }}\n\
