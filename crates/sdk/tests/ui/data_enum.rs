@@ -10,11 +10,6 @@ struct Inner {
 #[data]
 enum Choice {
     One(Inner),
-    Two { number: i64 },
-}
-
-#[data]
-enum Named {
     Two { inner: Option<Inner>, number: i64 },
 }
 
