@@ -90,7 +90,8 @@ impl Core {
 
 impl Link {
     /// What a compiled call comes to that has answered this status: its error; or, if it has
-    /// not failed, its integer, which is too large for compiled code to tell.
+    /// not failed, its number, where compiled code cannot take that: an integer that is too
+    /// large, or what is no number, of which each bit matters to LuaJIT.
     ///
     /// # Safety
     /// As for `Link::call`.
@@ -99,8 +100,13 @@ impl Link {
             let error = self.compiled.failed(core.leaf.fault.take(status));
             return failed(core, state, error);
         }
+        let bits = core.leaf.result.get();
+        let result = match &*self.compiled.signature().result {
+            Type::Float => Plain::Float(f64::from_bits(bits.cast_unsigned())),
+            _ => Plain::Int(bits),
+        };
         // SAFETY: as the caller says; there is room for 20 values.
-        match unsafe { push_scalar(state, Plain::Int(core.leaf.result.get())) } {
+        match unsafe { push_scalar(state, result) } {
             Ok(()) => Answer::Results(1),
             Err(error) => failed(core, state, error.of("result").into()),
         }

@@ -39,6 +39,8 @@ mod images;
 mod languages;
 #[cfg(feature = "_lua")]
 mod lazy;
+#[cfg(all(feature = "_lua", feature = "native"))]
+mod leaves;
 #[cfg(feature = "_lua")]
 mod limits;
 mod log;

@@ -31,7 +31,7 @@ local function text(result, params)
   local out = result ~= "void" and ", out" or ""
   local general = "return general(" .. list .. ")"
   local lines = {
-    "local general, settle, target, entry, offset, fault, text, runs, out,",
+    "local general, settle, target, entry, offset, fault, text, runs, out, high,",
     "  cast, tonumber, type, largest = ...",
     "return function(" .. list .. sep .. "extra)",
     "  if extra ~= nil then return general(" .. list .. sep .. "extra) end",
@@ -48,6 +48,11 @@ local function text(result, params)
     lines[#lines + 1] = "  local value = tonumber(out[0])"
     lines[#lines + 1] = "  if value > largest or value < -largest then return settle(0) end"
     lines[#lines + 1] = "  return value"
+  elseif result == "double" then
+    -- Of some bits, which are no number to C either, LuaJIT would make another value.
+    lines[#lines + 1] = "  local bits = high[0]"
+    lines[#lines + 1] = "  if bits < 0 and bits >= -0x80000 then return settle(0) end"
+    lines[#lines + 1] = "  return out[0]"
   elseif result ~= "void" then
     lines[#lines + 1] = "  return out[0]"
   end
@@ -58,6 +63,7 @@ local function text(result, params)
 end
 
 local texts = {}
+local upper = ffi.abi("le") and 1 or 0
 
 return function(general, settle, leaf, types)
   local result, params, list = types[1], {}, ""
@@ -82,6 +88,7 @@ return function(general, settle, leaf, types)
     ffi.cast("void **", leaf[3]),
     ffi.cast("bool *", leaf[4]),
     result ~= "void" and ffi.cast(result .. " *", leaf[5]) or nil,
+    ffi.cast("int32_t *", leaf[5]) + upper,
     ffi.cast, tonumber, type, largest
   )
 end
