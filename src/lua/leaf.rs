@@ -11,6 +11,7 @@ use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Lua, Table, Value};
+use twinplug_value::raw::Entry;
 use twinplug_value::{Plain, Signature, Type};
 
 use super::host_functions::Answer;
@@ -48,6 +49,7 @@ pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value
         core.leaf.fault.address() as f64,
         core.leaf.runs.as_ptr().addr() as f64,
         core.leaf.result.as_ptr().addr() as f64,
+        Entry::GONE.into(),
     ]);
     Ok(vec![
         Value::Function(make),

@@ -4,15 +4,41 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use tempfile::TempDir;
 use twinplug::{Host, Value};
 
-use crate::twins::build;
+use crate::images::compile;
+use crate::twins::{build, message};
 
 static LEAVES: LazyLock<PathBuf> = LazyLock::new(|| build("tests/fixtures/leaves"));
 
 /// A host whose scripts are compiled where the flavour has a compiler.
 fn host() -> Host {
     Host::builder().no_time_limit().build().unwrap()
+}
+
+/// A plugin in C.
+struct Library {
+    folder: TempDir,
+}
+
+impl Library {
+    fn new() -> Library {
+        Library { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn build(&self, version: &str, functions: &str, exports: &str) -> PathBuf {
+        let text = format!(
+            "#include \"twinplug.h\"\n{functions}\n\
+             static const tp_export exports[] = {{{exports}}};\n\
+             TP_PLUGIN(\"in-c\", \"{version}\", exports, NULL);"
+        );
+        let path = |end: &str| self.folder.path().join(format!("{version}.{end}"));
+        let (source, library) = (path("c"), path("so"));
+        std::fs::write(&source, text).unwrap();
+        compile(&source, &library, &[]);
+        library
+    }
 }
 
 /// A float has bits that are no number of LuaJIT's: they would be any value of Lua's, at any
@@ -52,6 +78,33 @@ fn a_float_is_a_number_whatever_its_bits_are() {
             assert_eq!(kind.call((bits, times)).unwrap(), "number");
             assert_eq!(float.call((bits, times)).unwrap().to_bits(), same.to_bits(), "{bits:#x}");
         }
+    }
+}
+
+/// An entry says why it has failed, whatever it says.
+#[test]
+fn a_leaf_function_that_finds_nothing_has_run_once() {
+    let library = Library::new();
+    let functions = "
+        static int64_t runs;
+        static tp_status direct(tp_fault *fault, int64_t x, int64_t *result) {
+          runs++;
+          return x < 0 ? (tp_status)-x : TP_NOT_FOUND;
+        }
+        static tp_status find(tp_call *call) { int64_t x; return direct(NULL, call->args[0].as.integer, &x); }
+        static tp_status count(tp_call *call) { *call->result = tp_int(runs); return TP_OK; }";
+    let exports = "{\"find\", \"(x: int) -> int\", TP_SYMBOL_FUNC, TP_LEAF, NULL, find, NULL, NULL, TP_DIRECT(direct)},\
+                   TP_EXPORT_FUNC(\"runs\", \"() -> int\", count)";
+    let host = host();
+    let native = host.load(library.build("1.0.0", functions, exports)).unwrap();
+    let runs = native.func::<(), i64>("runs").unwrap();
+    let script = "function Find(x) return host.plugin('in-c').find(x) end";
+    let find = host.load_source("finds", script).unwrap().func::<(i64,), i64>("Find").unwrap();
+    for status in 1..12 {
+        let before = runs.call(()).unwrap();
+        let told = message(find.call((-status,)));
+        assert!(told.ends_with(&format!("failed with status {status}")), "{told}");
+        assert_eq!(runs.call(()).unwrap(), before + 1, "status {status}");
     }
 }
 

@@ -11,8 +11,8 @@ local loadstring, tonumber, type = loadstring, tonumber, type
 local largest = 2 ^ 53
 
 -- The text of a function of so many parameters; what is of another type than it should be goes
--- the general way; so does a function of a plugin that is gone, which answers `not_found` and
--- no text. How a call that ran has failed is told by `settle`.
+-- the general way; so does a function of a plugin that is gone, which answers `gone`. How a call
+-- that ran has failed is told by `settle`.
 local function check(kind, a)
   if kind == "bool" then return "type(" .. a .. ") ~= 'boolean'" end
   local check = "type(" .. a .. ") ~= 'number'"
@@ -32,7 +32,7 @@ local function text(result, params)
   local general = "return general(" .. list .. ")"
   local lines = {
     "local general, settle, target, entry, offset, fault, text, runs, out, high,",
-    "  cast, tonumber, type, largest = ...",
+    "  gone, cast, tonumber, type, largest = ...",
     "return function(" .. list .. sep .. "extra)",
     "  if extra ~= nil then return general(" .. list .. sep .. "extra) end",
     #params > 0 and "  if " .. conditions .. " then " .. general .. " end" or "",
@@ -40,7 +40,7 @@ local function text(result, params)
     "  local status = cast(entry, target[0] + offset)[0](fault" .. sep .. list .. out .. ")",
     "  runs[0] = false",
     "  if status ~= 0 then",
-    "    if status == 3 and text[0] == nil then " .. general .. " end",
+    "    if status == gone then " .. general .. " end",
     "    return settle(status)",
     "  end",
   }
@@ -89,6 +89,6 @@ return function(general, settle, leaf, types)
     ffi.cast("bool *", leaf[4]),
     result ~= "void" and ffi.cast(result .. " *", leaf[5]) or nil,
     ffi.cast("int32_t *", leaf[5]) + upper,
-    ffi.cast, tonumber, type, largest
+    leaf[6], ffi.cast, tonumber, type, largest
   )
 end
