@@ -14,9 +14,10 @@ use mlua::{Function, Lua, Table, Value};
 use twinplug_value::raw::Entry;
 use twinplug_value::{Plain, Signature, Type};
 
+use super::border::refer;
 use super::host_functions::Answer;
 use super::plugins::{Link, failed};
-use super::raw::push_scalar;
+use super::raw::{Reference, push_scalar};
 use super::vm::{Core, broken};
 use crate::error::Result;
 
@@ -28,6 +29,8 @@ pub(super) struct Leaf {
     fault: twinplug_value::raw::OwnFault,
     /// Where a result goes: a place for any scalar.
     result: Cell<i64>,
+    /// Once there is the FFI.
+    used: Cell<Option<Use>>,
 }
 
 /// What an entry answers that has not failed.
@@ -83,6 +86,7 @@ impl Core {
             return Ok(make);
         }
         let ffi = open_ffi(lua)?;
+        self.leaf.used.set(Some(Use::new(lua, &ffi)?));
         let chunk = lua.load(MAKE).set_name(format!("={}", super::stack::PRELUDE));
         let make: Function = chunk.call(ffi)?;
         lua.set_named_registry_value(NAME, &make)?;
@@ -123,6 +127,41 @@ unsafe extern "C-unwind" fn settle(state: *mut lua_State) -> c_int {
             let status = ffi::lua_tointeger(state, 1) as c_int;
             link.settle(core, state, status)
         })
+    }
+}
+
+/// Values by which the FFI is used without memory being taken.
+#[derive(Clone, Copy)]
+struct Use {
+    sizeof: Reference,
+    int: Reference,
+}
+
+impl Use {
+    fn new(lua: &Lua, ffi: &Table) -> mlua::Result<Use> {
+        let int: Value = ffi.raw_get::<Function>("typeof")?.call("int")?;
+        let sizeof = ffi.raw_get::<Function>("sizeof")?;
+        Ok(Use { sizeof: refer(lua, sizeof)?, int: refer(lua, int)? })
+    }
+}
+
+impl Core {
+    /// Has the FFI forget the coroutine that has used it last: it would keep all that was on
+    /// the stack of that one.
+    pub(super) fn forget_coroutine(&self) -> mlua::Result<()> {
+        let Some(Use { sizeof, int }) = self.leaf.used.get() else { return Ok(()) };
+        // SAFETY: mlua runs it protected, with room for the two values. A C function does not
+        // run the script, nor what may be due to stop that.
+        unsafe {
+            self.border.lua().exec_raw((), |state| {
+                sizeof.push(state);
+                if ffi::lua_iscfunction(state, -1) != 0 {
+                    int.push(state);
+                    ffi::lua_call(state, 1, 0);
+                }
+                ffi::lua_settop(state, 0);
+            })
+        }
     }
 }
 

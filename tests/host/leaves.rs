@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use tempfile::TempDir;
-use twinplug::{Host, Value};
+use twinplug::{Func, Host, Limit, Value};
 
 use crate::images::compile;
 use crate::twins::{build, message};
@@ -105,6 +105,51 @@ fn a_leaf_function_that_finds_nothing_has_run_once() {
         let told = message(find.call((-status,)));
         assert!(told.ends_with(&format!("failed with status {status}")), "{told}");
         assert_eq!(runs.call(()).unwrap(), before + 1, "status {status}");
+    }
+}
+
+/// What a call held that has run out of memory is there again, though the flavour's FFI has
+/// used its coroutine last; and a call that fails on the way leaves nothing behind that shuts
+/// others out.
+#[test]
+fn memory_that_runs_out_on_the_way_is_there_for_the_next_call() {
+    const LIMIT: usize = 3 << 20;
+    let script = r#"
+        local add = host.plugin("leaves").add
+        local function fill(to)
+          local all = {}
+          while collectgarbage("count") * 1024 < to - 4096 do all = { all, ("x"):rep(900) .. #all } end
+          while collectgarbage("count") * 1024 < to do all = { all } end
+          return all
+        end
+        function Fill(to)
+          local all = fill(to)
+          -- Not as often as what is compiled.
+          for i = 1, 40 do all = { all, add(i, 1) } end
+          return "there is more"
+        end
+        function FillInCoroutine(to) return coroutine.wrap(Fill)(to) end
+        function Back() return "back" end
+        function Through() return (host.plugin("fills").Back()) end
+    "#;
+    let host = Host::builder().no_time_limit().memory_limit(LIMIT).build().unwrap();
+    host.load(&*LEAVES).unwrap();
+    let plugin = host.load_source("fills", script).unwrap();
+    let through: Func<(), String> = plugin.func("Through").unwrap();
+    for name in ["Fill", "FillInCoroutine"] {
+        let fill = plugin.func::<(i64,), String>(name).unwrap();
+        let mut failed = 0;
+        for rest in (0..4000).step_by(50) {
+            match fill.call((LIMIT as i64 - rest,)) {
+                Ok(text) => assert_eq!(text, "there is more"),
+                Err(error) => {
+                    assert_eq!(error.limit(), Some(Limit::Memory(LIMIT)), "{error}");
+                    failed += 1;
+                }
+            }
+            assert_eq!(through.call(()).unwrap(), "back", "{name}, {rest} bytes before the limit");
+        }
+        assert!(failed > 0);
     }
 }
 

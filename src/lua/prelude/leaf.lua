@@ -36,8 +36,10 @@ local function text(result, params)
     "return function(" .. list .. sep .. "extra)",
     "  if extra ~= nil then return general(" .. list .. sep .. "extra) end",
     #params > 0 and "  if " .. conditions .. " then " .. general .. " end" or "",
+    -- From there on nothing takes memory, which may run out: others would be shut out for ever.
+    "  local call = cast(entry, target[0] + offset)[0]",
     "  text[0], runs[0] = nil, true",
-    "  local status = cast(entry, target[0] + offset)[0](fault" .. sep .. list .. out .. ")",
+    "  local status = call(fault" .. sep .. list .. out .. ")",
     "  runs[0] = false",
     "  if status ~= 0 then",
     "    if status == gone then " .. general .. " end",
