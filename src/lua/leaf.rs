@@ -3,11 +3,13 @@
 //!
 //! A compiled call must not come back into the VM: the process would end. A leaf function
 //! promises to call nothing of the host; one that breaks this finds the VM closed (`Core::leaf`).
-//! The address of the function is read anew for each call, so that one whose plugin was unloaded
-//! answers a status; that one is called in the general way, which looks it up.
+//! The address of the function is read anew for each call. It is lost whenever plugins come or go;
+//! what is there then answers a status, and the call is made in the general way, which looks the
+//! function up.
 
 use std::cell::Cell;
 use std::ffi::c_int;
+use std::sync::Arc;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Lua, Table, Value};
@@ -20,6 +22,7 @@ use super::plugins::{Link, failed};
 use super::raw::{Reference, push_scalar};
 use super::vm::{Core, broken};
 use crate::error::Result;
+use crate::plugin::{Dynamic, Followed, Func, Plugins};
 
 /// What compiled calls of leaf functions use.
 #[derive(Default)]
@@ -33,6 +36,36 @@ pub(super) struct Leaf {
     used: Cell<Option<Use>>,
 }
 
+/// A function that may be called by compiled code, by its address, for as long as the VM lives.
+pub(super) struct Compiled {
+    function: Func<Dynamic>,
+    followed: Option<Arc<Followed>>,
+}
+
+impl Compiled {
+    /// Of a function that was looked up at that change.
+    pub(super) fn new(function: &Func<Dynamic>, plugins: &dyn Plugins, changes: u64) -> Compiled {
+        let followed = function.has_c_type().then(|| Arc::new(Followed::new()));
+        if let Some(followed) = &followed {
+            plugins.follow(Arc::downgrade(followed));
+        }
+        let compiled = Compiled { function: function.clone(), followed };
+        compiled.follow(function, plugins, changes);
+        compiled
+    }
+
+    /// Follows a function that was looked up at that change, if it is still this one.
+    pub(super) fn follow(&self, function: &Func<Dynamic>, plugins: &dyn Plugins, changes: u64) {
+        let Some(followed) = self.followed.as_ref().filter(|_| function.is(&self.function)) else {
+            return;
+        };
+        function.lead(followed);
+        if plugins.changes() != changes {
+            followed.lose();
+        }
+    }
+}
+
 /// What an entry answers that has not failed.
 const OK: c_int = 0;
 
@@ -41,14 +74,15 @@ const MAKE: &str = include_str!("prelude/leaf.lua");
 /// What the prelude makes a compiled call of: a function that makes it, with its arguments;
 /// nothing where the function is no leaf, or scripts are not compiled.
 pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value>> {
-    let Some(leaf) = link.compiled.leaf().filter(|_| core.is_compiled) else {
+    let Compiled { function, followed } = &link.compiled;
+    let Some(followed) = followed.as_ref().filter(|_| core.is_compiled) else {
         return Ok(Vec::new());
     };
-    let Some(types) = types(link.compiled.signature()) else { return Ok(Vec::new()) };
+    let Some(types) = types(function.signature()) else { return Ok(Vec::new()) };
     let make = core.leaf_maker(lua).map_err(broken)?;
     let leaf = lua.create_sequence_from([
-        leaf.target as f64,
-        leaf.function as f64,
+        followed.address() as f64,
+        Func::<Dynamic>::FUNCTION as f64,
         core.leaf.fault.address() as f64,
         core.leaf.runs.as_ptr().addr() as f64,
         core.leaf.result.as_ptr().addr() as f64,
@@ -103,11 +137,11 @@ impl Link {
     /// As for `Link::call`.
     unsafe fn settle(&self, core: &Core, state: *mut lua_State, status: c_int) -> Answer {
         if status != OK {
-            let error = self.compiled.failed(core.leaf.fault.take(status));
+            let error = self.compiled.function.failed(core.leaf.fault.take(status));
             return failed(core, state, error);
         }
         let bits = core.leaf.result.get();
-        let result = match &*self.compiled.signature().result {
+        let result = match &*self.compiled.function.signature().result {
             Type::Float => Plain::Float(f64::from_bits(bits.cast_unsigned())),
             _ => Plain::Int(bits),
         };

@@ -38,9 +38,8 @@ pub(super) struct Link {
     plugin: String,
     symbol: String,
     current: RefCell<Current>,
-    /// The handle that compiled calls follow, by its address, for as long as the VM lives.
     #[cfg(feature = "luajit")]
-    pub(super) compiled: Func<Dynamic>,
+    pub(super) compiled: super::leaf::Compiled,
 }
 
 /// A handle, and at which change of the plugins it was looked up.
@@ -146,7 +145,7 @@ impl Core {
                     plugin: plugin.to_owned(),
                     symbol: symbol.to_owned(),
                     #[cfg(feature = "luajit")]
-                    compiled: function.clone(),
+                    compiled: super::leaf::Compiled::new(&function, &*plugins, changes),
                     current: RefCell::new(Current { changes, function }),
                 });
                 let closure = link.closure(lua, call).map_err(broken)?;
@@ -307,6 +306,8 @@ impl Link {
         let mut current = self.current.borrow_mut();
         if current.changes != changes {
             let function = plugins.newest(&self.plugin)?.lookup(&self.symbol)?.into_dynamic()?;
+            #[cfg(feature = "luajit")]
+            self.compiled.follow(&function, &*plugins, changes);
             *current = Current { changes, function };
         }
         Ok(current.function.clone())

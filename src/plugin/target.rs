@@ -44,7 +44,7 @@ impl FuncTarget {
         FuncTarget { is_leaf: true, ..self }
     }
 
-    pub(crate) fn stale() -> Self {
+    pub(crate) const fn stale() -> Self {
         FuncTarget { direct: Entry::NONE, is_leaf: false, general: General::Stale }
     }
 }

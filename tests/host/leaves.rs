@@ -108,6 +108,31 @@ fn a_leaf_function_that_finds_nothing_has_run_once() {
     }
 }
 
+/// As other functions, one that was kept is that of the newest plugin of the name.
+#[test]
+fn a_leaf_function_that_was_kept_is_the_newest_plugins() {
+    let library = Library::new();
+    let version = |major: i64| {
+        let functions = format!(
+            "static tp_status direct(tp_fault *fault, int64_t *result) {{ *result = {major}; return TP_OK; }}\n\
+             static tp_status which(tp_call *call) {{ *call->result = tp_int({major}); return TP_OK; }}"
+        );
+        let exports = "{\"which\", \"() -> int\", TP_SYMBOL_FUNC, TP_LEAF, NULL, which, NULL, NULL, TP_DIRECT(direct)}";
+        library.build(&format!("{major}.0.0"), &functions, exports)
+    };
+    let host = host();
+    let script = "local which\n\
+                  function Which() which = which or host.plugin('in-c').which return which() end";
+    host.load(version(1)).unwrap();
+    let which = host.load_source("asks", script).unwrap().func::<(), i64>("Which").unwrap();
+    let many = |expected: i64| (0..200).for_each(|_| assert_eq!(which.call(()).unwrap(), expected));
+    many(1);
+    let newer = host.load(version(2)).unwrap();
+    many(2);
+    host.unload(newer).unwrap();
+    many(1);
+}
+
 /// What a call held that has run out of memory is there again, though the flavour's FFI has
 /// used its coroutine last; and a call that fails on the way leaves nothing behind that shuts
 /// others out.

@@ -11,8 +11,8 @@ local loadstring, tonumber, type = loadstring, tonumber, type
 local largest = 2 ^ 53
 
 -- The text of a function of so many parameters; what is of another type than it should be goes
--- the general way; so does a function of a plugin that is gone, which answers `gone`. How a call
--- that ran has failed is told by `settle`.
+-- the general way; so does a function after plugins have come or gone: then `gone` is answered.
+-- How a call that ran has failed is told by `settle`.
 local function check(kind, a)
   if kind == "bool" then return "type(" .. a .. ") ~= 'boolean'" end
   local check = "type(" .. a .. ") ~= 'number'"
