@@ -199,6 +199,16 @@ impl Core {
     }
 }
 
+/// Whether it is what settles a compiled call that stands at the index.
+///
+/// # Safety
+/// `state` is of a VM that is entered.
+pub(super) unsafe fn is_settle(state: *mut lua_State, index: c_int) -> bool {
+    // SAFETY: as the caller says.
+    unsafe { ffi::lua_tocfunction(state, index) }
+        .is_some_and(|function| function as usize == settle as *const () as usize)
+}
+
 /// Opens the library, and takes it away from wherever a script could find it, unless it is
 /// there already.
 fn open_ffi(lua: &Lua) -> mlua::Result<Table> {

@@ -55,7 +55,7 @@ pub(super) fn function(core: &Core, name: &[u8]) -> mlua::Result<Function> {
     match name {
         b"find_plugin" => lua.create_function(move |lua, name: Value| {
             let found = name_of(&name).and_then(|name| core.get().shared.plugin(&name));
-            Ok(answer(lua, found.map(|_| Value::Nil)))
+            Ok(answer(core.get(), lua, found.map(|_| Value::Nil)))
         }),
         b"has_plugin" => lua.create_function(move |_, name: LuaString| {
             Ok(core.get().shared.plugin(&name.to_string_lossy()).is_ok())
@@ -65,7 +65,7 @@ pub(super) fn function(core: &Core, name: &[u8]) -> mlua::Result<Function> {
                 let found = name_of(&symbol).and_then(|symbol| {
                     core.get().member(lua, may_wait, &plugin.to_string_lossy(), &symbol)
                 });
-                Ok(found.unwrap_or_else(|error| answer(lua, Err(error))))
+                Ok(found.unwrap_or_else(|error| answer(core.get(), lua, Err(error))))
             })
         }
         _ => lua.create_function(
@@ -73,7 +73,7 @@ pub(super) fn function(core: &Core, name: &[u8]) -> mlua::Result<Function> {
                 let set = name_of(&symbol).and_then(|symbol| {
                     core.get().set(lua, may_wait, &plugin.to_string_lossy(), &symbol, &value)
                 });
-                Ok(set.unwrap_or_else(|error| answer(lua, Err(error))))
+                Ok(set.unwrap_or_else(|error| answer(core.get(), lua, Err(error))))
             },
         ),
     }
@@ -106,10 +106,15 @@ fn name_of(name: &Value) -> Result<String> {
     }
 }
 
-fn answer(lua: &Lua, result: Result<Value>) -> MultiValue {
-    match result {
-        Ok(value) => MultiValue::from_iter([Value::Boolean(true), value]),
-        Err(error) => super::host_table::refused(lua, &error.to_string()),
+/// True and a value; or false, and what the prelude raises.
+fn answer(core: &Core, lua: &Lua, result: Result<Value>) -> MultiValue {
+    let error = match result {
+        Ok(value) => return MultiValue::from_iter([Value::Boolean(true), value]),
+        Err(error) => told(error),
+    };
+    match core.shared.trails.raise(lua, &core.border, &error) {
+        Some(thrown) => MultiValue::from_iter([Value::Boolean(false), Value::Table(thrown)]),
+        None => super::host_table::refused(lua, error.message()),
     }
 }
 

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use twinplug::{Func, Host, Limit, Value};
 
 use crate::images::compile;
-use crate::twins::{build, message};
+use crate::twins::build;
 
 static LEAVES: LazyLock<PathBuf> = LazyLock::new(|| build("tests/fixtures/leaves"));
 
@@ -98,11 +98,13 @@ fn a_leaf_function_that_finds_nothing_has_run_once() {
     let host = host();
     let native = host.load(library.build("1.0.0", functions, exports)).unwrap();
     let runs = native.func::<(), i64>("runs").unwrap();
-    let script = "function Find(x) return host.plugin('in-c').find(x) end";
+    let script = "function Find(x) return (host.plugin('in-c').find(x)) end";
     let find = host.load_source("finds", script).unwrap().func::<(i64,), i64>("Find").unwrap();
     for status in 1..12 {
         let before = runs.call(()).unwrap();
-        let told = message(find.call((-status,)));
+        let failed = find.call((-status,)).unwrap_err();
+        assert_eq!(failed.traceback().unwrap().lines().count(), 1, "{failed:?}");
+        let told = failed.to_string();
         assert!(told.ends_with(&format!("failed with status {status}")), "{told}");
         assert_eq!(runs.call(()).unwrap(), before + 1, "status {status}");
     }
