@@ -148,7 +148,7 @@ impl Link {
         // SAFETY: as the caller says; there is room for 20 values.
         match unsafe { push_scalar(state, result) } {
             Ok(()) => Answer::Results(1),
-            Err(error) => failed(core, state, error.of("result").into()),
+            Err(error) => failed(core, state, self.named(error.of("result").into())),
         }
     }
 }

@@ -178,7 +178,8 @@ impl Core {
             Symbol::Var(var) => var,
             function => function.into_var::<twinplug_value::Value>()?,
         };
-        let value = super::source::read_lua(lua, &self.border, value)?;
+        let value = super::source::read_lua(lua, &self.border, value)
+            .map_err(|error| Error::from(error).at_symbol(symbol).in_plugin(plugin))?;
         if may_wait {
             return Ok(self.wait_for(move || var.set(value).map(|()| Vec::new())));
         }
@@ -280,7 +281,8 @@ impl Link {
         unsafe {
             let count = ffi::lua_gettop(state);
             let arguments = (1..=count).map(|index| argument(&core.border, state, index));
-            let arguments = arguments.collect::<Result<Vec<_>>>()?;
+            let arguments = arguments.collect::<Result<Vec<_>>>();
+            let arguments = arguments.map_err(|error| self.named(error))?;
             if limits::may_wait(state) && !function.is_leaf() {
                 let call = move || function.call_all(&arguments);
                 core.shared.will_wait(Box::new(|| Ok(used_elsewhere(call))));
@@ -298,10 +300,16 @@ impl Link {
             ffi::lua_pushboolean(state, 0);
             let mut sink = StackSink::new(&core.border, state);
             for result in &results {
-                to_sink(result, &mut sink)?;
+                to_sink(result, &mut sink)
+                    .map_err(|error| self.named(error.of("result").into()))?;
             }
             Ok(results.len() as c_int + 2)
         }
+    }
+
+    /// An error of what is brought over for it.
+    pub(super) fn named(&self, error: Error) -> Error {
+        error.at_symbol(&self.symbol).in_plugin(&self.plugin)
     }
 
     /// The handle, looked up anew where other plugins have come or gone.
