@@ -14,6 +14,8 @@ use twinplug_value::{
     Signature, Sink, Source, Type, panic_text, to_sink,
 };
 
+#[cfg(feature = "luajit")]
+use super::Followed;
 use super::Plugin;
 use crate::channel::AnyChannel;
 use crate::error::{Error, ErrorKind, Result, near};
@@ -46,6 +48,9 @@ pub(crate) trait Plugins: Send + Sync {
     fn newest(&self, name: &str) -> Result<Arc<dyn Plugin>>;
     /// Changes whenever another plugin may be the newest of its name.
     fn changes(&self) -> u64;
+    /// Has it lose what it leads to after each change.
+    #[cfg(feature = "luajit")]
+    fn follow(&self, followed: Weak<Followed>);
 }
 
 /// What plugins may ask of their host.
