@@ -4,6 +4,8 @@
 mod chain;
 mod context;
 mod descriptor;
+#[cfg(feature = "luajit")]
+mod followed;
 mod handle;
 mod limits;
 mod live;
@@ -30,6 +32,8 @@ pub(crate) use context::{
 };
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
+#[cfg(feature = "luajit")]
+pub(crate) use followed::Followed;
 pub use handle::{Dynamic, Func, Var};
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};

@@ -10,6 +10,8 @@ use parking_lot::{Condvar, Mutex};
 use super::PluginRef;
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::loading::{Bundle, Loader, Located};
+#[cfg(feature = "luajit")]
+use crate::plugin::Followed;
 use crate::plugin::{HostContext, Plugin, Plugins, Requirement, cannot_wait, held};
 
 /// The loaded plugins, in load order.
@@ -22,6 +24,9 @@ pub(crate) struct Registry {
     loaded: Condvar,
     /// How often a plugin has come or gone, or registered more exports.
     changes: AtomicU64,
+    /// What compiled scripts call of plugins.
+    #[cfg(feature = "luajit")]
+    followed: Mutex<Vec<Weak<Followed>>>,
 }
 
 struct Entry {
@@ -46,6 +51,8 @@ impl Registry {
             loading: Mutex::default(),
             loaded: Condvar::new(),
             changes: AtomicU64::new(0),
+            #[cfg(feature = "luajit")]
+            followed: Mutex::default(),
         }
     }
 
@@ -110,7 +117,7 @@ impl Registry {
             let same = same.cloned();
             if same.is_none() {
                 entries.push(entry);
-                self.changes.fetch_add(1, Ordering::Release);
+                self.changed();
             }
             same
         };
@@ -168,7 +175,7 @@ impl Registry {
 
     /// Changes whenever a plugin has come or gone, or has registered more exports.
     pub(crate) fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// Whether it is loaded here.
@@ -188,15 +195,25 @@ impl Registry {
             let mut entries = self.entries.lock();
             let place = entries.iter().position(|entry| entry.plugin.is(plugin));
             let place = place.ok_or_else(|| plugin.unknown())?;
-            self.changes.fetch_add(1, Ordering::Release);
+            self.changed();
             (place, entries.remove(place))
         };
         plugin.retire().inspect_err(|_| {
             let mut entries = self.entries.lock();
             let place = place.min(entries.len());
             entries.insert(place, entry);
-            self.changes.fetch_add(1, Ordering::Release);
+            self.changed();
         })
+    }
+
+    /// A plugin has come or gone.
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        #[cfg(feature = "luajit")]
+        self.followed.lock().retain(|followed| {
+            let followed = followed.upgrade();
+            followed.as_ref().inspect(|followed| followed.lose()).is_some()
+        });
     }
 
     /// What was loaded from a file. A name that the host gives is another plugin, unless
@@ -240,7 +257,12 @@ impl Plugins for Registry {
     }
 
     fn changed(&self) {
-        self.changes.fetch_add(1, Ordering::Release);
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    #[cfg(feature = "luajit")]
+    fn follow(&self, followed: Weak<Followed>) {
+        self.followed.lock().push(followed);
     }
 }
 

@@ -43,7 +43,6 @@ const GROWTH: usize = 96;
 
 pub(super) struct Border {
     lua: Lua,
-    #[cfg(not(feature = "luau"))]
     main: *mut lua_State,
     /// What the VM may take, in bytes.
     limit: Cell<Option<usize>>,
@@ -108,7 +107,6 @@ impl Border {
         let function = unsafe { lua.create_c_function(perform)? };
         Ok(Border {
             lua: lua.clone(),
-            #[cfg(not(feature = "luau"))]
             main: super::vm::main_state(lua)?,
             limit: Cell::new(None),
             left: Cell::new(0),
@@ -412,7 +410,8 @@ impl Border {
         self.lua.used_memory()
     }
 
-    /// Takes a step in a protected call. What it needs of the stack is passed as copies.
+    /// Takes a step in a protected call. What it needs of the stack is passed as copies. A
+    /// coroutine that waits cannot call; then nothing runs, and the main one does it.
     ///
     /// # Safety
     /// As `push_text`.
@@ -427,13 +426,24 @@ impl Border {
         // SAFETY: as the caller says. `perform` borrows the step until `lua_pcall` returns,
         // and leaves nothing to drop behind when it raises.
         let status = unsafe {
+            let waits = ffi::lua_status(state) == ffi::LUA_YIELD;
+            let on = if waits { self.main } else { state };
+            if waits {
+                self.reserve(on, 2 * arguments + 8)?;
+            }
             let first = ffi::lua_gettop(state) - arguments + 1;
             self.perform.push(state);
             ffi::lua_pushlightuserdata(state, ptr::from_ref(step).cast_mut().cast());
             for index in first..first + arguments {
                 ffi::lua_pushvalue(state, index);
             }
-            let status = ffi::lua_pcall(state, arguments + 1, results, 0);
+            if waits {
+                ffi::lua_xmove(state, on, arguments + 2);
+            }
+            let status = ffi::lua_pcall(on, arguments + 1, results, 0);
+            if waits {
+                ffi::lua_xmove(on, state, if status == ffi::LUA_OK { results } else { 1 });
+            }
             if status == ffi::LUA_OK && arguments > 0 {
                 ffi::lua_settop(state, first);
             } else if status != ffi::LUA_OK {

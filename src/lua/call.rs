@@ -247,9 +247,14 @@ impl State {
     /// flavour collects when it finds none.
     #[inline]
     fn recover(&self) {
-        if self.core.memory.hit().is_some()
-            && let Err(error) = self.lua.gc_collect()
-        {
+        if self.core.memory.hit().is_none() {
+            return;
+        }
+        #[cfg(feature = "luajit")]
+        if let Err(error) = self.core.forget_coroutine() {
+            tracing::debug!(%error, "the FFI keeps a coroutine");
+        }
+        if let Err(error) = self.lua.gc_collect() {
             tracing::debug!(%error, "not collected");
         }
     }

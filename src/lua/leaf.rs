@@ -4,23 +4,27 @@
 //! A compiled call must not come back into the VM: the process would end. A leaf function
 //! promises to call nothing of the host; one that breaks this finds the VM closed (`Core::leaf`).
 //!
-//! Of a native plugin the address of the function is read anew for each call, so that one whose
-//! plugin was unloaded answers a status; that one is called in the general way, which looks it
-//! up. Of the host it is that of a closure's entry (`LeafEntry`), which the VM keeps.
+//! Of a native plugin the address of the function is read anew for each call. It is lost whenever
+//! plugins come or go; what is there then answers a status, and the call is made in the general
+//! way, which looks the function up. Of the host it is that of a closure's entry (`LeafEntry`),
+//! which the VM keeps.
 
 use std::cell::Cell;
 use std::ffi::c_int;
+use std::sync::Arc;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Lua, Table, Value};
-use twinplug_value::raw::{LeafFailed, LeafPlace};
+use twinplug_value::raw::{Entry, LeafFailed, LeafPlace};
 use twinplug_value::{Plain, Type};
 
+use super::border::refer;
 use super::host_functions::{self, Answer, Offered};
 use super::plugins::{Link, failed};
-use super::raw::push_scalar;
+use super::raw::{Reference, push_scalar};
 use super::vm::{Core, broken};
 use crate::error::Result;
+use crate::plugin::{Dynamic, Followed, Func, Plugins};
 
 /// What compiled calls of leaf functions use, besides `Core::leaf`.
 #[derive(Default)]
@@ -28,6 +32,38 @@ pub(super) struct Compiled {
     fault: twinplug_value::raw::OwnFault,
     /// Where a result goes: a place for any scalar.
     result: Cell<i64>,
+    /// Once there is the FFI.
+    used: Cell<Option<Use>>,
+}
+
+/// A function that may be called by compiled code, by its address, for as long as the VM lives.
+pub(super) struct Callee {
+    function: Func<Dynamic>,
+    followed: Option<Arc<Followed>>,
+}
+
+impl Callee {
+    /// Of a function that was looked up at that change.
+    pub(super) fn new(function: &Func<Dynamic>, plugins: &dyn Plugins, changes: u64) -> Callee {
+        let followed = function.has_c_type().then(|| Arc::new(Followed::new()));
+        if let Some(followed) = &followed {
+            plugins.follow(Arc::downgrade(followed));
+        }
+        let callee = Callee { function: function.clone(), followed };
+        callee.follow(function, plugins, changes);
+        callee
+    }
+
+    /// Follows a function that was looked up at that change, if it is still this one.
+    pub(super) fn follow(&self, function: &Func<Dynamic>, plugins: &dyn Plugins, changes: u64) {
+        let Some(followed) = self.followed.as_ref().filter(|_| function.is(&self.function)) else {
+            return;
+        };
+        function.lead(followed);
+        if plugins.changes() != changes {
+            followed.lose();
+        }
+    }
 }
 
 /// What an entry answers that has not failed.
@@ -38,19 +74,21 @@ const MAKE: &str = include_str!("prelude/leaf.lua");
 /// What the prelude makes a compiled call of: a function that makes it, with its arguments;
 /// nothing where the function is no leaf, or scripts are not compiled.
 pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value>> {
-    let Some(leaf) = link.compiled.leaf().filter(|_| core.is_compiled) else {
+    let Callee { function, followed } = &link.compiled;
+    let Some(followed) = followed.as_ref().filter(|_| core.is_compiled) else {
         return Ok(Vec::new());
     };
-    let signature = link.compiled.signature();
+    let signature = function.signature();
     let params = signature.params.iter().map(|param| &*param.ty);
     let Some(types) = types(&signature.result, params) else { return Ok(Vec::new()) };
     let make = core.leaf_maker(lua).map_err(broken)?;
     let leaf = lua.create_table_from([
         ("out", core.compiled.result.as_ptr().expose_provenance() as f64),
-        ("target", leaf.target as f64),
-        ("offset", leaf.function as f64),
+        ("target", followed.address() as f64),
+        ("offset", Func::<Dynamic>::FUNCTION as f64),
         ("fault", core.compiled.fault.address() as f64),
         ("runs", core.leaf.state().expose_provenance() as f64),
+        ("gone", Entry::GONE.into()),
     ]);
     Ok(vec![
         Value::Function(make),
@@ -110,6 +148,7 @@ impl Core {
             return Ok(make);
         }
         let ffi = open_ffi(lua)?;
+        self.compiled.used.set(Some(Use::new(lua, &ffi)?));
         let chunk = lua.load(MAKE).set_name(format!("={}", super::stack::PRELUDE));
         let make: Function = chunk.call(ffi)?;
         lua.set_named_registry_value(NAME, &make)?;
@@ -119,19 +158,25 @@ impl Core {
 
 impl Link {
     /// What a compiled call comes to that has answered this status: its error; or, if it has
-    /// not failed, its integer, which is too large for compiled code to tell.
+    /// not failed, its number, where compiled code cannot take that: an integer that is too
+    /// large, or what is no number, of which each bit matters to LuaJIT.
     ///
     /// # Safety
     /// As for `Link::call`.
     unsafe fn settle(&self, core: &Core, state: *mut lua_State, status: c_int) -> Answer {
         if status != OK {
-            let error = self.compiled.failed(core.compiled.fault.take(status));
+            let error = self.compiled.function.failed(core.compiled.fault.take(status));
             return failed(core, state, error);
         }
+        let bits = core.compiled.result.get();
+        let result = match &*self.compiled.function.signature().result {
+            Type::Float => Plain::Float(f64::from_bits(bits.cast_unsigned())),
+            _ => Plain::Int(bits),
+        };
         // SAFETY: as the caller says; there is room for 20 values.
-        match unsafe { push_scalar(state, Plain::Int(core.compiled.result.get())) } {
+        match unsafe { push_scalar(state, result) } {
             Ok(()) => Answer::Results(1),
-            Err(error) => failed(core, state, error.of("result").into()),
+            Err(error) => failed(core, state, self.named(error.of("result").into())),
         }
     }
 }
@@ -148,7 +193,7 @@ impl Offered {
                 // SAFETY: as the caller says; there is room for 20 values.
                 match unsafe { push_scalar(state, Plain::Int(int)) } {
                     Ok(()) => return Answer::Results(1),
-                    Err(error) => error.of("result").into(),
+                    Err(error) => self.function.at(error.of("result").into()),
                 }
             }
             other => self.function.failed(other),
@@ -172,6 +217,51 @@ unsafe extern "C-unwind" fn settle(state: *mut lua_State) -> c_int {
 pub(super) unsafe extern "C-unwind" fn settle_host(state: *mut lua_State) -> c_int {
     // SAFETY: `host_functions::closure` has made it of this; nothing is left to drop.
     unsafe { host_functions::answered(state, |core, offered| offered.settle(core, state)) }
+}
+
+/// Values by which the FFI is used without memory being taken.
+#[derive(Clone, Copy)]
+struct Use {
+    sizeof: Reference,
+    int: Reference,
+}
+
+impl Use {
+    fn new(lua: &Lua, ffi: &Table) -> mlua::Result<Use> {
+        let int: Value = ffi.raw_get::<Function>("typeof")?.call("int")?;
+        let sizeof = ffi.raw_get::<Function>("sizeof")?;
+        Ok(Use { sizeof: refer(lua, sizeof)?, int: refer(lua, int)? })
+    }
+}
+
+impl Core {
+    /// Has the FFI forget the coroutine that has used it last: it would keep all that was on
+    /// the stack of that one.
+    pub(super) fn forget_coroutine(&self) -> mlua::Result<()> {
+        let Some(Use { sizeof, int }) = self.compiled.used.get() else { return Ok(()) };
+        // SAFETY: mlua runs it protected, with room for the two values. A C function does not
+        // run the script, nor what may be due to stop that.
+        unsafe {
+            self.border.lua().exec_raw((), |state| {
+                sizeof.push(state);
+                if ffi::lua_iscfunction(state, -1) != 0 {
+                    int.push(state);
+                    ffi::lua_call(state, 1, 0);
+                }
+                ffi::lua_settop(state, 0);
+            })
+        }
+    }
+}
+
+/// Whether it is what settles a compiled call that stands at the index.
+///
+/// # Safety
+/// `state` is of a VM that is entered.
+pub(super) unsafe fn is_settle(state: *mut lua_State, index: c_int) -> bool {
+    // SAFETY: as the caller says.
+    unsafe { ffi::lua_tocfunction(state, index) }
+        .is_some_and(|function| function as usize == settle as *const () as usize)
 }
 
 /// Opens the library, and takes it away from wherever a script could find it, unless it is

@@ -39,9 +39,8 @@ pub(super) struct Link {
     plugin: String,
     symbol: String,
     current: RefCell<Current>,
-    /// The handle that compiled calls follow, by its address, for as long as the VM lives.
     #[cfg(feature = "luajit")]
-    pub(super) compiled: Func<Dynamic>,
+    pub(super) compiled: super::leaf::Callee,
 }
 
 /// A handle, and at which change of the plugins it was looked up.
@@ -57,7 +56,7 @@ pub(super) fn function(core: &Core, name: &[u8]) -> mlua::Result<Function> {
     match name {
         b"find_plugin" => lua.create_function(move |lua, name: Value| {
             let found = name_of(&name).and_then(|name| core.get().shared.plugin(&name));
-            Ok(answer(lua, found.map(|_| Value::Nil)))
+            Ok(answer(core.get(), lua, found.map(|_| Value::Nil)))
         }),
         b"has_plugin" => lua.create_function(move |_, name: LuaString| {
             Ok(core.get().shared.plugin(&name.to_string_lossy()).is_ok())
@@ -67,7 +66,7 @@ pub(super) fn function(core: &Core, name: &[u8]) -> mlua::Result<Function> {
                 let found = name_of(&symbol).and_then(|symbol| {
                     core.get().member(lua, may_wait, &plugin.to_string_lossy(), &symbol)
                 });
-                Ok(found.unwrap_or_else(|error| answer(lua, Err(error))))
+                Ok(found.unwrap_or_else(|error| answer(core.get(), lua, Err(error))))
             })
         }
         _ => lua.create_function(
@@ -75,7 +74,7 @@ pub(super) fn function(core: &Core, name: &[u8]) -> mlua::Result<Function> {
                 let set = name_of(&symbol).and_then(|symbol| {
                     core.get().set(lua, may_wait, &plugin.to_string_lossy(), &symbol, &value)
                 });
-                Ok(set.unwrap_or_else(|error| answer(lua, Err(error))))
+                Ok(set.unwrap_or_else(|error| answer(core.get(), lua, Err(error))))
             },
         ),
     }
@@ -108,10 +107,15 @@ fn name_of(name: &Value) -> Result<String> {
     }
 }
 
-fn answer(lua: &Lua, result: Result<Value>) -> MultiValue {
-    match result {
-        Ok(value) => MultiValue::from_iter([Value::Boolean(true), value]),
-        Err(error) => super::host_table::refused(lua, &error.to_string()),
+/// True and a value; or false, and what the prelude raises.
+fn answer(core: &Core, lua: &Lua, result: Result<Value>) -> MultiValue {
+    let error = match result {
+        Ok(value) => return MultiValue::from_iter([Value::Boolean(true), value]),
+        Err(error) => told(error),
+    };
+    match core.shared.trails.raise(lua, &core.border, &error) {
+        Some(thrown) => MultiValue::from_iter([Value::Boolean(false), Value::Table(thrown)]),
+        None => super::host_table::refused(lua, error.message()),
     }
 }
 
@@ -160,7 +164,7 @@ impl Core {
                     plugin: plugin.to_owned(),
                     symbol: symbol.to_owned(),
                     #[cfg(feature = "luajit")]
-                    compiled: function.clone(),
+                    compiled: super::leaf::Callee::new(&function, &*plugins, changes),
                     current: RefCell::new(Current { changes, function }),
                 });
                 let closure = link.closure(lua, call).map_err(broken)?;
@@ -188,7 +192,8 @@ impl Core {
             Symbol::Var(var) => var,
             function => function.into_var::<twinplug_value::Value>()?,
         };
-        let value = super::source::read_lua(lua, &self.border, value)?;
+        let value = super::source::read_lua(lua, &self.border, value)
+            .map_err(|error| Error::from(error).at_symbol(symbol).in_plugin(plugin))?;
         if may_wait && is_alone() {
             return Ok(self.wait_for(move || var.set(value).map(|()| Vec::new())));
         }
@@ -296,7 +301,8 @@ impl Link {
         unsafe {
             let count = ffi::lua_gettop(state);
             let arguments = (1..=count).map(|index| argument(&core.border, state, index));
-            let arguments = arguments.collect::<Result<Vec<_>>>()?;
+            let arguments = arguments.collect::<Result<Vec<_>>>();
+            let arguments = arguments.map_err(|error| self.named(error))?;
             if limits::may_wait(state) && is_alone() && !function.is_leaf() {
                 let call = move || function.call_all(&arguments);
                 core.shared.will_wait(Box::new(|| Ok(used_elsewhere(call))));
@@ -314,10 +320,16 @@ impl Link {
             ffi::lua_pushboolean(state, 0);
             let mut sink = StackSink::new(&core.border, state);
             for result in &results {
-                to_sink(result, &mut sink)?;
+                to_sink(result, &mut sink)
+                    .map_err(|error| self.named(error.of("result").into()))?;
             }
             Ok(results.len() as c_int + 2)
         }
+    }
+
+    /// An error of what is brought over for it.
+    pub(super) fn named(&self, error: Error) -> Error {
+        error.at_symbol(&self.symbol).in_plugin(&self.plugin)
     }
 
     /// The handle, looked up anew where other plugins have come or gone.
@@ -328,6 +340,8 @@ impl Link {
         if current.changes != changes {
             let plugin = core.shared.newest(&*plugins, &self.plugin)?;
             let function = plugin.lookup(&self.symbol)?.into_dynamic()?;
+            #[cfg(feature = "luajit")]
+            self.compiled.follow(&function, &*plugins, changes);
             *current = Current { changes, function };
         }
         Ok(current.function.clone())

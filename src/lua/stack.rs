@@ -20,8 +20,8 @@ const LONGEST: usize = 16 << 10;
 /// What the prelude is called in messages and tracebacks.
 pub(super) const PRELUDE: &str = "[twinplug]";
 
-/// Whether it is a function of the host that runs at a level of a coroutine that does not run,
-/// or of this one.
+/// Whether it is a function of the host, or what raises the error of a leaf function, that runs
+/// at a level of a coroutine that does not run, or of this one.
 fn is_host_function(lua: &Lua, thread: Option<&Thread>, level: c_int) -> bool {
     let mut is_one = false;
     // SAFETY: as in `Stack::of`. A stack that is full has some room left, and what is put there
@@ -32,6 +32,10 @@ fn is_host_function(lua: &Lua, thread: Option<&Thread>, level: c_int) -> bool {
             let on = if thread.is_null() { state } else { thread };
             if limits::push_function(on, level) {
                 is_one = host_functions::is_one(on, -1);
+                #[cfg(feature = "luajit")]
+                {
+                    is_one |= super::leaf::is_settle(on, -1);
+                }
                 ffi::lua_settop(on, -2);
             }
             ffi::lua_settop(state, 0);

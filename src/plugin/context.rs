@@ -14,6 +14,8 @@ use twinplug_value::{
     Signature, Sink, Source, Type, panic_text, to_sink,
 };
 
+#[cfg(feature = "luajit")]
+use super::Followed;
 use super::{Plugin, Requirement};
 use crate::channel::AnyChannel;
 use crate::error::{Error, ErrorKind, Result, near};
@@ -50,6 +52,9 @@ pub(crate) trait Plugins: Send + Sync {
     fn changes(&self) -> u64;
     /// A plugin has more exports.
     fn changed(&self);
+    /// Has it lose what it leads to after each change.
+    #[cfg(feature = "luajit")]
+    fn follow(&self, followed: Weak<Followed>);
 }
 
 /// What plugins may ask of their host.

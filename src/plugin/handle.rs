@@ -34,15 +34,6 @@ pub struct Func<A, R = Value> {
     types: PhantomData<fn(A) -> R>,
 }
 
-/// A function that compiled code may call: where the address of its target is, and where in
-/// that the address of the function is, in bytes. Both are read anew for each call, and may be
-/// for as long as a handle is held; a function that is gone answers a status.
-#[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
-pub(crate) struct Leaf {
-    pub(crate) target: usize,
-    pub(crate) function: usize,
-}
-
 /// All handles on one function share it.
 struct FuncLink {
     target: Live<FuncTarget>,

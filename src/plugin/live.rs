@@ -50,14 +50,7 @@ impl<T> Live<T> {
         Live { current, track: Some(track), replaced: Mutex::default() }
     }
 
-    /// Where the address of the content is. An untracked content may be read there for as long
-    /// as this lives.
     #[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
-    pub(crate) fn place(&self) -> usize {
-        std::ptr::from_ref(&self.current).addr()
-    }
-
-    #[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "as above"))]
     pub(crate) fn is_tracked(&self) -> bool {
         self.track.is_some()
     }

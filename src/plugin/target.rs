@@ -12,6 +12,7 @@ pub(crate) struct FuncTarget {
     /// Taken where the types of a call are just its own.
     pub(super) direct: Entry,
     /// Whether it calls nothing of the host.
+    #[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
     pub(super) is_leaf: bool,
     pub(super) general: General<dyn RawFunc, dyn ValueFunc>,
 }
@@ -44,7 +45,7 @@ impl FuncTarget {
         FuncTarget { is_leaf: true, ..self }
     }
 
-    pub(crate) fn stale() -> Self {
+    pub(crate) const fn stale() -> Self {
         FuncTarget { direct: Entry::NONE, is_leaf: false, general: General::Stale }
     }
 }

@@ -1,6 +1,9 @@
 //! Leaf functions of the host: called as any other function of it, whatever way the call takes.
 
+#[cfg(feature = "native")]
+mod native;
 mod same;
+mod vm;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -53,8 +56,8 @@ fn a_leaf_function_runs_once_a_call_in_compiled_loops_too() {
         let large = message(count.call((2000,)));
         assert_eq!(
             large,
-            "plugin `loops`: `Count`: loops:2: result: 9223372036854775807 is out of range: this \
-             Lua keeps whole numbers up to 2^53 exactly"
+            "plugin `loops`: `Count`: loops:2: host function `next`: result: \
+             9223372036854775807 is out of range: this Lua keeps whole numbers up to 2^53 exactly"
         );
         assert_eq!(CALLS.swap(0, Ordering::Relaxed), 778);
     }

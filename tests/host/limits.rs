@@ -437,3 +437,35 @@ fn an_outer_deadline_holds_for_what_is_called_with_a_later_one() {
     let error = ask.call_within(TIME, ()).unwrap_err();
     assert_eq!(error.limit(), Some(Limit::Deadline(TIME)), "{error:?}");
 }
+
+/// What is put onto the stack of who has waited may take more memory than is certainly there.
+#[test]
+fn what_comes_from_another_plugin_comes_where_memory_is_short() {
+    const LIMIT: usize = 3 << 20;
+    let asks = r#"
+        local held = {}
+        function Fill() for i = 1, 22 do held[i] = ("x"):rep(100000) .. i end end
+        function Text(length) return #host.plugin("answers").Text(length) end
+        function List(length) return host.plugin("answers").List(length)[length].key end
+    "#;
+    let answers = r#"
+        function Text(length) return ("y"):rep(length) end
+        function List(length)
+          local list = {}
+          for i = 1, length do list[i] = { key = "y" .. i } end
+          return list
+        end
+    "#;
+    let host = Host::builder().memory_limit(LIMIT).build().unwrap();
+    host.load_source("answers", answers).unwrap();
+    let asks = host.load_source("asks", asks).unwrap();
+    asks.call("Fill", ()).unwrap();
+    let text = asks.func::<(i64,), i64>("Text").unwrap();
+    let list = asks.func::<(i64,), String>("List").unwrap();
+    for _ in 0..3 {
+        assert_eq!(text.call((10,)).unwrap(), 10);
+        assert_eq!(list.call((100,)).unwrap(), "y100");
+        let error = text.call((1_000_000,)).unwrap_err();
+        assert_eq!(error.limit(), Some(Limit::Memory(LIMIT)), "{error}");
+    }
+}

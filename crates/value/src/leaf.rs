@@ -52,12 +52,15 @@ pub(crate) mod sealed {
         /// What is returned where there is no result.
         const NOTHING: Self::Returned;
 
-        /// It, to be returned.
+        /// It, to be returned. A float that is no number is the one that all of these are to
+        /// LuaJIT: of some other bits it would make another value, at any address.
         ///
         /// # Errors
         /// An integer that a float may not be: of 2^53 and above, or below -2^53.
         fn returned(self) -> Result<Self::Returned, i64>;
     }
+
+    const NAN: f64 = f64::from_bits(0xfff8 << 48);
 
     macro_rules! scalars {
         ($($type:ty, $returned:ty: $nothing:expr, $value:ident => $answer:expr;)*) => {$(
@@ -76,7 +79,7 @@ pub(crate) mod sealed {
     scalars! {
         // Three instructions say that it fits, where both bounds would take as much as the call.
         i64, f64: 0.0, int => if ((int >> 53) + 1) as u64 > 1 { Err(int) } else { Ok(int as f64) };
-        f64, f64: 0.0, float => Ok(float);
+        f64, f64: 0.0, float => Ok(if float.is_nan() { NAN } else { float });
         bool, bool: false, on => Ok(on);
         (), (): (), nothing => Ok(nothing);
     }

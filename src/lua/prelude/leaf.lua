@@ -23,21 +23,30 @@ end
 -- result in `value`, and the texts made so far.
 local plugins, hosts = { texts = {} }, { texts = {} }
 
--- The address of a plugin's function is read anew for each call. Nothing that takes memory, and so
--- may fail, stands between the lines that say whether one runs. A function of a plugin that is gone
--- answers `not_found` and no text.
-plugins.given = "entry, target, offset, fault, text, runs, out"
+-- Where the upper half of a number's bits is.
+local upper = ffi.abi("le") and 1 or 0
+
+-- The address of a plugin's function is read anew for each call. From there on nothing takes memory,
+-- which may run out: others would be shut out for ever. After plugins have come or gone `gone` is
+-- answered, and the call goes the general way. Of some bits of a float, which are no number to C
+-- either, LuaJIT would make another value.
+plugins.given = "entry, target, offset, fault, text, runs, out, high, gone"
 function plugins.call(names, result)
-  local lines = "  local entry = cast(entry, target[0] + offset)[0]\n"
+  local lines = "  local call = cast(entry, target[0] + offset)[0]\n"
     .. "  text[0], runs[0] = nil, true\n"
-    .. "  local status = entry(fault" .. names .. (result ~= "void" and ", out)\n" or ")\n")
+    .. "  local status = call(fault" .. names .. (result ~= "void" and ", out)\n" or ")\n")
     .. "  runs[0] = false\n"
     .. "  if status ~= 0 then\n"
-    .. "    if status == 3 and text[0] == nil then return general(...) end\n"
+    .. "    if status == gone then return general(...) end\n"
     .. "    return settle(status)\n"
     .. "  end\n"
   if result == "void" then return lines .. "  return\n" end
-  if result ~= "int64_t" then return lines .. "  return out[0]\n" end
+  if result == "bool" then return lines .. "  return out[0]\n" end
+  if result == "double" then
+    return lines .. "  local bits = high[0]\n"
+      .. "  if bits < 0 and bits >= -0x80000 then return settle(0) end\n"
+      .. "  return out[0]\n"
+  end
   return lines .. "  local value = tonumber(out[0])\n"
     .. "  if value > largest or value < -largest then return settle(0) end\n"
     .. "  return value\n"
@@ -98,6 +107,7 @@ return function(general, settle, leaf, types)
     ffi.typeof("$ *", ffi.typeof(signature)), cast("char **", leaf.target), leaf.offset,
     cast("void *", leaf.fault),
     -- The text is the first member of a fault.
-    cast("void **", leaf.fault), cast("bool *", leaf.runs), cast(result .. " *", leaf.out)
+    cast("void **", leaf.fault), cast("bool *", leaf.runs), cast(result .. " *", leaf.out),
+    cast("int32_t *", leaf.out) + upper, leaf.gone
   )
 end

@@ -4,13 +4,17 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use twinplug_value::raw::{Entry, Scalars};
+#[cfg(feature = "luajit")]
+use twinplug_value::raw::Entry;
+use twinplug_value::raw::Scalars;
 use twinplug_value::{Args, ConvertError, Data, Sink, Type, Value};
 
 use super::{
-    Dynamic, Error, ErrorKind, Func, FuncLink, FuncTarget, General, Leaf, Result, Results, Values,
-    Var, VarLink, VarTarget, WriteArgs, receive,
+    Dynamic, Error, ErrorKind, Func, FuncLink, FuncTarget, General, Result, Results, Values, Var,
+    VarLink, VarTarget, WriteArgs, receive,
 };
+#[cfg(feature = "luajit")]
+use crate::plugin::Followed;
 use crate::plugin::within;
 
 impl Func<Dynamic> {
@@ -86,17 +90,30 @@ impl Func<Dynamic> {
         self.link.target.enter().is_leaf
     }
 
-    /// How compiled code may call it, if it calls nothing of the host and takes and gives
-    /// scalars alone.
-    #[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
-    pub(crate) fn leaf(&self) -> Option<Leaf> {
+    /// Where in its target the address of the function is, in bytes.
+    #[cfg(feature = "luajit")]
+    pub(crate) const FUNCTION: usize = std::mem::offset_of!(FuncTarget, direct) + Entry::FUNCTION;
+
+    /// Whether compiled code may call it by its C type, for as long as a handle is held: it
+    /// calls nothing of the host, and takes and gives scalars alone.
+    #[cfg(feature = "luajit")]
+    pub(crate) fn has_c_type(&self) -> bool {
         let live = &self.link.target;
         let target = live.enter();
-        let is_one = target.is_leaf && target.direct.is_some() && !live.is_tracked();
-        is_one.then(|| Leaf {
-            target: live.place(),
-            function: std::mem::offset_of!(FuncTarget, direct) + Entry::FUNCTION,
-        })
+        target.is_leaf && target.direct.is_some() && !live.is_tracked()
+    }
+
+    /// Whether both are handles on the same load of a function.
+    #[cfg(feature = "luajit")]
+    pub(crate) fn is(&self, other: &Func<Dynamic>) -> bool {
+        Arc::ptr_eq(&self.link, &other.link)
+    }
+
+    /// Has it lead to the function, which is a leaf: what is replaced of that is kept as long
+    /// as the handle.
+    #[cfg(feature = "luajit")]
+    pub(crate) fn lead(&self, followed: &Followed) {
+        followed.lead_to(&self.link.target.enter());
     }
 
     /// The error of a compiled call that has failed.

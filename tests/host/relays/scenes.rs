@@ -27,6 +27,7 @@ on_both! {
     a_native_plugin_in_the_host_alone_has_it_all_as_well
     a_step_of_a_load_that_passes_an_error_on
     threads_do_not_meet
+    a_script_that_asks_a_native_plugin_itself
 }
 
 fn a_script_catches_what_was_thrown_beyond_a_native_plugin(library: &Path) {
@@ -130,4 +131,46 @@ fn threads_do_not_meet(library: &Path) {
             });
         }
     });
+}
+
+/// What a script asks of a native plugin by itself is told as what its host asks for it.
+fn a_script_that_asks_a_native_plugin_itself(library: &Path) {
+    let script = "\
+        local M = {}\n\
+        function M.Call() return (host.plugin('n1').Pass()) end\n\
+        function M.Get() return host.plugin('n1').Value end\n\
+        function M.Set() host.plugin('n1').Value = 1 end\n\
+        function M.Caught(name)\n\
+          local ok, err = pcall(M[name])\n\
+          return err.code, tostring(err)\n\
+        end\n\
+        return M";
+    let has_variable = library == C.as_path();
+    let ways =
+        [("Call", "function", "Pass"), ("Get", "variable", "Value"), ("Set", "variable", "Value")];
+    for (line, (name, what, symbol)) in (2..).zip(ways) {
+        if what == "variable" && !has_variable {
+            continue;
+        }
+        let scene = Scene::new(library, "");
+        let asks = scene.host.load_source("asks", script).unwrap();
+        let go = |rest: &str| *scene.way.rest.lock().unwrap() = rest.to_owned();
+        go("b.Table");
+        let error = asks.call(name, ()).unwrap_err();
+        let text = format!("plugin `n1`: `{symbol}`: {NO_DOOR}");
+        assert_eq!(error.to_string(), format!("plugin `asks`: `{name}`: {text}"));
+        let native = format!("[native]: in {what} 'n1.{symbol}'");
+        let asked = format!("asks:{line} <{line}> {name}");
+        let frames = ["error", "b.lua:3 upvalue inner", "b.lua:5 <5> Table", GO, &native, &asked];
+        assert_eq!(lines(&error), frames.map(frame));
+        assert_eq!(error.payload(), thrown().as_ref());
+        assert_eq!(error.location(), Some((scene.folder.path().join("b.lua").as_path(), 3)));
+        go("b.Table");
+        let caught = asks.func::<(&str,), (i64, String)>("Caught").unwrap();
+        assert_eq!(caught.call((name,)).unwrap(), (7, text));
+        go("b.Text");
+        let error = asks.call(name, ()).unwrap_err();
+        assert_eq!(lines(&error).len(), 5, "{error:?}");
+        assert!(error.to_string().ends_with("b.lua:7: the door is closed"), "{error}");
+    }
 }

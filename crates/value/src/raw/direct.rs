@@ -204,6 +204,9 @@ impl Entry {
         self.shape != Shape::NONE
     }
 
+    /// What the function of [`Entry::NONE`] answers to such code; no plugin's does.
+    pub const GONE: Status = Status::MIN;
+
     /// A function without a direct entry.
     pub const NONE: Entry = Entry { shape: Shape::NONE, function: nothing };
 
@@ -223,7 +226,7 @@ impl Entry {
 }
 
 unsafe extern "C" fn nothing() -> Status {
-    abi::NOT_FOUND
+    Entry::GONE
 }
 
 /// The place of a result, zero at first: what an entry leaves that writes nothing.

@@ -1,0 +1,199 @@
+//! Leaf functions of native plugins, which compiled scripts call by their C type: what that could
+//! do to the VM, and that it is the same as any other call.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+use twinplug::{Func, Host, Limit, Value};
+
+use crate::images::compile;
+use crate::twins::build;
+
+static LEAVES: LazyLock<PathBuf> = LazyLock::new(|| build("tests/fixtures/leaves"));
+
+/// A host whose scripts are compiled where the flavour has a compiler.
+fn host() -> Host {
+    Host::builder().no_time_limit().build().unwrap()
+}
+
+/// A plugin in C.
+struct Library {
+    folder: TempDir,
+}
+
+impl Library {
+    fn new() -> Library {
+        Library { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn build(&self, version: &str, functions: &str, exports: &str) -> PathBuf {
+        let text = format!(
+            "#include \"twinplug.h\"\n{functions}\n\
+             static const tp_export exports[] = {{{exports}}};\n\
+             TP_PLUGIN(\"in-c\", \"{version}\", exports, NULL);"
+        );
+        let path = |end: &str| self.folder.path().join(format!("{version}.{end}"));
+        let (source, library) = (path("c"), path("so"));
+        std::fs::write(&source, text).unwrap();
+        compile(&source, &library, &[]);
+        library
+    }
+}
+
+/// A float has bits that are no number of LuaJIT's: they would be any value of Lua's, at any
+/// address.
+#[test]
+fn a_float_is_a_number_whatever_its_bits_are() {
+    let host = host();
+    host.load(&*LEAVES).unwrap();
+    let script = r#"
+        local of_bits = host.plugin("leaves").of_bits
+        local function of(bits, times)
+          local x, kind
+          for i = 1, times do
+            x = of_bits(bits)
+            kind = type(x)
+            if kind ~= "number" then return kind end
+          end
+          return kind, x
+        end
+        function Kind(bits, times) return (of(bits, times)) end
+        function Float(bits, times) return (select(2, of(bits, times))) end
+    "#;
+    let plugin = host.load_source("bits", script).unwrap();
+    let kind = plugin.func::<(i64, i64), String>("Kind").unwrap();
+    let float = plugin.func::<(i64, i64), f64>("Float").unwrap();
+    // The kinds of LuaJIT's values, each with an address that would be followed.
+    for times in [1, 200] {
+        for tag in 1..=16_i64 {
+            for address in [0, 0x1000, (1 << 47) - 1] {
+                let bits = -(tag << 47) + address;
+                assert_eq!(kind.call((bits, times)).unwrap(), "number", "{bits:#x}");
+                assert!(float.call((bits, times)).unwrap().is_nan(), "{bits:#x}");
+            }
+        }
+        for bits in [0, 1, 1 << 52, -(1 << 53), -(1 << 52)] {
+            let same = f64::from_bits(bits as u64);
+            assert_eq!(kind.call((bits, times)).unwrap(), "number");
+            assert_eq!(float.call((bits, times)).unwrap().to_bits(), same.to_bits(), "{bits:#x}");
+        }
+    }
+}
+
+/// An entry says why it has failed, whatever it says.
+#[test]
+fn a_leaf_function_that_finds_nothing_has_run_once() {
+    let library = Library::new();
+    let functions = "
+        static int64_t runs;
+        static tp_status direct(tp_fault *fault, int64_t x, int64_t *result) {
+          runs++;
+          return x < 0 ? (tp_status)-x : TP_NOT_FOUND;
+        }
+        static tp_status find(tp_call *call) { int64_t x; return direct(NULL, call->args[0].as.integer, &x); }
+        static tp_status count(tp_call *call) { *call->result = tp_int(runs); return TP_OK; }";
+    let exports = "{\"find\", \"(x: int) -> int\", TP_SYMBOL_FUNC, TP_LEAF, NULL, find, NULL, NULL, TP_DIRECT(direct)},\
+                   TP_EXPORT_FUNC(\"runs\", \"() -> int\", count)";
+    let host = host();
+    let native = host.load(library.build("1.0.0", functions, exports)).unwrap();
+    let runs = native.func::<(), i64>("runs").unwrap();
+    let script = "function Find(x) return (host.plugin('in-c').find(x)) end";
+    let find = host.load_source("finds", script).unwrap().func::<(i64,), i64>("Find").unwrap();
+    for status in 1..12 {
+        let before = runs.call(()).unwrap();
+        let failed = find.call((-status,)).unwrap_err();
+        assert_eq!(failed.traceback().unwrap().lines().count(), 1, "{failed:?}");
+        let told = failed.to_string();
+        assert!(told.ends_with(&format!("failed with status {status}")), "{told}");
+        assert_eq!(runs.call(()).unwrap(), before + 1, "status {status}");
+    }
+}
+
+/// As other functions, one that was kept is that of the newest plugin of the name.
+#[test]
+fn a_leaf_function_that_was_kept_is_the_newest_plugins() {
+    let library = Library::new();
+    let version = |major: i64| {
+        let functions = format!(
+            "static tp_status direct(tp_fault *fault, int64_t *result) {{ *result = {major}; return TP_OK; }}\n\
+             static tp_status which(tp_call *call) {{ *call->result = tp_int({major}); return TP_OK; }}"
+        );
+        let exports = "{\"which\", \"() -> int\", TP_SYMBOL_FUNC, TP_LEAF, NULL, which, NULL, NULL, TP_DIRECT(direct)}";
+        library.build(&format!("{major}.0.0"), &functions, exports)
+    };
+    let host = host();
+    let script = "local which\n\
+                  function Which() which = which or host.plugin('in-c').which return which() end";
+    host.load(version(1)).unwrap();
+    let which = host.load_source("asks", script).unwrap().func::<(), i64>("Which").unwrap();
+    let many = |expected: i64| (0..200).for_each(|_| assert_eq!(which.call(()).unwrap(), expected));
+    many(1);
+    let newer = host.load(version(2)).unwrap();
+    many(2);
+    host.unload(newer).unwrap();
+    many(1);
+}
+
+/// What a call held that has run out of memory is there again, though the flavour's FFI has
+/// used its coroutine last; and a call that fails on the way leaves nothing behind that shuts
+/// others out.
+#[test]
+fn memory_that_runs_out_on_the_way_is_there_for_the_next_call() {
+    const LIMIT: usize = 3 << 20;
+    let script = r#"
+        local add = host.plugin("leaves").add
+        local function fill(to)
+          local all = {}
+          while collectgarbage("count") * 1024 < to - 4096 do all = { all, ("x"):rep(900) .. #all } end
+          while collectgarbage("count") * 1024 < to do all = { all } end
+          return all
+        end
+        function Fill(to)
+          local all = fill(to)
+          -- Not as often as what is compiled.
+          for i = 1, 40 do all = { all, add(i, 1) } end
+          return "there is more"
+        end
+        function FillInCoroutine(to) return coroutine.wrap(Fill)(to) end
+        function Back() return "back" end
+        function Through() return (host.plugin("fills").Back()) end
+    "#;
+    let host = Host::builder().no_time_limit().memory_limit(LIMIT).build().unwrap();
+    host.load(&*LEAVES).unwrap();
+    let plugin = host.load_source("fills", script).unwrap();
+    let through: Func<(), String> = plugin.func("Through").unwrap();
+    for name in ["Fill", "FillInCoroutine"] {
+        let fill = plugin.func::<(i64,), String>(name).unwrap();
+        let mut failed = 0;
+        for rest in (0..4000).step_by(50) {
+            match fill.call((LIMIT as i64 - rest,)) {
+                Ok(text) => assert_eq!(text, "there is more"),
+                Err(error) => {
+                    assert_eq!(error.limit(), Some(Limit::Memory(LIMIT)), "{error}");
+                    failed += 1;
+                }
+            }
+            assert_eq!(through.call(()).unwrap(), "back", "{name}, {rest} bytes before the limit");
+        }
+        assert!(failed > 0);
+    }
+}
+
+/// An argument that compiled code cannot bring over goes the general way.
+#[test]
+fn arguments_of_any_kind_are_told_as_elsewhere() {
+    let host = host();
+    host.load(&*LEAVES).unwrap();
+    let script = "function Try(x) return select(2, pcall(host.plugin('leaves').add, x, 1)) end";
+    let plugin = host.load_source("tries", script).unwrap();
+    let told = |value: Value| {
+        let text = plugin.call("Try", (value,)).unwrap();
+        let Value::Str(text) = text else { panic!("{text:?}") };
+        text.rsplit_once(": argument `a`: ").map(|(_, text)| text.to_owned()).unwrap_or(text)
+    };
+    assert_eq!(told(Value::Str("1".into())), "expected int, got string");
+    assert_eq!(told(Value::Bool(true)), "expected int, got bool");
+    assert_eq!(told(Value::Float(0.5)), "0.5 is no whole number");
+    assert_eq!(told(Value::Float(f64::NAN)), "NaN is no whole number");
+}
