@@ -444,7 +444,7 @@ fn what_comes_from_another_plugin_comes_where_memory_is_short() {
     const LIMIT: usize = 3 << 20;
     let asks = r#"
         local held = {}
-        function Fill() for i = 1, 22 do held[i] = ("x"):rep(100000) .. i end end
+        function Fill() for i = 1, 22 do held[i] = ("x"):rep(100000 + i) end end
         function Text(length) return #host.plugin("answers").Text(length) end
         function List(length) return host.plugin("answers").List(length)[length].key end
     "#;
