@@ -156,7 +156,8 @@ fn from_another_thread_while_calls_run_and_wait() {
                             0 => work.call((100,)).map(|sum| assert_eq!(sum, 5050)),
                             1 => variable.get().map(drop),
                             2 => variable.set(round),
-                            _ => wait.call(()).map(|got| assert_eq!(got, round)),
+                            // What a plugin that went could not take is the next one's.
+                            _ => wait.call(()).map(|got| assert!(got <= round)),
                         };
                         if let Err(error) = done {
                             break error.to_string();
