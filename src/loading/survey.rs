@@ -6,9 +6,14 @@ use std::path::Path;
 use semver::Version;
 
 use super::Located;
-use super::loader::{file_name, folder, read};
+#[cfg(feature = "_lua")]
+use super::loader::file_name;
+#[cfg(feature = "native")]
+use super::loader::folder;
+use super::loader::read;
 use super::search::cannot_load;
 use crate::error::Result;
+#[cfg(feature = "native")]
 use crate::file;
 use crate::plugin::{Origin, PluginKind, Requirement};
 

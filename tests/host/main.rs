@@ -11,6 +11,7 @@
 mod annotations;
 #[cfg(all(feature = "native", target_os = "linux"))]
 mod beside;
+#[cfg(feature = "_lua")]
 mod between;
 #[cfg(feature = "native")]
 mod calls;
