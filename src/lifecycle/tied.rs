@@ -8,7 +8,7 @@ use crate::channel::Channel;
 impl<T: Data + Send + 'static> Channel<T> {
     /// A handle on the same channel that ends with the plugin too: once it is unloaded, waits
     /// end, sending fails, and receiving does once the channel is empty, with an error that
-    /// [is closed](Error::is_closed). Other handles go on.
+    /// [is closed](crate::Error::is_closed). Other handles go on.
     ///
     /// ```
     /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {

@@ -392,8 +392,15 @@ impl Border {
         self.limit.get().is_none_or(|limit| 3 * self.used() + SLACK <= limit)
     }
 
+    /// What the VM takes, in bytes. Lua 5.5 does not count its external strings, which the buffers
+    /// of its library become; the allocator does.
+    #[cfg(feature = "lua55")]
+    fn used(&self) -> usize {
+        self.lua.used_memory()
+    }
+
     /// What the VM takes, in bytes.
-    #[cfg(not(feature = "luau"))]
+    #[cfg(not(any(feature = "luau", feature = "lua55")))]
     fn used(&self) -> usize {
         // SAFETY: the VM is entered, and this only asks. What Lua counts is what its allocator
         // does.
