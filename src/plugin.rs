@@ -28,7 +28,7 @@ pub(crate) use chain::{
     release_last, too_deep, within,
 };
 pub(crate) use context::{
-    BUILT_INS, HostContext, HostFunction, OfBits, Output, Plugins, Ran, Turn, contained,
+    BUILT_INS, HostContext, HostFunction, OfBits, Output, Plugins, Turn, contained,
 };
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};

@@ -392,13 +392,6 @@ impl Border {
         self.limit.get().is_none_or(|limit| 3 * self.used() + SLACK <= limit)
     }
 
-    /// What the VM takes, in bytes. Lua 5.5 does not count its external strings, which the buffers
-    /// of its library become; the allocator does.
-    #[cfg(feature = "lua55")]
-    fn used(&self) -> usize {
-        self.lua.used_memory()
-    }
-
     /// What the VM takes, in bytes.
     #[cfg(not(any(feature = "luau", feature = "lua55")))]
     fn used(&self) -> usize {
@@ -411,8 +404,9 @@ impl Border {
         }
     }
 
-    /// What the VM takes, in bytes: Luau does not count the pages that it takes memory in.
-    #[cfg(feature = "luau")]
+    /// What the VM takes, in bytes: Luau does not count the pages that it takes memory in, and Lua
+    /// 5.5 not its external strings, which the buffers of its library become.
+    #[cfg(any(feature = "luau", feature = "lua55"))]
     fn used(&self) -> usize {
         self.lua.used_memory()
     }

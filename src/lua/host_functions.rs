@@ -18,7 +18,7 @@ use super::sink::StackSink;
 use super::source::StackSource;
 use super::vm::{Core, Shared};
 use crate::error::{Error, Result};
-use crate::plugin::{HostFunction, OfBits, Ran};
+use crate::plugin::{HostFunction, OfBits};
 
 /// The functions of a VM's host, by their names.
 #[derive(Default)]
@@ -177,16 +177,12 @@ impl Core {
             self.current.set(outer);
             return Answer::Gone;
         }
+        let function = &offered.function;
         // SAFETY: the VM runs this C function.
-        let ran = match offered.function.of_bits() {
-            // SAFETY: the VM runs this C function.
-            Some(function) => unsafe { self.call_with_bits(state, function) },
-            None => Ok(Ran::Unfit),
-        };
-        let called = match ran {
-            Ok(Ran::Done) => Ok(1),
-            Ok(_) => self.call_function(state, &offered.function),
-            Err(error) => Err(offered.function.at(error)),
+        let called = function.of_bits().and_then(|of| unsafe { self.call_with_bits(state, of) });
+        let called = match called {
+            Some(called) => called.map(|()| 1).map_err(|error| function.at(error)),
+            None => self.call_function(state, function),
         };
         self.current.set(outer);
         match called {
@@ -201,36 +197,30 @@ impl Core {
     /// # Safety
     /// `state` is that of a C function that runs, whose stack are the arguments.
     #[inline(always)]
-    unsafe fn call_with_bits(&self, state: *mut lua_State, function: &OfBits) -> Result<Ran> {
+    unsafe fn call_with_bits(
+        &self,
+        state: *mut lua_State,
+        function: &OfBits,
+    ) -> Option<Result<()>> {
         let mut bits = [0; MAX_PARAMETERS];
         // SAFETY: as the caller says.
         unsafe {
             if ffi::lua_gettop(state) as usize != function.params.len() {
-                return Ok(Ran::Unfit);
+                return None;
             }
             for (index, (bits, kind)) in (1..).zip(bits.iter_mut().zip(&function.params)) {
-                match raw::bits(state, index, *kind) {
-                    Some(read) => *bits = read,
-                    None => return Ok(Ran::Unfit),
-                }
+                *bits = raw::bits(state, index, *kind)?;
             }
         }
-        let mut error = None;
         let turn = Section::of_host();
-        let ran = function.call(&mut bits, &mut error);
+        let called = function.call(&mut bits);
         drop(turn);
-        match (ran, error) {
-            (Ran::Failed, Some(error)) => Err(error),
-            (Ran::Done, _) => {
-                let result = function.result.map_or(Plain::Null, |kind| kind.plain(bits[0]));
-                // SAFETY: as the caller says: there is room for one value.
-                match unsafe { raw::push_scalar(state, result) } {
-                    Ok(()) => Ok(ran),
-                    Err(error) => Err(error.of("result").into()),
-                }
-            }
-            _ => Ok(Ran::Unfit),
-        }
+        Some(called.and_then(|()| {
+            let result = function.result.map_or(Plain::Null, |kind| kind.plain(bits[0]));
+            // SAFETY: as the caller says: there is room for one value.
+            let pushed = unsafe { raw::push_scalar(state, result) };
+            pushed.map_err(|error| error.of("result").into())
+        }))
     }
 
     #[inline(never)]

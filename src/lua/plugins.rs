@@ -244,8 +244,8 @@ impl Link {
         }
     }
 
-    /// What a C function of compiled calls does that `closure` has made: it answers what `answer` says, or
-    /// raises it.
+    /// What a C function of compiled calls does that `closure` has made: it answers what `answer`
+    /// says, or raises it.
     ///
     /// # Safety
     /// `state` is that of such a function, which has nothing else to drop.

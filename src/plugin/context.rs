@@ -107,18 +107,8 @@ pub(crate) struct OfBits {
     run: Box<RunBits>,
 }
 
-/// Runs a function with the bits of its arguments, and leaves those of its result in their
-/// place, or its error.
-type RunBits = dyn Fn(&mut [u64; MAX_PARAMETERS], &mut Option<Error>) -> Ran + Send + Sync;
-
-/// What came of it.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Ran {
-    Done,
-    /// A number is out of its parameter's range: nothing has been done.
-    Unfit,
-    Failed,
-}
+/// Runs a function with the bits of its arguments, and leaves those of its result in their place.
+type RunBits = dyn Fn(&mut [u64; MAX_PARAMETERS]) -> Result<()> + Send + Sync;
 
 /// A leaf function of the host, for code that calls it by its C type: what is called, as
 /// [`LeafEntry`] says, and with which closure. Both are there as long as the [`HostFunction`].
@@ -238,33 +228,27 @@ impl HostLeaf {
     }
 }
 
-#[cfg(feature = "luajit")]
 #[cold]
 fn no_scalar() -> Error {
-    Error::new(ErrorKind::Type, "the result is no scalar")
+    Error::new(ErrorKind::Type, "no scalar")
 }
 
 #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
 impl OfBits {
     /// `None` where a parameter or the result is no scalar.
     fn new<P: Params, F: Callable<P>>(function: &Arc<F>) -> Option<OfBits> {
-        // An integer of another size is brought to its range by its own conversion.
+        // Whatever is converted otherwise may run code of the embedding.
         <<F::Outcome as Outcome>::Value as Data>::SCALAR?;
+        P::from_bits(&[0; MAX_PARAMETERS])?;
         let params = P::TYPES.iter().map(|ty| ScalarKind::of(ty)).collect::<Option<_>>()?;
         let result = ScalarKind::of(<F::Outcome as Outcome>::Value::SCHEMA);
         let function = Arc::clone(function);
-        let run = move |bits: &mut [u64; MAX_PARAMETERS], error: &mut Option<Error>| {
-            let Some(params) = P::from_bits(bits) else { return Ran::Unfit };
-            let call = AssertUnwindSafe(|| function.invoke(params).outcome());
-            *error = Some(match catch_unwind(call) {
-                Ok(Ok(value)) => {
-                    bits[0] = Plain::of(&value).map_or(0, Plain::to_bits);
-                    return Ran::Done;
-                }
-                Ok(Err(fault)) => failed(fault),
-                Err(panic) => panicked(panic),
-            });
-            Ran::Failed
+        let run = move |bits: &mut [u64; MAX_PARAMETERS]| {
+            let params = P::from_bits(bits).ok_or_else(no_scalar)?;
+            let call = AssertUnwindSafe(|| function.invoke(params).outcome().map_err(failed));
+            let value = catch_unwind(call).unwrap_or_else(|panic| Err(panicked(panic)))?;
+            bits[0] = Plain::of(&value).map_or(0, Plain::to_bits);
+            Ok(())
         };
         Some(OfBits { params, result, run: Box::new(run) })
     }
@@ -272,8 +256,8 @@ impl OfBits {
     /// Calls it with the bits of scalars, of the kinds that its parameters are. A panic is its
     /// error.
     #[inline(always)]
-    pub(crate) fn call(&self, bits: &mut [u64; MAX_PARAMETERS], error: &mut Option<Error>) -> Ran {
-        (self.run)(bits, error)
+    pub(crate) fn call(&self, bits: &mut [u64; MAX_PARAMETERS]) -> Result<()> {
+        (self.run)(bits)
     }
 }
 

@@ -107,6 +107,8 @@ impl<T: Data + Clone + Send + 'static> AnyVar for Var<T> {
 /// An export that has no name yet; of the function that `F` stands for, or of a variable.
 pub struct Unnamed<F = ()> {
     raw: abi::Export,
+    /// Its direct entry if it is a leaf function: compiled code may call that.
+    leaf: Option<abi::Direct>,
     /// Its type; the name in it is empty.
     described: Described,
     /// Invariant: subtypes may be other functions.
@@ -130,6 +132,7 @@ impl<F> Unnamed<F> {
     pub const fn direct(mut self, entry: Option<DirectEntry<F>>) -> Self {
         if let Some(entry) = entry {
             self.raw.direct = Some(entry.function);
+            self.leaf = Some(entry.leaf);
             // What hosts call the entry by is its own type, whatever else is said of `F`.
             self.described.params = entry.params;
             self.described.ty = entry.result;
@@ -153,11 +156,14 @@ impl<F> Unnamed<F> {
         assert!(self.described.has_type_text(ty), "this is not the type of the export");
         self.raw.name = name.as_ptr().cast();
         self.raw.kind = ty.as_ptr().cast();
+        if self.raw.flags & abi::LEAF != 0 {
+            self.raw.direct = self.leaf;
+        }
         Export(self.raw)
     }
 
     const fn new(raw: abi::Export, described: Described) -> Self {
-        Unnamed { raw, described, func: PhantomData }
+        Unnamed { raw, leaf: None, described, func: PhantomData }
     }
 }
 

@@ -70,7 +70,7 @@ pub trait Params: Sized {
     /// As [`from_view`]; the message names the argument.
     fn read<V: View>(list: V) -> Result<Self, ConvertError>;
 
-    /// Takes them from [bits](Plain::from_bits), one after the other.
+    /// Takes them from [bits](Plain::from_bits), one after the other; `None` where one is no scalar.
     #[doc(hidden)]
     fn from_bits(_: &[u64; MAX_PARAMETERS]) -> Option<Self> {
         None

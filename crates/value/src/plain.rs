@@ -3,7 +3,7 @@
 
 use crate::convert::{Children, View};
 use crate::raw::{plain_of, scalar_of_plain};
-use crate::{Argument, ConvertError, Data, Key, Kind, Look, Type, from_view};
+use crate::{Argument, ConvertError, Data, Key, Kind, Look, Type};
 
 /// A scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,13 +54,12 @@ impl ScalarKind {
 }
 
 impl Plain {
-    /// Bits of the kind that the type's schema says, as a value of the type; `None` where that
-    /// is no scalar's, or the number is out of its range.
+    /// Bits of the kind that the type's schema says, as a value of the type; `None` where that is
+    /// none of `bool`, `i64`, `f64`.
     #[inline(always)]
     #[must_use]
     pub fn from_bits<T: Data>(bits: u64) -> Option<T> {
-        let plain = const { ScalarKind::of(T::SCHEMA) }?.plain(bits);
-        plain.of_type().or_else(|| from_view(plain).ok())
+        const { ScalarKind::of(T::SCHEMA) }?.plain(bits).of_type()
     }
 
     /// Its bits: [`ScalarKind::plain`] back; 0 of nothing.
@@ -157,10 +156,8 @@ mod tests {
     #[test]
     fn bits_are_what_the_type_says() {
         assert_eq!(Plain::from_bits((-7_i64).cast_unsigned()), Some(-7_i64));
-        assert_eq!(Plain::from_bits((-7_i64).cast_unsigned()), Some(-7_i16));
-        assert_eq!(Plain::from_bits::<u8>(256), None);
+        assert_eq!(Plain::from_bits::<i16>(7), None);
         assert_eq!(Plain::from_bits(0.5_f64.to_bits()), Some(0.5_f64));
-        assert_eq!(Plain::from_bits(0.1_f64.to_bits()), Some(0.1_f32));
         assert_eq!(Plain::from_bits(1), Some(true));
         assert_eq!(ScalarKind::Int.plain(Plain::Int(-7).to_bits()), Plain::Int(-7));
         assert_eq!(ScalarKind::Float.plain(Plain::Float(0.5).to_bits()), Plain::Float(0.5));

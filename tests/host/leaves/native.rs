@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 use twinplug::{Func, Host, Limit, Value};
 
+use super::vm::check_bits;
 use crate::images::compile;
 use crate::twins::build;
 
@@ -47,38 +48,7 @@ impl Library {
 fn a_float_is_a_number_whatever_its_bits_are() {
     let host = host();
     host.load(&*LEAVES).unwrap();
-    let script = r#"
-        local of_bits = host.plugin("leaves").of_bits
-        local function of(bits, times)
-          local x, kind
-          for i = 1, times do
-            x = of_bits(bits)
-            kind = type(x)
-            if kind ~= "number" then return kind end
-          end
-          return kind, x
-        end
-        function Kind(bits, times) return (of(bits, times)) end
-        function Float(bits, times) return (select(2, of(bits, times))) end
-    "#;
-    let plugin = host.load_source("bits", script).unwrap();
-    let kind = plugin.func::<(i64, i64), String>("Kind").unwrap();
-    let float = plugin.func::<(i64, i64), f64>("Float").unwrap();
-    // The kinds of LuaJIT's values, each with an address that would be followed.
-    for times in [1, 200] {
-        for tag in 1..=16_i64 {
-            for address in [0, 0x1000, (1 << 47) - 1] {
-                let bits = -(tag << 47) + address;
-                assert_eq!(kind.call((bits, times)).unwrap(), "number", "{bits:#x}");
-                assert!(float.call((bits, times)).unwrap().is_nan(), "{bits:#x}");
-            }
-        }
-        for bits in [0, 1, 1 << 52, -(1 << 53), -(1 << 52)] {
-            let same = f64::from_bits(bits as u64);
-            assert_eq!(kind.call((bits, times)).unwrap(), "number");
-            assert_eq!(float.call((bits, times)).unwrap().to_bits(), same.to_bits(), "{bits:#x}");
-        }
-    }
+    check_bits(&host, r#"host.plugin("leaves").of_bits"#);
 }
 
 /// An entry says why it has failed, whatever it says.
@@ -196,4 +166,21 @@ fn arguments_of_any_kind_are_told_as_elsewhere() {
     assert_eq!(told(Value::Bool(true)), "expected int, got bool");
     assert_eq!(told(Value::Float(0.5)), "0.5 is no whole number");
     assert_eq!(told(Value::Float(f64::NAN)), "NaN is no whole number");
+}
+
+/// Of compiled code nobody can tell who has called it.
+#[test]
+fn a_backtrace_that_is_taken_in_a_compiled_call() {
+    let host = host();
+    host.load(&*LEAVES).unwrap();
+    let script = r#"
+        local walk = host.plugin("leaves").walk
+        function Walk(times)
+          local sum = 0
+          for i = 1, times do sum = sum + walk(i) end
+          return sum
+        end
+    "#;
+    let plugin = host.load_source("walks", script).unwrap();
+    assert_eq!(plugin.func::<(i64,), i64>("Walk").unwrap().call((200,)).unwrap(), 20_100);
 }

@@ -11,38 +11,7 @@ fn a_float_is_a_number_whatever_its_bits_are() {
         .leaf("of_bits", |bits: i64| f64::from_bits(bits.cast_unsigned()))
         .build()
         .unwrap();
-    let script = r#"
-        local of_bits = host.of_bits
-        local function of(bits, times)
-          local x, kind
-          for i = 1, times do
-            x = of_bits(bits)
-            kind = type(x)
-            if kind ~= "number" then return kind end
-          end
-          return kind, x
-        end
-        function Kind(bits, times) return (of(bits, times)) end
-        function Float(bits, times) return (select(2, of(bits, times))) end
-    "#;
-    let plugin = host.load_source("bits", script).unwrap();
-    let kind = plugin.func::<(i64, i64), String>("Kind").unwrap();
-    let float = plugin.func::<(i64, i64), f64>("Float").unwrap();
-    // The kinds of LuaJIT's values, each with an address that would be followed.
-    for times in [1, 200] {
-        for tag in 1..=16_i64 {
-            for address in [0, 0x1000, (1 << 47) - 1] {
-                let bits = -(tag << 47) + address;
-                assert_eq!(kind.call((bits, times)).unwrap(), "number", "{bits:#x}");
-                assert!(float.call((bits, times)).unwrap().is_nan(), "{bits:#x}");
-            }
-        }
-        for bits in [0_i64, 1, 1 << 52, -(1 << 53), -(1 << 52)] {
-            let same = f64::from_bits(bits.cast_unsigned());
-            assert_eq!(kind.call((bits, times)).unwrap(), "number");
-            assert_eq!(float.call((bits, times)).unwrap().to_bits(), same.to_bits(), "{bits:#x}");
-        }
-    }
+    check_bits(&host, "host.of_bits");
 }
 
 /// What a call held that has run out of memory is there again, though the flavour's FFI has
@@ -106,5 +75,41 @@ fn memory_that_runs_out_on_the_way_is_there_for_the_next_call() {
             host.unload(plugin).unwrap();
         }
         assert!(failed > 0);
+    }
+}
+
+/// Checks a function that makes floats of bits, which scripts get by that expression.
+pub(super) fn check_bits(host: &Host, of_bits: &str) {
+    let functions = r#"
+        local function of(bits, times)
+          local x, kind
+          for i = 1, times do
+            x = of_bits(bits)
+            kind = type(x)
+            if kind ~= "number" then return kind end
+          end
+          return kind, x
+        end
+        function Kind(bits, times) return (of(bits, times)) end
+        function Float(bits, times) return (select(2, of(bits, times))) end
+    "#;
+    let plugin =
+        host.load_source("bits", format!("local of_bits = {of_bits}\n{functions}")).unwrap();
+    let kind = plugin.func::<(i64, i64), String>("Kind").unwrap();
+    let float = plugin.func::<(i64, i64), f64>("Float").unwrap();
+    // The kinds of LuaJIT's values, each with an address that would be followed.
+    for times in [1, 200] {
+        for tag in 1..=16_i64 {
+            for address in [0, 0x1000, (1 << 47) - 1] {
+                let bits = -(tag << 47) + address;
+                assert_eq!(kind.call((bits, times)).unwrap(), "number", "{bits:#x}");
+                assert!(float.call((bits, times)).unwrap().is_nan(), "{bits:#x}");
+            }
+        }
+        for bits in [0_i64, 1, 1 << 52, -(1 << 53), -(1 << 52)] {
+            let same = f64::from_bits(bits.cast_unsigned());
+            assert_eq!(kind.call((bits, times)).unwrap(), "number");
+            assert_eq!(float.call((bits, times)).unwrap().to_bits(), same.to_bits(), "{bits:#x}");
+        }
     }
 }

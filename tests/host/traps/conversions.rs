@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use twinplug::{Host, PluginRef, Value};
+use serde::{Deserialize, Deserializer, Serialize};
+use twinplug::{Data, Host, PluginRef, Type, Value};
 
 use super::acting::{ACT, Acting};
 use super::{Reach, check_fine, reachable};
@@ -332,4 +333,42 @@ fn it_replaces_the_variable_that_is_set() {
     assert_eq!(plugin.var::<Value>("V").unwrap().get().unwrap(), another);
     variable.set(Acting).unwrap();
     variable.get().unwrap();
+}
+
+/// Said to be a number, and read by code of its own.
+#[derive(Serialize)]
+struct Numbered(i64);
+
+impl<'de> Deserialize<'de> for Numbered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(deserializer)?;
+        assert!(number >= 0, "less than nothing");
+        Ok(Numbered(number))
+    }
+}
+
+impl Data for Numbered {
+    const SCHEMA: &'static Type = &Type::Int;
+}
+
+/// A function of numbers is called in a quick way, which is not for these.
+#[test]
+fn a_parameter_that_is_said_to_be_a_number_panics() {
+    let host = Host::builder()
+        .function("double", |number: Numbered| 2 * number.0)
+        .function("back", |number: i64| Numbered(number))
+        .build()
+        .unwrap();
+    let script = "function Double(n) return (host.double(n)) end\n\
+                  function Back(n) return (host.back(n)) end\n\
+                  function Fine() return 42 end";
+    let plugin = host.load_source("p", script).unwrap();
+    let double = plugin.func::<(i64,), i64>("Double").unwrap();
+    for _ in 0..20 {
+        assert_eq!(double.call((4,)).unwrap(), 8);
+        let error = message(double.call((-1,)));
+        assert!(error.ends_with("host function `double`: panicked: less than nothing"), "{error}");
+        assert_eq!(plugin.func::<(i64,), i64>("Back").unwrap().call((3,)).unwrap(), 3);
+        check_fine(&plugin);
+    }
 }

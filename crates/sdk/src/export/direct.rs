@@ -86,6 +86,8 @@ impl<F> NoDirect for DirectOf<F> {
 /// A direct entry of the function that `F` stands for. Only [`DirectOf`] has one.
 pub struct DirectEntry<F> {
     pub(super) function: Direct,
+    /// The same for a leaf function.
+    pub(super) leaf: Direct,
     /// The types that the entry takes and returns: what a host may call it by.
     pub(super) params: &'static [&'static Type],
     pub(super) result: &'static Type,
@@ -119,7 +121,7 @@ macro_rules! entries {
             <F::Outcome as Outcome>::Value: ScalarResult,
         {
             const ENTRY: DirectEntry<F> = {
-                unsafe extern "C" fn with_result<F, $($item: Scalar),*>(
+                unsafe extern "C" fn with_result<F, $($item: Scalar,)* const IS_LEAF: bool>(
                     fault: *mut Fault,
                     $($arg: $item::Raw,)*
                     result: *mut RawResult<F>,
@@ -128,12 +130,15 @@ macro_rules! entries {
                     F: Func<Params: Parameters<F, Values = ($($item,)*)>>,
                     <F::Outcome as Outcome>::Value: ScalarResult,
                 {
+                    if IS_LEAF {
+                        twinplug_value::end_of_stack!();
+                    }
                     let values = ($($item::from_raw($arg),)*);
                     // SAFETY: the host's fault and result, valid until we return.
                     unsafe { answer::<F>(fault, values, |value| result.write(value)) }
                 }
 
-                unsafe extern "C" fn without_result<F, $($item: Scalar),*>(
+                unsafe extern "C" fn without_result<F, $($item: Scalar,)* const IS_LEAF: bool>(
                     fault: *mut Fault,
                     $($arg: $item::Raw,)*
                 ) -> Status
@@ -141,6 +146,9 @@ macro_rules! entries {
                     F: Func<Params: Parameters<F, Values = ($($item,)*)>>,
                     <F::Outcome as Outcome>::Value: ScalarResult,
                 {
+                    if IS_LEAF {
+                        twinplug_value::end_of_stack!();
+                    }
                     let values = ($($item::from_raw($arg),)*);
                     // SAFETY: the host's fault, valid until we return.
                     unsafe { answer::<F>(fault, values, |_| ()) }
@@ -152,18 +160,21 @@ macro_rules! entries {
                 type Without<$($item),*> =
                     unsafe extern "C" fn(*mut Fault, $(<$item as ScalarResult>::Raw,)*) -> Status;
 
-                let function = if <F::Outcome as Outcome>::Value::IS_WRITTEN {
-                    let entry: With<F, $($item),*> = with_result::<F, $($item),*>;
+                let entries: [Direct; 2] = if <F::Outcome as Outcome>::Value::IS_WRITTEN {
+                    let entries: [With<F, $($item),*>; 2] =
+                        [with_result::<F, $($item,)* false>, with_result::<F, $($item,)* true>];
                     // SAFETY: function pointers are of one size; the host casts back to
                     // the type that follows from the signature, which is this one.
-                    unsafe { transmute::<With<F, $($item),*>, Direct>(entry) }
+                    unsafe { transmute::<[With<F, $($item),*>; 2], [Direct; 2]>(entries) }
                 } else {
-                    let entry: Without<$($item),*> = without_result::<F, $($item),*>;
+                    let entries: [Without<$($item),*>; 2] =
+                        [without_result::<F, $($item,)* false>, without_result::<F, $($item,)* true>];
                     // SAFETY: as above.
-                    unsafe { transmute::<Without<$($item),*>, Direct>(entry) }
+                    unsafe { transmute::<[Without<$($item),*>; 2], [Direct; 2]>(entries) }
                 };
                 DirectEntry {
-                    function,
+                    function: entries[0],
+                    leaf: entries[1],
                     params: &[$(<$item as Data>::SCHEMA),*],
                     result: <<F::Outcome as Outcome>::Value as Data>::SCHEMA,
                     func: PhantomData,

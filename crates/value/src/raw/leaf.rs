@@ -156,6 +156,8 @@ impl<F> fmt::Debug for LeafEntry<F> {
 /// caller is (`err_frame_jit_template` in `lj_err.c`); GCC's unwinder aborts the process over that.
 /// What is caught is caught in this function, so that nobody has to get past it.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[doc(hidden)]
+#[macro_export]
 macro_rules! end_of_stack {
     () => {
         // SAFETY: it is no code; the return address is where it was, for who returns. It stands
@@ -166,6 +168,8 @@ macro_rules! end_of_stack {
 
 /// Nowhere else has it been tried: [`LeafPlace::IS_COMPILED`].
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+#[doc(hidden)]
+#[macro_export]
 macro_rules! end_of_stack {
     () => {};
 }
@@ -185,7 +189,7 @@ macro_rules! entries {
             Function: Fn($($item),*) -> Returned,
             Returned: Outcome<Value: LeafResult>,
         {
-            end_of_stack!();
+            crate::end_of_stack!();
             // SAFETY: as the caller says.
             let (function, place) = unsafe { (&*function, &*place) };
             place.run(|| function($($value),*).outcome())
