@@ -5,7 +5,7 @@ use std::ptr;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Value};
-use twinplug_value::{ConvertError, Key, Sink, to_sink};
+use twinplug_value::{ConvertError, Key, Reference, Sink, to_sink};
 
 use super::border::Border;
 use super::raw::{is_whole, not_whole};
@@ -335,6 +335,10 @@ impl Sink for StackSink<'_> {
         // SAFETY: as `new` says.
         unsafe { self.border.push_text(self.state, value)? };
         self.put()
+    }
+
+    fn reference(&mut self, reference: &Reference) -> Result<(), ConvertError> {
+        Err(ConvertError::new(format!("a {} cannot cross", reference.kind())))
     }
 
     fn begin_list(&mut self, length: usize) -> Result<(), ConvertError> {

@@ -244,7 +244,7 @@ impl Source for StackSource<'_> {
                 _ => Look::Map,
             },
             ffi::LUA_TLIGHTUSERDATA if self.is_null_pointer() => Look::Null,
-            ffi::LUA_TFUNCTION => Look::Other("function"),
+            ffi::LUA_TFUNCTION => Look::Func,
             ffi::LUA_TTHREAD => Look::Other("coroutine"),
             _ => Look::Other("userdata"),
         }

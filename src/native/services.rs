@@ -8,6 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use twinplug_abi::{self as abi, Status};
+use twinplug_value::raw::services::{
+    alloc, arena_free, arena_hold, arena_mark, arena_new, arena_reset, arena_rewind,
+};
 use twinplug_value::raw::{Allocate, Arena, RawSink, RawSource};
 use twinplug_value::{Sink, panic_text};
 
@@ -37,53 +40,12 @@ pub(super) static SERVICES: abi::Host = abi::Host {
     arena_mark,
     arena_rewind,
     service,
+    arena_hold,
 };
 
 /// The service of that name.
 static LOG: abi::Log =
     abi::Log { size: size_of::<abi::Log>() as u32, reserved: 0, write: log_write };
-
-unsafe extern "C" fn alloc(arena: *mut abi::Arena, size: usize, align: usize) -> *mut c_void {
-    // SAFETY: the plugin passes an arena that it got from us, on one thread.
-    let arena = unsafe { arena.cast::<Arena>().as_ref() };
-    let place = arena.filter(|_| align <= 16).and_then(|arena| arena.allocate(size, align));
-    place.map_or(ptr::null_mut(), |place| place.as_ptr().cast())
-}
-
-unsafe extern "C" fn arena_new() -> *mut abi::Arena {
-    Box::into_raw(Box::new(Arena::of_its_own())).cast()
-}
-
-unsafe extern "C" fn arena_reset(arena: *mut abi::Arena) {
-    // SAFETY: the plugin passes an arena of its own, made by `arena_new`, and keeps
-    // nothing that lies in it.
-    if let Some(arena) = unsafe { arena.cast::<Arena>().as_ref() } {
-        arena.reset();
-    }
-}
-
-unsafe extern "C" fn arena_free(arena: *mut abi::Arena) {
-    let arena = arena.cast::<Arena>();
-    // SAFETY: as `arena_reset`.
-    if unsafe { arena.as_ref() }.is_some_and(Arena::is_of_its_own) {
-        // SAFETY: made by `arena_new`, and passed for the last time.
-        drop(unsafe { Box::from_raw(arena) });
-    }
-}
-
-unsafe extern "C" fn arena_mark(arena: *mut abi::Arena, mark: *mut abi::Mark) {
-    // SAFETY: the plugin passes an arena that it may use, and a place for a mark.
-    if let (Some(arena), Some(mark)) = unsafe { (arena.cast::<Arena>().as_ref(), mark.as_mut()) } {
-        *mark = arena.mark();
-    }
-}
-
-unsafe extern "C" fn arena_rewind(arena: *mut abi::Arena, mark: *const abi::Mark) {
-    // SAFETY: as above; the plugin keeps nothing that was allocated since the mark.
-    if let (Some(arena), Some(mark)) = unsafe { (arena.cast::<Arena>().as_ref(), mark.as_ref()) } {
-        arena.rewind(*mark);
-    }
-}
 
 unsafe extern "C" fn service(_: *mut abi::Context, id: u32) -> *const c_void {
     match id {

@@ -81,4 +81,6 @@ pub struct Host {
     pub arena_rewind: unsafe extern "C" fn(arena: *mut Arena, mark: *const Mark),
     /// A table of further services, or null (since 1.1).
     pub service: unsafe extern "C" fn(context: *mut Context, id: u32) -> *const c_void,
+    /// Leaves one count of a reference to an arena (since 1.1).
+    pub arena_hold: unsafe extern "C" fn(arena: *mut Arena, reference: *const Value) -> Status,
 }

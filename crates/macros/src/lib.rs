@@ -47,6 +47,12 @@ pub fn plugin(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// `&self` are the methods that the other side may call, each under its name or that of
 /// `#[method(name = "..")]`.
 #[proc_macro_attribute]
-pub fn object(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    object::expand(attribute, item)
+pub fn object_for_host(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    object::expand(attribute, item, &parse_quote!(::twinplug::__private), object::In::Host)
+}
+
+/// `#[object]` of the SDK: a method may take `&HostRef` behind `&self`.
+#[proc_macro_attribute]
+pub fn object_for_sdk(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    object::expand(attribute, item, &parse_quote!(::twinplug_sdk::__private), object::In::Plugin)
 }

@@ -1,8 +1,10 @@
 //! `#[object]`: makes the values of a type objects, whose methods the other side calls.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Error, FnArg, Ident, ImplItem, ImplItemFn, Item, ItemImpl, ReceiverKind, Result, Type};
+use quote::quote;
+use syn::{
+    Error, FnArg, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Path, ReceiverKind, Result, Type,
+};
 
 use crate::attributes::{Keys, take};
 use crate::function::{Function, export_name, refuse_condition};
@@ -13,9 +15,19 @@ struct Method {
     function: Function,
 }
 
+/// Where the type is.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum In {
+    Host,
+    Plugin,
+}
+
+/// `private` is where what is written for it is found.
 pub(crate) fn expand(
     attribute: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
+    private: &Path,
+    place: In,
 ) -> proc_macro::TokenStream {
     let attribute = TokenStream::from(attribute);
     let item = match syn::parse::<Item>(item) {
@@ -31,7 +43,7 @@ pub(crate) fn expand(
         Err(error) => return error.into_compile_error().into(),
     };
     let mut item = item;
-    let expanded = read(&attribute, &mut item).map(|object| object.generate());
+    let expanded = read(&attribute, &mut item, place).map(|object| object.generate(private));
     let expanded = expanded.unwrap_or_else(Error::into_compile_error);
     // The block stays, also with a mistake: others use what is in it.
     quote!(#item #expanded).into()
@@ -43,13 +55,13 @@ struct Object {
     methods: Vec<Method>,
 }
 
-fn read(attribute: &TokenStream, item: &mut ItemImpl) -> Result<Object> {
+fn read(attribute: &TokenStream, item: &mut ItemImpl, place: In) -> Result<Object> {
     let mut methods: Result<Vec<Method>> = Ok(Vec::new());
     for inner in &mut item.items {
         let ImplItem::Fn(inner) = inner else { continue };
         let named = take(&mut inner.attrs, "method");
         methods = methods.and_then(|mut methods| {
-            methods.extend(method(inner, named?.as_ref())?);
+            methods.extend(method(inner, named?.as_ref(), place)?);
             Ok(methods)
         });
     }
@@ -93,7 +105,7 @@ fn last_name(ty: &Type) -> Option<&Ident> {
 }
 
 /// A method, if the function takes `&self`.
-fn method(item: &ImplItemFn, named: Option<&syn::Attribute>) -> Result<Option<Method>> {
+fn method(item: &ImplItemFn, named: Option<&syn::Attribute>, place: In) -> Result<Option<Method>> {
     let mut inputs = item.sig.inputs.iter();
     let receiver = match inputs.next() {
         Some(FnArg::Receiver(receiver)) => receiver,
@@ -119,66 +131,44 @@ fn method(item: &ImplItemFn, named: Option<&syn::Attribute>) -> Result<Option<Me
         None => None,
     };
     let function = Function::read(&item.sig, inputs)?;
+    if let (In::Host, Some(host)) = (place, &function.host) {
+        return Err(Error::new_spanned(host, "`HostRef` is for plugins: a host has itself"));
+    }
     Ok(Some(Method { name: export_name(given, &item.sig.ident)?, function }))
 }
 
 impl Object {
-    fn generate(&self) -> TokenStream {
+    fn generate(&self, private: &Path) -> TokenStream {
         let Object { ty, name, methods } = self;
-        let name = format!("{name}\0");
-        let implementations = methods.iter().map(|method| implementation(ty, &method.function));
-        let entries = methods.iter().map(|Method { name, function }| {
-            let marker = function.marker();
-            quote!(__twinplug_export::MethodEntry::new::<#marker>(#name))
+        let methods = methods.iter().map(|Method { name, function }| {
+            let (ident, values, arguments) =
+                (&function.ident, function.values(), function.arguments());
+            let names = function.params.iter().map(|param| &param.name);
+            let types = function.params.iter().map(|param| &param.ty);
+            let returns = &function.returns;
+            let caller = function
+                .host
+                .as_ref()
+                .map(|_| quote!(let __twinplug_caller = #private::Caller::direct();));
+            quote! {
+                .method(
+                    #name,
+                    &[#(#names),*],
+                    |__twinplug_object: &#ty, #(#values: #types),*| -> #returns {
+                        #caller
+                        __twinplug_object.#ident(#arguments)
+                    },
+                )
+            }
         });
-        let described = methods.iter().map(|Method { name, function }| {
-            let marker = function.marker();
-            quote!(__twinplug_export::Described::method::<#marker>(#name))
-        });
-        let count = methods.len();
-        let text = format_ident!("__TWINPLUG_METHODS");
         quote! {
-            const _: () = {
-                use ::twinplug_sdk::export as __twinplug_export;
-
-                #(#implementations)*
-
-                const __TWINPLUG_DESCRIBED: [__twinplug_export::Described; #count] = [#(#described),*];
-                static #text: [u8; __twinplug_export::methods_length(&__TWINPLUG_DESCRIBED)] =
-                    __twinplug_export::methods_text(&__TWINPLUG_DESCRIBED);
-                static __TWINPLUG_TYPE: __twinplug_export::ObjectType<#ty> =
-                    __twinplug_export::ObjectType::new(#name, &#text);
-
-                impl __twinplug_export::Class for #ty {
-                    const METHODS: &'static [__twinplug_export::MethodEntry<Self>] = &[#(#entries),*];
-                    fn object_type() -> &'static __twinplug_export::ObjectType<Self> {
-                        &__TWINPLUG_TYPE
-                    }
+            impl #private::Class for #ty {
+                #[allow(clippy::unused_unit, reason = "a method may return nothing")]
+                fn table() -> &'static #private::ClassTable<Self> {
+                    static TABLE: ::std::sync::OnceLock<#private::ClassTable<#ty>> =
+                        ::std::sync::OnceLock::new();
+                    TABLE.get_or_init(|| #private::ClassTable::new(#name) #(#methods)*)
                 }
-            };
-        }
-    }
-}
-
-/// The type that stands for a method.
-fn implementation(ty: &Type, function: &Function) -> TokenStream {
-    let (marker, ident, returns) = (function.marker(), &function.ident, &function.returns);
-    let (marker_with_params, arity) = (function.marker_with_params(), function.arity());
-    let (values, arguments) = (function.values(), function.arguments());
-    quote! {
-        #marker_with_params
-        impl __twinplug_export::Method for #marker {
-            type Object = #ty;
-            type Params = #arity;
-            type Outcome = #returns;
-            #[allow(unused_variables, reason = "a method need not take the host")]
-            #[allow(clippy::unit_arg, clippy::unused_unit, reason = "a method may return nothing")]
-            fn call(
-                __twinplug_object: &Self::Object,
-                __twinplug_caller: &__twinplug_export::Caller<'_>,
-                (#(#values,)*): <Self::Params as __twinplug_export::Parameters<Self>>::Values,
-            ) -> Self::Outcome {
-                __twinplug_object.#ident(#arguments)
             }
         }
     }

@@ -21,12 +21,6 @@ impl<'c> Arena<'c> {
         let host = unsafe { call.host.as_ref() };
         Arena { host, raw: call.arena, call: PhantomData }
     }
-
-    /// # Safety
-    /// `raw` is an arena of the host (or null), for this thread while `'c` lasts.
-    pub(crate) unsafe fn new(host: Option<&'c HostRef>, raw: *mut abi::Arena) -> Self {
-        Arena { host: host.map(HostRef::services), raw, call: PhantomData }
-    }
 }
 
 // SAFETY: the host's `alloc` returns null or bytes of the arena that it hands to
@@ -38,6 +32,23 @@ unsafe impl Allocate for Arena<'_> {
         let place = unsafe { (self.host?.alloc)(self.raw, size, align) };
         NonNull::new(place.cast())
     }
+
+    fn hold(&self, reference: abi::Value) -> bool {
+        // SAFETY: as above; the count is handed over.
+        self.host.is_some_and(|host| unsafe { hold(host, self.raw, &reference) })
+    }
+}
+
+/// Leaves a reference to an arena of the host; false where it takes none.
+///
+/// # Safety
+/// The services are valid, the arena is one of theirs, for this thread, and the caller has a
+/// count of the reference, which it gives away with true.
+unsafe fn hold(host: &abi::Host, arena: *mut abi::Arena, reference: &abi::Value) -> bool {
+    // An older host does not have the service.
+    host.size as usize >= size_of::<abi::Host>()
+        // SAFETY: as the caller says.
+        && unsafe { (host.arena_hold)(arena, &raw const *reference) } == abi::OK
 }
 
 /// An arena of our own, for a service called outside or beside a call.
@@ -67,6 +78,11 @@ unsafe impl Allocate for Scratch {
         // SAFETY: the arena is ours, made by `arena_new` and not freed yet.
         let place = unsafe { (self.host.services().alloc)(self.raw(), size, align) };
         NonNull::new(place.cast())
+    }
+
+    fn hold(&self, reference: abi::Value) -> bool {
+        // SAFETY: as above; the count is handed over.
+        unsafe { hold(self.host.services(), self.raw(), &reference) }
     }
 }
 

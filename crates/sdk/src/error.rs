@@ -3,7 +3,7 @@
 use std::fmt;
 
 use twinplug_abi::{self as abi, Status};
-use twinplug_value::ConvertError;
+use twinplug_value::{CallError, ConvertError};
 
 /// A failure, with its text.
 ///
@@ -53,6 +53,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        Error { status: error.status(), text: error.to_string() }
+    }
+}
 
 impl From<ConvertError> for Error {
     fn from(error: ConvertError) -> Self {

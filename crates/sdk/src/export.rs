@@ -8,13 +8,12 @@
 //! # fn main() {}
 //! ```
 //!
-//! Objects are by hand in the same way: a type that implements [`Method`] for each
-//! method, then [`Class`] for the object's type, with a `static` [`ObjectType`].
+//! What `#[object]` writes is an implementation of
+//! [`Class`](twinplug_value::raw::Class), whose docs show one by hand.
 
 mod describe;
 mod direct;
 mod entry;
-mod object;
 mod params;
 mod text;
 
@@ -25,12 +24,9 @@ use twinplug_abi::{self as abi, Call};
 use twinplug_value::raw::{Allocate, RawSink, scalar_to_value};
 use twinplug_value::{Callable, ConvertError, Data, Outcome, Params, Type, to_sink};
 
-pub use describe::{Described, Identity, Section, methods_length, methods_text, section_length};
+pub use describe::{Described, Identity, Section, section_length};
 pub use direct::{DirectEntry, DirectOf, NoDirect, Scalar, ScalarResult, Scalars};
-pub use object::{Class, Method, MethodEntry, ObjectType};
 pub use params::{Arguments, Arity, Parameter, Parameters};
-
-pub(crate) use object::{downcast, make};
 
 use crate::{HostRef, Var, host};
 
@@ -57,7 +53,9 @@ impl<'c> Caller<'c> {
         Caller { call: Some(call) }
     }
 
-    fn direct() -> Self {
+    /// One of a direct entry, or of a method.
+    #[must_use]
+    pub fn direct() -> Self {
         Caller { call: None }
     }
 

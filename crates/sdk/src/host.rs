@@ -7,12 +7,12 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use twinplug_abi::{self as abi, Status};
-use twinplug_value::raw::{RawSink, RawSource};
+use twinplug_value::raw::{self, RawSink, RawSource};
 use twinplug_value::{Args, Callable, Data, Params, from_source};
 
 use crate::arena::Scratch;
 use crate::log::Level;
-use crate::{Error, Result, export};
+use crate::{Error, Result, export, testing};
 pub use channel::{Channel, Messages};
 
 /// The host that loaded this plugin. Valid on every thread, as long as the
@@ -41,11 +41,6 @@ pub(crate) fn current() -> Option<HostRef> {
     unsafe { CURRENT.load(Ordering::Acquire).as_ref() }.copied()
 }
 
-/// What there is to say where a host is needed, and none is there.
-pub(crate) fn missing() -> Error {
-    Error { status: abi::WRONG_STATE, text: "no host has loaded this plugin".into() }
-}
-
 /// Forgets the host: a test's, which ends.
 pub(crate) fn forget_current() {
     CURRENT.store(ptr::null_mut(), Ordering::Release);
@@ -62,6 +57,12 @@ impl HostRef {
 
     pub(crate) fn set_current(self) {
         if current() != Some(self) {
+            // A test's arenas are this image's own, as they are without a host.
+            if !testing::is_ours(self.services) {
+                // SAFETY: the ABI promises the services for as long as the image is mapped; what
+                // the plugin's code makes before init has none of a host's arenas.
+                unsafe { raw::use_host(self.services) };
+            }
             CURRENT.store(Box::into_raw(Box::new(self)), Ordering::Release);
         }
     }

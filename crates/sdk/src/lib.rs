@@ -54,29 +54,32 @@ mod error;
 pub mod export;
 mod host;
 pub mod log;
-mod object;
 mod print;
 pub mod testing;
 mod var;
 
 pub use error::{Error, Result};
 pub use host::{Channel, HostRef, Messages};
-pub use object::Object;
-pub use twinplug_macros::{data_for_sdk as data, object, plugin};
-pub use twinplug_value::{Bytes, Data, Map, MapKey, Serde, Value};
+pub use twinplug_macros::{data_for_sdk as data, object_for_sdk as object, plugin};
+pub use twinplug_value::{
+    AnyBuffer, Buffer, Bytes, CallError, Data, Element, Function, Map, MapKey, Number, Object,
+    Serde, Value,
+};
 pub use var::Var;
 
 /// What a plugin's source imports with one line.
 pub mod prelude {
     pub use crate::{
-        Bytes, Channel, Data, Error, HostRef, Map, MapKey, Object, Result, Serde, Value, Var, data,
-        object, plugin,
+        AnyBuffer, Buffer, Bytes, Channel, Data, Error, Function, HostRef, Map, MapKey, Object,
+        Result, Serde, Value, Var, data, object, plugin,
     };
 }
 
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::export::Caller;
     pub use crate::print::print;
+    pub use twinplug_value::raw::{Class, ClassTable};
     pub use twinplug_value::{
         Choice, Data, Described, Field, Link, Shared, Struct, Type, Undescribed, are_structs, serde,
     };

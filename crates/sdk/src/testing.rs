@@ -59,18 +59,25 @@
 mod channel;
 mod channel_services;
 mod direct;
-mod memory;
 mod plugin;
 mod services;
 
 pub use direct::ScalarArgs;
 pub use plugin::Plugin;
 
+use std::ptr::NonNull;
+
+use twinplug_abi as abi;
 use twinplug_value::{Callable, Data, Params, Type};
 
 use crate::Result;
 use crate::export;
 use services::{Context, Function};
+
+/// Whether these are the services of a test host.
+pub(crate) fn is_ours(services: NonNull<abi::Host>) -> bool {
+    std::ptr::eq(services.as_ptr(), &raw const services::SERVICES)
+}
 
 /// A host for tests.
 #[derive(Default)]

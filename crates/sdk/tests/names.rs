@@ -39,7 +39,7 @@ mod plugin {
 
     #[func]
     fn r#fn() -> Result<i64> {
-        Object::new(super::Thing).call("call", ())
+        Ok(Object::new(super::Thing).call("call", ())?)
     }
 
     #[func]

@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use twinplug_abi as abi;
+use twinplug_sdk::CallError;
 use twinplug_sdk::prelude::*;
 use twinplug_sdk::testing::{Host, Plugin};
 
@@ -64,7 +65,7 @@ mod objects {
 
     #[func]
     fn fight(power: i64) -> Result<i64> {
-        super::Enemy::of(10).call("hit", (power,))
+        Ok(super::Enemy::of(10).call("hit", (power,))?)
     }
 }
 
@@ -94,12 +95,12 @@ fn an_object_has_a_name_and_methods() {
 fn methods_are_called_through_the_table() {
     let plugin = load();
     let enemy = Enemy::of(10);
-    let check = |result: Result<i64>, expected: &str| {
+    let check = |result: Result<i64, CallError>, expected: &str| {
         assert_eq!(result.unwrap_err().to_string(), expected);
     };
     assert_eq!(enemy.call::<i64>("hit", (3,)).unwrap(), 7);
     check(enemy.call("hit", (-1,)), "no power");
-    check(enemy.call("hit", (13,)), "missed");
+    check(enemy.call("hit", (13,)), "panicked: missed");
     check(enemy.call("hit", ("x",)), "argument `power`: expected int, got string");
     check(enemy.call("hti", ()), "no method `hti`; there are: `hit`, `sayName`, `scaled`");
     check(Object::new(Empty).call("x", ()), "no method `x`; there are: none");
@@ -109,7 +110,7 @@ fn methods_are_called_through_the_table() {
     assert_eq!(plugin.call::<i64>("fight", (4,)).unwrap(), 6);
 
     drop(plugin);
-    check(enemy.call("hit", (1,)), "no host has loaded this plugin");
+    assert_eq!(enemy.call::<i64>("hit", (1,)).unwrap(), 6, "it needs no host");
 }
 
 #[test]
@@ -118,7 +119,8 @@ fn the_raw_table_follows_the_header() {
     let raw = object.as_raw().as_ptr();
     // SAFETY: the object is alive, and its table static.
     let kind = unsafe { &*(*raw).kind };
-    assert_eq!((kind.size as usize, kind.reserved), (size_of::<abi::ObjectType>(), 0));
+    assert!(kind.size as usize >= size_of::<abi::ObjectType>());
+    assert_eq!(kind.reserved, 0);
     // SAFETY: terminated and static.
     assert_eq!(unsafe { CStr::from_ptr(kind.name) }.to_str(), Ok("Foe"));
     let int = |value| abi::Value {

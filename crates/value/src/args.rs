@@ -68,7 +68,16 @@ pub trait Params: Sized {
     ///
     /// # Errors
     /// As [`from_view`]; the message names the argument.
-    fn read<V: View>(list: V) -> Result<Self, ConvertError>;
+    fn read<V: View>(list: V) -> Result<Self, ConvertError> {
+        Self::read_named(list, &[])
+    }
+
+    /// The same, of parameters with these names.
+    ///
+    /// # Errors
+    /// As [`Params::read`].
+    #[doc(hidden)]
+    fn read_named<V: View>(list: V, names: &[&str]) -> Result<Self, ConvertError>;
 
     /// Takes them from [bits](Plain::from_bits), one after the other; `None` where one is no scalar.
     #[doc(hidden)]
@@ -87,12 +96,19 @@ fn write<T: Argument, S: Sink + ?Sized>(
 }
 
 #[inline]
-fn read<T: Data>(items: &mut impl Children, index: usize) -> Result<T, ConvertError> {
+fn read<T: Data>(
+    items: &mut impl Children,
+    index: usize,
+    names: &[&str],
+) -> Result<T, ConvertError> {
     let read = match items.advance()? {
         true => from_view(items.child()),
         false => from_view(&mut TreeSource::new(&Value::Null)),
     };
-    read.map_err(|error| numbered(error, index))
+    read.map_err(|error| match names.get(index) {
+        Some(name) => error.of(format!("argument `{name}`")),
+        None => numbered(error, index),
+    })
 }
 
 fn numbered(error: ConvertError, index: usize) -> ConvertError {
@@ -135,10 +151,10 @@ macro_rules! tuples {
             #[inline]
             #[allow(unused_variables, unused_mut, reason = "no parameters, nothing to read")]
             #[allow(clippy::unused_unit, reason = "as above")]
-            fn read<From: View>(list: From) -> Result<Self, ConvertError> {
+            fn read_named<From: View>(list: From, names: &[&str]) -> Result<Self, ConvertError> {
                 let mut items =
                     list.list()?.map_err(|kind| ConvertError::expected(&"arguments", kind))?;
-                Ok(($(read::<$item>(&mut items, $index)?,)*))
+                Ok(($(read::<$item>(&mut items, $index, names)?,)*))
             }
 
             #[inline]

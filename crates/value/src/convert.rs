@@ -15,6 +15,7 @@ mod view;
 use serde::Serialize;
 
 use crate::Data;
+use crate::reference::Scope;
 
 pub use error::ConvertError;
 pub(crate) use number::{exact, whole};
@@ -58,5 +59,6 @@ pub fn from_view<T: Data>(view: impl View) -> Result<T, ConvertError> {
         true => deserializer::Unknown::LeftOut,
         false => deserializer::Unknown::Shown,
     };
+    let _scope = Scope::new();
     T::deserialize(deserializer::Deserializer::new(view, unknown))
 }

@@ -48,8 +48,7 @@ use crate::{Bytes, MapKey, Shared, Type, Value};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not cross between host and plugins",
     label = "does not cross",
-    note = "a struct or an enum crosses with `#[data]` on it; `Value` is for any value",
-    note = "an `Object` does not cross to a host yet"
+    note = "a struct or an enum crosses with `#[data]` on it; `Value` is for any value"
 )]
 pub trait Data: Serialize + DeserializeOwned {
     /// The type, as descriptors and errors write it.

@@ -11,8 +11,7 @@ use crate::{Data, Param, Params, Shared, Signature};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not cross between host and plugins",
     label = "does not cross",
-    note = "a struct or an enum crosses with `#[data]` on it; the error of a `Result` is `Display`",
-    note = "an `Object` does not cross to a host yet"
+    note = "a struct or an enum crosses with `#[data]` on it; the error of a `Result` is `Display`"
 )]
 pub trait Outcome {
     /// The value in it.

@@ -15,6 +15,7 @@ mod data;
 mod function;
 mod leaf;
 mod plain;
+mod reference;
 
 pub mod raw;
 mod types;
@@ -33,6 +34,8 @@ pub use leaf::{LeafFunction, LeafParam, LeafResult};
 pub use plain::{Plain, ScalarKind};
 #[doc(hidden)]
 pub use raw::Link;
+pub use raw::{AnyBuffer, Buffer, CallError, Element, Function, Number, Object};
+pub use reference::Reference;
 pub use serde;
 pub use twinplug_macros::data_for_value as data;
 pub use types::{

@@ -1,24 +1,40 @@
 //! Raw ABI values as a sink and as a source, and the memory that they lie in. The only `unsafe` of this crate.
 
+mod answer;
 mod arena;
 mod args;
+mod buffer;
+mod class;
+mod counted;
 mod direct;
 mod fault;
+mod function;
 mod leaf;
 mod link;
+mod memory;
+mod object;
+mod reference;
 mod returned;
+pub mod services;
 mod sink;
 mod source;
 mod view;
 
+pub use answer::CallError;
 pub use arena::Arena;
 pub use args::{RawArgs, Scalars};
+pub use buffer::{AnyBuffer, Buffer, Element, Number};
+pub use class::{Class, ClassTable, MethodFunction};
 pub(crate) use direct::Direct;
 pub use direct::{Entry, Scalar, scalar_of_value, scalar_to_value};
 pub(crate) use direct::{plain_of, scalar_of_plain};
 pub use fault::{Failed, Note, OwnFault};
+pub use function::{Callee, Function};
 pub use leaf::{LeafEntry, LeafFailed, LeafPlace};
 pub use link::Link;
+pub use memory::{Lent, Own, use_host};
+pub use object::{Methods, Object};
+pub use reference::Foreign;
 pub use returned::Returned;
 pub use sink::{Allocate, RawSink};
 pub use source::RawSource;

@@ -15,6 +15,7 @@ mod shared;
 mod signature;
 mod text;
 
+use crate::Element;
 pub use accept::Fit;
 pub use flat::{are_structs, is_same};
 pub use item::{Choice, Field, Struct};
@@ -54,6 +55,12 @@ pub enum Type {
     Str,
     /// `bytes`.
     Bytes,
+    /// `function`: its parameters are checked as it is called.
+    Func,
+    /// `object`: its methods are checked as they are called.
+    Object,
+    /// `buffer<f64>`; `buffer` of whatever elements.
+    Buffer(Option<Element>),
     /// `T?`: a value or null.
     Optional(TypeRef),
     /// `list<T>`.

@@ -8,7 +8,10 @@ mod serde_impl;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::{ConvertError, Data, Kind, Tree, TreeSource, from_source, to_sink};
+use crate::{
+    AnyBuffer, Buffer, ConvertError, Data, Function, Kind, Number, Object, Reference, Tree,
+    TreeSource, from_source, to_sink,
+};
 
 /// Any value that crosses the border.
 ///
@@ -34,6 +37,12 @@ pub enum Value {
     List(Vec<Value>),
     /// Values by key.
     Map(Map),
+    /// A function.
+    Func(Function),
+    /// An object.
+    Object(Object),
+    /// A buffer.
+    Buffer(AnyBuffer),
 }
 
 /// Values by text or integer key.
@@ -65,6 +74,9 @@ impl Value {
             Value::Bytes(_) => Kind::Bytes,
             Value::List(_) => Kind::List,
             Value::Map(_) => Kind::Map,
+            Value::Func(_) => Kind::Func,
+            Value::Object(_) => Kind::Object,
+            Value::Buffer(_) => Kind::Buffer,
         }
     }
 
@@ -147,4 +159,21 @@ macro_rules! from {
 from! {
     bool => Bool, i8 => Int, i16 => Int, i32 => Int, i64 => Int, u8 => Int, u16 => Int, u32 => Int,
     f32 => Float, f64 => Float, String => Str, Vec<Value> => List, Map => Map,
+    Function => Func, Object => Object, AnyBuffer => Buffer,
+}
+
+impl<T: Number> From<Buffer<T>> for Value {
+    fn from(buffer: Buffer<T>) -> Self {
+        Value::Buffer(buffer.into_any())
+    }
+}
+
+impl From<Reference> for Value {
+    fn from(reference: Reference) -> Self {
+        match reference {
+            Reference::Func(function) => Value::Func(function),
+            Reference::Object(object) => Value::Object(object),
+            Reference::Buffer(buffer) => Value::Buffer(buffer),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use twinplug_abi as abi;
 use twinplug_value::{Data, Outcome, Type};
 
-use super::{AnyVar, Func, Method, Parameters, Variable, text};
+use super::{AnyVar, Func, Parameters, Variable, text};
 
 /// What an export is called and of what type it is.
 pub struct Described {
@@ -50,18 +50,6 @@ impl Described {
             ty: <F::Outcome as Outcome>::Value::SCHEMA,
             params: F::Params::TYPES,
             param_names: F::Params::NAMES,
-        }
-    }
-
-    /// A method of an object.
-    #[must_use]
-    pub const fn method<M: Method>(name: &'static str) -> Self {
-        Described {
-            name,
-            symbol: Symbol::Func,
-            ty: <M::Outcome as Outcome>::Value::SCHEMA,
-            params: M::Params::TYPES,
-            param_names: M::Params::NAMES,
         }
     }
 
@@ -175,19 +163,4 @@ impl<const N: usize> Section<N> {
 #[must_use]
 pub const fn section_length(identity: Identity, exports: &[Described]) -> usize {
     text::put_section(&mut [], identity, exports)
-}
-
-/// The methods of an object's type as JSON, terminated; `N` is [`methods_length`] of the
-/// same.
-#[must_use]
-pub const fn methods_text<const N: usize>(methods: &[Described]) -> [u8; N] {
-    let mut json = [0; N];
-    text::put_methods(&mut json, methods);
-    json
-}
-
-/// How long [`methods_text`] is.
-#[must_use]
-pub const fn methods_length(methods: &[Described]) -> usize {
-    text::put_methods(&mut [], methods) + 1
 }

@@ -137,6 +137,14 @@ const fn put_inside(out: &mut [u8], at: usize, ty: &Type, place: Place<'_>) -> u
         Type::Number => put(out, at, "number"),
         Type::Str => put(out, at, "string"),
         Type::Bytes => put(out, at, "bytes"),
+        Type::Func => put(out, at, "function"),
+        Type::Object => put(out, at, "object"),
+        Type::Buffer(None) => put(out, at, "buffer"),
+        Type::Buffer(Some(element)) => {
+            let at = put(out, at, "buffer<");
+            let at = put(out, at, element.name());
+            put(out, at, ">")
+        }
         Type::Optional(inner) => {
             let at = put_inside(out, at, known(inner), place);
             put(out, at, "?")
@@ -297,24 +305,6 @@ pub(super) const fn put_section(
         index += 1;
     }
     put(out, at, if identity.unload { "],\"unload\":true}" } else { "]}" })
-}
-
-/// The methods of an object's type as JSON.
-pub(super) const fn put_methods(out: &mut [u8], methods: &[Described]) -> usize {
-    let mut at = put(out, 0, "[");
-    let mut index = 0;
-    while index < methods.len() {
-        if index > 0 {
-            at = put(out, at, ",");
-        }
-        at = put(out, at, "{\"name\":");
-        at = put_json(out, at, methods[index].name.as_bytes());
-        at = put(out, at, ",\"type\":\"");
-        at = put_export(out, at, &methods[index]);
-        at = put(out, at, "\"}");
-        index += 1;
-    }
-    put(out, at, "]")
 }
 
 const fn put_json(out: &mut [u8], mut at: usize, text: &[u8]) -> usize {

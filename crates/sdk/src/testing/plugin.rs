@@ -7,11 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
 use twinplug_abi::{self as abi, Call, Function};
-use twinplug_value::raw::{RawSink, RawSource};
+use twinplug_value::raw::{Arena, RawSink, RawSource};
 use twinplug_value::{Args, Data, ExportType, Signature, Type, Value, from_source, to_sink};
 
 use super::direct::{self, ScalarArgs};
-use super::memory::Memory;
 use super::services::{Context, SERVICES, lock, terminated};
 use crate::export::{self, ScalarResult};
 use crate::log::Level;
@@ -365,7 +364,7 @@ impl Plugin {
         args: &[Value],
         declared: &Type,
     ) -> Result<R> {
-        let (arguments, memory) = (Memory::default(), Memory::default());
+        let (arguments, mut memory) = (Arena::scattered(), Arena::scattered());
         let mut sink = RawSink::new(&arguments);
         args.iter().try_for_each(|arg| to_sink(arg, &mut sink))?;
         let mut result = abi::Value::NULL;

@@ -9,6 +9,7 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use super::view::{Children, View};
 use super::{ConvertError, Key, Look, MAX_DEPTH, exact, whole};
+use crate::reference::{self, Shown};
 use variant::Variant;
 
 pub(super) struct Deserializer<V> {
@@ -93,6 +94,11 @@ impl<V: View> Deserializer<V> {
         }
     }
 
+    #[cold]
+    fn reference<'de, T: Visitor<'de>>(self, visitor: T) -> Result<T::Value, ConvertError> {
+        visitor.visit_map(Shown::new(self.view.reference()?)?)
+    }
+
     #[inline]
     fn map<'de, T: Visitor<'de>>(self, visitor: T, keys: Keys) -> Result<T::Value, ConvertError> {
         let depth = (self.depth, self.unknown);
@@ -150,6 +156,7 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
             Look::Bytes(bytes) => visitor.visit_bytes(bytes),
             Look::List => self.list(visitor, None),
             Look::Map => self.map(visitor, Keys::AsTheyAre),
+            Look::Func | Look::Object | Look::Buffer => self.reference(visitor),
             Look::Other(name) => Err(cannot_cross(name)),
         }
     }
@@ -205,9 +212,15 @@ impl<'de, From: View> de::Deserializer<'de> for Deserializer<From> {
     #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ConvertError> {
+        if let Some(expected) = reference::expected(name) {
+            let got = self.view.look().kind();
+            if got != expected {
+                return Err(ConvertError::mismatch(&expected, &got));
+            }
+        }
         visitor.visit_newtype_struct(self)
     }
 

@@ -7,7 +7,7 @@
 use serde::ser::{self, Serialize};
 
 use super::{ConvertError, Key, MAX_DEPTH, Sink, Tree};
-use crate::Value;
+use crate::{Value, reference};
 
 type Done = Result<(), ConvertError>;
 
@@ -180,8 +180,15 @@ impl<'s, S: Sink + ?Sized> ser::Serializer for Serializer<'s, S> {
     }
 
     #[inline]
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
-        value.serialize(self)
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Done {
+        match reference::offered(name) {
+            Some(reference) => self.place()?.reference(&reference),
+            None => value.serialize(self),
+        }
     }
 
     #[inline]

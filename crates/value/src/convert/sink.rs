@@ -1,6 +1,7 @@
 //! Where converted values are written to.
 
 use super::{ConvertError, Key};
+use crate::Reference;
 
 /// Takes one value as a series of events; a kind of plugin implements it over
 /// its own memory.
@@ -21,6 +22,8 @@ pub trait Sink {
     fn str(&mut self, value: &str) -> Result<(), ConvertError>;
     /// Bytes.
     fn bytes(&mut self, value: &[u8]) -> Result<(), ConvertError>;
+    /// A function, an object or a buffer.
+    fn reference(&mut self, reference: &Reference) -> Result<(), ConvertError>;
     /// A list starts.
     fn begin_list(&mut self, length: usize) -> Result<(), ConvertError>;
     /// The list ends.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::ConvertError;
+use crate::Reference;
 
 /// A cursor over one value; a kind of plugin implements it over its own memory.
 ///
@@ -19,6 +20,13 @@ pub trait Source {
     /// Whether the current value is [`Kind::Null`].
     fn is_null(&self) -> bool {
         self.kind() == Kind::Null
+    }
+    /// The current value, which is a function, an object or a buffer.
+    ///
+    /// # Errors
+    /// It cannot be referred to, or it is none.
+    fn reference(&self) -> Result<Reference, ConvertError> {
+        Err(ConvertError::new("no reference"))
     }
     /// Whether the current value is a list or a map.
     fn is_container(&self) -> bool {
@@ -83,6 +91,12 @@ pub enum Kind {
     List,
     /// Values by key.
     Map,
+    /// A function.
+    Func,
+    /// An object.
+    Object,
+    /// A buffer.
+    Buffer,
     /// What cannot cross, by the name that its owner gives it.
     Other(&'static str),
 }
@@ -107,6 +121,12 @@ pub enum Look<'a> {
     List,
     /// Values by key.
     Map,
+    /// A function.
+    Func,
+    /// An object.
+    Object,
+    /// A buffer.
+    Buffer,
     /// What cannot cross, by the name that its owner gives it.
     Other(&'static str),
 }
@@ -125,6 +145,9 @@ impl Look<'_> {
             Look::Bytes(_) => Kind::Bytes,
             Look::List => Kind::List,
             Look::Map => Kind::Map,
+            Look::Func => Kind::Func,
+            Look::Object => Kind::Object,
+            Look::Buffer => Kind::Buffer,
             Look::Other(name) => Kind::Other(name),
         }
     }
@@ -141,6 +164,9 @@ impl fmt::Display for Kind {
             Kind::Bytes => "bytes",
             Kind::List => "list",
             Kind::Map => "map",
+            Kind::Func => "function",
+            Kind::Object => "object",
+            Kind::Buffer => "buffer",
             Kind::Other(name) => name,
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::btree_map;
 
 use super::{ConvertError, Key, Look, Sink, Source};
-use crate::{Map, MapKey, Value};
+use crate::{Map, MapKey, Reference, Value};
 
 /// A sink that builds a [`Value`].
 #[derive(Debug, Default)]
@@ -69,6 +69,10 @@ impl Sink for Tree {
 
     fn bytes(&mut self, value: &[u8]) -> Result<(), ConvertError> {
         self.put(Value::Bytes(value.to_owned()))
+    }
+
+    fn reference(&mut self, reference: &Reference) -> Result<(), ConvertError> {
+        self.put(reference.clone().into())
     }
 
     fn begin_list(&mut self, length: usize) -> Result<(), ConvertError> {
@@ -145,6 +149,18 @@ impl Source for TreeSource<'_> {
             Value::Bytes(bytes) => Look::Bytes(bytes),
             Value::List(_) => Look::List,
             Value::Map(_) => Look::Map,
+            Value::Func(_) => Look::Func,
+            Value::Object(_) => Look::Object,
+            Value::Buffer(_) => Look::Buffer,
+        }
+    }
+
+    fn reference(&self) -> Result<Reference, ConvertError> {
+        match self.current {
+            Value::Func(function) => Ok(Reference::Func(function.clone())),
+            Value::Object(object) => Ok(Reference::Object(object.clone())),
+            Value::Buffer(buffer) => Ok(Reference::Buffer(buffer.clone())),
+            other => Err(ConvertError::expected(&"a reference", other.kind())),
         }
     }
 

@@ -4,6 +4,7 @@
 //! makes one that is no more than a pointer.
 
 use super::{ConvertError, Key, Kind, Look, Source};
+use crate::Reference;
 
 /// A value that can be looked at.
 pub trait View: Sized {
@@ -22,6 +23,13 @@ pub trait View: Sized {
     #[inline]
     fn is_container(&self) -> bool {
         matches!(self.look(), Look::List | Look::Map)
+    }
+    /// It itself, where it is a function, an object or a buffer.
+    ///
+    /// # Errors
+    /// It cannot be referred to, or it is none.
+    fn reference(&self) -> Result<Reference, ConvertError> {
+        Err(ConvertError::new("no reference"))
     }
     /// Its children, if it can be read as a list; else what it is.
     ///
@@ -86,6 +94,10 @@ impl<'s, S: Source + ?Sized> View for &'s mut S {
 
     fn is_container(&self) -> bool {
         Source::is_container(*self)
+    }
+
+    fn reference(&self) -> Result<Reference, ConvertError> {
+        Source::reference(*self)
     }
 
     fn list(self) -> Result<Result<Entered<'s, S>, Kind>, ConvertError> {

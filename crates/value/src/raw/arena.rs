@@ -12,6 +12,7 @@ use std::ptr::{self, NonNull};
 use twinplug_abi as abi;
 
 use super::Allocate;
+use super::reference::release;
 
 /// Chunks are aligned for whatever the ABI hands out.
 const ALIGN: usize = 16;
@@ -42,6 +43,10 @@ pub struct Arena {
     first: Cell<Option<NonNull<u8>>>,
     /// Whether it is in a box of its own, and no part of a call.
     boxed: bool,
+    /// Whether each place is a chunk of its own. Then `next` stays null.
+    scattered: bool,
+    /// What was left to it last, or null; only behind a first chunk.
+    held: Cell<*mut Held>,
     /// A box, or null; only behind a first chunk. A pointer, so that the drop of an arena
     /// that has taken no memory is one comparison.
     further: Cell<*mut Vec<Chunk>>,
@@ -64,6 +69,8 @@ impl Arena {
             current: Cell::new(0),
             first: Cell::new(None),
             boxed: false,
+            scattered: false,
+            held: Cell::new(ptr::null_mut()),
             further: Cell::new(ptr::null_mut()),
         }
     }
@@ -71,8 +78,21 @@ impl Arena {
     /// One that a plugin makes and frees; its place is a box.
     #[must_use]
     pub const fn of_its_own() -> Self {
+        Arena::new().boxed()
+    }
+
+    /// The same in a box of its own.
+    #[must_use]
+    pub const fn boxed(mut self) -> Self {
+        self.boxed = true;
+        self
+    }
+
+    /// One whose places lie apart, so that a tool that looks for overruns finds them.
+    #[must_use]
+    pub const fn scattered() -> Self {
         let mut arena = Arena::new();
-        arena.boxed = true;
+        arena.scattered = true;
         arena
     }
 
@@ -105,8 +125,33 @@ impl Arena {
     /// mark, what is handed out next lies within a chunk.
     pub fn rewind(&self, mark: abi::Mark) {
         let now = self.mark();
-        if (mark.chunk, mark.used) <= (now.chunk, now.used) {
-            self.enter(mark.chunk, mark.used);
+        if !is_behind(now, mark) && (mark.chunk, mark.used) != (now.chunk, now.used) {
+            return;
+        }
+        self.let_go(mark);
+        match self.scattered {
+            true => {
+                self.current.set(mark.chunk);
+                self.with_further(|further| further.truncate(mark.chunk));
+            }
+            false => self.enter(mark.chunk, mark.used),
+        }
+    }
+
+    /// Releases what was left to it behind that mark. What that runs is foreign code, which may
+    /// use the arena.
+    fn let_go(&self, mark: abi::Mark) {
+        loop {
+            let last = self.held.get();
+            // SAFETY: null, or written by `hold` into a place of this arena, which is forgotten
+            // after it was taken off here.
+            let Some(held) = (unsafe { last.as_ref() }) else { return };
+            if !is_behind(held.mark, mark) {
+                return;
+            }
+            self.held.set(held.before);
+            // SAFETY: `hold` was given the count.
+            unsafe { release(&held.reference) };
         }
     }
 
@@ -150,6 +195,9 @@ impl Arena {
     /// A place in a chunk that follows.
     #[cold]
     fn place_further(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
+        if self.scattered {
+            return self.place_apart(size);
+        }
         loop {
             let next = self.first.get().map_or(0, |_| self.current.get() + 1);
             if self.chunk(next).is_none() {
@@ -174,6 +222,20 @@ impl Arena {
         })
     }
 
+    /// A place that is a chunk.
+    fn place_apart(&self, size: usize) -> Option<NonNull<u8>> {
+        if self.first.get().is_none() {
+            self.first.set(Some(Spares::take()?));
+        }
+        self.with_further(|further| {
+            let chunk = Chunk::new(size)?;
+            let start = chunk.start;
+            further.push(chunk);
+            self.current.set(further.len());
+            Some(start)
+        })
+    }
+
     fn with_further<R>(&self, look: impl FnOnce(&mut Vec<Chunk>) -> R) -> R {
         if self.further.get().is_null() {
             self.further.set(Box::into_raw(Box::default()));
@@ -185,6 +247,7 @@ impl Arena {
 
     #[cold]
     fn free(&mut self, first: NonNull<u8>) {
+        self.let_go(abi::Mark { chunk: 0, used: 0 });
         Spares::keep(first);
         let further = self.further.get();
         if !further.is_null() {
@@ -216,6 +279,28 @@ unsafe impl Allocate for Arena {
             place => place,
         }
     }
+
+    fn hold(&self, reference: abi::Value) -> bool {
+        let place = self.allocate(size_of::<Held>(), align_of::<Held>());
+        let Some(place) = place.map(NonNull::cast::<Held>) else { return false };
+        let held = Held { reference, before: self.held.get(), mark: self.mark() };
+        // SAFETY: the place is as large and aligned as is asked for, and nobody else's.
+        unsafe { place.write(held) };
+        self.held.set(place.as_ptr());
+        true
+    }
+}
+
+/// A reference of which the arena has a count; it lies in the arena.
+struct Held {
+    reference: abi::Value,
+    before: *mut Held,
+    /// Where the arena was behind it.
+    mark: abi::Mark,
+}
+
+fn is_behind(mark: abi::Mark, other: abi::Mark) -> bool {
+    (mark.chunk, mark.used) > (other.chunk, other.used)
 }
 
 impl Spares {

@@ -6,7 +6,8 @@ use std::ptr::{self, NonNull};
 use smallvec::SmallVec;
 use twinplug_abi::{self as abi, Pair, Payload};
 
-use crate::{ConvertError, Key, Sink};
+use super::reference::{Foreign, release};
+use crate::{ConvertError, Key, Reference, Sink};
 
 /// Where a [`RawSink`] gets its memory.
 ///
@@ -16,6 +17,12 @@ use crate::{ConvertError, Key, Sink};
 pub unsafe trait Allocate {
     /// `size` bytes, aligned to `align` (a power of two, at most 16).
     fn allocate(&self, size: usize, align: usize) -> Option<NonNull<u8>>;
+
+    /// Takes over a count of a function, an object or a buffer, until the allocator is reset
+    /// or dropped; false where it cannot: then it is still the caller's.
+    fn hold(&self, _reference: abi::Value) -> bool {
+        false
+    }
 }
 
 /// A sink that writes raw values: each value that is complete is pushed to
@@ -26,6 +33,8 @@ pub struct RawSink<'a, M: Allocate + ?Sized = dyn Allocate + 'a> {
     values: SmallVec<[abi::Value; 16]>,
     /// For each open container, where its children start.
     open: SmallVec<[usize; 4]>,
+    /// Whose code reads it, where that is not ours.
+    reader: Option<&'a dyn Foreign>,
 }
 
 impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
@@ -33,7 +42,13 @@ impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
     #[must_use]
     #[inline]
     pub fn new(arena: &'a M) -> Self {
-        RawSink { arena, values: SmallVec::new(), open: SmallVec::new() }
+        RawSink { arena, values: SmallVec::new(), open: SmallVec::new(), reader: None }
+    }
+
+    /// The same for a reader to whom some references are its own.
+    #[must_use]
+    pub fn read_by(self, reader: &'a dyn Foreign) -> Self {
+        RawSink { reader: Some(reader), ..self }
     }
 
     /// The values that were written.
@@ -120,6 +135,18 @@ impl<M: Allocate + ?Sized> Sink for RawSink<'_, M> {
     fn bytes(&mut self, value: &[u8]) -> Result<(), ConvertError> {
         let bytes = self.copy(value)?;
         self.push(abi::TAG_BYTES, value.len(), Payload { bytes })
+    }
+
+    #[cold]
+    fn reference(&mut self, reference: &Reference) -> Result<(), ConvertError> {
+        let own = self.reader.and_then(|reader| reader.own(reference));
+        let value = own.unwrap_or_else(|| reference.clone()).into_raw();
+        if !self.arena.hold(value) {
+            // SAFETY: the count that `into_raw` has given.
+            unsafe { release(&value) };
+            return Err(ConvertError::new(format!("no memory to hold a {}", reference.kind())));
+        }
+        self.push(value.tag, 0, value.payload)
     }
 
     #[inline]

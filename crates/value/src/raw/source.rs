@@ -6,13 +6,16 @@ use std::marker::PhantomData;
 use smallvec::SmallVec;
 use twinplug_abi as abi;
 
-use super::view::{NO_BYTES, look_at_text, name_of, no_content};
-use crate::{ConvertError, Key, Look, Source};
+use super::reference::Foreign;
+use super::view::{NO_BYTES, UNKNOWN, look_at_text, no_content, reference};
+use crate::{ConvertError, Key, Look, Reference, Source};
 
 /// A source over a raw value.
 pub struct RawSource<'a> {
     current: abi::Value,
     entered: SmallVec<[Entered<'a>; 2]>,
+    /// Whose code has written it, where that is not ours.
+    writer: Option<&'a dyn Foreign>,
     /// What the values point to is borrowed.
     borrowed: PhantomData<&'a abi::Value>,
 }
@@ -38,7 +41,14 @@ impl<'a> RawSource<'a> {
     /// lead to as many readable items as the lengths say, and nobody writes them.
     #[must_use]
     pub unsafe fn new(value: abi::Value) -> Self {
-        RawSource { current: value, entered: SmallVec::new(), borrowed: PhantomData }
+        let entered = SmallVec::new();
+        RawSource { current: value, entered, writer: None, borrowed: PhantomData }
+    }
+
+    /// The same of a writer whose references are not used as they are.
+    #[must_use]
+    pub fn written_by(self, writer: &'a dyn Foreign) -> Self {
+        RawSource { writer: Some(writer), ..self }
     }
 
     /// A cursor on a list of `values`.
@@ -110,9 +120,17 @@ impl Source for RawSource<'_> {
                 abi::TAG_BYTES => self.slice(&self.current).map_or(NO_BYTES, Look::Bytes),
                 abi::TAG_LIST => Look::List,
                 abi::TAG_MAP => Look::Map,
-                other => Look::Other(name_of(other)),
+                abi::TAG_FUNC => Look::Func,
+                abi::TAG_OBJECT => Look::Object,
+                abi::TAG_BUFFER => Look::Buffer,
+                _ => UNKNOWN,
             }
         }
+    }
+
+    fn reference(&self) -> Result<Reference, ConvertError> {
+        // SAFETY: it may be read, as `new` was promised.
+        unsafe { reference(&self.current, self.writer) }
     }
 
     fn enter_list(&mut self) -> Result<Option<usize>, ConvertError> {

@@ -4,12 +4,15 @@ use std::marker::PhantomData;
 
 use twinplug_abi::{self as abi, Pair};
 
-use crate::{Children, ConvertError, Key, Kind, Look, View};
+use super::reference::{Foreign, retained};
+use crate::{Children, ConvertError, Key, Kind, Look, Reference, View};
 
 /// A raw value, and that what it points to may be read.
 #[derive(Clone, Copy)]
 pub struct RawView<'a> {
     value: &'a abi::Value,
+    /// Whose code has written it, where that is not ours.
+    writer: Option<&'a dyn Foreign>,
 }
 
 impl<'a> RawView<'a> {
@@ -21,7 +24,14 @@ impl<'a> RawView<'a> {
     #[inline]
     #[must_use]
     pub unsafe fn new(value: &'a abi::Value) -> Self {
-        RawView { value }
+        RawView { value, writer: None }
+    }
+
+    /// The same of a writer whose references are not used as they are.
+    #[inline]
+    #[must_use]
+    pub fn written_by(self, writer: &'a dyn Foreign) -> Self {
+        RawView { writer: Some(writer), ..self }
     }
 
     /// The bytes of a value of tag BYTES or STR; `None` for a null pointer.
@@ -100,18 +110,29 @@ impl<'a> View for RawView<'a> {
                 abi::TAG_BYTES => self.slice().map_or(NO_BYTES, Look::Bytes),
                 abi::TAG_LIST => Look::List,
                 abi::TAG_MAP => Look::Map,
-                other => Look::Other(name_of(other)),
+                abi::TAG_FUNC => Look::Func,
+                abi::TAG_OBJECT => Look::Object,
+                abi::TAG_BUFFER => Look::Buffer,
+                _ => UNKNOWN,
             }
         }
+    }
+
+    fn reference(&self) -> Result<Reference, ConvertError> {
+        // SAFETY: it may be read, as `new` was promised.
+        unsafe { reference(self.value, self.writer) }
     }
 
     #[inline]
     fn list(self) -> Result<Result<RawChildren<'a>, Kind>, ConvertError> {
         let abi::Value { tag, length, payload } = *self.value;
+        let writer = self.writer;
         let children = match tag {
             // SAFETY: of a LIST, the payload is a pointer to values.
-            abi::TAG_LIST => RawChildren::new(Items::List(unsafe { payload.list }), length),
-            abi::TAG_MAP if length == 0 => RawChildren::new(Items::List(std::ptr::null()), 0),
+            abi::TAG_LIST => RawChildren::new(Items::List(unsafe { payload.list }), length, writer),
+            abi::TAG_MAP if length == 0 => {
+                RawChildren::new(Items::List(std::ptr::null()), 0, writer)
+            }
             _ => return Ok(Err(self.look().kind())),
         };
         children.map(Ok)
@@ -120,24 +141,39 @@ impl<'a> View for RawView<'a> {
     #[inline]
     fn map(self) -> Result<Result<RawChildren<'a>, Kind>, ConvertError> {
         let abi::Value { tag, length, payload } = *self.value;
+        let writer = self.writer;
         let children = match tag {
             // SAFETY: of a MAP, the payload is a pointer to pairs.
-            abi::TAG_MAP => RawChildren::new(Items::Map(unsafe { payload.map }), length),
-            abi::TAG_LIST if length == 0 => RawChildren::new(Items::Map(std::ptr::null()), 0),
+            abi::TAG_MAP => RawChildren::new(Items::Map(unsafe { payload.map }), length, writer),
+            abi::TAG_LIST if length == 0 => {
+                RawChildren::new(Items::Map(std::ptr::null()), 0, writer)
+            }
             _ => return Ok(Err(self.look().kind())),
         };
         children.map(Ok)
     }
 }
 
-/// What a tag is called that does not cross, or is unknown.
+/// What a value is called whose tag is unknown.
+pub(super) const UNKNOWN: Look<'static> = Look::Other("value of an unknown tag");
+
+/// The reference that a value is, as its writer has it adopted.
+///
+/// # Safety
+/// As [`RawView::new`].
+///
+/// # Errors
+/// It is none, or leads nowhere, or the writer is gone.
 #[cold]
-pub(super) fn name_of(tag: u32) -> &'static str {
-    match tag {
-        abi::TAG_FUNC => "function",
-        abi::TAG_OBJECT => "object",
-        abi::TAG_BUFFER => "buffer",
-        _ => "value of an unknown tag",
+pub(super) unsafe fn reference(
+    value: &abi::Value,
+    writer: Option<&dyn Foreign>,
+) -> Result<Reference, ConvertError> {
+    // SAFETY: as the caller says.
+    match (unsafe { retained(value)? }, writer) {
+        (Some(reference), Some(writer)) => writer.adopt(reference),
+        (Some(reference), None) => Ok(reference),
+        (None, _) => Err(ConvertError::new("no reference")),
     }
 }
 
@@ -155,6 +191,7 @@ pub struct RawChildren<'a> {
     /// One more than the current child's index.
     next: usize,
     key: Key<'a>,
+    writer: Option<&'a dyn Foreign>,
     /// What the pointers lead to may be read for `'a`.
     borrowed: PhantomData<&'a abi::Value>,
 }
@@ -167,7 +204,11 @@ enum Items {
 
 impl<'a> RawChildren<'a> {
     #[inline]
-    fn new(items: Items, length: u32) -> Result<Self, ConvertError> {
+    fn new(
+        items: Items,
+        length: u32,
+        writer: Option<&'a dyn Foreign>,
+    ) -> Result<Self, ConvertError> {
         let (null, aligned) = match items {
             Items::List(values) => (values.is_null(), values.is_aligned()),
             Items::Map(pairs) => (pairs.is_null(), pairs.is_aligned()),
@@ -176,17 +217,18 @@ impl<'a> RawChildren<'a> {
             return Err(no_content(null));
         }
         let (length, key) = (length as usize, Key::Int(0));
-        Ok(RawChildren { items, length, next: 0, key, borrowed: PhantomData })
+        Ok(RawChildren { items, length, next: 0, key, writer, borrowed: PhantomData })
     }
 
     /// The arguments of a call: a list that stands for itself.
     #[inline]
-    fn values(values: &'a [abi::Value]) -> Self {
+    fn values(values: &'a [abi::Value], writer: Option<&'a dyn Foreign>) -> Self {
         RawChildren {
             items: Items::List(values.as_ptr()),
             length: values.len(),
             next: 0,
             key: Key::Int(0),
+            writer,
             borrowed: PhantomData,
         }
     }
@@ -235,7 +277,7 @@ impl<'a> Children for RawChildren<'a> {
                 Items::Map(pairs) => &(*pairs.add(index)).value,
             }
         };
-        RawView { value }
+        RawView { value, writer: self.writer }
     }
 }
 
@@ -255,6 +297,7 @@ fn key_of(key: &abi::Value) -> Result<Key<'_>, ConvertError> {
 #[derive(Clone, Copy)]
 pub struct RawValues<'a> {
     values: &'a [abi::Value],
+    writer: Option<&'a dyn Foreign>,
 }
 
 impl<'a> RawValues<'a> {
@@ -265,7 +308,24 @@ impl<'a> RawValues<'a> {
     #[inline]
     #[must_use]
     pub unsafe fn new(values: &'a [abi::Value]) -> Self {
-        RawValues { values }
+        RawValues { values, writer: None }
+    }
+
+    /// The same of a writer whose references are not used as they are.
+    #[must_use]
+    pub fn written_by(self, writer: &'a dyn Foreign) -> Self {
+        RawValues { writer: Some(writer), ..self }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Each of them.
+    pub fn each(self) -> impl Iterator<Item = RawView<'a>> {
+        self.values.iter().map(move |value| RawView { value, writer: self.writer })
     }
 }
 
@@ -278,7 +338,7 @@ impl<'a> View for RawValues<'a> {
 
     #[inline]
     fn list(self) -> Result<Result<RawChildren<'a>, Kind>, ConvertError> {
-        Ok(Ok(RawChildren::values(self.values)))
+        Ok(Ok(RawChildren::values(self.values, self.writer)))
     }
 
     fn map(self) -> Result<Result<RawChildren<'a>, Kind>, ConvertError> {

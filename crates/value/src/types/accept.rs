@@ -89,7 +89,12 @@ impl Comparison {
             | (Type::Float, Type::Float)
             | (Type::Number, Type::Int | Type::Float | Type::Number)
             | (Type::Str, Type::Str | Type::Literal(_))
-            | (Type::Bytes, Type::Bytes) => Ok(Fit::Exact),
+            | (Type::Bytes, Type::Bytes)
+            | (Type::Func, Type::Func)
+            | (Type::Object, Type::Object)
+            | (Type::Buffer(None), Type::Buffer(_)) => Ok(Fit::Exact),
+            (Type::Buffer(Some(_)), Type::Buffer(None)) => Ok(Fit::Convert),
+            (Type::Buffer(one), Type::Buffer(two)) if one == two => Ok(Fit::Exact),
             (Type::Literal(one), Type::Literal(two)) if one == two => Ok(Fit::Exact),
             (Type::Int, Type::Number)
             | (Type::Float, Type::Int | Type::Number)

@@ -2,7 +2,7 @@
 
 use super::scope::Scope;
 use super::{Choice, Field, Struct, Type, TypeRef};
-use crate::{ConvertError, Map, MapKey, TreeSource, Value};
+use crate::{ConvertError, Element, Map, MapKey, TreeSource, Value};
 
 type Brought = Result<Value, ConvertError>;
 
@@ -29,11 +29,20 @@ impl Type {
             | (Type::Number, value @ (Value::Int(_) | Value::Float(_)))
             | (Type::Str, value @ Value::Str(_))
             | (Type::Bytes, value @ Value::Bytes(_))
+            | (Type::Func, value @ Value::Func(_))
+            | (Type::Object, value @ Value::Object(_))
+            | (Type::Buffer(None), value @ Value::Buffer(_))
             | (Type::Null | Type::Optional(_), value @ Value::Null) => Ok(value),
             (Type::Optional(inner), value) => inner.coerce_in(value, scope),
             (Type::Int, Value::Float(float)) => crate::convert::whole(float).map(Value::Int),
             (Type::Float, Value::Int(int)) => crate::convert::exact(int).map(Value::Float),
             (Type::Bytes, Value::Str(text)) => Ok(Value::Bytes(text.into_bytes())),
+            (Type::Buffer(Some(element)), Value::Buffer(buffer)) => {
+                match buffer.element() == *element {
+                    true => Ok(Value::Buffer(buffer)),
+                    false => Err(other_buffer(self, buffer.element())),
+                }
+            }
             (Type::Literal(text), Value::Str(value)) if **text == value => Ok(Value::Str(value)),
             (Type::List(item), Value::List(items)) => {
                 coerce_items(items.into_iter().map(|value| (&**item, value)), scope)
@@ -76,8 +85,12 @@ impl Type {
             | (Type::Int | Type::Float | Type::Number, Value::Int(_) | Value::Float(_))
             | (Type::Str | Type::Bytes, Value::Str(_))
             | (Type::Bytes, Value::Bytes(_))
+            | (Type::Func, Value::Func(_))
+            | (Type::Object, Value::Object(_))
+            | (Type::Buffer(None), Value::Buffer(_))
             | (Type::List(_), Value::List(_))
             | (Type::Map(_), Value::Map(_)) => true,
+            (Type::Buffer(Some(element)), Value::Buffer(buffer)) => buffer.element() == *element,
             (Type::Optional(inner), value) => inner.claims(value, scope),
             (Type::Literal(text), Value::Str(value)) => **text == *value,
             (Type::Tuple(types), Value::List(items)) => types.len() == items.len(),
@@ -99,6 +112,11 @@ impl Type {
             _ => false,
         }
     }
+}
+
+/// The error of a buffer of other elements.
+pub(super) fn other_buffer(expected: &Type, got: Element) -> ConvertError {
+    ConvertError::mismatch(expected, &Type::Buffer(Some(got)))
 }
 
 impl Struct {

@@ -17,7 +17,10 @@ impl PartialEq for Type {
             | (Type::Float, Type::Float)
             | (Type::Number, Type::Number)
             | (Type::Str, Type::Str)
-            | (Type::Bytes, Type::Bytes) => true,
+            | (Type::Bytes, Type::Bytes)
+            | (Type::Func, Type::Func)
+            | (Type::Object, Type::Object) => true,
+            (Type::Buffer(one), Type::Buffer(two)) => one == two,
             (Type::Optional(one), Type::Optional(two))
             | (Type::List(one), Type::List(two))
             | (Type::Map(one), Type::Map(two)) => one == two,

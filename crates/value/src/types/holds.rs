@@ -5,9 +5,10 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::coerce::other_buffer;
 use super::scope::Scope;
 use super::{Signature, Struct, Type, TypeRef};
-use crate::{ConvertError, Key, Kind, Look, Source, Value, from_source};
+use crate::{ConvertError, Key, Kind, Look, Reference, Source, Value, from_source};
 
 type Holds = Result<(), ConvertError>;
 
@@ -68,7 +69,16 @@ impl Type {
             | (Type::Float, Kind::Float)
             | (Type::Number, Kind::Int | Kind::Float)
             | (Type::Str, Kind::Str)
-            | (Type::Bytes, Kind::Bytes) => Ok(()),
+            | (Type::Bytes, Kind::Bytes)
+            | (Type::Func, Kind::Func)
+            | (Type::Object, Kind::Object)
+            | (Type::Buffer(None), Kind::Buffer) => Ok(()),
+            (Type::Buffer(Some(element)), Kind::Buffer) => match source.reference()? {
+                Reference::Buffer(buffer) if buffer.element() != *element => {
+                    Err(other_buffer(self, buffer.element()))
+                }
+                _ => Ok(()),
+            },
             (Type::Optional(inner), _) => inner.holds_within(source, within),
             (Type::List(item), Kind::List) => {
                 children(source, |_, source| item.holds_within(source, within))

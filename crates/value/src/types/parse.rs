@@ -7,13 +7,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Choice, Field, Param, Shared, Signature, Struct, Type, TypeRef};
+use crate::Element;
 
 /// Deeper types are refused, so that reading one cannot exhaust the stack.
 pub(super) const MAX_DEPTH: usize = 32;
 
 /// What may stand where a type does.
-const TYPES: &str = "a type (null, bool, int, float, number, string, bytes, any, list<T>, map<T>, \
-                     (T, U), Name { field: T }, Name(T | U), 'text', or the name of what is around it)";
+const TYPES: &str = "a type (null, bool, int, float, number, string, bytes, any, function, object, \
+                     buffer<T>, list<T>, map<T>, (T, U), Name { field: T }, Name(T | U), 'text', or the name of what is around it)";
 
 /// Text that is no type: what was expected, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +144,9 @@ impl<'a> Parser<'a> {
             "number" => Type::Number,
             "string" => Type::Str,
             "bytes" => Type::Bytes,
+            "function" => Type::Func,
+            "object" => Type::Object,
+            "buffer" => Type::Buffer(self.element()?),
             "list" => Type::List(self.inner()?),
             "map" => Type::Map(self.inner()?),
             name if self.peek("{") => Type::Struct(self.fields(name)?),
@@ -158,6 +162,23 @@ impl<'a> Parser<'a> {
                 return Err(self.error(TYPES));
             }
         })
+    }
+
+    /// What the elements of a buffer are said to be.
+    fn element(&mut self) -> Result<Option<Element>, ParseTypeError> {
+        if !self.take("<") {
+            return Ok(None);
+        }
+        self.skip();
+        let start = self.at;
+        let name = self.name();
+        let element = Element::ALL.into_iter().find(|element| Some(element.name()) == name);
+        if element.is_none() {
+            self.at = start;
+            return Err(self.error("`f64`, `f32`, `i64`, `i32` or `u8`"));
+        }
+        self.expect(">", "`>`")?;
+        Ok(element)
     }
 
     /// What follows a `(`: a tuple, or a choice without a name.

@@ -48,6 +48,8 @@ impl Signature {
                         | (Type::Number, Value::Int(_) | Value::Float(_))
                         | (Type::Str, Value::Str(_))
                         | (Type::Bytes, Value::Bytes(_))
+                        | (Type::Func, Value::Func(_))
+                        | (Type::Object, Value::Object(_))
                 )
             })
     }

@@ -104,6 +104,12 @@ fn put(out: &mut String, ty: &Type, place: Place<'_>) {
         Type::Number => out.push_str("number"),
         Type::Str => out.push_str("string"),
         Type::Bytes => out.push_str("bytes"),
+        Type::Func => out.push_str("function"),
+        Type::Object => out.push_str("object"),
+        Type::Buffer(None) => out.push_str("buffer"),
+        Type::Buffer(Some(element)) => {
+            let _ = write!(out, "buffer<{element}>");
+        }
         Type::Optional(inner) => {
             put(out, inner, place);
             out.push('?');

@@ -4,10 +4,11 @@
 use std::collections::btree_map::Entry;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Bytes, Map, MapKey, Value};
+use crate::reference::{self, MaybeKey};
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -26,6 +27,9 @@ impl Serialize for Value {
                 }
                 map.end()
             }
+            Value::Func(function) => function.serialize(serializer),
+            Value::Object(object) => object.serialize(serializer),
+            Value::Buffer(buffer) => buffer.serialize(serializer),
         }
     }
 }
@@ -54,6 +58,12 @@ impl<'de> Deserialize<'de> for Value {
 impl<'de> Deserialize<'de> for MapKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(KeyVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for MaybeKey<MapKey> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MaybeKeyVisitor)
     }
 }
 
@@ -123,7 +133,12 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some((key, value)) = access.next_entry()? {
+        while let Some(key) = access.next_key::<MaybeKey<MapKey>>()? {
+            let key = match key {
+                MaybeKey::Key(key) => key,
+                MaybeKey::Reference => return reference::read(&mut access).map(Value::from),
+            };
+            let value = access.next_value()?;
             match map.entry(key) {
                 Entry::Vacant(place) => place.insert(value),
                 Entry::Occupied(first) => {
@@ -156,6 +171,35 @@ impl Visitor<'_> for KeyVisitor {
 
     fn visit_str<E: Error>(self, value: &str) -> Result<MapKey, E> {
         Ok(MapKey::Str(value.to_owned()))
+    }
+}
+
+struct MaybeKeyVisitor;
+
+impl Visitor<'_> for MaybeKeyVisitor {
+    type Value = MaybeKey<MapKey>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        KeyVisitor.expecting(f)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<MaybeKey<MapKey>, E> {
+        KeyVisitor.visit_i64(value).map(MaybeKey::Key)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<MaybeKey<MapKey>, E> {
+        KeyVisitor.visit_u64(value).map(MaybeKey::Key)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<MaybeKey<MapKey>, E> {
+        KeyVisitor.visit_str(value).map(MaybeKey::Key)
+    }
+
+    fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<MaybeKey<MapKey>, E> {
+        match reference::is_key(value) {
+            true => Ok(MaybeKey::Reference),
+            false => Err(E::invalid_type(Unexpected::Bytes(value), &self)),
+        }
     }
 }
 

@@ -1,0 +1,178 @@
+//! [`Function`]: a function as a value.
+
+use std::any::Any;
+use std::fmt;
+use std::ptr::NonNull;
+
+use twinplug_abi::{self as abi, Status};
+
+use super::answer::{CallError, answer, ask};
+use super::counted::Counted;
+use super::{RawSink, RawValues};
+use crate::convert::to_sink;
+use crate::{Args, Callable, Data, Outcome, Params};
+
+/// A function as a value: made by the host, a script or a native plugin, and called by any of
+/// them, from any thread. A clone is the same function.
+///
+/// ```
+/// use twinplug_value::Function;
+///
+/// let scale = Function::new(|x: f64, by: f64| x * by);
+/// assert_eq!(scale.call::<f64>((2.0, 3.0))?, 6.0);
+/// let error = scale.call::<f64>((2.0, "x")).unwrap_err();
+/// assert_eq!(error.to_string(), "argument 2: expected float, got string");
+/// # Ok::<(), twinplug_value::CallError>(())
+/// ```
+///
+/// It belongs to who made it: once that plugin was unloaded, a call is an error that says so.
+pub struct Function {
+    raw: NonNull<abi::Func>,
+}
+
+/// What is behind a function of this image.
+pub trait Callee: Any + Send + Sync {
+    /// Calls it; one value is written.
+    ///
+    /// # Errors
+    /// The arguments are of other types, or it failed.
+    fn call(&self, args: RawValues<'_>, result: &mut RawSink<'_>) -> Result<(), CallError>;
+}
+
+type Body = Counted<abi::Func, Box<dyn Callee>>;
+
+/// The table of all functions of this image: its address tells them.
+static TYPE: abi::FuncType = abi::FuncType {
+    size: size_of::<abi::FuncType>() as u32,
+    reserved: 0,
+    retain: Body::retain,
+    release: Body::release,
+    call,
+};
+
+// SAFETY: the ABI says of all that a function's table offers: any thread. A `Callee` is `Send`
+// and `Sync`.
+unsafe impl Send for Function {}
+// SAFETY: as above.
+unsafe impl Sync for Function {}
+
+impl Function {
+    /// A function of a closure of up to 8 parameters.
+    #[must_use]
+    pub fn new<P: Params + 'static, F: Callable<P>>(function: F) -> Function {
+        Function::of(Closure { function, params: std::marker::PhantomData })
+    }
+
+    /// A function of what can be called.
+    #[must_use]
+    pub fn of(callee: impl Callee) -> Function {
+        let head = abi::Func { kind: &raw const TYPE };
+        Function { raw: Body::new(head, Box::new(callee)) }
+    }
+
+    /// What is behind it, if it is a `C` of this image.
+    #[must_use]
+    pub fn callee<C: Callee>(&self) -> Option<&C> {
+        // SAFETY: alive as long as `self`; what has this table was made by `of`.
+        let callee = unsafe {
+            match std::ptr::eq(self.raw.as_ref().kind, &raw const TYPE) {
+                true => Body::body(self.raw.as_ptr()),
+                false => return None,
+            }
+        };
+        (&**callee as &dyn Any).downcast_ref()
+    }
+
+    /// Calls it: `scale.call::<f64>((2.0, 3.0))`.
+    ///
+    /// # Errors
+    /// The arguments or the result are of other types, the function failed, its plugin was
+    /// unloaded, or there is no memory.
+    pub fn call<R: Data>(&self, args: impl Args) -> Result<R, CallError> {
+        ask(args, |args, count, arena, result| {
+            // SAFETY: we hold it; arguments and arena are ours until it returns.
+            unsafe {
+                ((*self.raw.as_ref().kind).call)(self.raw.as_ptr(), args, count, arena, result)
+            }
+        })
+    }
+
+    /// Counts one more holder of a function.
+    ///
+    /// # Safety
+    /// `raw` follows the ABI and is alive. What made it stays mapped as long as it lives.
+    pub(super) unsafe fn borrowed(raw: NonNull<abi::Func>) -> Function {
+        // SAFETY: as the caller says.
+        unsafe { ((*raw.as_ref().kind).retain)(raw.as_ptr()) };
+        Function { raw }
+    }
+
+    /// The function as the ABI has it, borrowed.
+    #[must_use]
+    pub fn as_raw(&self) -> NonNull<abi::Func> {
+        self.raw
+    }
+
+    /// Hands it out, with its count.
+    pub(super) fn into_raw(self) -> NonNull<abi::Func> {
+        std::mem::ManuallyDrop::new(self).raw
+    }
+}
+
+impl Clone for Function {
+    fn clone(&self) -> Self {
+        // SAFETY: we hold it, and what made it stays mapped as long.
+        unsafe { Function::borrowed(self.raw) }
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        // SAFETY: our count, given back once.
+        unsafe { ((*self.raw.as_ref().kind).release)(self.raw.as_ptr()) }
+    }
+}
+
+/// The same function, not an equal one.
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
+}
+
+impl Eq for Function {}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Function({:p})", self.raw)
+    }
+}
+
+struct Closure<F, P> {
+    function: F,
+    params: std::marker::PhantomData<fn(P)>,
+}
+
+impl<P: Params + 'static, F: Callable<P>> Callee for Closure<F, P> {
+    fn call(&self, args: RawValues<'_>, result: &mut RawSink<'_>) -> Result<(), CallError> {
+        F::signature().check_count(args.count())?;
+        let outcome = self.function.invoke(P::read(args)?).outcome().map_err(CallError::failed)?;
+        to_sink(&outcome, result).map_err(|error| error.of("result"))?;
+        Ok(())
+    }
+}
+
+unsafe extern "C" fn call(
+    func: *mut abi::Func,
+    args: *const abi::Value,
+    count: u32,
+    arena: *mut abi::Arena,
+    result: *mut abi::Value,
+) -> Status {
+    // SAFETY: one of this table, which the caller holds while the call runs, with arguments, an
+    // arena and a place for the result as the ABI says.
+    unsafe {
+        let callee = Body::body(func);
+        answer(args, count, arena, result, |args, sink| callee.call(args, sink))
+    }
+}
