@@ -98,15 +98,17 @@ pub use plugin::{
 };
 pub use semver::{Version, VersionReq};
 pub use serde;
-pub use twinplug_macros::data_for_host as data;
+pub use twinplug_macros::{data_for_host as data, object_for_host as object};
 pub use twinplug_value::{
-    Args, Argument, Bytes, Callable, Choice, ConvertError, Data, ExportType, Field, LeafFunction,
-    LeafParam, LeafResult, Map, MapKey, Outcome, Param, Params, ParseTypeError, Serde, Signature,
-    Sink, Source, Struct, Type, Value,
+    AnyBuffer, Args, Argument, Buffer, Bytes, CallError, CallFault, Callable, Choice, ConvertError,
+    Data, Element, ExportType, Field, Function, LeafFunction, LeafParam, LeafResult, Map, MapKey,
+    Number, Object, Outcome, Param, Params, ParseTypeError, Reference, Serde, Signature, Sink,
+    Source, Struct, Type, Value,
 };
 
 #[doc(hidden)]
 pub mod __private {
+    pub use twinplug_value::raw::{Class, ClassTable};
     pub use twinplug_value::{
         Choice, Data, Described, Field, Link, Shared, Struct, Type, Undescribed, are_structs, serde,
     };

@@ -33,6 +33,7 @@ mod plugins;
 mod prelude;
 mod quick;
 mod raw;
+mod references;
 mod sink;
 mod source;
 mod stack;

@@ -1,6 +1,7 @@
 //! The contract that both kinds of plugin keep, and what they may ask of their
 //! host. This room knows neither kind.
 
+mod called;
 mod chain;
 mod context;
 mod descriptor;
@@ -23,6 +24,7 @@ use twinplug_value::{ConvertError, Plain, Sink, Source};
 
 use crate::error::Result;
 
+pub(crate) use called::{answer_call, call_failed};
 pub(crate) use chain::{
     Deadline, MAX_NESTED, cannot_wait, deadline, held, hold, hold_first, is_free, release,
     release_last, too_deep, within,

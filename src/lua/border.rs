@@ -19,6 +19,7 @@ use twinplug_value::ConvertError;
 
 use super::limits::Memory;
 use super::raw::Reference;
+use super::references::References;
 use names::Names;
 
 /// What a VM's own tables may take beyond what is asked for: Luau takes memory in pages of up
@@ -55,6 +56,7 @@ pub(super) struct Border {
     /// A C function that takes one step in a protected call.
     perform: Reference,
     names: Names,
+    pub(super) references: References,
 }
 
 /// What may raise where there is no memory.
@@ -68,6 +70,8 @@ enum Step<'t> {
     Set,
     /// `table[index] = value`, of the two values on top; takes the value.
     SetItem(i64),
+    /// Whatever it does, with what it is given: it leaves so many values.
+    Run(unsafe fn(*mut lua_State, *const c_void), *const c_void, c_int),
 }
 
 impl Step<'_> {
@@ -77,6 +81,7 @@ impl Step<'_> {
             Step::Text(text) => text.len() + 64,
             Step::Table { items, entries } => 128 + 32 * *items as usize + 96 * *entries as usize,
             Step::Set | Step::SetItem(_) => ENTRY,
+            Step::Run(..) => usize::MAX,
         }
     }
 
@@ -95,6 +100,7 @@ impl Step<'_> {
                 Step::Table { items, entries } => ffi::lua_createtable(state, items, entries),
                 Step::Set => ffi::lua_rawset(state, -3),
                 Step::SetItem(index) => ffi::lua_rawseti(state, -2, index as _),
+                Step::Run(run, given, _) => run(state, given),
             }
         }
     }
@@ -114,11 +120,17 @@ impl Border {
             uses: Cell::new(0),
             perform: refer(lua, function)?,
             names: Names::new(),
+            references: References::default(),
         })
     }
 
     pub(super) fn lua(&self) -> &Lua {
         &self.lua
+    }
+
+    /// The coroutine that the VM is on outside of all calls.
+    pub(super) fn main(&self) -> *mut lua_State {
+        self.main
     }
 
     /// The VM may take so many bytes from here on.
@@ -452,10 +464,43 @@ impl Border {
             }
             status
         };
-        match status {
-            ffi::LUA_OK => Ok(()),
+        match (status, step) {
+            (ffi::LUA_OK, _) => Ok(()),
+            (ffi::LUA_ERRMEM, _) => Err(run_out()),
+            (_, Step::Run(..)) => Err(ConvertError::new("its call is over")),
             _ => Err(run_out()),
         }
+    }
+
+    /// Has what may raise, and so has nothing to drop, push so many values.
+    ///
+    /// # Safety
+    /// As `push_text`; `run` may be called with what is given, in a C function.
+    #[cold]
+    pub(super) unsafe fn run(
+        &self,
+        state: *mut lua_State,
+        run: unsafe fn(*mut lua_State, *const c_void),
+        given: *const c_void,
+        results: c_int,
+    ) -> Result<(), ConvertError> {
+        // SAFETY: as the caller says.
+        unsafe { self.protected(state, &Step::Run(run, given, results), 0, results) }
+    }
+
+    /// The same, with a copy of the value on top of the stack, which stays; nothing is pushed.
+    ///
+    /// # Safety
+    /// As `run`.
+    #[cold]
+    pub(super) unsafe fn run_with_top(
+        &self,
+        state: *mut lua_State,
+        run: unsafe fn(*mut lua_State, *const c_void),
+        given: *const c_void,
+    ) -> Result<(), ConvertError> {
+        // SAFETY: as the caller says.
+        unsafe { self.protected(state, &Step::Run(run, given, 0), 1, 0) }
     }
 }
 
@@ -477,6 +522,7 @@ unsafe extern "C-unwind" fn perform(state: *mut lua_State) -> c_int {
         match *step {
             Step::Text(_) | Step::Table { .. } => 1,
             Step::Set | Step::SetItem(_) => 0,
+            Step::Run(_, _, results) => results,
         }
     }
 }

@@ -84,6 +84,10 @@ pub(super) fn lay(
             ffi::lua_pushglobaltable(state);
             push_raw(state, ground.core);
             token = Some(put_values(state));
+            if let Some(core) = ground.core.as_ref() {
+                ffi::lua_pushvalue(state, RAW);
+                core.border.references.are_made_with(Reference::new(state));
+            }
             #[cfg(feature = "luajit")]
             if !ground.core.is_null() {
                 prelude::NATIVE_STACK.run(state, RAW);

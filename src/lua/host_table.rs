@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::loader::compile;
 use super::modules::{Module, Source};
 use super::vm::{Core, Shared, broken};
-use super::{channels, host_functions, limits, plugins};
+use super::{channels, host_functions, library, limits, plugins, references};
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::plugin::{LogLevel, contained};
 
@@ -37,6 +37,29 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
         b"keep" => keep(lua, shared),
         #[cfg(feature = "luajit")]
         b"leaf" => leaf(core),
+        b"call_reference" => call_reference(core),
+        #[cfg(feature = "luajit")]
+        b"ffi" => return Some(super::leaf::open_ffi(lua).map(Value::Table)),
+        b"mark" => {
+            let mark = mlua::LightUserData(references::mark());
+            return Some(Ok(Value::LightUserData(mark)));
+        }
+        b"method_names" => lua.create_function(method_names),
+        b"new_buffer" => {
+            let core = core.handed();
+            lua.create_function(move |lua, asked| {
+                Ok(answer(lua, references::new_buffer(core.get(), lua, asked)))
+            })
+        }
+        b"new_object" => {
+            let core = core.handed();
+            lua.create_function(move |lua, table: Table| {
+                let made = references::new_object(core.get(), lua, &table);
+                let made = made
+                    .and_then(|object| Ok(super::sink::to_lua(lua, &core.get().border, &object)?));
+                Ok(answer(lua, made))
+            })
+        }
         b"object" => lua.create_function(object),
         b"print" => print(lua, shared),
         b"register" => register(lua, shared),
@@ -57,6 +80,30 @@ fn make_table(core: &Core, name: &[u8]) -> Option<mlua::Result<Table>> {
         b"levels" => levels(core.border.lua(), &core.shared),
         _ => return None,
     })
+}
+
+/// The function that calls what others have made.
+fn call_reference(core: &Core) -> mlua::Result<Function> {
+    let address = std::ptr::from_ref(core).cast_mut().cast();
+    // SAFETY: mlua runs it protected, with room for two values, and nothing to drop. The core
+    // stays where it is while the VM lives.
+    unsafe {
+        core.border.lua().exec_raw((), |state| {
+            ffi::lua_pushlightuserdata(state, address);
+            library::push(state, references::call_reference, c"call", 1);
+        })
+    }
+}
+
+/// The names in what an object says of its methods.
+fn method_names(_: &Lua, json: LuaString) -> mlua::Result<Vec<String>> {
+    #[derive(twinplug_value::serde::Deserialize)]
+    #[serde(crate = "twinplug_value::serde")]
+    struct Method {
+        name: String,
+    }
+    let methods: Vec<Method> = serde_json::from_slice(&json.as_bytes()).unwrap_or_default();
+    Ok(methods.into_iter().map(|method| method.name).collect())
 }
 
 /// `leaf`, which makes a function of the host's one of which calls are compiled.

@@ -266,7 +266,7 @@ pub(super) unsafe fn is_settle(state: *mut lua_State, index: c_int) -> bool {
 
 /// Opens the library, and takes it away from wherever a script could find it, unless it is
 /// there already.
-fn open_ffi(lua: &Lua) -> mlua::Result<Table> {
+pub(super) fn open_ffi(lua: &Lua) -> mlua::Result<Table> {
     let loaded: Table = lua.named_registry_value("_LOADED")?;
     if let Some(ffi) = loaded.raw_get::<Option<Table>>("ffi")? {
         return Ok(ffi);

@@ -94,6 +94,10 @@ pub(crate) fn load(
     let source = Source { chunk, path: origin.path.clone() };
     let modules = Modules::new(source.clone(), places);
     let vm = Arc::new(Vm::new(origin, modules, declared, limits, context)?);
+    with(&vm, |lease| {
+        lease.state().core.border.references.belong_to(Arc::downgrade(&vm));
+        Ok(())
+    })?;
     let (name, version) = with(&vm, |lease| start(&vm, lease, origin, &source, text))?;
     Ok(LuaPlugin { name, version, vm })
 }

@@ -214,16 +214,67 @@ impl Core {
 
 /// Whether a plugin that is let go is the last one that this thread holds. Inside of a function of
 /// the host another one is held on, and what needs no wait is done as it is.
-fn is_alone() -> bool {
+pub(super) fn is_alone() -> bool {
     held() == 1
 }
 
 /// What a call goes on with that has used another plugin.
-fn used_elsewhere(used: impl FnOnce() -> Result<Vec<twinplug_value::Value>>) -> GoesOn {
+pub(super) fn used_elsewhere(used: impl FnOnce() -> Result<Vec<twinplug_value::Value>>) -> GoesOn {
     match contained(used) {
         Ok(results) => GoesOn::Results(results),
         Err(error) => GoesOn::Error(told(error)),
     }
+}
+
+/// Runs what a script has called with the arguments that are the stack; answers as the prelude's
+/// `finish` takes it.
+///
+/// # Safety
+/// `state` is that of a C function that runs, of this core's VM.
+pub(super) unsafe fn answered(
+    core: &Core,
+    state: *mut lua_State,
+    run: impl FnOnce() -> Result<c_int>,
+) -> c_int {
+    let outer = core.current.replace(state);
+    core.border.forget_room();
+    let called = match outer.is_null() {
+        true => Err(super::vm::stale()),
+        false => contained(run).map_err(told),
+    };
+    core.current.set(outer);
+    called.unwrap_or_else(|error| {
+        // SAFETY: as the caller says.
+        unsafe {
+            ffi::lua_settop(state, 0);
+            ffi::lua_pushboolean(state, 0);
+            core.push_thrown(state, &error);
+        }
+        2
+    })
+}
+
+/// Pushes what `finish` takes for the results of what did not have to wait.
+///
+/// # Safety
+/// As `answered`.
+pub(super) unsafe fn push_results(
+    core: &Core,
+    state: *mut lua_State,
+    results: &[twinplug_value::Value],
+) -> Result<c_int> {
+    core.border.forget_room();
+    // SAFETY: as the caller says; room is made.
+    unsafe {
+        core.border.reserve(state, results.len() as c_int + FOR_WRITING)?;
+        ffi::lua_pushboolean(state, 1);
+        ffi::lua_pushboolean(state, 0);
+        let mut sink = StackSink::new(&core.border, state);
+        for result in results {
+            to_sink(result, &mut sink).map_err(|error| error.of("result"))?;
+        }
+    }
+    Ok(results.len() as c_int + 2)
 }
 
 impl Link {
@@ -273,23 +324,8 @@ impl Link {
     /// # Safety
     /// `state` is that of a C function that runs.
     unsafe fn call(&self, core: &Core, state: *mut lua_State) -> c_int {
-        let outer = core.current.replace(state);
-        core.border.forget_room();
-        let called = match outer.is_null() {
-            true => Err(super::vm::stale()),
-            // SAFETY: as the caller says.
-            false => contained(|| unsafe { self.run(core, state) }).map_err(told),
-        };
-        core.current.set(outer);
-        called.unwrap_or_else(|error| {
-            // SAFETY: as the caller says.
-            unsafe {
-                ffi::lua_settop(state, 0);
-                ffi::lua_pushboolean(state, 0);
-                core.push_thrown(state, &error);
-            }
-            2
-        })
+        // SAFETY: as the caller says.
+        unsafe { answered(core, state, || self.run(core, state)) }
     }
 
     /// # Safety
@@ -314,16 +350,7 @@ impl Link {
                 let _host = Section::of_host();
                 function.call_all(&arguments)?
             };
-            core.border.forget_room();
-            core.border.reserve(state, results.len() as c_int + FOR_WRITING)?;
-            ffi::lua_pushboolean(state, 1);
-            ffi::lua_pushboolean(state, 0);
-            let mut sink = StackSink::new(&core.border, state);
-            for result in &results {
-                to_sink(result, &mut sink)
-                    .map_err(|error| self.named(error.of("result").into()))?;
-            }
-            Ok(results.len() as c_int + 2)
+            push_results(core, state, &results).map_err(|error| self.named(error))
         }
     }
 

@@ -24,7 +24,7 @@ use mlua::ffi::{self, lua_State};
 use super::border::refer;
 use super::raw::Reference;
 use super::vm::Core;
-use super::{host_table, library, limits};
+use super::{host_table, library, limits, references};
 
 /// A part of the prelude.
 pub(super) struct Part {
@@ -41,6 +41,7 @@ static HOST: Part = Part::new(include_str!("prelude/host.lua"));
 static LIBRARIES: Part = Part::new(include_str!("prelude/libraries.lua"));
 static LIBRARY: Part = Part::new(include_str!("prelude/library.lua"));
 static MODULES: Part = Part::new(include_str!("prelude/modules.lua"));
+static REFERENCES: Part = Part::new(include_str!("prelude/references.lua"));
 static SLOW: Part = Part::new(include_str!("prelude/slow.lua"));
 static WAITS: Part = Part::new(include_str!("prelude/waits.lua"));
 
@@ -85,6 +86,14 @@ fn of_raw(name: &[u8]) -> Option<&'static Part> {
         b"check" | b"error" | b"finish" | b"no_wait" => &WAITS,
         b"has_environment" | b"joined" => &LIBRARY,
         b"libraries" => &LIBRARIES,
+        b"host_buffer"
+        | b"host_object"
+        | b"known_references"
+        | b"reference_functions"
+        | b"held_meta"
+        | b"make_buffer"
+        | b"make_function"
+        | b"make_object" => &REFERENCES,
         b"running" => &COROUTINES,
         b"settle" => &CALLS,
         b"slow" => &SLOW,
@@ -256,7 +265,8 @@ unsafe fn push_coroutine(state: *mut lua_State, name: &[u8]) {
 
 /// A function in Rust that needs to know nothing of its VM.
 fn function(name: &[u8]) -> Option<ffi::lua_CFunction> {
-    limits::function(name).or_else(|| library::function(name)).or(match name {
+    let found = limits::function(name).or_else(|| library::function(name));
+    found.or_else(|| references::function(name)).or(match name {
         #[cfg(feature = "luajit")]
         b"has_room" => Some(super::native_stack::has_room),
         _ => None,

@@ -9,6 +9,7 @@ use twinplug_value::{ConvertError, Key, Reference, Sink, to_sink};
 
 use super::border::Border;
 use super::raw::{is_whole, not_whole};
+use super::references;
 
 /// Entries of a map that stand on the stack; of a larger one a table is made.
 const MOST_SPREAD: c_int = 24;
@@ -338,7 +339,9 @@ impl Sink for StackSink<'_> {
     }
 
     fn reference(&mut self, reference: &Reference) -> Result<(), ConvertError> {
-        Err(ConvertError::new(format!("a {} cannot cross", reference.kind())))
+        // SAFETY: as `new` says.
+        unsafe { references::push(self.border, self.state, reference)? };
+        self.put()
     }
 
     fn begin_list(&mut self, length: usize) -> Result<(), ConvertError> {

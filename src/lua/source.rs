@@ -9,11 +9,12 @@ use std::ffi::c_int;
 use std::ptr;
 
 use mlua::ffi::{self, lua_State};
-use twinplug_value::{ConvertError, Key, Look, Source, raw::text};
+use twinplug_value::{ConvertError, Key, Look, Reference, Source, raw::text};
 
 use super::border::Border;
 use super::limits::{self, Memory};
 use super::raw::{self, Number};
+use super::references;
 pub(super) use tables::bytes;
 use tables::{check_key, key, sequence};
 pub(super) use values::{from_lua, read_lua};
@@ -246,6 +247,11 @@ impl Source for StackSource<'_> {
             ffi::LUA_TLIGHTUSERDATA if self.is_null_pointer() => Look::Null,
             ffi::LUA_TFUNCTION => Look::Func,
             ffi::LUA_TTHREAD => Look::Other("coroutine"),
+            // SAFETY: as `new` says.
+            ffi::LUA_TUSERDATA => match unsafe { references::look(self.state, self.index) } {
+                Some(look) => look,
+                None => Look::Other("userdata"),
+            },
             _ => Look::Other("userdata"),
         }
     }
@@ -256,6 +262,11 @@ impl Source for StackSource<'_> {
 
     fn is_container(&self) -> bool {
         self.ty == ffi::LUA_TTABLE
+    }
+
+    fn reference(&self) -> Result<Reference, ConvertError> {
+        // SAFETY: as `new` says.
+        unsafe { references::read(self.border, self.state, self.index) }
     }
 
     fn enter_list(&mut self) -> Result<Option<usize>, ConvertError> {

@@ -123,6 +123,8 @@ pub(super) struct Shared {
     pub(super) trails: Trails,
     /// Coroutines of calls that could not come back from a wait.
     pub(super) lost: Mutex<Vec<Coroutine>>,
+    /// Values that were kept for somebody outside, and are used no more.
+    released: Mutex<Vec<Reference>>,
     pub(super) modules: Modules,
     pub(super) exports: Mutex<Exports>,
     pub(super) declared: Declared,
@@ -180,6 +182,7 @@ impl Vm {
             module_failure: Mutex::new(None),
             trails: Trails::default(),
             lost: Mutex::default(),
+            released: Mutex::default(),
             core: AtomicPtr::default(),
             modules,
             exports: Mutex::new(Exports::default()),
@@ -275,15 +278,33 @@ impl Vm {
             self.quick.store(state.core.for_quick_calls(), Ordering::SeqCst);
             let lost = std::mem::take(&mut *self.shared.lost.lock());
             lost.into_iter().for_each(|coroutine| state.core.pool.give_up(coroutine));
+            let released = std::mem::take(&mut *self.shared.released.lock());
+            // SAFETY: the VM is entered; each was kept once, and is used no more.
+            released
+                .into_iter()
+                .for_each(|value| unsafe { value.release(state.core.border.main()) });
+            state.core.border.references.drop_freed();
         }
+    }
+
+    /// A value that was kept for somebody outside is used no more: whoever enters next releases
+    /// it. Without the VM's lock.
+    pub(super) fn release_later(&self, value: Reference) {
+        self.shared.released.lock().push(value);
+        self.has_something_to_drop();
+    }
+
+    /// Whoever enters next looks what is to be dropped.
+    pub(super) fn has_something_to_drop(&self) {
+        self.has_lost.store(true, Ordering::Release);
+        self.quick.store(ptr::null_mut(), Ordering::SeqCst);
     }
 
     /// A coroutine is lost: whoever enters next gives it up. Without the VM's lock.
     #[cold]
     pub(super) fn lose(&self, coroutine: Coroutine) {
         self.shared.lost.lock().push(coroutine);
-        self.has_lost.store(true, Ordering::Release);
-        self.quick.store(ptr::null_mut(), Ordering::SeqCst);
+        self.has_something_to_drop();
     }
 }
 

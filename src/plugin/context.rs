@@ -21,7 +21,7 @@ use crate::channel::AnyChannel;
 use crate::error::{Error, ErrorKind, Result, near};
 
 /// Names in a script's `host` table that no host function may have.
-pub(crate) const BUILT_INS: [&str; 15] = [
+pub(crate) const BUILT_INS: [&str; 16] = [
     "any",
     "base",
     "buffer",
@@ -33,6 +33,7 @@ pub(crate) const BUILT_INS: [&str; 15] = [
     "log",
     "mock",
     "null",
+    "object",
     "on",
     "plugin",
     "register",

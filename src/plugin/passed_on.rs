@@ -130,6 +130,12 @@ fn passed_on(text: Option<&str>) -> Option<Error> {
     Some(passed_on.max_by_key(|answered| answered.text.len())?.error)
 }
 
+/// The error that has been answered with just this text.
+#[cold]
+pub(crate) fn found(text: &str) -> Option<Error> {
+    passed_on(Some(text)).filter(|error| error.to_string() == text)
+}
+
 /// Whether an error's text is that of another one, with something before it at most.
 pub(crate) fn passes_on(text: &str, inner: &str) -> bool {
     let before = text.strip_suffix(inner);

@@ -68,6 +68,7 @@ mod real_code;
 #[cfg(feature = "_lua")]
 mod reentry;
 #[cfg(all(feature = "_lua", feature = "native"))]
+mod references;
 mod relays;
 mod reports;
 mod requires;

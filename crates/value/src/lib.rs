@@ -34,7 +34,7 @@ pub use leaf::{LeafFunction, LeafParam, LeafResult};
 pub use plain::{Plain, ScalarKind};
 #[doc(hidden)]
 pub use raw::Link;
-pub use raw::{AnyBuffer, Buffer, CallError, Element, Function, Number, Object};
+pub use raw::{AnyBuffer, Buffer, CallError, CallFault, Element, Function, Number, Object};
 pub use reference::Reference;
 pub use serde;
 pub use twinplug_macros::data_for_value as data;

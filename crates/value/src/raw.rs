@@ -20,11 +20,11 @@ mod sink;
 mod source;
 mod view;
 
-pub use answer::CallError;
+pub use answer::{CallError, CallFault};
 pub use arena::Arena;
 pub use args::{RawArgs, Scalars};
 pub use buffer::{AnyBuffer, Buffer, Element, Number};
-pub use class::{Class, ClassTable, MethodFunction};
+pub use class::{Class, ClassTable, MethodFunction, methods_json};
 pub(crate) use direct::Direct;
 pub use direct::{Entry, Scalar, scalar_of_value, scalar_to_value};
 pub(crate) use direct::{plain_of, scalar_of_plain};

@@ -143,6 +143,8 @@ local any, register = raw.any, raw.register
 local members = {
   any = function(value) return check(any(value)) end,
   null = raw.null,
+  buffer = function(what, element) return raw.host_buffer(what, element) end,
+  object = function(methods) return raw.host_object(methods) end,
   channel = function(name)
     local channel = opened[name]
     if channel then return channel end

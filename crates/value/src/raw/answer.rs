@@ -6,8 +6,28 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use twinplug_abi::{self as abi, Status};
 
 use super::memory::{Lent, Own};
-use super::{RawSink, RawSource, RawValues};
-use crate::{Args, ConvertError, Data, Fault, Sink, from_source, panic_text};
+use super::{Allocate, RawSink, RawSource, RawValues};
+use crate::{ConvertError, Data, Fault, Sink, Value, from_source, panic_text, to_sink};
+
+/// What kind of error a [`CallError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallFault {
+    /// What was called has failed.
+    Failed,
+    /// It has panicked.
+    Panicked,
+    /// It is gone: its plugin was unloaded.
+    Stale,
+    /// There is no such method.
+    NotFound,
+    /// Arguments or result are of other types.
+    Type,
+    /// It would have had to wait where it cannot.
+    CannotWait,
+    /// There is no memory.
+    NoMemory,
+}
 
 /// Why a function or a method has answered no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,26 +37,43 @@ pub struct CallError {
 }
 
 impl CallError {
-    /// A failure of that status, never `OK`.
+    /// A failure of that kind.
     #[must_use]
-    pub fn new(status: Status, text: impl Into<String>) -> Self {
+    pub fn new(fault: CallFault, text: impl Into<String>) -> Self {
+        let status = match fault {
+            CallFault::Failed => abi::ERROR,
+            CallFault::Panicked => abi::PANIC,
+            CallFault::Stale => abi::RETIRED,
+            CallFault::NotFound => abi::NOT_FOUND,
+            CallFault::Type => abi::TYPE,
+            CallFault::CannotWait => abi::CANNOT_WAIT,
+            CallFault::NoMemory => abi::NO_MEMORY,
+        };
         CallError { status, text: text.into() }
     }
 
+    /// What kind of error it is.
+    #[must_use]
+    pub fn fault(&self) -> CallFault {
+        match self.status {
+            abi::PANIC => CallFault::Panicked,
+            abi::RETIRED => CallFault::Stale,
+            abi::NOT_FOUND => CallFault::NotFound,
+            abi::TYPE => CallFault::Type,
+            abi::CANNOT_WAIT => CallFault::CannotWait,
+            abi::NO_MEMORY => CallFault::NoMemory,
+            _ => CallFault::Failed,
+        }
+    }
+
     pub(super) fn failed(fault: Fault) -> Self {
-        CallError::new(abi::ERROR, fault.into_text())
+        CallError::new(CallFault::Failed, fault.into_text())
     }
 
     /// The status, as the ABI has it.
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
-    }
-
-    /// Whether what was called is gone: its plugin was unloaded.
-    #[must_use]
-    pub fn is_stale(&self) -> bool {
-        self.status == abi::RETIRED
     }
 
     /// The text.
@@ -59,24 +96,31 @@ impl std::error::Error for CallError {}
 
 impl From<ConvertError> for CallError {
     fn from(error: ConvertError) -> Self {
-        CallError::new(abi::TYPE, error.to_string())
+        CallError::new(CallFault::Type, error.to_string())
     }
 }
 
-fn no_memory() -> CallError {
-    CallError::new(abi::NO_MEMORY, "out of memory")
+/// Writes values as arguments.
+pub(super) fn write_values(values: &[Value], sink: &mut RawSink<'_>) -> Result<(), ConvertError> {
+    values.iter().enumerate().try_for_each(|(index, value)| {
+        to_sink(value, sink).map_err(|error| error.of(format!("argument {}", index + 1)))
+    })
 }
 
-/// Calls with these arguments, and reads the answer.
+fn no_memory() -> CallError {
+    CallError::new(CallFault::NoMemory, "out of memory")
+}
+
+/// Calls with what is written, and reads the answer.
 pub(super) fn ask<R: Data>(
-    args: impl Args,
+    write: impl FnOnce(&mut RawSink<'_>) -> Result<(), ConvertError>,
     call: impl FnOnce(*const abi::Value, u32, *mut abi::Arena, *mut abi::Value) -> Status,
 ) -> Result<R, CallError> {
     let (mut written, mut answered) =
         (Own::new().ok_or_else(no_memory)?, Own::new().ok_or_else(no_memory)?);
     let memory = written.lent();
-    let mut sink = RawSink::new(&memory);
-    args.write(&mut sink)?;
+    let mut sink = RawSink::new(&memory as &dyn Allocate);
+    write(&mut sink)?;
     let values = sink.values();
     let count = u32::try_from(values.len()).unwrap_or(u32::MAX);
     let mut result = abi::Value::NULL;
@@ -114,7 +158,7 @@ pub(super) unsafe fn answer(
         (Lent::new(arena), RawValues::new(values))
     };
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        let mut sink = RawSink::new(&memory as &dyn super::Allocate);
+        let mut sink = RawSink::new(&memory as &dyn Allocate);
         called(values, &mut sink).map(|()| sink.last())
     }));
     let error = match ran {
@@ -126,7 +170,7 @@ pub(super) unsafe fn answer(
             return abi::OK;
         }
         Ok(Err(error)) => error,
-        Err(panic) => CallError::new(abi::PANIC, panic_text(panic)),
+        Err(panic) => CallError::new(CallFault::Panicked, panic_text(panic)),
     };
     let mut sink = RawSink::new(&memory);
     if !result.is_null() && sink.str(&error.text).is_ok() {

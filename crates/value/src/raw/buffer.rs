@@ -251,6 +251,34 @@ impl AnyBuffer {
         self.data.as_ptr()
     }
 
+    /// The element at that index, from 0.
+    ///
+    /// # Panics
+    /// It is of others, or there is none.
+    #[must_use]
+    #[inline]
+    pub fn load<T: Number>(&self, index: usize) -> T {
+        // SAFETY: within the buffer, of that element; all that this crate does with it is atomic.
+        unsafe { T::load(self.place(index)) }
+    }
+
+    /// Sets the element at that index, from 0; true.
+    ///
+    /// # Panics
+    /// As [`load`](Self::load).
+    #[inline]
+    pub fn store<T: Number>(&self, index: usize, value: T) -> bool {
+        // SAFETY: as above.
+        unsafe { T::store(self.place(index), value) };
+        true
+    }
+
+    #[inline]
+    fn place<T: Number>(&self, index: usize) -> *mut T {
+        assert!(self.element == T::ELEMENT && index < self.length, "an element of the buffer");
+        self.data.as_ptr().cast::<T>().wrapping_add(index)
+    }
+
     /// The buffer as one of `T`s, or `None` if it is of others.
     #[must_use]
     pub fn typed<T: Number>(self) -> Option<Buffer<T>> {

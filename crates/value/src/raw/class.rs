@@ -3,9 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::fmt::Write;
 
-use twinplug_abi as abi;
-
-use super::answer::CallError;
+use super::answer::{CallError, CallFault};
 use super::object::Methods;
 use super::{RawSink, RawValues};
 use crate::convert::to_sink;
@@ -140,16 +138,9 @@ impl<T: Send + Sync + 'static> ClassTable<T> {
     }
 
     fn described(&self) -> CString {
-        let mut json = String::from("[");
-        for (index, Method { name, signature, .. }) in self.methods.iter().enumerate() {
-            json.push_str(if index == 0 { "{\"name\":" } else { ",{\"name\":" });
-            quote(&mut json, name);
-            json.push_str(",\"type\":");
-            quote(&mut json, &signature.to_string());
-            json.push('}');
-        }
-        json.push(']');
-        terminated(&json)
+        let described = self.methods.iter();
+        let described = described.map(|method| (method.name, method.signature.to_string()));
+        terminated(&methods_json(described))
     }
 
     fn find(&self, name: &str) -> Result<&Method<T>, CallError> {
@@ -158,7 +149,7 @@ impl<T: Send + Sync + 'static> ClassTable<T> {
                 self.methods.iter().map(|method| format!("`{}`", method.name)).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             let text = format!("no method `{name}`; there are: {known}");
-            CallError::new(abi::NOT_FOUND, text)
+            CallError::new(CallFault::NotFound, text)
         })
     }
 }
@@ -174,6 +165,20 @@ impl<T: Class> Methods for T {
         method.signature.check_count(args.count())?;
         (method.invoke)(self, args, result)
     }
+}
+
+/// Methods, each with its type, as [`Object::methods`](super::Object::methods) has them.
+pub fn methods_json<'m>(methods: impl Iterator<Item = (&'m str, String)>) -> String {
+    let mut json = String::from("[");
+    for (index, (name, ty)) in methods.enumerate() {
+        json.push_str(if index == 0 { "{\"name\":" } else { ",{\"name\":" });
+        quote(&mut json, name);
+        json.push_str(",\"type\":");
+        quote(&mut json, &ty);
+        json.push('}');
+    }
+    json.push(']');
+    json
 }
 
 /// Text that no NUL ends early.

@@ -6,11 +6,11 @@ use std::ptr::NonNull;
 
 use twinplug_abi::{self as abi, Status};
 
-use super::answer::{CallError, answer, ask};
+use super::answer::{CallError, answer, ask, write_values};
 use super::counted::Counted;
 use super::{RawSink, RawValues};
 use crate::convert::to_sink;
-use crate::{Args, Callable, Data, Outcome, Params};
+use crate::{Args, Callable, ConvertError, Data, Outcome, Params, Value};
 
 /// A function as a value: made by the host, a script or a native plugin, and called by any of
 /// them, from any thread. A clone is the same function.
@@ -89,7 +89,22 @@ impl Function {
     /// The arguments or the result are of other types, the function failed, its plugin was
     /// unloaded, or there is no memory.
     pub fn call<R: Data>(&self, args: impl Args) -> Result<R, CallError> {
-        ask(args, |args, count, arena, result| {
+        self.call_written(|sink| args.write(sink))
+    }
+
+    /// The same with values.
+    ///
+    /// # Errors
+    /// As [`Function::call`].
+    pub fn call_values(&self, args: &[Value]) -> Result<Value, CallError> {
+        self.call_written(|sink| write_values(args, sink))
+    }
+
+    fn call_written<R: Data>(
+        &self,
+        write: impl FnOnce(&mut RawSink<'_>) -> Result<(), ConvertError>,
+    ) -> Result<R, CallError> {
+        ask(write, |args, count, arena, result| {
             // SAFETY: we hold it; arguments and arena are ours until it returns.
             unsafe {
                 ((*self.raw.as_ref().kind).call)(self.raw.as_ptr(), args, count, arena, result)

@@ -8,11 +8,11 @@ use std::ptr::NonNull;
 
 use twinplug_abi::{self as abi, Status};
 
-use super::answer::{CallError, answer, ask};
+use super::answer::{CallError, CallFault, answer, ask, write_values};
 use super::class::Class;
 use super::counted::Counted;
 use super::{RawSink, RawValues};
-use crate::{Args, Data};
+use crate::{Args, ConvertError, Data, Value};
 
 /// A thing with methods, made by the host, a script or a native plugin, and used by any of them,
 /// from any thread. It is counted: a clone is the same thing.
@@ -146,7 +146,23 @@ impl Object {
     /// There is no such method, the arguments or the result are of other types, the method
     /// failed, its plugin was unloaded, or there is no memory.
     pub fn call<R: Data>(&self, method: &str, args: impl Args) -> Result<R, CallError> {
-        ask(args, |args, count, arena, result| {
+        self.call_written(method, |sink| args.write(sink))
+    }
+
+    /// The same with values.
+    ///
+    /// # Errors
+    /// As [`Object::call`].
+    pub fn call_values(&self, method: &str, args: &[Value]) -> Result<Value, CallError> {
+        self.call_written(method, |sink| write_values(args, sink))
+    }
+
+    fn call_written<R: Data>(
+        &self,
+        method: &str,
+        write: impl FnOnce(&mut RawSink<'_>) -> Result<(), ConvertError>,
+    ) -> Result<R, CallError> {
+        ask(write, |args, count, arena, result| {
             let name = method.as_ptr().cast();
             // SAFETY: we hold it; name, arguments and arena are ours until it returns.
             unsafe {
@@ -251,7 +267,7 @@ unsafe extern "C" fn call(
             let name = match method_length {
                 0 => &[],
                 _ if method.is_null() => {
-                    return Err(CallError::new(abi::ERROR, "no method's name"));
+                    return Err(CallError::new(CallFault::Failed, "no method's name"));
                 }
                 length => std::slice::from_raw_parts(method.cast(), length),
             };

@@ -1,0 +1,150 @@
+-- What a script has of functions, objects and buffers that others have made: what holds them is
+-- a userdata, whose metatable is made here.
+
+local raw = ...
+local error, next, setmetatable, tonumber, tostring, type =
+  raw.error, next, raw.setmetatable, tonumber, tostring, type
+local finish, mark, release, call = raw.finish, raw.mark, raw.release_reference, raw.call_reference
+local method_names = raw.method_names
+
+-- What there is, by its address; and what is behind each function.
+local known = setmetatable({}, { __mode = "v" })
+local functions = setmetatable({}, { __mode = "k" })
+
+local function meta(name, fields)
+  fields[mark], fields.__gc, fields.__metatable, fields.__name = true, release, false, name
+  return fields
+end
+
+-- Until it has its own, it is only freed.
+local held_meta = meta("reference", {})
+
+local function make_function(held)
+  local function f(...) return finish(call(held, nil, ...)) end
+  functions[f] = held
+  return f
+end
+
+-- Objects of the same methods share a metatable.
+local classes = {}
+
+local function make_object(_, class, json)
+  local of_class = classes[class]
+  if not of_class then
+    of_class = {}
+    classes[class] = of_class
+  end
+  local found = of_class[json]
+  if found then return found end
+  local methods = {}
+  local text = ""
+  for _, name in next, method_names(json) do
+    methods[name] = function(object, ...) return finish(call(object, name, ...)) end
+    text = text .. (text == "" and "`" or ", `") .. name .. "`"
+  end
+  setmetatable(methods, {
+    __index = function(_, name)
+      error("`" .. class .. "` has no method `" .. tostring(name) .. "`; there are: "
+        .. (text == "" and "none" or text), 2)
+    end,
+  })
+  found = meta(class, {
+    __index = methods,
+    __newindex = function(_, name)
+      error("cannot set `" .. tostring(name) .. "`: an object of another has methods alone", 2)
+    end,
+    __tostring = function(object) return "object: " .. class end,
+  })
+  of_class[json] = found
+  return found
+end
+
+-- Buffers of the same elements share a metatable.
+local buffer_get, buffer_set, buffer_length = raw.buffer_get, raw.buffer_set, raw.buffer_length
+local ffi = raw.ffi
+local buffers = {}
+
+local make_meta = function()
+  return { __index = buffer_get, __newindex = buffer_set }
+end
+
+-- Where LuaJIT compiles scripts, elements are read and written in memory.
+if ffi then
+  local cast = ffi.cast
+  local parts = raw.buffer_parts
+  local ctypes = { f64 = "double *", f32 = "float *", i64 = "int64_t *", i32 = "int32_t *", u8 = "uint8_t *" }
+  local least = { i64 = -2 ^ 53, i32 = -2 ^ 31, u8 = 0 }
+  local most = { i64 = 2 ^ 53, i32 = 2 ^ 31 - 1, u8 = 255 }
+  local data, lengths = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
+  local function of(b, ctype)
+    local start, length = parts(b)
+    data[b], lengths[b] = cast(ctype, start), length
+    return data[b], length
+  end
+  function make_meta(element)
+    local ctype, low, high = ctypes[element], least[element], most[element]
+    local exact = element == "i64"
+    return {
+      __index = function(b, i)
+        local elements, length = data[b], lengths[b]
+        if not elements then elements, length = of(b, ctype) end
+        if type(i) == "number" and i >= 1 and i <= length and i % 1 == 0 then
+          local value = tonumber(elements[i - 1])
+          if not exact or value <= high and value >= low then return value end
+        end
+        return buffer_get(b, i)
+      end,
+      __newindex = function(b, i, value)
+        local elements, length = data[b], lengths[b]
+        if not elements then elements, length = of(b, ctype) end
+        if type(i) == "number" and type(value) == "number" and i >= 1 and i <= length and i % 1 == 0
+          and (not low or value % 1 == 0 and value >= low and value <= high) then
+          elements[i - 1] = value
+          return
+        end
+        buffer_set(b, i, value)
+      end,
+    }
+  end
+end
+
+local function make_buffer(_, element)
+  local found = buffers[element]
+  if found then return found end
+  found = meta("buffer", make_meta(element))
+  found.__len = buffer_length
+  found.__tostring = function(b) return "buffer<" .. element .. ">: " .. buffer_length(b) .. " elements" end
+  buffers[element] = found
+  return found
+end
+
+local new_buffer, new_object = raw.new_buffer, raw.new_object
+
+-- `host.buffer(3)`, `host.buffer({ 1, 2, 3 }, "f32")`.
+local function buffer(what, element)
+  element = element == nil and "f64" or element
+  if type(element) ~= "string" then error("the elements of a buffer are named, got " .. type(element), 2) end
+  local is_list = type(what) == "table"
+  if not is_list and type(what) ~= "number" then
+    error("`host.buffer` takes a length or a list, got " .. type(what), 2)
+  end
+  local ok, made = new_buffer(element, is_list and #what or what)
+  if not ok then error(made, 2) end
+  if is_list then
+    for i = 1, #what do made[i] = what[i] end
+  end
+  return made
+end
+
+-- `host.object(table)`: the functions in the table are its methods.
+local function object(methods)
+  if type(methods) ~= "table" then error("`host.object` takes a table, got " .. type(methods), 2) end
+  local ok, made = new_object(methods)
+  if not ok then error(made, 2) end
+  return made
+end
+
+raw.known_references, raw.reference_functions = known, functions
+raw.held_meta, raw.make_function, raw.make_object, raw.make_buffer =
+  held_meta, make_function, make_object, make_buffer
+raw.host_buffer, raw.host_object = buffer, object
