@@ -54,6 +54,12 @@ const HOST: &str = r#"---@meta _
 ---@return any
 function host.any(value) end
 
+---Numbers that are shared, and not copied, as they cross: so many zeros, or those of a list.
+---@param what integer|number[]
+---@param element? "f64"|"f32"|"i64"|"i32"|"u8" `f64` unless given
+---@return host.buffer
+function host.buffer(what, element) end
+
 ---A channel of the host.
 {channels}---@param name string
 ---@return host.channel
@@ -68,6 +74,11 @@ function host.has(name) end
 ---@param name string
 ---@return boolean
 function host.has_plugin(name) end
+
+---A table as an object: its functions are methods, which whoever gets the object calls.
+---@param methods table
+---@return host.object
+function host.object(methods) end
 
 ---Another plugin, of either kind: its functions are called, its variables read and set.
 {plugins}---@param name string
@@ -154,6 +165,15 @@ do
   function channel:close() end
 end
 {channel classes}
+---Something with methods: `object:method(..)`.
+---@class host.object
+---@field [string] fun(self: host.object, ...: any): any
+
+---Numbers that are shared: `buffer[1]`, `#buffer`. Behind its end is nil.
+---@class host.buffer
+---@field [integer] number
+---@operator len: integer
+
 ---A plugin of which nothing is known here.
 ---@class host.plugin
 ---@field [string] any

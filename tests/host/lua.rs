@@ -203,14 +203,14 @@ fn what_cannot_cross_is_refused_by_name() {
     let plugin = desk
         .load(
             "odd.lua",
-            "local M = {}\nfunction M.Func() return print end\nfunction M.Nested() return { a = { print } } end\n\
+            "local M = {}\nfunction M.Thread() return coroutine.create(print) end\nfunction M.Nested() return { a = { coroutine.create(print) } } end\n\
              function M.Loop() local t = {} t.t = t return t end\nfunction M.Key() return { [1.5] = 1 } end\n\
              function M.Two() return 1, 2 end\nfunction M.None() end\nreturn M",
         )
         .unwrap();
     let call = |name: &str| message(plugin.call(name, ()));
-    assert_eq!(call("Func"), "plugin `odd`: `Func`: result: a function cannot cross");
-    assert_eq!(call("Nested"), "plugin `odd`: `Nested`: result: `a[0]`: a function cannot cross");
+    assert_eq!(call("Thread"), "plugin `odd`: `Thread`: result: a coroutine cannot cross");
+    assert_eq!(call("Nested"), "plugin `odd`: `Nested`: result: `a[0]`: a coroutine cannot cross");
     assert!(call("Loop").ends_with("deeper than 128 levels"), "{}", call("Loop"));
     assert_eq!(
         call("Key"),
@@ -292,8 +292,7 @@ fn the_host_table_is_read_only_and_names_what_is_near() {
         "plugin `reader`: `Near`: reader.lua:4: `host.world` has no `aks`; near: `ask`"
     );
     assert_eq!(plugin.call("Meta", ()).unwrap(), Value::Str("false".into()));
-    let names =
-        "any blow channel config has has_plugin log null plugin refuse register scale world";
+    let names = "any blow buffer channel config has has_plugin log null object plugin refuse register scale world";
     match cfg!(feature = "luajit") {
         // Its `pairs` asks no metatable.
         true => assert!(call("Names").contains("bad argument #1 to 'pairs'"), "{}", call("Names")),

@@ -43,8 +43,8 @@ function M.Lacks() return host.plugin("probe").Ad end
 function M.SetLacks() host.plugin("probe").Coun = 1 end
 function M.SetFunction() host.plugin("probe").Add = 1 end
 function M.NoName() return (host.plugin(nil)) end
-function M.NoFunction() return (host.plugin("probe").Greet(print)) end
-function M.SetToFunction() host.plugin("probe").Count = print end
+function M.NoFunction() return (host.plugin("probe").Greet(coroutine.create(print))) end
+function M.SetToFunction() host.plugin("probe").Count = coroutine.create(print) end
 
 return M
 "#;
@@ -112,11 +112,11 @@ fn what_another_plugin_does_not_have_is_told(twin: &Twin) {
     assert_eq!(
         told("NoFunction"),
         "plugin `caller`: `NoFunction`: caller:33: plugin `probe`: `Greet`: \
-         argument 1: a function cannot cross"
+         argument 1: a coroutine cannot cross"
     );
     assert_eq!(
         told("SetToFunction"),
-        "plugin `caller`: `SetToFunction`: caller:34: plugin `probe`: `Count`: a function cannot cross"
+        "plugin `caller`: `SetToFunction`: caller:34: plugin `probe`: `Count`: a coroutine cannot cross"
     );
 }
 

@@ -65,7 +65,10 @@ fn channels_may_have_any_name() {
     let expected = ["host", "host.channel"].map(str::to_owned).into_iter();
     let channels = ["___", "_1", "a_b", "a-b", "a_b_2", "é"];
     let channels = channels.map(|name| format!("host.channel.{name}: host.channel"));
-    let expected: Vec<_> = expected.chain(channels).chain(["host.plugin".to_owned()]).collect();
+    let expected: Vec<_> = expected
+        .chain(channels)
+        .chain(["object", "buffer", "plugin"].map(|name| format!("host.{name}")))
+        .collect();
     assert_eq!(classes(&definitions), expected);
 }
 

@@ -229,17 +229,16 @@ fn the_host_uses_objects_of_a_script() {
     let error = enemy.call::<i64>("hti", (1,)).unwrap_err();
     assert_eq!(error.to_string(), "no method `hti`; there are: `hit`");
     let error = enemy.call::<i64>("hit", ("x",)).unwrap_err().to_string();
-    assert!(
-        error.starts_with("plugin `script`: script:4: attempt to "),
-        "{error}"
-    );
+    assert!(error.starts_with("plugin `script`: script:4: attempt to "), "{error}");
     fails(
         plugin.call("Wrong", ()),
         "plugin `script`: `Wrong`: script:9: `host.object` takes a table, got number",
     );
 
     // Another plugin gets it as well, and a third thread may drop it.
-    let other = host.load_source("other", "function Hit(enemy) local left = enemy:hit(1) return left end").unwrap();
+    let other = host
+        .load_source("other", "function Hit(enemy) local left = enemy:hit(1) return left end")
+        .unwrap();
     assert_eq!(other.func::<(Object,), i64>("Hit").unwrap().call((enemy.clone(),)).unwrap(), 4);
     std::thread::spawn({
         let plain = plain.clone();
