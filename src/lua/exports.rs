@@ -7,6 +7,7 @@ use twinplug_value::{ExportType, Field, Shared, Signature, Struct, Type};
 use super::annotations::Annotations;
 use super::border::refer;
 use super::raw::Reference;
+use super::references;
 use crate::plugin::{Export, check_name};
 
 /// Names that the host calls itself.
@@ -90,7 +91,7 @@ impl Exports {
     ///
     /// # Errors
     /// What Lua reports.
-    pub(super) fn find(table: &Table, script: &Declared) -> Result<Vec<Found>, String> {
+    pub(super) fn find(lua: &Lua, table: &Table, script: &Declared) -> Result<Vec<Found>, String> {
         let mut found = Vec::new();
         for pair in table.pairs::<Value, Value>() {
             let (key, value) = pair.map_err(|error| error.to_string())?;
@@ -112,7 +113,7 @@ impl Exports {
                 );
             }
             let kind = value.type_name();
-            match script.export(&name, value, table) {
+            match script.export(lua, &name, value, table) {
                 Some(export) => found.push(export),
                 None => tracing::debug!(
                     script = &*script.chunk,
@@ -141,8 +142,8 @@ pub(super) struct AnyValue(Value);
 impl AnyValue {
     /// # Errors
     /// It cannot cross.
-    pub(super) fn new(value: Value) -> Result<AnyValue, String> {
-        match type_of(&value, 0) {
+    pub(super) fn new(lua: &Lua, value: Value) -> Result<AnyValue, String> {
+        match type_of(lua, &value, 0) {
             Some(_) => Ok(AnyValue(value)),
             None => Err(format!(
                 "`host.any` takes a value that can cross to the host, got {}",
@@ -201,7 +202,7 @@ impl Declared {
         }
     }
 
-    fn export(&self, name: &str, value: Value, table: &Table) -> Option<Found> {
+    fn export(&self, lua: &Lua, name: &str, value: Value, table: &Table) -> Option<Found> {
         let variable = |seen: Type| {
             let declared = self.variable(name, table);
             let annotated = declared.is_some();
@@ -222,7 +223,7 @@ impl Declared {
                     annotated,
                 })
             }
-            value => type_of(&value, 0).map(variable),
+            value => type_of(lua, &value, 0).map(variable),
         }
     }
 
@@ -265,16 +266,17 @@ fn near_hook(name: &str) -> Option<&'static str> {
 }
 
 /// The type of a variable with this initial value; `None` if it cannot cross.
-fn type_of(value: &Value, depth: usize) -> Option<Type> {
+fn type_of(lua: &Lua, value: &Value, depth: usize) -> Option<Type> {
     Some(match value {
         Value::Boolean(_) => Type::Bool,
         Value::Integer(_) | Value::Number(_) => Type::Number,
         Value::String(text) if text.to_str().is_ok() => Type::Str,
         Value::String(_) => Type::Bytes,
         Value::Table(_) if depth == MAX_DEPTH => Type::Any,
-        Value::Table(table) => table_type(table, depth)?,
+        Value::Table(table) => table_type(lua, table, depth)?,
         Value::Nil => Type::Any,
         null if *null == Value::NULL => Type::Any,
+        Value::UserData(_) => references::type_of(lua, value)?,
         _ => return None,
     })
 }
@@ -294,10 +296,10 @@ fn sequence(table: &Table) -> Option<usize> {
 }
 
 /// A sequence is a list, text keys are fields; an empty table may become either.
-fn table_type(table: &Table, depth: usize) -> Option<Type> {
+fn table_type(lua: &Lua, table: &Table, depth: usize) -> Option<Type> {
     match sequence(table) {
         Some(0) => return Some(Type::Any),
-        Some(_) => return list_type(table, depth),
+        Some(_) => return list_type(lua, table, depth),
         None => {}
     }
     let mut fields = Vec::new();
@@ -306,7 +308,7 @@ fn table_type(table: &Table, depth: usize) -> Option<Type> {
         match key {
             Value::String(key) => {
                 let name = key.to_str().ok()?;
-                let ty = type_of(&value, depth + 1)?;
+                let ty = type_of(lua, &value, depth + 1)?;
                 fields.push(Field::new(&*name, ty));
             }
             Value::Integer(_) => return Some(Type::Map(Shared::Static(&Type::Any))),
@@ -317,10 +319,10 @@ fn table_type(table: &Table, depth: usize) -> Option<Type> {
     Some(Type::Struct(Struct::new("", fields)))
 }
 
-fn list_type(table: &Table, depth: usize) -> Option<Type> {
+fn list_type(lua: &Lua, table: &Table, depth: usize) -> Option<Type> {
     let mut item: Option<Type> = None;
     for value in table.sequence_values::<Value>() {
-        let ty = type_of(&value.ok()?, depth + 1)?;
+        let ty = type_of(lua, &value.ok()?, depth + 1)?;
         item = Some(match item {
             None => ty,
             Some(item) if item == ty => item,

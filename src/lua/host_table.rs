@@ -117,7 +117,7 @@ fn leaf(core: &Core) -> mlua::Result<Function> {
 }
 
 fn any(lua: &Lua, value: Value) -> mlua::Result<MultiValue> {
-    let wrapped = match AnyValue::new(value) {
+    let wrapped = match AnyValue::new(lua, value) {
         Ok(value) => lua.create_any_userdata(value).map(Value::UserData).map_err(broken),
         Err(text) => Err(Error::new(ErrorKind::Type, text)),
     };

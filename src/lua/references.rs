@@ -13,8 +13,9 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::sync::Weak;
 
+use mlua::Lua;
 use mlua::ffi::{self, lua_State};
-use twinplug_value::{ConvertError, Function, Look, Reference, Value};
+use twinplug_value::{ConvertError, Function, Look, Reference, Type, Value};
 
 use super::border::Border;
 use super::limits::{self, Section};
@@ -306,6 +307,24 @@ pub(super) unsafe fn look(state: *mut lua_State, index: c_int) -> Option<Look<'s
         Some(Reference::Buffer(_)) => Some(Look::Buffer),
         _ => None,
     }
+}
+
+/// The type of a userdata that holds an object or a buffer.
+pub(super) fn type_of(lua: &Lua, value: &mlua::Value) -> Option<Type> {
+    let mut ty = None;
+    // SAFETY: mlua runs it in a protected call, whose frame has room for 20 values, with the
+    // value alone in it.
+    let ran = unsafe {
+        lua.exec_raw::<()>(value, |state| {
+            ty = match held(state, 1).map(|held| &(*held).reference) {
+                Some(Some(Reference::Object(_))) => Some(Type::Object),
+                Some(Some(Reference::Buffer(buffer))) => Some(Type::Buffer(Some(buffer.element()))),
+                _ => None,
+            };
+            ffi::lua_settop(state, 0);
+        })
+    };
+    ran.ok().and(ty)
 }
 
 /// The reference that the function or the userdata at an index is.

@@ -3,6 +3,8 @@
 //! Invariants: Lua runs and is looked at with the lock held alone; no wait is made
 //! with it held; the VM is dropped under it, and never inside of its own call.
 
+mod lost;
+
 use std::cell::{Cell, UnsafeCell};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -267,45 +269,6 @@ impl Vm {
     pub(super) fn located(&self, error: Error) -> Error {
         located(error, &self.shared.modules.sources())
     }
-
-    /// Only with the VM's lock held.
-    #[inline(always)]
-    pub(super) fn drop_lost(&self, state: &State) {
-        // One that is missed is found the next time.
-        if self.has_lost.load(Ordering::Acquire) {
-            self.has_lost.store(false, Ordering::Release);
-            // Before the list is taken: what comes after that stands against quick calls again.
-            self.quick.store(state.core.for_quick_calls(), Ordering::SeqCst);
-            let lost = std::mem::take(&mut *self.shared.lost.lock());
-            lost.into_iter().for_each(|coroutine| state.core.pool.give_up(coroutine));
-            let released = std::mem::take(&mut *self.shared.released.lock());
-            // SAFETY: the VM is entered; each was kept once, and is used no more.
-            released
-                .into_iter()
-                .for_each(|value| unsafe { value.release(state.core.border.main()) });
-            state.core.border.references.drop_freed();
-        }
-    }
-
-    /// A value that was kept for somebody outside is used no more: whoever enters next releases
-    /// it. Without the VM's lock.
-    pub(super) fn release_later(&self, value: Reference) {
-        self.shared.released.lock().push(value);
-        self.has_something_to_drop();
-    }
-
-    /// Whoever enters next looks what is to be dropped.
-    pub(super) fn has_something_to_drop(&self) {
-        self.has_lost.store(true, Ordering::Release);
-        self.quick.store(ptr::null_mut(), Ordering::SeqCst);
-    }
-
-    /// A coroutine is lost: whoever enters next gives it up. Without the VM's lock.
-    #[cold]
-    pub(super) fn lose(&self, coroutine: Coroutine) {
-        self.shared.lost.lock().push(coroutine);
-        self.has_something_to_drop();
-    }
 }
 
 impl State {
@@ -437,7 +400,7 @@ impl Shared {
 
     /// Adds what a table exports.
     pub(super) fn export(&self, lua: &Lua, table: &Table) -> Result<(), String> {
-        let found = Exports::find(table, &self.declared)?;
+        let found = Exports::find(lua, table, &self.declared)?;
         self.exports.lock().add(lua, found)
     }
 

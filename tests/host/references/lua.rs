@@ -358,6 +358,64 @@ fn a_buffer_is_shared_with_a_script() {
 }
 
 #[test]
+fn variables_are_objects_and_buffers() {
+    let (_host, plugin) = load(
+        "local M = { Heights = host.buffer(2), Door = host.object { open = function() return 'open' end } }
+        function M.Sum() return M.Heights[1] + M.Heights[2] end
+        function M.Open() return M.Door:open() end
+        return M",
+    );
+    let heights = plugin.var::<Buffer<f64>>("Heights").unwrap();
+    heights.get().unwrap().set(1, 4.0);
+    let sum = plugin.func::<(), f64>("Sum").unwrap();
+    assert_eq!(sum.call(()).unwrap(), 4.0);
+    heights.set(Buffer::from(vec![1.0, 2.0])).unwrap();
+    assert_eq!(sum.call(()).unwrap(), 3.0);
+    let door = plugin.var::<Object>("Door").unwrap();
+    assert_eq!(door.get().unwrap().call::<String>("open", ()).unwrap(), "open");
+    fails(
+        plugin.var::<Buffer<f32>>("Heights"),
+        "plugin `script`: `Heights` is `buffer<f64>`, asked for as `buffer<f32>`",
+    );
+    let error = plugin.var::<Value>("Heights").unwrap().set(Value::Int(1)).unwrap_err();
+    assert_eq!(error.to_string(), "plugin `script`: `Heights`: expected buffer<f64>, got int");
+}
+
+/// What is called back runs in the call that has called out: no other thread gets in, and the
+/// plugin is not locked out by itself.
+#[test]
+fn a_function_of_the_host_calls_back_into_the_script_that_called_it() {
+    let (_host, plugin) = load(
+        "local M = { Depth = 0 }
+        function M.Down(n)
+          M.Depth = M.Depth + 1
+          if n == 0 then return 0 end
+          local below = host.apply(M.Down, n - 1)
+          return below + 1
+        end
+        function M.Inside(n)
+          local result
+          local thread = coroutine.create(function() result = host.apply(function(x) return x * 2 end, n) end)
+          assert(coroutine.resume(thread))
+          return result
+        end
+        function M.Sorted(less)
+          local list = { 3, 1, 2 }
+          table.sort(list, function(a, b) return less(a, b) end)
+          return list[1], list[2], list[3]
+        end
+        return M",
+    );
+    assert_eq!(plugin.func::<(i64,), i64>("Down").unwrap().call((10,)).unwrap(), 10);
+    assert_eq!(plugin.var::<i64>("Depth").unwrap().get().unwrap(), 11);
+    assert_eq!(plugin.func::<(i64,), i64>("Inside").unwrap().call((4,)).unwrap(), 8);
+    // Where Lua cannot wait, the call is made with the plugin held, or refused by name.
+    let sorted = plugin.func::<(Function,), (i64, i64, i64)>("Sorted").unwrap();
+    let sorted = sorted.call((Function::new(|a: i64, b: i64| a < b),));
+    assert_eq!(sorted.unwrap(), (1, 2, 3));
+}
+
+#[test]
 fn buffers_count_as_memory_of_the_script() {
     let host = Host::builder().memory_limit(16 << 20).build().unwrap();
     let script =
