@@ -456,3 +456,29 @@ fn two_scripts_call_functions_of_each_other() {
         }
     });
 }
+
+#[test]
+fn the_docs_example_does_what_the_docs_say() {
+    let docs = include_str!("../../../docs/lua-plugins.md");
+    let (_, section) = docs.split_once("### Functions, objects, buffers").unwrap();
+    let (_, rest) = section.split_once("```lua\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let (_host, plugin) = load(example);
+    let door = plugin.func::<(), Object>("Spawn").unwrap().call(()).unwrap();
+    assert_eq!(door.class(), "Door");
+    assert_eq!(door.call::<String>("open", ("Ann",)).unwrap(), "Ann opened it");
+    let seen = Arc::new(AtomicI64::new(0));
+    let call = Function::new({
+        let seen = Arc::clone(&seen);
+        move |x: i64| {
+            seen.fetch_add(x, Ordering::Relaxed);
+        }
+    });
+    plugin.func::<(Vec<i64>, Function), ()>("Each").unwrap().call((vec![1, 2, 3], call)).unwrap();
+    assert_eq!(seen.load(Ordering::Relaxed), 6);
+    let numbers = Buffer::from(vec![1.0, 2.0]);
+    let scaled = plugin.func::<(Buffer<f64>, f64), ()>("Scaled").unwrap();
+    scaled.call((numbers.clone(), 1.5)).unwrap();
+    assert_eq!(numbers.to_vec(), [1.5, 3.0]);
+    assert_eq!(plugin.var::<Buffer<f32>>("Heights").unwrap().get().unwrap().len(), 256);
+}
