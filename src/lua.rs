@@ -38,6 +38,7 @@ mod sink;
 mod source;
 mod stack;
 mod symbols;
+mod tags;
 mod trails;
 mod typed;
 mod vm;

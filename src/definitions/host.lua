@@ -39,6 +39,12 @@ function host.has(name) end
 ---@return boolean
 function host.has_plugin(name) end
 
+---A list, also while it is empty: `{}` is a map otherwise.
+---@generic T
+---@param items T[]
+---@return T[]
+function host.list(items) end
+
 ---A table as an object: its functions are methods, which whoever gets the object calls.
 ---@param methods table
 ---@return host.object

@@ -21,6 +21,7 @@ use twinplug_value::ConvertError;
 use super::limits::Memory;
 use super::raw::Reference;
 use super::references::References;
+use super::tags::Tags;
 use names::Names;
 use step::{Step, perform};
 
@@ -59,6 +60,7 @@ pub(super) struct Border {
     perform: Reference,
     names: Names,
     pub(super) references: References,
+    pub(super) tags: Tags,
 }
 
 impl Border {
@@ -76,6 +78,7 @@ impl Border {
             perform: refer(lua, function)?,
             names: Names::new(),
             references: References::default(),
+            tags: Tags::default(),
         })
     }
 

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::loader::compile;
 use super::modules::{Module, Source};
 use super::vm::{Core, Shared, broken};
-use super::{channels, host_functions, library, limits, plugins, references};
+use super::{channels, host_functions, library, limits, plugins, references, tags};
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::plugin::{LogLevel, contained};
 
@@ -61,6 +61,7 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
             })
         }
         b"object" => lua.create_function(object),
+        b"tag_list" => tag_list(core),
         b"print" => print(lua, shared),
         b"register" => register(lua, shared),
         b"returned" => returned(lua, shared),
@@ -91,6 +92,18 @@ fn call_reference(core: &Core) -> mlua::Result<Function> {
         core.border.lua().exec_raw((), |state| {
             ffi::lua_pushlightuserdata(state, address);
             library::push(state, references::call_reference, c"call", 1);
+        })
+    }
+}
+
+/// The function that tags a table as a list.
+fn tag_list(core: &Core) -> mlua::Result<Function> {
+    let border = std::ptr::from_ref(&core.border).cast_mut().cast();
+    // SAFETY: as in `call_reference`; the border is in the core.
+    unsafe {
+        core.border.lua().exec_raw((), |state| {
+            ffi::lua_pushlightuserdata(state, border);
+            library::push(state, tags::tag_list, c"list", 1);
         })
     }
 }

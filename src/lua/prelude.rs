@@ -87,6 +87,7 @@ fn of_raw(name: &[u8]) -> Option<&'static Part> {
         b"has_environment" | b"joined" => &LIBRARY,
         b"libraries" => &LIBRARIES,
         b"host_buffer"
+        | b"host_list"
         | b"host_object"
         | b"known_references"
         | b"reference_functions"

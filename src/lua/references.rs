@@ -28,6 +28,9 @@ use crate::plugin::{call_failed, contained};
 pub(super) use buffers::{FUNCTIONS as BUFFER_FUNCTIONS, new_buffer};
 pub(super) use callee::{LuaFunction, new_object};
 
+/// What is freed in one call, and more, is dropped in it.
+const MOST_FREED: usize = 64;
+
 /// What a VM keeps for them.
 #[derive(Default)]
 pub(super) struct References {
@@ -77,6 +80,13 @@ impl References {
         self.raw.set(Some(raw));
     }
 
+    /// Drops what the collector has freed, where that has become much. With the VM entered.
+    fn drop_many_freed(&self) {
+        if self.freed.borrow().len() > MOST_FREED {
+            self.drop_freed();
+        }
+    }
+
     /// Drops what the collector has freed. With the VM entered.
     #[cold]
     pub(super) fn drop_freed(&self) {
@@ -87,8 +97,13 @@ impl References {
     /// A userdata has gone. Its content is the embedding's, and dropped later.
     fn free(&self, held: &mut Held) {
         self.taken.set(self.taken.get() - held.taken);
-        held.taken = 0;
+        let is_own = std::mem::take(&mut held.taken) > 0;
         if let Some(reference) = held.reference.take() {
+            if is_own {
+                // Memory of ours, and nobody's code.
+                drop(reference);
+                return;
+            }
             self.freed.borrow_mut().push(reference);
             if let Some(vm) = self.vm.get().and_then(Weak::upgrade) {
                 vm.has_something_to_drop();
@@ -130,6 +145,7 @@ unsafe fn push_taking(
         unsafe { function.push(state) };
         return Ok(());
     }
+    border.references.drop_many_freed();
     let pushed = Pushed { border, reference, taken };
     // SAFETY: as the caller says; what is lent outlives the step.
     unsafe { border.run(state, push_known, (&raw const pushed).cast(), 1) }

@@ -10,6 +10,7 @@ use twinplug_value::{ConvertError, Key, Reference, Sink, to_sink};
 use super::border::Border;
 use super::raw::{is_whole, not_whole};
 use super::references;
+use super::tags::Tag;
 
 /// Entries of a map that stand on the stack; of a larger one a table is made.
 const MOST_SPREAD: c_int = 24;
@@ -35,6 +36,8 @@ pub(super) struct StackSink<'b> {
     around: Around,
     /// How the outermost map is left.
     outermost: Outermost,
+    /// Whether a key was an integer: a map may look like a list.
+    has_integers: bool,
     /// The first names of fields that are spread, and whether there were no other keys.
     names: [&'static str; FEW_SPREAD as usize],
     has_names: bool,
@@ -104,6 +107,7 @@ impl<'b> StackSink<'b> {
             outermost: Outermost::Table,
             names: [""; FEW_SPREAD as usize],
             has_names: true,
+            has_integers: false,
         }
     }
 
@@ -238,6 +242,18 @@ impl<'b> StackSink<'b> {
     #[inline]
     fn end(&mut self) -> Result<(), ConvertError> {
         match (self.place, self.around.pop()) {
+            (Place::Item(1), Some(place)) => {
+                // SAFETY: as `new` says; the list is on top.
+                unsafe { self.border.tag(self.state, Tag::List)? };
+                self.place = place;
+                self.put()
+            }
+            (Place::Key(entries), Some(place)) if self.has_integers && self.is_list(entries) => {
+                // SAFETY: as `new` says; the map is on top.
+                unsafe { self.border.tag(self.state, Tag::Map)? };
+                self.place = place;
+                self.put()
+            }
             (Place::Item(_) | Place::Key(_), Some(place)) => {
                 self.place = place;
                 self.put()
@@ -253,6 +269,12 @@ impl<'b> StackSink<'b> {
                 Err(out_of_turn())
             }
         }
+    }
+
+    /// Whether the map on top may be one whose keys are 1 to n.
+    fn is_list(&self, entries: usize) -> bool {
+        // SAFETY: as `new` says.
+        entries > 0 && unsafe { ffi::lua_rawlen(self.state, -1) } as usize == entries
     }
 
     /// Pushes an integer.
@@ -370,7 +392,10 @@ impl Sink for StackSink<'_> {
             _ => return Err(out_of_turn()),
         };
         match key {
-            Key::Int(int) => self.push_int(int)?,
+            Key::Int(int) => {
+                self.has_integers = true;
+                self.push_int(int)?;
+            }
             // SAFETY: as `new` says.
             Key::Str(text) => unsafe { self.border.push_text(self.state, text.as_bytes())? },
         }

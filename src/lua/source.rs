@@ -15,6 +15,7 @@ use super::border::Border;
 use super::limits::{self, Memory};
 use super::raw::{self, Number};
 use super::references;
+use super::tags::{self, Tag};
 pub(super) use tables::bytes;
 use tables::{check_key, key, sequence};
 pub(super) use values::{from_lua, read_lua};
@@ -194,6 +195,12 @@ impl<'b> StackSource<'b> {
         })
     }
 
+    /// What the current value, a table, is said to be.
+    fn tag(&self) -> Option<Tag> {
+        // SAFETY: as `new` says.
+        unsafe { tags::read(self.state, self.index) }
+    }
+
     /// The value at `index`, of that type, is the current one.
     #[inline]
     fn stand_on(&mut self, index: c_int, ty: c_int) {
@@ -240,9 +247,10 @@ impl Source for StackSource<'_> {
             }
             ffi::LUA_TNIL | ffi::LUA_TNONE => Look::Null,
             ffi::LUA_TTABLE if self.index == 0 => Look::List,
-            ffi::LUA_TTABLE => match self.length() {
-                Some(1..) => Look::List,
-                _ => Look::Map,
+            ffi::LUA_TTABLE => match (self.length(), self.tag()) {
+                (Some(0), Some(Tag::List)) => Look::List,
+                (Some(0), _) | (None, _) | (Some(_), Some(Tag::Map)) => Look::Map,
+                (Some(_), _) => Look::List,
             },
             ffi::LUA_TLIGHTUSERDATA if self.is_null_pointer() => Look::Null,
             ffi::LUA_TFUNCTION => Look::Func,

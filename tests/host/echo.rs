@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use twinplug::{Map, MapKey, PluginKind, Value};
+use twinplug::{MapKey, PluginKind, Value};
 
 use crate::twins::{HAS_INTEGERS, Stage, Twin, message, on_every_twin};
 
@@ -168,14 +168,9 @@ fn as_lua_reads(value: &Value) -> Value {
             Ok(text) => text.into(),
             Err(_) => value.clone(),
         },
-        Value::List(items) if items.is_empty() => Value::Map(Map::new()),
         Value::List(items) => list(items.iter().map(as_lua_reads)),
         Value::Map(entries) => {
-            let is_sequence = entries.keys().zip(1..).all(|(key, index)| *key == index.into());
-            match is_sequence && !entries.is_empty() {
-                true => list(entries.values().map(as_lua_reads)),
-                false => map(entries.iter().map(|(key, value)| (key.clone(), as_lua_reads(value)))),
-            }
+            map(entries.iter().map(|(key, value)| (key.clone(), as_lua_reads(value))))
         }
         value => value.clone(),
     }

@@ -144,6 +144,7 @@ local members = {
   any = function(value) return check(any(value)) end,
   null = raw.null,
   buffer = function(what, element) return raw.host_buffer(what, element) end,
+  list = function(items) return raw.host_list(items) end,
   object = function(methods) return raw.host_object(methods) end,
   channel = function(name)
     local channel = opened[name]

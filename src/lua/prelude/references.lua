@@ -136,6 +136,14 @@ local function buffer(what, element)
   return made
 end
 
+-- `host.list(table)`: a list also while it is empty.
+local tag_list, getmetatable = raw.tag_list, raw.getmetatable
+local function list(items)
+  if type(items) ~= "table" then error("`host.list` takes a table, got " .. type(items), 2) end
+  if getmetatable(items) ~= nil then error("`host.list` takes a table without a metatable", 2) end
+  return tag_list(items)
+end
+
 -- `host.object(table)`: the functions in the table are its methods.
 local function object(methods)
   if type(methods) ~= "table" then error("`host.object` takes a table, got " .. type(methods), 2) end
@@ -147,4 +155,4 @@ end
 raw.known_references, raw.reference_functions = known, functions
 raw.held_meta, raw.make_function, raw.make_object, raw.make_buffer =
   held_meta, make_function, make_object, make_buffer
-raw.host_buffer, raw.host_object = buffer, object
+raw.host_buffer, raw.host_list, raw.host_object = buffer, list, object

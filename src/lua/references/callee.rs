@@ -61,6 +61,10 @@ impl LuaFunction {
     ) -> Result<LuaFunction, ConvertError> {
         let vm = border.references.vm.get();
         let vm = vm.ok_or_else(|| ConvertError::new("the plugin is not loaded yet"))?.clone();
+        // One call may hand out many.
+        if let Some(vm) = vm.upgrade() {
+            vm.release_kept(border);
+        }
         let kept = std::cell::Cell::new(Reference::NONE);
         // SAFETY: as the caller says; what is lent outlives the step.
         unsafe {

@@ -6,6 +6,7 @@ use mlua::ffi::{self, lua_State};
 
 use super::{Border, Reference, StackSink, Written, bytes, places};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lua::tags::{self, Tag};
 use crate::plugin::Write;
 
 /// A variable whose table and value are on top of the stack of a coroutine, which does not run,
@@ -46,14 +47,25 @@ impl Place<'_> {
                 let message = "it was replaced while its value was written";
                 return Err(Error::new(ErrorKind::Call, message));
             }
-            match written {
-                Written::Fields(names) => self.put_fields(names),
-                Written::Entries(entries) => self.put_entries(entries),
-                Written::Value if ffi::lua_type(coroutine, old + 1) == ffi::LUA_TTABLE => {
-                    self.put_table()
+            let tag = match written {
+                Written::Fields(names) => {
+                    self.put_fields(names)?;
+                    None
                 }
-                Written::Value => self.set(),
-            }
+                Written::Entries(entries) => {
+                    let first = ffi::lua_type(coroutine, old + 1);
+                    self.put_entries(entries)?;
+                    let is_list = entries > 0 && first == ffi::LUA_TNUMBER;
+                    is_list.then_some(Tag::Map)
+                }
+                Written::Value if ffi::lua_type(coroutine, old + 1) == ffi::LUA_TTABLE => {
+                    let tag = tags::read(coroutine, old + 1);
+                    self.put_table()?;
+                    tag
+                }
+                Written::Value => return self.set(),
+            };
+            Ok(border.retag(coroutine, old, tag)?)
         }
     }
 

@@ -4,6 +4,7 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 
 use super::{State, Vm};
+use crate::lua::border::Border;
 use crate::lua::coroutine::Coroutine;
 use crate::lua::raw::Reference;
 
@@ -18,11 +19,7 @@ impl Vm {
             self.quick.store(state.core.for_quick_calls(), Ordering::SeqCst);
             let lost = std::mem::take(&mut *self.shared.lost.lock());
             lost.into_iter().for_each(|coroutine| state.core.pool.give_up(coroutine));
-            let released = std::mem::take(&mut *self.shared.released.lock());
-            // SAFETY: the VM is entered; each was kept once, and is used no more.
-            released
-                .into_iter()
-                .for_each(|value| unsafe { value.release(state.core.border.main()) });
+            self.release_kept(&state.core.border);
             state.core.border.references.drop_freed();
         }
     }
@@ -38,6 +35,13 @@ impl Vm {
     pub(in crate::lua) fn has_something_to_drop(&self) {
         self.has_lost.store(true, Ordering::Release);
         self.quick.store(ptr::null_mut(), Ordering::SeqCst);
+    }
+
+    /// Releases what was kept for somebody outside, and is used no more. With the VM entered.
+    pub(in crate::lua) fn release_kept(&self, border: &Border) {
+        let released = std::mem::take(&mut *self.shared.released.lock());
+        // SAFETY: the VM is entered; each was kept once.
+        released.into_iter().for_each(|value| unsafe { value.release(border.main()) });
     }
 
     /// A coroutine is lost: whoever enters next gives it up. Without the VM's lock.

@@ -202,6 +202,36 @@ fn what_a_script_no_longer_has_is_dropped() {
     assert!(worked.is_some());
 }
 
+/// Within one call nothing piles up: neither what the host gave, nor what it was given.
+#[test]
+fn one_call_may_use_many() {
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+    struct Counted;
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            ALIVE.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    #[object]
+    impl Counted {}
+    let host = Host::builder()
+        .function("made", || {
+            MOST.fetch_max(ALIVE.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+            Object::new(Counted)
+        })
+        .function("take", |_: Function| ())
+        .memory_limit(8 << 20)
+        .build()
+        .unwrap();
+    let script = "function Many(n) for i = 1, n do host.made() end end
+        function Give(n) for i = 1, n do host.take(function() return i end) end return true end";
+    let plugin = host.load_source("many", script).unwrap();
+    plugin.call("Many", (20_000,)).unwrap();
+    assert!(MOST.load(Ordering::Relaxed) < 15_000, "{}", MOST.load(Ordering::Relaxed));
+    assert_eq!(plugin.call("Give", (200_000,)).unwrap(), Value::Bool(true));
+}
+
 #[test]
 fn the_host_uses_objects_of_a_script() {
     let (host, plugin) = load(
