@@ -367,6 +367,40 @@ typedef struct tp_channels {
   tp_status (*close)(tp_channel *channel, tp_arena *arena, tp_value *result);
 } tp_channels;
 
+/* tp_constants (since 1.1) */
+#define TP_SERVICE_CONSTANTS 3
+
+/* Values of the host that do not change. */
+typedef struct tp_constants {
+  uint32_t size;     /* sizeof(tp_constants) of the host */
+  uint32_t reserved; /* 0 */
+  /* Reads the constant of that name, into `arena`; its tag is what the host gave it.
+   * TP_NOT_FOUND if there is none. [any thread] */
+  tp_status (*read)(tp_context *context, const char *name, size_t name_length, tp_arena *arena,
+                    tp_value *result);
+} tp_constants;
+
+/* tp_events (since 1.1) */
+#define TP_SERVICE_EVENTS 4
+
+/* What the host tells its plugins. */
+typedef struct tp_events {
+  uint32_t size;     /* sizeof(tp_events) of the host */
+  uint32_t reserved; /* 0 */
+  /* Has `handler` called at each event of that name, on the host's thread, at any time, with
+   * `data` as call->data and the event's arguments: as many as the host gives, of any tag. What
+   * it answers goes to whoever emits the event. The result is the subscription's number, a
+   * TP_INT. It ends with the plugin. `release`, unless NULL, is called with `data` once the
+   * subscription has ended and no call of it runs; where this fails it is not called.
+   * [any thread] */
+  tp_status (*on)(tp_context *context, const char *event, size_t event_length,
+                  tp_function handler, void *data, void (*release)(void *data), tp_arena *arena,
+                  tp_value *result);
+  /* Ends the subscription of that number; nothing happens if it has ended. A call of it that
+   * runs goes on. [any thread] */
+  tp_status (*off)(tp_context *context, int64_t number, tp_arena *arena, tp_value *result);
+} tp_events;
+
 /* ------------------------------------------------------------------ plugin */
 
 #define TP_SYMBOL_FUNC 1
@@ -793,6 +827,38 @@ static inline tp_status tp_end_channel(tp_call *call, tp_channel *channel) {
   const tp_channels *channels = tp_channels_of(call);
   if (channels == NULL) return tp_no_channels_(call);
   return channels->close(channel, call->arena, call->result);
+}
+
+/* Constants and events of the host (since 1.1), with the call's arena and result. */
+
+/* Reads the constant of that name, which is terminated, into the call's result. */
+static inline tp_status tp_constant(tp_call *call, const char *name) {
+  const tp_constants *constants = NULL;
+  if (call->host->abi_minor >= 1)
+    constants = (const tp_constants *)call->host->service(call->context, TP_SERVICE_CONSTANTS);
+  if (constants == NULL) return tp_answer(call, TP_NOT_FOUND, "the host has no constants");
+  return constants->read(call->context, name, strlen(name), call->arena, call->result);
+}
+
+static inline const tp_events *tp_events_of(const tp_call *call) {
+  if (call->host->abi_minor < 1) return NULL;
+  return (const tp_events *)call->host->service(call->context, TP_SERVICE_EVENTS);
+}
+
+/* Subscribes to the event of that name, which is terminated; the call's result is the
+ * subscription's number. `release` may be NULL. */
+static inline tp_status tp_on(tp_call *call, const char *event, tp_function handler, void *data,
+                              void (*release)(void *data)) {
+  const tp_events *events = tp_events_of(call);
+  if (events == NULL) return tp_answer(call, TP_NOT_FOUND, "the host has no events");
+  return events->on(call->context, event, strlen(event), handler, data, release, call->arena,
+                    call->result);
+}
+
+static inline tp_status tp_off(tp_call *call, int64_t number) {
+  const tp_events *events = tp_events_of(call);
+  if (events == NULL) return tp_answer(call, TP_NOT_FOUND, "the host has no events");
+  return events->off(call->context, number, call->arena, call->result);
 }
 
 #ifdef __cplusplus

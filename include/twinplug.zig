@@ -315,6 +315,41 @@ pub const Call = extern struct {
         return call.result.*;
     }
 
+    /// A constant of the host.
+    pub fn constant(call: *Call, name: []const u8) Error!Value {
+        const table: *const Constants = @ptrCast(@alignCast(try call.further(service_constants)));
+        try check(table.read(call.context, name.ptr, name.len, call.arena, call.result));
+        return call.result.*;
+    }
+
+    /// Has a function called at each event of that name, with whatever the host gives it, until
+    /// `off` gets the number that this answers.
+    pub fn on(call: *Call, event: []const u8, comptime handler: anytype) Error!i64 {
+        const table: *const Events = @ptrCast(@alignCast(try call.further(service_events)));
+        try check(table.on(
+            call.context,
+            event.ptr,
+            event.len,
+            entry(handler),
+            null,
+            null,
+            call.arena,
+            call.result,
+        ));
+        return call.result.as.integer;
+    }
+
+    /// Ends a subscription.
+    pub fn off(call: *Call, number: i64) Error!void {
+        const table: *const Events = @ptrCast(@alignCast(try call.further(service_events)));
+        try check(table.off(call.context, number, call.arena, call.result));
+    }
+
+    fn further(call: *Call, id: u32) Error!*const anyopaque {
+        if (call.host.abi_minor < 1) return error.NotFound;
+        return call.host.service(call.context, id) orelse error.NotFound;
+    }
+
     /// Attaches to a channel, which carries what `kind` says, or anything; `close` it.
     pub fn open(call: *Call, name: []const u8, kind: []const u8) Error!Channel {
         var channel: *RawChannel = undefined;
@@ -529,6 +564,36 @@ pub const Channels = extern struct {
     recv_timeout: *const fn (*RawChannel, u64, *Arena, *Value) callconv(.c) Status,
     recv_many: *const fn (*RawChannel, u32, *Arena, *Value) callconv(.c) Status,
     close: *const fn (*RawChannel, *Arena, *Value) callconv(.c) Status,
+};
+
+/// The id of `Constants`.
+pub const service_constants: u32 = 3;
+
+/// Values of the host that do not change; `Call.constant` reads one.
+pub const Constants = extern struct {
+    size: u32,
+    reserved: u32,
+    read: *const fn (*Context, [*]const u8, usize, *Arena, *Value) callconv(.c) Status,
+};
+
+/// The id of `Events`.
+pub const service_events: u32 = 4;
+
+/// What the host tells its plugins; `Call.on` and `Call.off` subscribe with less to write.
+pub const Events = extern struct {
+    size: u32,
+    reserved: u32,
+    on: *const fn (
+        *Context,
+        [*]const u8,
+        usize,
+        ?Function,
+        ?*anyopaque,
+        ?*const fn (?*anyopaque) callconv(.c) void,
+        *Arena,
+        *Value,
+    ) callconv(.c) Status,
+    off: *const fn (*Context, i64, *Arena, *Value) callconv(.c) Status,
 };
 
 // ---------------------------------------------------------------------- plugin

@@ -4,6 +4,7 @@
 //! whose messages are converted straight from and to their memory.
 
 mod erased;
+mod future;
 mod life;
 mod lock;
 mod messages;
@@ -23,6 +24,7 @@ use twinplug_value::Data;
 use crate::error::{Error, ErrorKind, Limit, Result, WaitFault};
 use crate::plugin::{cannot_wait, deadline, held};
 pub(crate) use erased::{AnyChannel, Message, Progress, Wait};
+pub(crate) use future::{Cut, block_on};
 pub(crate) use life::Life;
 pub use messages::{IntoMessages, Messages};
 use queue::{Outcome, Patience, Queue};

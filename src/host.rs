@@ -8,13 +8,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use twinplug_value::{Args, Data};
+use twinplug_value::{Args, Data, Value};
 
 pub use builder::HostBuilder;
 
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lifecycle::{Group, PluginRef, Registry};
+use crate::lifecycle::{self, Group, PluginRef, Registry};
 use crate::loading::{self, Bundle, Inspection};
 use crate::plugin::HostContext;
 
@@ -166,6 +166,61 @@ impl Host {
     #[must_use]
     pub fn group<A: Args + Clone, R: Data>(&self, name: &str) -> Group<A, R> {
         Group::new(Arc::clone(&self.registry), name)
+    }
+
+    /// Tells plugins of an event: calls each handler that has subscribed to the name, scripts by
+    /// `host.on(event, f)`, in load order and, of one plugin, in the order in which they did. It
+    /// goes on after one that fails. What handlers give is in the same order, several results as
+    /// a list.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let host = twinplug::Host::builder().build()?;
+    /// host.load_source("door", "host.on('knock', function(name) return 'come in, ' .. name end)")?;
+    /// host.load_source("dog", "host.on('knock', function(name) error('woof') end)")?;
+    ///
+    /// let answers = host.emit("knock", ("Ann",));
+    /// let [(door, Ok(answer)), (_, Err(error))] = &answers[..] else { panic!("{answers:?}") };
+    /// assert_eq!((door.name(), answer), ("door", &"come in, Ann".into()));
+    /// assert_eq!(error.to_string(), "plugin `dog`: event `knock`: dog:1: woof");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// A subscription ends with its plugin, or when the plugin ends it. One that is made by a
+    /// handler is told from the next event on; one that ends before its turn is told no more. A
+    /// handler may lead to another event, which is told to its end in between.
+    #[must_use = "a handler that failed is told here alone"]
+    pub fn emit(&self, event: &str, args: impl Args) -> Vec<(PluginRef, Result<Value>)> {
+        lifecycle::emit(&self.registry, event, args)
+    }
+
+    /// Lends a value to the calls that `run` makes on this thread: functions that were added with
+    /// [`function_with`](HostBuilder::function_with) for its type work on it.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let host = twinplug::Host::builder()
+    ///     .function_with("add", |total: &mut f64, by: f64| *total += by)
+    ///     .build()?;
+    /// let adds = host.load_source("adds", "function Update(dt) host.add(dt) end")?;
+    /// let update = adds.func::<(f64,), ()>("Update")?;
+    ///
+    /// let mut total = 1.0;
+    /// host.lend(&mut total, || update.call((0.5,)))?;
+    /// assert_eq!(total, 1.5);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// Values of several types may be lent at once, one within the other's `run`; of one type the
+    /// innermost is what functions get. Other threads, and other hosts, see nothing of it. A call
+    /// of a script that waits in between does so on this thread, and finds the value when it goes
+    /// on.
+    pub fn lend<T: 'static, R>(&self, value: &mut T, run: impl FnOnce() -> R) -> R {
+        self.context.lender.lend(value, run)
     }
 
     /// The plugins that require this one and use it now: those in whose range it is the

@@ -100,10 +100,10 @@ pub use semver::{Version, VersionReq};
 pub use serde;
 pub use twinplug_macros::{data_for_host as data, object_for_host as object};
 pub use twinplug_value::{
-    AnyBuffer, Args, Argument, Buffer, Bytes, CallError, CallFault, Callable, Choice, ConvertError,
-    Data, Element, ExportType, Field, Function, LeafFunction, LeafParam, LeafResult, Map, MapKey,
-    Number, Object, Outcome, Param, Params, ParseTypeError, Reference, Serde, Signature, Sink,
-    Source, Struct, Type, Value,
+    AnyBuffer, Args, Argument, AsyncCallable, Buffer, Bytes, CallError, CallFault, Callable,
+    CallableWith, Choice, ConvertError, Data, Element, ExportType, Field, Function, LeafFunction,
+    LeafParam, LeafResult, Map, MapKey, Number, Object, Outcome, Param, Params, ParseTypeError,
+    Reference, Serde, Signature, Sink, Source, Struct, Type, Value,
 };
 
 #[doc(hidden)]

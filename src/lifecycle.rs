@@ -2,6 +2,7 @@
 //! follow them.
 
 mod batch;
+mod event;
 mod group;
 mod loaded;
 mod order;
@@ -10,6 +11,7 @@ mod registry;
 mod tied;
 
 pub(crate) use batch::Batch;
+pub(crate) use event::emit;
 pub use group::Group;
 pub use loaded::{LoadFailure, Loaded, Shadowed};
 pub use plugin_ref::PluginRef;

@@ -37,6 +37,7 @@ mod references;
 mod sink;
 mod source;
 mod stack;
+mod subscriptions;
 mod symbols;
 mod tags;
 mod trails;

@@ -21,6 +21,7 @@ mod loader;
 mod preflight;
 mod services;
 mod stdio;
+mod subscriptions;
 mod table;
 
 pub(crate) use go_runtime::GoRuntimes;

@@ -3,6 +3,7 @@
 
 mod called;
 mod chain;
+mod constant;
 mod context;
 mod descriptor;
 #[cfg(feature = "luajit")]
@@ -10,12 +11,15 @@ mod followed;
 mod handle;
 mod limits;
 mod live;
+mod loan;
 mod log;
 mod origin;
 mod passed_on;
 mod permission;
+mod subscriber;
 mod symbol;
 mod target;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -29,6 +33,7 @@ pub(crate) use chain::{
     Deadline, MAX_NESTED, cannot_wait, deadline, held, hold, hold_first, is_free, release,
     release_last, too_deep, within,
 };
+pub(crate) use constant::Constant;
 pub(crate) use context::{
     BUILT_INS, HostContext, HostFunction, OfBits, Output, Plugins, Turn, contained,
 };
@@ -36,10 +41,13 @@ pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
 #[cfg(feature = "luajit")]
 pub(crate) use followed::Followed;
+#[cfg(feature = "_lua")]
+pub(crate) use handle::receive;
 pub use handle::{Dynamic, Func, Var};
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};
 pub(crate) use live::{Track, barrier};
+pub(crate) use loan::Lender;
 pub(crate) use log::LogLevel;
 pub(crate) use origin::{Origin, Said};
 #[cfg(feature = "native")]
@@ -48,8 +56,10 @@ pub(crate) use passed_on::Service;
 pub(crate) use passed_on::passes_on;
 pub(crate) use passed_on::{NativeFrame, raised};
 pub(crate) use permission::{Permission, list as permission_list};
+pub(crate) use subscriber::Subscriber;
 pub use symbol::Symbol;
 pub(crate) use target::{FuncTarget, VarTarget};
+pub(crate) use waiting::Answer;
 
 /// One load of a plugin, of either kind.
 ///
@@ -75,6 +85,9 @@ pub(crate) mod sealed {
 
         /// Whether it exports that name. Quicker to deny than a lookup.
         fn has(&self, name: &str) -> bool;
+
+        /// Those who have subscribed to an event of the host, in the order in which they did.
+        fn subscribers(&self, event: &str) -> Vec<crate::plugin::Subscriber>;
     }
 }
 

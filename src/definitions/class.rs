@@ -31,6 +31,10 @@ impl Class {
         self.members.insert(name.to_owned(), Member::Function(function));
     }
 
+    pub(super) fn add_value(&mut self, name: &str, shape: Shape) {
+        self.members.insert(name.to_owned(), Member::Value(shape));
+    }
+
     pub(super) fn add_group(&mut self, name: &str, class: &str) {
         self.members.insert(name.to_owned(), Member::Group(class.to_owned()));
     }

@@ -12,13 +12,16 @@ pub(super) struct Function {
     variadic: bool,
     results: Vec<Shape>,
     waiting: Waiting,
+    /// What to do better than to call it.
+    advice: Option<String>,
 }
 
 /// Whether a call lets others in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waiting {
     Never,
-    /// Where it has to: on a channel, or while the plugin that is called is busy.
+    /// Where it has to: on a channel, while the plugin that is called is busy, in a function of
+    /// the host's that waits.
     Maybe,
 }
 
@@ -47,7 +50,14 @@ impl Function {
             Type::Tuple(items) => items.iter().map(|item| data.shape(item)).collect(),
             one => vec![data.shape(one)],
         };
-        Function { params, variadic: signature.variadic, results, waiting }
+        Function { params, variadic: signature.variadic, results, waiting, advice: None }
+    }
+
+    /// With what is said where it is deprecated.
+    pub(super) fn deprecated(self, advice: Option<&str>) -> Self {
+        // An annotation is one line.
+        let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        Function { advice: advice.map(line), ..self }
     }
 
     /// As a field's type: `async fun(x: integer): string`.
@@ -69,6 +79,9 @@ impl Function {
     /// As a function of that name, with its annotations above.
     pub(super) fn statement(&self, name: &str, names: &[String]) -> Vec<String> {
         let mut lines = Vec::new();
+        if let Some(advice) = &self.advice {
+            lines.push(format!("---@deprecated {advice}").trim_end().to_owned());
+        }
         if self.waiting == Waiting::Maybe {
             lines.push("---@async".to_owned());
         }

@@ -50,6 +50,12 @@ function host.list(items) end
 ---@return host.object
 function host.object(methods) end
 
+---Has the handler called at each event of that name; calling what is returned ends that.
+---@param event string
+---@param handler fun(...: any): any
+---@return fun() off
+function host.on(event, handler) end
+
 ---Another plugin, of either kind: its functions are called, its variables read and set.
 --{plugin overloads}
 ---@param name string

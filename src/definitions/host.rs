@@ -1,5 +1,5 @@
 //! [`Offer`]: what `host.lua` says. What every host has stands in the file beside this one;
-//! functions, channels and plugins come in where its lines `--{..}` are.
+//! functions, constants, channels and plugins come in where its lines `--{..}` are.
 
 use std::collections::BTreeMap;
 
@@ -42,11 +42,16 @@ impl Offer {
             plugin_names: Unique::default(),
         };
         for (name, function) in &context.functions {
-            let function = Function::new(&function.signature, Waiting::Never, data);
-            match name.rsplit_once('.') {
-                Some((group, name)) => offer.group(group).add_function(name, function),
-                None => offer.host.add_function(name, function),
-            }
+            let waiting = if function.waits() { Waiting::Maybe } else { Waiting::Never };
+            let advice = function.advice.as_deref();
+            let function = Function::new(&function.signature, waiting, data).deprecated(advice);
+            let (class, name) = offer.class_of(name);
+            class.add_function(name, function);
+        }
+        for (name, constant) in &context.constants {
+            let shape = data.shape(constant.ty);
+            let (class, name) = offer.class_of(name);
+            class.add_value(name, shape);
         }
         let mut names = Unique::default();
         for (name, channel) in &context.channels {
@@ -55,6 +60,14 @@ impl Offer {
             offer.channels.push(Channel { name: name.clone(), class, message });
         }
         offer
+    }
+
+    /// The class that has this, and its name there.
+    fn class_of<'n>(&mut self, path: &'n str) -> (&mut Class, &'n str) {
+        match path.rsplit_once('.') {
+            Some((group, name)) => (self.group(group), name),
+            None => (&mut self.host, path),
+        }
     }
 
     /// The group of that name, and those that it is in.

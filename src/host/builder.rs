@@ -17,14 +17,20 @@ use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::Registry;
 use crate::loading::{Allowance, Loader, Settings};
-use crate::plugin::{HostContext, HostFunction, LimitSignal, Output, Permission, Plugins, Total};
+use crate::plugin::{
+    Constant, HostContext, HostFunction, Lender, LimitSignal, Output, Permission, Plugins, Total,
+};
 
 /// Says what plugins may ask of a [`Host`], then makes it.
 #[derive(Default)]
 pub struct HostBuilder {
-    functions: BTreeMap<String, Arc<HostFunction>>,
+    functions: BTreeMap<String, HostFunction>,
+    constants: BTreeMap<String, Constant>,
+    /// Names of functions, and what is said of them.
+    deprecated: BTreeMap<String, String>,
     channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     output: Option<Box<Output>>,
+    lender: Lender,
     allowance: Allowance,
     settings: Settings,
     /// The first thing that was wrong; `build` reports it.
@@ -227,18 +233,21 @@ impl HostBuilder {
     /// Makes the host.
     ///
     /// # Errors
-    /// A name that stands twice, or that is not allowed; a permission that there is not.
-    pub fn build(self) -> Result<Host> {
-        if let Some(error) = self.error {
+    /// A name that stands twice, or that is not allowed; a permission that there is not; a
+    /// function that is deprecated, and not there.
+    pub fn build(mut self) -> Result<Host> {
+        if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let HostBuilder { functions, channels, output, allowance, settings, .. } = self;
+        let functions = self.finished_functions()?;
+        let HostBuilder { constants, channels, output, lender, allowance, settings, .. } = self;
         let output = output.unwrap_or_else(|| Box::new(to_standard_output));
         let loader = Loader::new(&allowance, settings);
         let registry = Arc::new(Registry::new(loader));
         let plugins: Weak<dyn Plugins> = Arc::downgrade(&(Arc::clone(&registry) as _));
         let plugins = OnceLock::from(plugins);
-        let context = Arc::new(HostContext { plugins, functions, channels, output });
+        let context = HostContext { plugins, functions, constants, channels, output, lender };
+        let context = Arc::new(context);
         Ok(Host { registry, context })
     }
 
@@ -251,6 +260,7 @@ impl fmt::Debug for HostBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HostBuilder")
             .field("functions", &self.functions.keys())
+            .field("constants", &self.constants.keys())
             .field("channels", &self.channels.keys())
             .finish_non_exhaustive()
     }

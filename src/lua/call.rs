@@ -13,7 +13,7 @@ use super::entry::Entry;
 use super::limits::{self, Running, Thread};
 use super::raw::{self, Outcome, Reference};
 use super::sink::StackSink;
-use super::vm::{Answer, Core, GoesOn, Pending, State, Vm, broken};
+use super::vm::{Answer, Core, GoesOn, Pending, State, Vm, broken, dropped};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{cannot_wait, held};
 
@@ -150,11 +150,12 @@ impl Lease<'_> {
             self.entry.leave();
             let outcome = pending();
             if let Err(error) = self.entry.enter() {
-                // The plugin has gone, perhaps: others may have it.
-                if let Ok(GoesOn::Answer(Answer::Message(message) | Answer::Next(message))) =
-                    outcome
-                {
-                    message.give_back();
+                match outcome {
+                    // The plugin has gone, perhaps: others may have it.
+                    Ok(GoesOn::Answer(Answer::Message(message) | Answer::Next(message))) => {
+                        message.give_back();
+                    }
+                    other => dropped(other),
                 }
                 return Err(error);
             }
@@ -198,7 +199,7 @@ fn resumption(core: &Core, coroutine: *mut lua_State, outcome: Result<GoesOn>) -
     unsafe {
         border.reserve(coroutine, 24)?;
         let top = ffi::lua_gettop(coroutine);
-        let written = outcome.and_then(|outcome| push_outcome(border, coroutine, outcome));
+        let written = outcome.and_then(|outcome| push_outcome(core, coroutine, outcome));
         let error = match written {
             Ok(count) => return Ok(count),
             Err(error) => error,
@@ -214,11 +215,8 @@ fn resumption(core: &Core, coroutine: *mut lua_State, outcome: Result<GoesOn>) -
 ///
 /// # Safety
 /// The VM is entered, and the coroutine waits, with room for 20 values.
-unsafe fn push_outcome(
-    border: &Border,
-    coroutine: *mut lua_State,
-    outcome: GoesOn,
-) -> Result<c_int> {
+unsafe fn push_outcome(core: &Core, coroutine: *mut lua_State, outcome: GoesOn) -> Result<c_int> {
+    let border = &core.border;
     // SAFETY: as the caller says; for more room is made.
     unsafe {
         match outcome {
@@ -230,6 +228,11 @@ unsafe fn push_outcome(
                 let mut sink = StackSink::new(border, coroutine);
                 results.iter().try_for_each(|result| to_sink(result, &mut sink))?;
                 Ok(results.len() as c_int + 2)
+            }
+            GoesOn::Returned(returned) => {
+                ffi::lua_pushboolean(coroutine, 1);
+                ffi::lua_pushboolean(coroutine, 0);
+                Ok(core.push_returned(coroutine, returned)? + 2)
             }
             GoesOn::Error(error) => Err(error),
         }

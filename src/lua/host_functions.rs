@@ -16,9 +16,9 @@ use super::limits::{self, HOSTS_TURN, Memory, Section};
 use super::raw;
 use super::sink::StackSink;
 use super::source::StackSource;
-use super::vm::{Core, Shared};
+use super::vm::{Core, GoesOn, Shared};
 use crate::error::{Error, Result};
-use crate::plugin::{HostFunction, OfBits};
+use crate::plugin::{HostFunction, OfBits, held};
 
 /// The functions of a VM's host, by their names.
 #[derive(Default)]
@@ -30,6 +30,8 @@ pub(super) struct Offered {
     pub(super) core: Cell<*const Core>,
     name: String,
     pub(super) function: Arc<HostFunction>,
+    /// Whether the plugin was told that it is deprecated, if it is.
+    is_told: Cell<bool>,
 }
 
 /// What a C function does after its Rust part.
@@ -51,13 +53,21 @@ impl HostFunctions {
             core: Cell::new(ptr::null()),
             name: name.clone(),
             function: Arc::clone(function),
+            is_told: Cell::new(function.advice.is_none()),
         });
         HostFunctions(offered.collect())
     }
 }
 
+/// What a function that waits has returned, and which one it is.
+pub(super) struct Returned {
+    function: Arc<HostFunction>,
+    answer: crate::plugin::Answer,
+}
+
 /// What the prelude makes the `host` table of: a list of paths, `{"world", "spawn"}`, and
-/// functions; with the number of a leaf function of which scripts compile calls.
+/// functions; with the number of a leaf function of which scripts compile calls; or whether the
+/// function answers as the prelude's `finish` takes it.
 pub(super) fn list(core: &Core) -> mlua::Result<Table> {
     let lua = core.border.lua();
     let list = lua.create_table()?;
@@ -66,8 +76,14 @@ pub(super) fn list(core: &Core) -> mlua::Result<Table> {
         let path = lua.create_sequence_from(offered.name.split('.'))?;
         let entry = lua.create_table()?;
         entry.raw_set(1, path)?;
-        let function = if offered.function.leaf.is_some() { call_leaf } else { call };
+        let function = match &*offered.function {
+            function if function.waits() => call_waiting,
+            function if function.advice.is_some() => call_deprecated,
+            function if function.leaf.is_some() => call_leaf,
+            _ => call,
+        };
         entry.raw_set(2, closure(core, offered, function)?)?;
+        entry.raw_set("waits", offered.function.waits())?;
         #[cfg(feature = "luajit")]
         if super::leaf::is_compiled(core, offered) {
             entry.raw_set(3, number)?;
@@ -128,6 +144,31 @@ unsafe extern "C-unwind" fn call_leaf(state: *mut lua_State) -> c_int {
     unsafe { answered(state, |core, offered| core.leaf.within(|| core.call(state, offered))) }
 }
 
+/// A function of the host that waits: answers as the prelude's `finish` takes it.
+unsafe extern "C-unwind" fn call_waiting(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        answered(state, |core, offered| {
+            core.warn(offered);
+            core.begin(state, &offered.function)
+        })
+    }
+}
+
+/// A function of the host that is deprecated, and does not wait.
+unsafe extern "C-unwind" fn call_deprecated(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        answered(state, |core, offered| {
+            core.warn(offered);
+            match offered.function.leaf {
+                Some(_) => core.leaf.within(|| core.call(state, offered)),
+                None => core.call(state, offered),
+            }
+        })
+    }
+}
+
 /// Raises what has been put on the stack for it.
 ///
 /// # Safety
@@ -166,10 +207,18 @@ pub(super) unsafe fn is_one(state: *mut lua_State, index: c_int) -> bool {
     if is(super::leaf::settle_host) {
         return true;
     }
-    is(call) || is(call_leaf)
+    is(call) || is(call_leaf) || is(call_deprecated)
 }
 
 impl Core {
+    /// Tells that the plugin uses a function that is deprecated, the first time.
+    pub(super) fn warn(&self, offered: &Offered) {
+        if !offered.is_told.replace(true) {
+            let _host = Section::of_host();
+            offered.function.warn(&self.shared.name());
+        }
+    }
+
     /// Calls a function with the arguments that are the stack.
     fn call(&self, state: *mut lua_State, offered: &Offered) -> Answer {
         let outer = self.current.replace(state);
@@ -232,15 +281,92 @@ impl Core {
             let count = ffi::lua_gettop(state);
             let mut arguments = StackSource::list(&self.border, state, 1, count);
             let mut result = StackSink::new(&self.border, state);
-            function.call(count as usize, &mut arguments, &mut result, &HOSTS_TURN)?;
+            let life = &self.shared.life;
+            function.call(count as usize, &mut arguments, &mut result, &HOSTS_TURN, life)?;
             result.finish()?;
-            match &*function.signature.result {
-                // A schema may lie, as its trait is a safe one.
-                Type::Tuple(items) if ffi::lua_type(state, -1) == ffi::LUA_TTABLE => {
-                    self.spread(state, items.len() as c_int)
+            self.results(state, function)
+        }
+    }
+
+    /// What has been written as the result of a function is as many results of the script's.
+    ///
+    /// # Safety
+    /// It is on top of the stack.
+    unsafe fn results(&self, state: *mut lua_State, function: &HostFunction) -> Result<c_int> {
+        match &*function.signature.result {
+            // A schema may lie, as its trait is a safe one.
+            // SAFETY: as the caller says.
+            Type::Tuple(items) if unsafe { ffi::lua_type(state, -1) } == ffi::LUA_TTABLE => unsafe {
+                self.spread(state, items.len() as c_int)
+            },
+            _ => Ok(1),
+        }
+    }
+
+    /// Reads the arguments that are the stack, and has the script's call wait for the function.
+    fn begin(&self, state: *mut lua_State, function: &Arc<HostFunction>) -> Answer {
+        let outer = self.current.replace(state);
+        if outer.is_null() {
+            self.current.set(outer);
+            return Answer::Gone;
+        }
+        self.border.forget_room();
+        // Whatever it is that the thread holds besides this plugin would stay held.
+        let begun = match held() {
+            // SAFETY: the VM runs this C function, whose stack are the arguments.
+            1 => unsafe {
+                let count = ffi::lua_gettop(state);
+                let mut arguments = StackSource::list(&self.border, state, 1, count);
+                function.begin(count as usize, &mut arguments)
+            },
+            _ => Err(function.cannot_wait()),
+        };
+        self.current.set(outer);
+        let answered = begun.map(|work| {
+            let (function, life) = (Arc::clone(function), Arc::clone(&self.shared.life));
+            self.shared.will_wait(Box::new(move || {
+                Ok(match function.finish(work, &life) {
+                    Ok(answer) => GoesOn::Returned(Returned { function, answer }),
+                    Err(error) => GoesOn::Error(error),
+                })
+            }));
+        });
+        // SAFETY: as above: there is room for two values, and the arguments go.
+        unsafe {
+            ffi::lua_settop(state, 0);
+            ffi::lua_pushboolean(state, c_int::from(answered.is_ok()));
+            match answered {
+                Ok(()) => ffi::lua_pushboolean(state, 1),
+                Err(error) => {
+                    self.push_thrown(state, &error);
                 }
-                _ => Ok(1),
             }
+        }
+        Answer::Results(2)
+    }
+
+    /// Pushes what a function has returned that the call of a script has waited for; how many
+    /// values that are.
+    ///
+    /// # Safety
+    /// `state` is of a coroutine of the VM, which is entered, and has room for some values.
+    pub(super) unsafe fn push_returned(
+        &self,
+        state: *mut lua_State,
+        returned: Returned,
+    ) -> Result<c_int> {
+        let Returned { function, answer } = returned;
+        // SAFETY: as the caller says. The list of several results is below them, and goes.
+        unsafe {
+            let below = ffi::lua_gettop(state);
+            let mut sink = StackSink::new(&self.border, state);
+            function.write(answer, &mut sink)?;
+            sink.finish()?;
+            let count = self.results(state, &function)?;
+            if ffi::lua_gettop(state) > below + count {
+                ffi::lua_remove(state, below + 1);
+            }
+            Ok(count)
         }
     }
 

@@ -12,8 +12,9 @@ use super::exports::AnyValue;
 use super::failure::Failure;
 use super::loader::compile;
 use super::modules::{Module, Source};
+use super::sink::to_lua;
 use super::vm::{Core, Shared, broken};
-use super::{channels, host_functions, library, limits, plugins, references, tags};
+use super::{channels, host_functions, library, limits, plugins, references, subscriptions, tags};
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::plugin::{LogLevel, contained};
 
@@ -31,6 +32,7 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
     let (lua, shared) = (core.border.lua(), &core.shared);
     let function = match name {
         b"any" => lua.create_function(any),
+        b"constant" => constant(core),
         b"died" => died(lua, shared),
         b"find" => find_module(lua, shared),
         b"forget" => forget(lua, shared),
@@ -69,6 +71,7 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
         b"find_plugin" | b"has_plugin" | b"plugin_member" | b"set_plugin_variable" => {
             plugins::function(core, name)
         }
+        b"subscribe" | b"unsubscribe" => subscriptions::function(core, name),
         _ => return make_table(core, name).map(|table| table.map(Value::Table)),
     };
     Some(function.map(Value::Function))
@@ -77,6 +80,7 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
 fn make_table(core: &Core, name: &[u8]) -> Option<mlua::Result<Table>> {
     Some(match name {
         b"channels" => channels::list(core),
+        b"constants" => constants(core),
         b"functions" => host_functions::list(core),
         b"levels" => levels(core.border.lua(), &core.shared),
         _ => return None,
@@ -117,6 +121,28 @@ fn method_names(_: &Lua, json: LuaString) -> mlua::Result<Vec<String>> {
     }
     let methods: Vec<Method> = serde_json::from_slice(&json.as_bytes()).unwrap_or_default();
     Ok(methods.into_iter().map(|method| method.name).collect())
+}
+
+/// The paths of the host's constants: `{"world", "SIZE"}`.
+fn constants(core: &Core) -> mlua::Result<Table> {
+    let (lua, host) = (core.border.lua(), core.shared.host());
+    let names: Vec<String> =
+        host.map_or_else(|_| Vec::new(), |host| host.constants.keys().cloned().collect());
+    let paths = names.iter().map(|name| lua.create_sequence_from(name.split('.')));
+    lua.create_sequence_from(paths.collect::<mlua::Result<Vec<_>>>()?)
+}
+
+/// `constant(name)`: its value.
+fn constant(core: &Core) -> mlua::Result<Function> {
+    let core = core.handed();
+    core.get().border.lua().create_function(move |lua, name: LuaString| {
+        let name = name.to_string_lossy();
+        let value = core.get().shared.host().and_then(|host| {
+            let read = to_lua(lua, &core.get().border, &host.constant(&name)?.value);
+            read.map_err(|error| error.of(format!("constant `{name}`")).into())
+        });
+        Ok(answer(lua, value))
+    })
 }
 
 /// `leaf`, which makes a function of the host's one of which calls are compiled.

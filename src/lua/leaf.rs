@@ -113,6 +113,8 @@ pub(super) fn of_host(
     let Some(offered) = core.functions.0.get(number) else { return Ok(None) };
     let Some(leaf) = &offered.function.leaf else { return Ok(None) };
     let Some(types) = types(leaf.result, leaf.params.iter().copied()) else { return Ok(None) };
+    // What compiles calls of it does so as it is asked for.
+    core.warn(offered);
     let settle = host_functions::closure(core, offered, settle_host)?;
     // All of these are there as long as the VM: core, function and closure go after it.
     let addresses = lua.create_table_from([

@@ -16,12 +16,13 @@ use super::failure::located;
 use super::head::Head;
 use super::limits;
 use super::modules::{Modules, Place, Source};
+use super::subscriptions;
 use super::symbols::{LuaFunc, LuaVar};
 use super::vm::{Vm, broken, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Limits, Origin, Plugin, PluginKind, Symbol, VarTarget,
-    sealed,
+    Descriptor, FuncTarget, HostContext, Limits, Origin, Plugin, PluginKind, Subscriber, Symbol,
+    VarTarget, sealed,
 };
 
 /// A script, loaded.
@@ -280,6 +281,10 @@ impl Plugin for LuaPlugin {
 impl sealed::Implemented for LuaPlugin {
     fn has(&self, name: &str) -> bool {
         self.vm.shared.exports.lock().position(name).is_some()
+    }
+
+    fn subscribers(&self, event: &str) -> Vec<Subscriber> {
+        subscriptions::subscribers(&self.vm, event)
     }
 
     fn retire(&self) -> Result<()> {

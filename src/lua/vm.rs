@@ -22,13 +22,14 @@ use super::entry::Entry;
 use super::exports::{Declared, Exports};
 use super::failure::{Failure, located};
 use super::foundation::{Ground, Guards};
-use super::host_functions::HostFunctions;
+use super::host_functions::{HostFunctions, Returned};
 use super::limits::{self, Arming, Memory, Shape, Share};
 use super::lock::Lock;
 use super::modules::Modules;
 use super::plugins::Links;
 use super::raw::Reference;
 use super::sink::to_lua;
+use super::subscriptions::Subscriptions;
 use super::trails::Trails;
 use super::{foundation, host_table, libraries};
 use crate::channel::{Life, Message};
@@ -129,6 +130,7 @@ pub(super) struct Shared {
     released: Mutex<Vec<Reference>>,
     pub(super) modules: Modules,
     pub(super) exports: Mutex<Exports>,
+    pub(super) subscriptions: Subscriptions,
     pub(super) declared: Declared,
     /// The VM's; null before there is one, and once it goes.
     core: AtomicPtr<Core>,
@@ -143,6 +145,8 @@ pub(super) enum GoesOn {
     Answer(Answer),
     /// For another plugin: what came of it.
     Results(Vec<twinplug_value::Value>),
+    /// For a function of the host.
+    Returned(Returned),
     /// Its error.
     Error(Error),
 }
@@ -188,6 +192,7 @@ impl Vm {
             core: AtomicPtr::default(),
             modules,
             exports: Mutex::new(Exports::default()),
+            subscriptions: Subscriptions::default(),
             declared,
         });
         let state = State::new(&shared, origin, &limits)?;
@@ -221,6 +226,7 @@ impl Vm {
             tracing::warn!(plugin = &*self.shared.name(), %error, "its on_unload failed");
         }
         self.shared.exports.lock().retire();
+        self.shared.subscriptions.clear();
         self.shared.trails.clear();
         self.shared.lost.lock().clear();
         Ok(())

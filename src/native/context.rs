@@ -6,10 +6,11 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use twinplug_abi as abi;
 
+use super::subscriptions::Subscriptions;
 use super::table::Entries;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::HostContext;
+use crate::plugin::{HostContext, HostFunction};
 
 /// One for each load. The image holds it for as long as it is mapped, which is what
 /// the ABI promises the plugin.
@@ -19,6 +20,9 @@ pub(super) struct Context {
     retired: AtomicBool,
     /// What the plugin's waits end with.
     pub(super) life: Arc<Life>,
+    pub(super) subscriptions: Subscriptions,
+    /// The deprecated functions that it has called, by where they are.
+    warned: Mutex<Vec<usize>>,
     /// What init registers; `None` when it does not run.
     registering: Mutex<Option<Registering>>,
 }
@@ -37,6 +41,8 @@ impl Context {
             host,
             retired: AtomicBool::new(false),
             life: Arc::default(),
+            subscriptions: Subscriptions::default(),
+            warned: Mutex::default(),
             registering: Mutex::new(None),
         })
     }
@@ -64,6 +70,19 @@ impl Context {
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
         self.life.end();
+    }
+
+    /// Tells that the plugin uses a function that is deprecated, the first time.
+    #[cold]
+    pub(super) fn warn(&self, function: &Arc<HostFunction>) {
+        let place = Arc::as_ptr(function).addr();
+        let mut warned = self.warned.lock();
+        if !warned.contains(&place) {
+            warned.push(place);
+            // Whoever is told may do anything.
+            drop(warned);
+            function.warn(&self.plugin);
+        }
     }
 
     /// Init runs, of a plugin whose exports are so long.

@@ -17,11 +17,12 @@ use super::images::Images;
 use super::leaf;
 use super::preflight::Checked;
 use super::services::SERVICES;
+use super::subscriptions::Held;
 use super::table::{Entries, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, NativeFrame, Origin, Plugin, PluginKind, Symbol, Track,
-    ValueFunc, ValueVar, VarTarget, raised, sealed,
+    Descriptor, FuncTarget, HostContext, NativeFrame, Origin, Plugin, PluginKind, Subscriber,
+    Symbol, Track, ValueFunc, ValueVar, VarTarget, raised, sealed,
 };
 
 /// How long an unload waits for calls that run.
@@ -182,11 +183,26 @@ impl sealed::Implemented for NativePlugin {
         self.symbols.contains_key(name)
     }
 
+    fn subscribers(&self, event: &str) -> Vec<Subscriber> {
+        let Some(image) = self.image.lock().clone() else { return Vec::new() };
+        // SAFETY: each is held with the image, and dropped before it.
+        let handlers = unsafe { image.context().subscriptions.to(event) };
+        let plugin = &self.descriptor.name;
+        let told = handlers.into_iter().map(|handler| Told {
+            handler,
+            track: self.track.clone(),
+            image: Arc::clone(&image),
+        });
+        told.map(|told| Subscriber::new(plugin, event, move |args| told.tell(args))).collect()
+    }
+
     fn retire(&self) -> Result<()> {
         let Some(image) = self.image.lock().take() else { return Ok(()) };
         self.symbols.values().for_each(Symbol::retire);
         // Calls that wait come back, so that nobody waits for them.
         image.context().life.end();
+        // SAFETY: the image is held until this returns.
+        let handlers = unsafe { image.context().subscriptions.end() };
         let plugin = &self.descriptor.name;
         if self.track.as_ref().is_some_and(|track| !track.wait(PATIENCE)) {
             tracing::warn!(plugin, "calls of it still run");
@@ -196,9 +212,39 @@ impl sealed::Implemented for NativePlugin {
         {
             tracing::warn!(plugin, %error, "its on_unload failed");
         }
+        drop(handlers);
         image.retire();
         self.symbols.values().for_each(Symbol::free_retired);
         Ok(())
+    }
+}
+
+/// A handler of an event, which is told of it; dropped before the image that it is in.
+struct Told {
+    handler: Held,
+    track: Option<Arc<Track>>,
+    image: Arc<Image>,
+}
+
+impl Told {
+    /// Calls it; `None` where its subscription has ended.
+    fn tell(&self, args: &[Value]) -> Result<Option<Value>> {
+        let tell = || {
+            // Once it is counted: who ends it after that waits for it.
+            let Some(handler) = self.handler.get() else { return Ok(None) };
+            let arena = Arena::new();
+            let mut values = RawSink::new(&arena);
+            args.iter().try_for_each(|arg| to_sink(arg, &mut values))?;
+            let (context, mut result) = (self.image.context(), Returned::new());
+            let entry = (handler.entry, handler.data);
+            let frame = || NativeFrame::function(&context.plugin, &handler.event);
+            call(context, entry, values.values(), &mut result, frame)?;
+            Ok(Some(from_view(result.view()).map_err(|error: ConvertError| error.of("result"))?))
+        };
+        match &self.track {
+            Some(track) => track.count(tell),
+            None => tell(),
+        }
     }
 }
 

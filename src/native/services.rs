@@ -16,9 +16,10 @@ use twinplug_value::{Sink, panic_text};
 
 use super::channels::{CHANNELS, channel_open, channel_recv, channel_release, channel_send};
 use super::context::Context;
+use super::subscriptions::{CONSTANTS, EVENTS};
 use super::{leaf, table};
 use crate::error::{Error, ErrorKind, Result, WaitFault};
-use crate::plugin::{LogLevel, Service};
+use crate::plugin::{LogLevel, Service, Turn};
 
 /// The services of this host. One table serves all plugins; whom it serves is in
 /// the context.
@@ -51,6 +52,8 @@ unsafe extern "C" fn service(_: *mut abi::Context, id: u32) -> *const c_void {
     match id {
         abi::SERVICE_LOG => (&raw const LOG).cast(),
         abi::SERVICE_CHANNELS => (&raw const CHANNELS).cast(),
+        abi::SERVICE_CONSTANTS => (&raw const CONSTANTS).cast(),
+        abi::SERVICE_EVENTS => (&raw const EVENTS).cast(),
         _ => ptr::null(),
     }
 }
@@ -141,8 +144,12 @@ unsafe extern "C" fn call(
     // SAFETY: all pointers are as the header says, until we return.
     unsafe {
         answer(arena, result, |sink| {
-            let host = context_of(context)?.host()?;
+            let context = context_of(context)?;
+            let host = context.host()?;
             let function = host.function(text(name, name_length)?)?;
+            if function.advice.is_some() {
+                context.warn(function);
+            }
             let args = match count {
                 0 => &[],
                 _ if args.is_null() => return Err(null("args")),
@@ -154,7 +161,7 @@ unsafe extern "C" fn call(
             };
             // SAFETY: the values follow the ABI by the plugin's promise.
             let mut source = RawSource::list(args).map_err(Error::from)?;
-            function.call(args.len(), &mut source, sink, &crate::plugin::Turn::NONE)?;
+            function.call(args.len(), &mut source, sink, &Turn::NONE, &context.life)?;
             Ok(())
         })
     }

@@ -123,7 +123,8 @@ pub(crate) fn too_deep() -> Error {
 /// The error of what would have to wait while a plugin is held.
 pub(crate) fn cannot_wait(what: impl std::fmt::Display) -> Error {
     let message = format!(
-        "cannot wait here for {what}: a Lua plugin's call of a host function is running on this thread"
+        "cannot wait here for {what}: a Lua plugin's call of a host function is running on this \
+         thread; one that is added by `HostBuilder::blocking_function` may wait"
     );
     Error::new(ErrorKind::Channel, message).with_wait(WaitFault::CannotWait)
 }

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -10,14 +11,15 @@ use twinplug_value::raw::LeafEntry;
 #[cfg(feature = "luajit")]
 use twinplug_value::raw::LeafFailed;
 use twinplug_value::{
-    Callable, Data, Fault, LeafFunction, MAX_PARAMETERS, Outcome, Params, Plain, ScalarKind,
-    Signature, Sink, Source, Type, panic_text, to_sink,
+    AsyncCallable, Callable, CallableWith, Data, Fault, LeafFunction, MAX_PARAMETERS, Outcome,
+    Params, Plain, ScalarKind, Signature, Sink, Source, Type, panic_text, to_sink,
 };
 
 #[cfg(feature = "luajit")]
 use super::Followed;
-use super::{Plugin, Requirement};
-use crate::channel::AnyChannel;
+use super::waiting::{self, Answer, Begin, Work};
+use super::{Constant, Lender, Plugin, Requirement, cannot_wait, held};
+use crate::channel::{AnyChannel, Life};
 use crate::error::{Error, ErrorKind, Result, near};
 
 /// Names in a script's `host` table that no host function may have.
@@ -63,8 +65,10 @@ pub(crate) struct HostContext {
     /// Set as soon as there are any.
     pub(crate) plugins: OnceLock<Weak<dyn Plugins>>,
     pub(crate) functions: BTreeMap<String, Arc<HostFunction>>,
+    pub(crate) constants: BTreeMap<String, Constant>,
     pub(crate) channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     pub(crate) output: Box<Output>,
+    pub(crate) lender: Lender,
 }
 
 impl HostContext {
@@ -78,6 +82,13 @@ impl HostContext {
         self.functions.get(name).ok_or_else(|| {
             let near = near(name, self.functions.keys().map(String::as_str));
             Error::new(ErrorKind::NotFound, format!("the host has no function `{name}`{near}"))
+        })
+    }
+
+    pub(crate) fn constant(&self, name: &str) -> Result<&Constant> {
+        self.constants.get(name).ok_or_else(|| {
+            let near = near(name, self.constants.keys().map(String::as_str));
+            Error::new(ErrorKind::NotFound, format!("the host has no constant `{name}`{near}"))
         })
     }
 
@@ -95,8 +106,18 @@ pub(crate) struct HostFunction {
     pub(crate) signature: Signature,
     /// How compiled code may call it; of leaf functions alone.
     pub(crate) leaf: Option<HostLeaf>,
-    run: Box<Run>,
+    /// What plugins do better than to call it.
+    pub(crate) advice: Option<String>,
+    body: Body,
     bits: Option<OfBits>,
+}
+
+/// What a function does.
+enum Body {
+    /// With its caller held.
+    Plain(Box<Run>),
+    /// With its caller let go, as it waits.
+    Waits(Box<Begin>),
 }
 
 /// A function of scalars, called with their bits.
@@ -150,29 +171,68 @@ impl Turn {
 
 impl HostFunction {
     pub(crate) fn new<P: Params, F: Callable<P>>(name: &str, function: F) -> Self {
-        HostFunction::of(name, Arc::new(function), None)
+        HostFunction::plain(name, Arc::new(function))
     }
 
     /// One that calls nothing of the host, and does not wait.
     pub(crate) fn leaf<P: Params, F: LeafFunction<P>>(name: &str, function: F) -> Self {
         let (function, entry) = (Arc::new(function), F::entry());
         let leaf = HostLeaf::new(&function, &entry);
-        HostFunction::of(name, function, Some(leaf))
+        HostFunction { leaf: Some(leaf), ..HostFunction::plain(name, function) }
     }
 
-    fn of<P: Params, F: Callable<P>>(name: &str, function: Arc<F>, leaf: Option<HostLeaf>) -> Self {
-        let bits = OfBits::new::<P, F>(&function);
+    fn plain<P: Params, F: Callable<P>>(name: &str, function: Arc<F>) -> Self {
+        HostFunction::of(name, F::signature(), Given(function))
+    }
+
+    /// One to which a `T` is lent.
+    pub(crate) fn lent<T, P, F>(name: &str, lender: Lender, function: F) -> Self
+    where
+        T: 'static,
+        P: Params,
+        F: CallableWith<T, P>,
+    {
+        let function = Lent { lender, function: Arc::new(function), lends: PhantomData };
+        HostFunction::of(name, F::signature(), function)
+    }
+
+    /// One that may wait.
+    pub(crate) fn blocking<P, F>(name: &str, function: F) -> Self
+    where
+        P: Params + Send + 'static,
+        F: Callable<P, Outcome: Outcome<Value: 'static>>,
+    {
+        HostFunction::waiting(name, F::signature(), waiting::blocking(function))
+    }
+
+    /// One that answers with a future.
+    pub(crate) fn asynchronous<P, F>(name: &str, function: F) -> Self
+    where
+        P: Params + Send + 'static,
+        F: AsyncCallable<P, Outcome: Outcome<Value: 'static>>,
+    {
+        HostFunction::waiting(name, F::signature(), waiting::asynchronous(function))
+    }
+
+    fn waiting(name: &str, signature: Signature, begin: Box<Begin>) -> Self {
+        let body = Body::Waits(begin);
+        let name = name.to_owned();
+        HostFunction { name, signature, leaf: None, advice: None, body, bits: None }
+    }
+
+    fn of<P: Params, F: Invoke<P>>(name: &str, signature: Signature, function: F) -> Self {
+        let bits = OfBits::new(&function);
         let run = move |args: &mut dyn Source, result: &mut dyn Sink, turn: &Turn| {
             let params = P::read(args)?;
-            let outcome = turn.within(|| function.invoke(params).outcome());
-            let value = outcome.map_err(failed)?;
+            let value = turn.within(|| function.invoke(params))?;
             to_sink(&value, result).map_err(|error| error.of("result").into())
         };
         HostFunction {
             name: name.to_owned(),
-            signature: F::signature(),
-            leaf,
-            run: Box::new(run),
+            signature,
+            leaf: None,
+            advice: None,
+            body: Body::Plain(Box::new(run)),
             bits,
         }
     }
@@ -184,18 +244,61 @@ impl HostFunction {
         self.bits.as_ref()
     }
 
+    /// Whether it may wait, with its caller let go: [`begin`](HostFunction::begin) and
+    /// [`finish`](HostFunction::finish) call it then.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self.body, Body::Waits(_))
+    }
+
     /// Calls it: `args` stands on the list of the arguments, `result` takes one
-    /// value. A panic is the caller's error.
+    /// value. A panic is the caller's error. One that waits does so here, with `life` its
+    /// caller's.
     pub(crate) fn call(
         &self,
         count: usize,
         args: &mut dyn Source,
         result: &mut dyn Sink,
         turn: &Turn,
+        life: &Life,
     ) -> Result<()> {
+        match &self.body {
+            Body::Plain(run) => {
+                let checked = self.signature.check_count(count).map_err(Error::from);
+                let called = checked.and_then(|()| contained(|| run(args, result, turn)));
+                called.map_err(|error| self.at(error))
+            }
+            Body::Waits(_) if held() > 0 => Err(self.cannot_wait()),
+            Body::Waits(_) => {
+                let work = self.begin(count, args)?;
+                self.write(self.finish(work, life)?, result)
+            }
+        }
+    }
+
+    /// Reads the arguments of one that waits.
+    pub(crate) fn begin(&self, count: usize, args: &mut dyn Source) -> Result<Work> {
         let checked = self.signature.check_count(count).map_err(Error::from);
-        let called = checked.and_then(|()| contained(|| (self.run)(args, result, turn)));
-        called.map_err(|error| self.at(error))
+        let begun = checked.and_then(|()| match &self.body {
+            Body::Waits(begin) => contained(|| begin(args)),
+            Body::Plain(_) => Err(Error::new(ErrorKind::Call, "it does not wait")),
+        });
+        begun.map_err(|error| self.at(error))
+    }
+
+    /// Runs one that waits, on behalf of a plugin with that life.
+    pub(crate) fn finish(&self, work: Work, life: &Life) -> Result<Answer> {
+        work.run(life).map_err(|error| self.at(error))
+    }
+
+    /// Writes what one that waits has returned.
+    pub(crate) fn write(&self, answer: Answer, result: &mut dyn Sink) -> Result<()> {
+        answer.write(result).map_err(|error| self.at(error))
+    }
+
+    /// The error of one that would have to wait where that is not possible.
+    #[cold]
+    pub(crate) fn cannot_wait(&self) -> Error {
+        cannot_wait(format_args!("host function `{}`", self.name))
     }
 
     /// The error of a compiled call that has failed.
@@ -208,12 +311,68 @@ impl HostFunction {
         })
     }
 
+    /// Tells that a plugin uses it, if it is deprecated. Whoever listens is the embedding's code.
+    #[cold]
+    pub(crate) fn warn(&self, plugin: &str) {
+        let (Some(advice), function) = (&self.advice, &self.name) else { return };
+        let _ = contained(|| {
+            tracing::warn!(plugin, "it uses the deprecated host function `{function}`: {advice}");
+            Ok(())
+        });
+    }
+
     /// An error of it.
     #[cold]
     pub(crate) fn at(&self, error: Error) -> Error {
         error
             .context(format_args!("host function `{}`", self.name))
             .through(format_args!("[host]: in function '{}'", self.name))
+    }
+}
+
+/// A function, however it gets what it works on. Its clones share it.
+trait Invoke<P>: Clone + Send + Sync + 'static {
+    type Value: Data;
+    fn invoke(&self, params: P) -> Result<Self::Value>;
+}
+
+struct Given<F>(Arc<F>);
+
+impl<P: Params, F: Callable<P>> Invoke<P> for Given<F> {
+    type Value = <F::Outcome as Outcome>::Value;
+
+    #[inline(always)]
+    fn invoke(&self, params: P) -> Result<Self::Value> {
+        self.0.invoke(params).outcome().map_err(failed)
+    }
+}
+
+/// One to which a `T` is lent.
+struct Lent<T, F> {
+    lender: Lender,
+    function: Arc<F>,
+    lends: PhantomData<fn(T)>,
+}
+
+impl<T: 'static, P: Params, F: CallableWith<T, P>> Invoke<P> for Lent<T, F> {
+    type Value = <F::Outcome as Outcome>::Value;
+
+    fn invoke(&self, params: P) -> Result<Self::Value> {
+        let outcome = self.lender.borrow(|lent| self.function.invoke(lent, params))?;
+        outcome.outcome().map_err(failed)
+    }
+}
+
+impl<F> Clone for Given<F> {
+    fn clone(&self) -> Self {
+        Given(Arc::clone(&self.0))
+    }
+}
+
+impl<T, F> Clone for Lent<T, F> {
+    fn clone(&self) -> Self {
+        let (lender, function) = (self.lender.clone(), Arc::clone(&self.function));
+        Lent { lender, function, lends: PhantomData }
     }
 }
 
@@ -237,17 +396,17 @@ fn no_scalar() -> Error {
 #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
 impl OfBits {
     /// `None` where a parameter or the result is no scalar.
-    fn new<P: Params, F: Callable<P>>(function: &Arc<F>) -> Option<OfBits> {
+    fn new<P: Params, F: Invoke<P>>(function: &F) -> Option<OfBits> {
         // Whatever is converted otherwise may run code of the embedding.
-        <<F::Outcome as Outcome>::Value as Data>::SCALAR?;
+        F::Value::SCALAR?;
         P::from_bits(&[0; MAX_PARAMETERS])?;
         let params = P::TYPES.iter().map(|ty| ScalarKind::of(ty)).collect::<Option<_>>()?;
-        let result = ScalarKind::of(<F::Outcome as Outcome>::Value::SCHEMA);
-        let function = Arc::clone(function);
+        let result = ScalarKind::of(F::Value::SCHEMA);
+        let function = function.clone();
         let run = move |bits: &mut [u64; MAX_PARAMETERS]| {
             let params = P::from_bits(bits).ok_or_else(no_scalar)?;
-            let call = AssertUnwindSafe(|| function.invoke(params).outcome().map_err(failed));
-            let value = catch_unwind(call).unwrap_or_else(|panic| Err(panicked(panic)))?;
+            let called = catch_unwind(AssertUnwindSafe(|| function.invoke(params)));
+            let value = called.unwrap_or_else(|panic| Err(panicked(panic)))?;
             bits[0] = Plain::of(&value).map_or(0, Plain::to_bits);
             Ok(())
         };
@@ -264,7 +423,7 @@ impl OfBits {
 
 /// The error of a function that returned one. If that is one of ours, alone, in a box or
 /// as the source of what is in the box, its inside goes on to the caller.
-fn failed(fault: Fault) -> Error {
+pub(super) fn failed(fault: Fault) -> Error {
     let (text, error) = fault.into_parts();
     let ours = match error.downcast::<Error>() {
         Ok(error) => Some(*error),

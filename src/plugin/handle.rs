@@ -272,7 +272,7 @@ fn results<R: Data>() -> Results {
 
 /// What a call gives, as an `R`.
 #[inline(always)]
-fn receive<R: Data>(call: impl FnOnce(&mut Got<'_>) -> Result<()>) -> Result<R> {
+pub(crate) fn receive<R: Data>(call: impl FnOnce(&mut Got<'_>) -> Result<()>) -> Result<R> {
     let mut result = None;
     let mut read = |source: &mut dyn Source| {
         result = Some(from_source(source).map_err(|error| error.of("result"))?);

@@ -57,6 +57,7 @@ mod memory;
 mod modules;
 #[cfg(feature = "native")]
 mod native;
+mod offers;
 #[cfg(feature = "_lua")]
 mod others;
 #[cfg(feature = "_lua")]

@@ -98,7 +98,8 @@ fn a_body_that_waits_holds_up_no_other_file() {
     assert_eq!(
         message(a.call("Load", (slow.as_str(),))),
         "plugin `a`: `Load`: a.lua:1: host function `load`: cannot wait here for a plugin that \
-         another thread loads: a Lua plugin's call of a host function is running on this thread"
+         another thread loads: a Lua plugin's call of a host function is running on this thread; \
+         one that is added by `HostBuilder::blocking_function` may wait"
     );
     wait.send(1).unwrap();
     loader.join().unwrap().unwrap();

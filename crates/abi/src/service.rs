@@ -1,8 +1,8 @@
 //! Services that are asked for by id (since 1.1).
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 
-use crate::{Arena, Channel, Context, Status, Value};
+use crate::{Arena, Channel, Context, Function, Status, Value};
 
 /// The id of [`Log`].
 pub const SERVICE_LOG: u32 = 1;
@@ -82,6 +82,59 @@ pub struct Channels {
     /// Closes the channel.
     pub close: unsafe extern "C" fn(
         channel: *mut Channel,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+}
+
+/// The id of [`Constants`].
+pub const SERVICE_CONSTANTS: u32 = 3;
+
+/// The constants of the host.
+#[repr(C)]
+pub struct Constants {
+    /// `size_of::<Constants>()` of the host.
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Reads one.
+    pub read: unsafe extern "C" fn(
+        context: *mut Context,
+        name: *const c_char,
+        name_length: usize,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+}
+
+/// The id of [`Events`].
+pub const SERVICE_EVENTS: u32 = 4;
+
+/// Gives up what a handler was called with.
+pub type Release = unsafe extern "C" fn(data: *mut c_void);
+
+/// The events of the host.
+#[repr(C)]
+pub struct Events {
+    /// `size_of::<Events>()` of the host.
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Subscribes to an event.
+    pub on: unsafe extern "C" fn(
+        context: *mut Context,
+        event: *const c_char,
+        event_length: usize,
+        handler: Option<Function>,
+        data: *mut c_void,
+        release: Option<Release>,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+    /// Ends a subscription.
+    pub off: unsafe extern "C" fn(
+        context: *mut Context,
+        number: i64,
         arena: *mut Arena,
         result: *mut Value,
     ) -> Status,

@@ -104,6 +104,8 @@ fn assertions() -> Assertions {
             send_timeout = "send_timeout", try_recv = "try_recv", recv_timeout = "recv_timeout",
             recv_many = "recv_many", close = "close",
         }
+        Constants = "tp_constants" { size = "size", reserved = "reserved", read = "read" }
+        Events = "tp_events" { size = "size", reserved = "reserved", on = "on", off = "off" }
         Func = "tp_func" { kind = "type" }
         FuncType = "tp_func_type" {
             size = "size", reserved = "reserved", retain = "retain", release = "release",
@@ -148,6 +150,7 @@ fn assertions() -> Assertions {
         WOULD_WAIT = "TP_WOULD_WAIT", SERVICE_CHANNELS = "TP_SERVICE_CHANNELS",
         ELEMENT_F64 = "TP_F64", ELEMENT_F32 = "TP_F32", ELEMENT_I64 = "TP_I64",
         ELEMENT_I32 = "TP_I32", ELEMENT_U8 = "TP_U8", SERVICE_LOG = "TP_SERVICE_LOG",
+        SERVICE_CONSTANTS = "TP_SERVICE_CONSTANTS", SERVICE_EVENTS = "TP_SERVICE_EVENTS",
         LOG_ERROR = "TP_LOG_ERROR", LOG_WARN = "TP_LOG_WARN", LOG_INFO = "TP_LOG_INFO",
         LOG_DEBUG = "TP_LOG_DEBUG", LOG_TRACE = "TP_LOG_TRACE",
     }
@@ -197,6 +200,8 @@ fn assertions() -> Assertions {
         ("tp.leaf", abi::LEAF),
         ("tp.service_log", abi::SERVICE_LOG),
         ("tp.service_channels", abi::SERVICE_CHANNELS),
+        ("tp.service_constants", abi::SERVICE_CONSTANTS),
+        ("tp.service_events", abi::SERVICE_EVENTS),
     ] {
         out.equal_in_zig(zig, rust);
     }

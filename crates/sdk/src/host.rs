@@ -1,6 +1,7 @@
 //! [`HostRef`]: what a plugin may ask of its host.
 
 mod channel;
+mod event;
 
 use std::ffi::{CString, c_char, c_void};
 use std::ptr::{self, NonNull};
@@ -14,6 +15,7 @@ use crate::arena::Scratch;
 use crate::log::Level;
 use crate::{Error, Result, export, testing};
 pub use channel::{Channel, Messages};
+pub use event::Subscription;
 
 /// The host that loaded this plugin. Valid on every thread, as long as the
 /// plugin's image is mapped: also after the plugin was unloaded or the host is
@@ -122,6 +124,28 @@ impl HostRef {
                     result,
                 )
             }
+        })
+    }
+
+    /// A constant of the host: `host.constant::<i64>("LIMIT")`.
+    ///
+    /// ```
+    /// # use twinplug_sdk::prelude::*;
+    /// fn fits(host: &HostRef, size: i64) -> Result<bool> {
+    ///     Ok(size <= host.constant("world.SIZE")?)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// The host has no such constant, or it is of another type.
+    pub fn constant<T: Data>(&self, name: &str) -> Result<T> {
+        let table = self.service(abi::SERVICE_CONSTANTS).cast::<abi::Constants>();
+        // SAFETY: null, or the table of that id, which lives as long as this image.
+        let table = unsafe { table.as_ref() };
+        let table = table.ok_or_else(|| Error::new("the host has no constants"))?;
+        self.ask(|context, arena, result| {
+            // SAFETY: the name is borrowed until the service returns.
+            unsafe { (table.read)(context, name.as_ptr().cast(), name.len(), arena, result) }
         })
     }
 

@@ -59,7 +59,7 @@ pub mod testing;
 mod var;
 
 pub use error::{Error, Result};
-pub use host::{Channel, HostRef, Messages};
+pub use host::{Channel, HostRef, Messages, Subscription};
 pub use twinplug_macros::{data_for_sdk as data, object_for_sdk as object, plugin};
 pub use twinplug_value::{
     AnyBuffer, Buffer, Bytes, CallError, Data, Element, Function, Map, MapKey, Number, Object,

@@ -59,6 +59,7 @@
 mod channel;
 mod channel_services;
 mod direct;
+mod events;
 mod plugin;
 mod services;
 
@@ -68,7 +69,7 @@ pub use plugin::Plugin;
 use std::ptr::NonNull;
 
 use twinplug_abi as abi;
-use twinplug_value::{Callable, Data, Params, Type};
+use twinplug_value::{Argument, Callable, Data, Params, Type, Value};
 
 use crate::Result;
 use crate::export;
@@ -96,6 +97,17 @@ impl Host {
     pub fn function<P: Params, F: Callable<P>>(mut self, name: &str, function: F) -> Self {
         let function = Function::new(F::signature(), export::closure(function));
         self.context.functions.insert(name.to_owned(), function);
+        self
+    }
+
+    /// A constant that the plugin may read: `.constant("LIMIT", 10)`.
+    ///
+    /// # Panics
+    /// The value cannot cross.
+    pub fn constant<T: Argument>(mut self, name: &str, value: T) -> Self {
+        let value = Value::of(&value);
+        let value = value.unwrap_or_else(|error| panic!("constant `{name}`: {error}"));
+        self.context.constants.insert(name.to_owned(), value);
         self
     }
 

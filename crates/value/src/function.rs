@@ -1,9 +1,12 @@
 //! What may be called from the other side: closures, and what they return.
 
+mod others;
+
 use std::any::Any;
 use std::fmt::{self, Display};
 
 use crate::{Data, Param, Params, Shared, Signature};
+pub use others::{AsyncCallable, CallableWith};
 
 /// The return type of a function that the other side calls: any [`Data`], or a
 /// `Result` of one, whose error goes to the caller: its text, and what the caller's side
@@ -115,12 +118,17 @@ pub trait Callable<P: Params>: Send + Sync + 'static {
     /// Its signature, without the parameters' names.
     #[must_use]
     fn signature() -> Signature {
-        let param = |ty| Param { name: Shared::Static(""), ty: Shared::Static(ty) };
-        Signature {
-            params: P::TYPES.iter().copied().map(param).collect::<Vec<_>>().into(),
-            variadic: false,
-            result: Shared::Static(<Self::Outcome as Outcome>::Value::SCHEMA),
-        }
+        signature::<P, Self::Outcome>()
+    }
+}
+
+/// The signature of a function with these parameters and that outcome.
+fn signature<P: Params, O: Outcome>() -> Signature {
+    let param = |ty| Param { name: Shared::Static(""), ty: Shared::Static(ty) };
+    Signature {
+        params: P::TYPES.iter().copied().map(param).collect::<Vec<_>>().into(),
+        variadic: false,
+        result: Shared::Static(O::Value::SCHEMA),
     }
 }
 

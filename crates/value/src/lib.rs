@@ -29,7 +29,7 @@ pub use convert::{
 pub use data::{Data, Serde};
 #[doc(hidden)]
 pub use data::{Described, Undescribed};
-pub use function::{Callable, Fault, Outcome, panic_text};
+pub use function::{AsyncCallable, Callable, CallableWith, Fault, Outcome, panic_text};
 pub use leaf::{LeafFunction, LeafParam, LeafResult};
 pub use plain::{Plain, ScalarKind};
 #[doc(hidden)]

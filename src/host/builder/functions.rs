@@ -1,11 +1,15 @@
-//! The functions that a host offers its plugins.
+//! The functions and constants that a host offers its plugins.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use twinplug_value::{Callable, LeafFunction, Params};
+use twinplug_value::{
+    Argument, AsyncCallable, Callable, CallableWith, LeafFunction, Outcome, Params, Value,
+};
 
 use super::HostBuilder;
-use crate::plugin::{BUILT_INS, HostFunction};
+use crate::error::{Error, ErrorKind, Result, near};
+use crate::plugin::{BUILT_INS, Constant, HostFunction};
 
 impl HostBuilder {
     /// Adds a function of up to 8 parameters, which plugins call; a name with dots
@@ -42,34 +46,223 @@ impl HostBuilder {
         self.with(name, HostFunction::leaf(name, function))
     }
 
+    /// Adds a function that may wait: for a channel, a file, another plugin that is busy. A call
+    /// of a script waits for it without holding the script's plugin, which others use meanwhile,
+    /// as they do while it waits for a channel. From native code it blocks.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// use std::sync::mpsc;
+    /// # use std::sync::Mutex;
+    ///
+    /// let (answer, question) = mpsc::channel::<String>();
+    /// let question = Mutex::new(question);
+    /// let host = twinplug::Host::builder()
+    ///     .blocking_function("ask", move || question.lock().unwrap().recv())
+    ///     .build()?;
+    /// let script = "Asked = false function Ask() Asked = true local name = host.ask() return name end";
+    /// let plugin = host.load_source("asks", script)?;
+    /// let ask = plugin.func::<(), String>("Ask")?;
+    /// let caller = std::thread::spawn(move || ask.call(()));
+    ///
+    /// let asked = plugin.var::<bool>("Asked")?;             // while it waits, the plugin is free
+    /// while !asked.get()? {}
+    /// answer.send("Go".into()).unwrap();
+    /// assert_eq!(caller.join().unwrap()?, "Go");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// The time in it does not count for [time limits](HostBuilder::time_limit). A
+    /// [deadline](crate::Func::call_within) includes it, and is looked at when it returns. Where
+    /// a script cannot wait (in `table.sort`, in a call that a plain
+    /// [`function`](HostBuilder::function) has made), it is not called, and the error is `cannot
+    /// wait here`.
+    #[must_use]
+    pub fn blocking_function<P, F>(self, name: &str, function: F) -> Self
+    where
+        P: Params + Send + 'static,
+        F: Callable<P, Outcome: Outcome<Value: 'static>>,
+    {
+        self.with(name, HostFunction::blocking(name, function))
+    }
+
+    /// Adds a function that answers with a future. A call waits for it as for a
+    /// [`blocking_function`](HostBuilder::blocking_function): that of a script without holding
+    /// its plugin.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let host = twinplug::Host::builder()
+    ///     .async_function("twice", |text: String| async move { text.repeat(2) })
+    ///     .build()?;
+    /// let plugin = host.load_source("asks", "function Ask() return (host.twice('ab')) end")?;
+    /// assert_eq!(plugin.func::<(), String>("Ask")?.call(())?, "abab");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// The future is polled on the thread of the call, and may be woken from any. It is dropped
+    /// before it is ready where the plugin is unloaded meanwhile, or a
+    /// [deadline](crate::Func::call_within) passes. One that needs a runtime finds that which the
+    /// calling thread has entered; with tokio that is a thread of `spawn_blocking`, or any in the
+    /// scope of `Handle::enter`. (A thread that runs tokio's tasks must not block.) A function
+    /// that has a handle of its own needs none: `move |url: String| { let task =
+    /// handle.spawn(get(url)); async move { task.await.map_err(|error| error.to_string()) } }`.
+    #[must_use]
+    pub fn async_function<P, F>(self, name: &str, function: F) -> Self
+    where
+        P: Params + Send + 'static,
+        F: AsyncCallable<P, Outcome: Outcome<Value: 'static>>,
+    {
+        self.with(name, HostFunction::asynchronous(name, function))
+    }
+
+    /// Adds a function that works on a `T` of the program's, which [`Host::lend`](crate::Host::lend)
+    /// lends to the calls of a thread; its other parameters are what plugins call it with.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// struct World { names: Vec<String> }
+    ///
+    /// let host = twinplug::Host::builder()
+    ///     .function_with("world.spawn", |world: &mut World, name: String| {
+    ///         world.names.push(name);
+    ///         world.names.len()
+    ///     })
+    ///     .build()?;
+    /// let script = "function Update() return (host.world.spawn('fox')) end";
+    /// let update = host.load_source("game", script)?.func::<(), i64>("Update")?;
+    ///
+    /// let mut world = World { names: Vec::new() };
+    /// assert_eq!(host.lend(&mut world, || update.call(()))?, 1);
+    /// assert_eq!(world.names, ["fox"]);
+    ///
+    /// let error = update.call(()).unwrap_err().to_string();
+    /// assert!(error.contains("host function `world.spawn`: it takes a `"), "{error}");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// While it runs nothing else can borrow the value: a plugin that it calls, and that calls such
+    /// a function of the same `T` in turn, gets an error. The function may lend on what it was lent.
+    #[must_use]
+    pub fn function_with<T, P, F>(self, name: &str, function: F) -> Self
+    where
+        T: 'static,
+        P: Params,
+        F: CallableWith<T, P>,
+    {
+        let lender = self.lender.clone();
+        self.with(name, HostFunction::lent(name, lender, function))
+    }
+
+    /// Marks a function that plugins should not call any more, and says what they do in its
+    /// place. It works as before: the first call of each plugin is a warning in the log, and
+    /// editors strike it through.
+    ///
+    /// ```
+    /// let host = twinplug::Host::builder()
+    ///     .function("plus", |a: i64, b: i64| a + b)
+    ///     .deprecated("plus", "use `+`")
+    ///     .build()?;
+    /// let definitions = host.definitions();
+    /// assert!(definitions.file("host.lua").unwrap().contains("---@deprecated use `+`\n"));
+    /// # Ok::<(), twinplug::Error>(())
+    /// ```
+    #[must_use]
+    pub fn deprecated(mut self, name: &str, advice: &str) -> Self {
+        if self.deprecated.insert(name.to_owned(), advice.to_owned()).is_some() {
+            self.refuse(format!("function `{name}` is deprecated twice"));
+        }
+        self
+    }
+
+    /// Adds a constant, which plugins read: scripts as `host.NAME`, in a group where its name has
+    /// dots, native ones by `HostRef::constant`. A list or a map is a table of the script's own.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let host = twinplug::Host::builder()
+    ///     .constant("VERSION", "1.4.0")
+    ///     .constant("world.SIZE", (64, 48))
+    ///     .build()?;
+    /// let script = "function Get() return host.VERSION, host.world.SIZE[2] end";
+    /// let plugin = host.load_source("reads", script)?;
+    /// let get = plugin.func::<(), (String, i64)>("Get")?;
+    /// assert_eq!(get.call(())?, ("1.4.0".into(), 48));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    #[must_use]
+    pub fn constant<T: Argument>(mut self, name: &str, value: T) -> Self {
+        self.check_name("constant", name);
+        match Value::of(&value) {
+            // A name in a table of Lua's is one that has a value.
+            Ok(Value::Null) => {
+                self.refuse(format!("constant `{name}` is null: leave it out in place of that"));
+            }
+            Ok(value) => {
+                let constant = Constant { value, ty: T::SCHEMA };
+                if self.constants.insert(name.to_owned(), constant).is_some() {
+                    self.refuse(format!("constant `{name}` is there twice"));
+                }
+            }
+            Err(error) => self.refuse(format!("constant `{name}`: {error}")),
+        }
+        self
+    }
+
     fn with(mut self, name: &str, function: HostFunction) -> Self {
-        self.check_name(name);
-        if self.functions.insert(name.to_owned(), Arc::new(function)).is_some() {
+        self.check_name("function", name);
+        if self.functions.insert(name.to_owned(), function).is_some() {
             self.refuse(format!("function `{name}` is there twice"));
         }
         self
     }
 
-    /// A function's name is a path of plain names, no part of which is a function
+    /// The functions, with what was said of them.
+    pub(super) fn finished_functions(&mut self) -> Result<BTreeMap<String, Arc<HostFunction>>> {
+        let mut functions = std::mem::take(&mut self.functions);
+        for (name, advice) in std::mem::take(&mut self.deprecated) {
+            let Some(function) = functions.get_mut(&name) else {
+                let near = near(&name, functions.keys().map(String::as_str));
+                let message = format!("no function `{name}` is there to be deprecated{near}");
+                return Err(Error::new(ErrorKind::Refused, message));
+            };
+            function.advice = Some(advice);
+        }
+        Ok(functions.into_iter().map(|(name, function)| (name, Arc::new(function))).collect())
+    }
+
+    /// A name is a path of plain names, no part of which is a function or a constant
     /// itself, and whose first is not built in.
-    fn check_name(&mut self, name: &str) {
+    fn check_name(&mut self, what: &str, name: &str) {
         let plain = |part: &str| {
             part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
                 && !part.starts_with(|c: char| c.is_ascii_digit())
                 && !part.is_empty()
         };
         let first = name.split('.').next().unwrap_or_default();
+        let mut others = self.functions.keys().chain(self.constants.keys());
         if !name.split('.').all(plain) {
             self.refuse(format!(
-                "function `{name}`: a name is letters, digits, `_`, and dots between"
+                "{what} `{name}`: a name is letters, digits, `_`, and dots between"
             ));
         } else if BUILT_INS.contains(&first) {
-            self.refuse(format!("function `{name}`: `host.{first}` is built in"));
-        } else if let Some(other) =
-            self.functions.keys().find(|other| within(name, other) || within(other, name))
+            self.refuse(format!("{what} `{name}`: `host.{first}` is built in"));
+        } else if let Some(other) = others.find(|other| within(name, other) || within(other, name))
         {
             let other = other.clone();
-            self.refuse(format!("function `{name}`: `{other}` makes one of them a group as well"));
+            self.refuse(format!("{what} `{name}`: `{other}` makes one of them a group as well"));
+        } else if what == "constant" && self.functions.contains_key(name)
+            || what == "function" && self.constants.contains_key(name)
+        {
+            self.refuse(format!("{what} `{name}`: a function and a constant have the same name"));
         }
     }
 }

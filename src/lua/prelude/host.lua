@@ -48,22 +48,28 @@ end
 
 local object, setmetatable, unknown = raw.object, raw.setmetatable, raw.unknown
 
--- Leaf functions of the host that are compiled: by the table that they belong into, until they are
--- asked for.
-local leaves, leaf = {}, raw.leaf
+-- What is made once it is asked for, by the table that it belongs into: leaf functions of the host
+-- that are compiled, and constants.
+local lazy, leaf, constant = {}, raw.leaf, raw.constant
 
--- Makes one; `level` is of who asks.
+-- Makes one; `level` is of who asks. Nil where it is none.
 local function grow(members, name, level)
-  local entry = leaves[members] and leaves[members][name]
+  local entry = lazy[members] and lazy[members][name]
   if not entry then return nil end
-  local ok, f = leaf(entry[3], entry[2])
-  if not ok then error(f, level + 1) end
-  members[name], leaves[members][name] = f, nil
-  return f
+  local ok, made
+  if entry.constant then ok, made = constant(entry.constant) else ok, made = leaf(entry[3], entry[2]) end
+  if not ok then error(made, level + 1) end
+  members[name], lazy[members][name] = made, nil
+  return made
 end
 
 local function grow_all(members, level)
-  for name in next, leaves[members] or {} do grow(members, name, level + 1) end
+  for name in next, lazy[members] or {} do grow(members, name, level + 1) end
+end
+
+local function make_later(members, name, entry)
+  lazy[members] = lazy[members] or {}
+  lazy[members][name] = entry
 end
 
 -- The `host` table and the groups in it: read-only, unknown names raise. They are userdata,
@@ -77,8 +83,8 @@ local function sealed(path, members, call)
   -- What is there is found without a call; only this sees `members` itself.
   setmetatable(members, {
     __index = function(_, name)
-      local f = grow(members, name, 2)
-      if f then return f end
+      local made = grow(members, name, 2)
+      if made ~= nil then return made end
       grow_all(members, 2)
       error(unknown(path, tostring(name), members), 2)
     end,
@@ -136,6 +142,27 @@ local function plugin(name)
   return found
 end
 
+-- What the host tells the script of: its handlers by their numbers. One that is not there any more
+-- answers nothing, else that it was and what it gives.
+local subscribe, unsubscribe, handlers = raw.subscribe, raw.unsubscribe, {}
+
+local function tell(number, ...)
+  local handler = handlers[number]
+  if not handler then return end
+  return true, handler(...)
+end
+
+local function subscribed(handler, ok, number)
+  if not ok then error(number, 2) end
+  handlers[number] = handler
+  return function()
+    if handlers[number] then
+      handlers[number] = nil
+      unsubscribe(number)
+    end
+  end
+end
+
 -- What `host` offers, by its whole name.
 local offered = {}
 
@@ -156,6 +183,12 @@ local members = {
     if type(name) ~= "string" then error("`host.has_plugin` takes a name, got " .. type(name), 2) end
     return has_plugin(name)
   end,
+  on = function(event, handler)
+    if type(event) ~= "string" or type(handler) ~= "function" then
+      error("`host.on` takes an event's name and a function: `host.on(\"tick\", f)`", 2)
+    end
+    return subscribed(handler, subscribe(event, tell))
+  end,
   register = function(exports) return check(register(exports)) end,
   has = function(name)
     if type(name) ~= "string" then error("`host.has` takes a name, got " .. type(name), 2) end
@@ -172,15 +205,21 @@ local function group(path)
   return at, path[#path]
 end
 
+-- A function that waits answers what `finish` takes.
+local function waiting(f)
+  return function(...) return finish(f(...)) end
+end
+
 for _, entry in ipairs(raw.functions) do
-  local path, f = entry[1], entry[2]
+  local path, f = entry[1], entry.waits and waiting(entry[2]) or entry[2]
   local at, name = group(path)
-  if entry[3] then
-    leaves[at] = leaves[at] or {}
-    leaves[at][name] = entry
-  else
-    at[name] = f
-  end
+  if entry[3] then make_later(at, name, entry) else at[name] = f end
+  for i = 1, #path do offered[concat(path, ".", 1, i)] = true end
+end
+
+for _, path in ipairs(raw.constants) do
+  local at, name = group(path)
+  make_later(at, name, { constant = concat(path, ".") })
   for i = 1, #path do offered[concat(path, ".", 1, i)] = true end
 end
 

@@ -73,6 +73,13 @@ impl Track {
         Running { track: self, _thread: PhantomData }
     }
 
+    /// Counts what is done as one more use.
+    #[cfg(feature = "native")]
+    pub(crate) fn count<R>(&self, used: impl FnOnce() -> R) -> R {
+        let _running = self.raise();
+        used()
+    }
+
     /// Waits until no other thread uses the plugin; who enters later sees what this thread
     /// has written before. False if that took too long, as it does where others enter all
     /// the time. Uses of the calling thread itself do not count: it would wait for itself.

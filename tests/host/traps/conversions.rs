@@ -267,7 +267,8 @@ fn it_waits_for_a_channel() {
             assert_eq!(
                 message(empty.recv()),
                 "cannot wait here for channel `empty`: a Lua plugin's call of a host function is \
-                 running on this thread"
+                 running on this thread; one that is added by `HostBuilder::blocking_function` \
+                 may wait"
             );
         },
         |_| None,

@@ -199,7 +199,8 @@ fn who_holds_a_plugin_does_not_wait_for_another() {
                     format!(
                         "plugin `{name}`: `Over`: {name}:2: host function `call`: plugin `{other}`: \
                          `Add`: cannot wait here for plugin `{other}`, which is busy: a Lua \
-                         plugin's call of a host function is running on this thread"
+                         plugin's call of a host function is running on this thread; one that is \
+                         added by `HostBuilder::blocking_function` may wait"
                     )
                 );
             }

@@ -128,6 +128,43 @@ impl Plugin {
         self.watched(name, export, || self.enter(entry, export.data, &args, &signature.result))
     }
 
+    /// Tells the plugin of an event, as its host does: what each handler has returned, in the order
+    /// in which they subscribed.
+    ///
+    /// ```
+    /// use twinplug_sdk::prelude::*;
+    /// use twinplug_sdk::testing;
+    ///
+    /// #[plugin(name = "door", version = "1.0.0")]
+    /// mod door {
+    ///     use super::*;
+    ///
+    ///     #[init]
+    ///     fn init(host: &HostRef) -> Result<()> {
+    ///         let greeting: String = host.constant("GREETING")?;
+    ///         host.on("knock", move |name: String| format!("{greeting}, {name}"))?;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let host = testing::Host::new().constant("GREETING", "Hello");
+    /// let plugin = host.load(&door::twinplug_plugin)?;
+    /// assert_eq!(plugin.emit("knock", ("Ann",)), [Ok("Hello, Ann".into())]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn emit(&self, event: &str, args: impl Args) -> Vec<Result<Value>> {
+        let args = match args.to_values() {
+            Ok(args) => args,
+            Err(error) => return vec![Err(error.into())],
+        };
+        let handlers = self.context.subscriptions.to(event).into_iter();
+        // One may end the next one's.
+        let told = handlers.filter(|handler| self.context.subscriptions.has(handler));
+        told.map(|handler| self.enter(handler.entry, handler.data, &args, &Type::Any)).collect()
+    }
+
     /// Calls a function by its direct entry, which takes `i64`, `f64` and `bool` alone.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use super::channel::Channels;
 use super::channel_services::{
     CHANNELS, channel_open, channel_recv, channel_release, channel_send,
 };
+use super::events::{CONSTANTS, EVENTS, Subscriptions};
 use crate::log::Level;
 use crate::{Error, Result};
 
@@ -56,6 +57,8 @@ static LOG: abi::Log =
 #[derive(Default)]
 pub(super) struct Context {
     pub(super) functions: HashMap<String, Function>,
+    pub(super) constants: HashMap<String, Value>,
+    pub(super) subscriptions: Subscriptions,
     pub(super) channels: Channels,
     pub(super) output: Mutex<String>,
     pub(super) log: Mutex<Vec<(Level, String)>>,
@@ -245,6 +248,8 @@ unsafe extern "C" fn service(_: *mut abi::Context, id: u32) -> *const c_void {
     match id {
         abi::SERVICE_LOG => (&raw const LOG).cast(),
         abi::SERVICE_CHANNELS => (&raw const CHANNELS).cast(),
+        abi::SERVICE_CONSTANTS => (&raw const CONSTANTS).cast(),
+        abi::SERVICE_EVENTS => (&raw const EVENTS).cast(),
         _ => ptr::null(),
     }
 }
