@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
+use twinplug_value::raw::use_faults;
 use twinplug_value::{Data, Value};
 
 use super::Host;
@@ -17,7 +18,9 @@ use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::Registry;
 use crate::loading::{Allowance, Loader, Settings};
-use crate::plugin::{HostContext, HostFunction, LimitSignal, Output, Permission, Plugins, Total};
+use crate::plugin::{
+    HostContext, HostFunction, LimitSignal, Output, Permission, Plugins, Total, returned_fault,
+};
 
 /// Says what plugins may ask of a [`Host`], then makes it.
 #[derive(Default)]
@@ -238,6 +241,7 @@ impl HostBuilder {
         let registry = Arc::new(Registry::new(loader));
         let plugins: Weak<dyn Plugins> = Arc::downgrade(&(Arc::clone(&registry) as _));
         let plugins = OnceLock::from(plugins);
+        use_faults(returned_fault);
         let context = Arc::new(HostContext { plugins, functions, channels, output });
         Ok(Host { registry, context })
     }

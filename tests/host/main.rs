@@ -67,8 +67,8 @@ mod preflight;
 mod real_code;
 #[cfg(feature = "_lua")]
 mod reentry;
-#[cfg(all(feature = "_lua", feature = "native"))]
 mod references;
+#[cfg(all(feature = "_lua", feature = "native"))]
 mod relays;
 mod reports;
 mod requires;

@@ -94,7 +94,7 @@ fn assertions() -> Assertions {
             print = "print", register_export = "register_export", call = "call",
             channel_open = "channel_open", channel_send = "channel_send",
             channel_recv = "channel_recv", channel_release = "channel_release",
-            arena_mark = "arena_mark", arena_rewind = "arena_rewind", service = "service",
+            arena_mark = "arena_mark", arena_rewind = "arena_rewind", service = "service", arena_hold = "arena_hold",
         }
         Mark = "tp_mark" { chunk = "chunk", used = "used" }
         Fault = "tp_fault" { text = "text", length = "length", keep = "keep", kept = "kept" }

@@ -1,5 +1,6 @@
 //! [`Buffer`] and [`AnyBuffer`]: numbers in memory that all sides share.
 
+use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -166,6 +167,21 @@ static TYPE: abi::BufferType = abi::BufferType {
     release: Body::release,
 };
 
+/// Memory of another image's buffer, and what keeps that image. In the order in which they go.
+struct Lent {
+    theirs: AnyBuffer,
+    keeper: Box<dyn Any + Send + Sync>,
+}
+
+type LentBody = Counted<abi::Buffer, Lent>;
+
+static LENT: abi::BufferType = abi::BufferType {
+    size: size_of::<abi::BufferType>() as u32,
+    reserved: 0,
+    retain: LentBody::retain,
+    release: LentBody::release,
+};
+
 // SAFETY: the ABI says of retain and release: any thread. The elements are accessed atomically.
 unsafe impl Send for AnyBuffer {}
 // SAFETY: as above.
@@ -188,6 +204,54 @@ impl AnyBuffer {
         });
         // SAFETY: made just now, with a count that becomes this one's.
         unsafe { AnyBuffer::of(raw) }.ok()
+    }
+
+    /// A buffer of this image over the memory of another's; both are there as long as this one,
+    /// and the keeper as long as they are used.
+    #[must_use]
+    pub fn over(theirs: AnyBuffer, keeper: impl Any + Send + Sync) -> AnyBuffer {
+        let AnyBuffer { data, length, element, .. } = theirs;
+        let head = abi::Buffer {
+            kind: &raw const LENT,
+            data: data.as_ptr().cast(),
+            length: length as u64,
+            element: element.raw(),
+            reserved: 0,
+        };
+        let raw = LentBody::new(head, Lent { theirs, keeper: Box::new(keeper) });
+        AnyBuffer { raw, data, length, element }
+    }
+
+    /// The buffer that it was made over, if a `K` keeps that.
+    #[must_use]
+    pub fn theirs<K: Any>(&self) -> Option<(&AnyBuffer, &K)> {
+        let lent = self.lent()?;
+        Some((&lent.theirs, (*lent.keeper).downcast_ref()?))
+    }
+
+    fn lent(&self) -> Option<&Lent> {
+        // SAFETY: alive as long as `self`; what has this table was made by `over`.
+        unsafe {
+            let is_lent = std::ptr::eq(self.raw.as_ref().kind, &raw const LENT);
+            is_lent.then(|| LentBody::body(self.raw.as_ptr()))
+        }
+    }
+
+    pub(super) fn is_of_this_image(&self) -> bool {
+        // SAFETY: alive as long as `self`.
+        let kind = unsafe { self.raw.as_ref().kind };
+        [&raw const TYPE, &raw const LENT].contains(&kind)
+    }
+
+    /// An address in the code of who made it.
+    pub(super) fn maker(&self) -> usize {
+        // SAFETY: alive as long as `self`, with its table.
+        unsafe { (*self.raw.as_ref().kind).release as usize }
+    }
+
+    /// What tells it from others.
+    fn identity(&self) -> NonNull<abi::Buffer> {
+        self.lent().map_or(self.raw, |lent| lent.theirs.raw)
     }
 
     /// Counts one more holder of a buffer.
@@ -315,7 +379,7 @@ impl Drop for AnyBuffer {
 /// The same buffer, not an equal one.
 impl PartialEq for AnyBuffer {
     fn eq(&self, other: &Self) -> bool {
-        self.raw == other.raw
+        self.identity() == other.identity()
     }
 }
 
