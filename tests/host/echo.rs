@@ -12,13 +12,7 @@ on_every_twin! {
     any_value_comes_back
     a_million_items_come_back
     what_is_too_deep_is_refused_with_its_place
-}
-
-#[cfg(feature = "native")]
-mod native {
-    use super::references_come_back_as_themselves;
-
-    crate::twins::on_every_twin! { @native references_come_back_as_themselves }
+    references_come_back_as_themselves
 }
 
 fn list(items: impl IntoIterator<Item = Value>) -> Value {

@@ -201,9 +201,6 @@ macro_rules! on_every_twin {
     ($($test:ident)*) => {
         $crate::twins::on_every_twin!(@twin "_lua" lua LUA $($test)*);
         $crate::twins::on_every_twin!(@twin "_lua" annotated ANNOTATED $($test)*);
-        $crate::twins::on_every_twin!(@native $($test)*);
-    };
-    (@native $($test:ident)*) => {
         $crate::twins::on_every_twin!(@twin "native" rust RUST $($test)*);
         $crate::twins::on_every_twin!(@twin "native" c C $($test)*);
         $crate::twins::on_every_twin!(@language cpp CPP $($test)*);
