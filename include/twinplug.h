@@ -108,10 +108,24 @@ typedef struct tp_pair {
  * whoever gets one as an argument or a result borrows it as it borrows the value,
  * and retains it to keep it longer. All of these functions: [any thread].
  * Host and plugins both make them, and use each other's through `type` alone.
+ *
+ * A reference in a result must live until its reader has retained it, which is after the
+ * call. One that the callee keeps, or was lent as an argument of this very call, does. Of one
+ * that it has made for its caller, it leaves its count to the arena of the result
+ * (tp_host.arena_hold; tp_give does), which releases it as it is reset or freed. What a
+ * service or another function has answered is held so by the arena it was answered in.
+ * Errors hold no references.
+ *
  * A plugin's reference reaches another plugin as one of the host's: no plugin calls into
- * another's image. Once its maker was retired, a function and an object answer TP_RETIRED;
- * a buffer's memory stays until the last release. An image is not unmapped while the host
- * holds a reference that was made in it. */
+ * another's image. As an argument, a variable's value, a message or a service's result, its
+ * maker gets its own back; what a function or an object of the host answers comes as the
+ * host's, which leads there as well. A plugin may hand out references of its own, whose
+ * `release` is code of its image, and those that it got.
+ * Once its maker was retired, a function and an object answer TP_RETIRED; a buffer's memory
+ * stays until the last release. An image is not unmapped while the host holds a reference
+ * that was made in it: `release` may be called after on_unload, `call` is not.
+ * To a function or an object of the host, as to a service, a leaf function (TP_LEAF) gets the
+ * answer TP_WRONG_STATE, and its errors are passed on as those of services are. */
 
 typedef struct tp_arena tp_arena;
 
@@ -315,6 +329,11 @@ struct tp_host {
    * size; NULL if the host has none of that id. Lives as long as the plugin's image.
    * [any thread] */
   const void *(*service)(tp_context *context, uint32_t id);
+  /* Takes over one count of a reference (TP_FUNC, TP_OBJECT or TP_BUFFER, else TP_TYPE),
+   * which the arena releases when it is reset, rewound behind this, or freed. Also of a call's
+   * arena: so a result holds what was made for it. With anything but TP_OK the count is still
+   * the caller's. [any thread] */
+  tp_status (*arena_hold)(tp_arena *arena, const tp_value *reference);
 };
 
 /* ----------------------------------------------------------------- service */
@@ -706,6 +725,73 @@ static inline tp_status tp_host_call(tp_call *call, const char *name, const tp_v
                                      uint32_t count) {
   return call->host->call(call->context, name, strlen(name), args, count, call->arena,
                           call->result);
+}
+
+/* References (since 1.1). */
+
+/* Borrows `func`; so the next two. */
+static inline tp_value tp_func_value(tp_func *func) {
+  tp_value value = tp_null();
+  value.tag = TP_FUNC;
+  value.as.func = func;
+  return value;
+}
+
+static inline tp_value tp_object_value(tp_object *object) {
+  tp_value value = tp_null();
+  value.tag = TP_OBJECT;
+  value.as.object = object;
+  return value;
+}
+
+static inline tp_value tp_buffer_value(tp_buffer *buffer) {
+  tp_value value = tp_null();
+  value.tag = TP_BUFFER;
+  value.as.buffer = buffer;
+  return value;
+}
+
+/* One more holder of a reference; nothing for anything else. */
+static inline void tp_retain(const tp_value *value) {
+  if (value->tag == TP_FUNC) value->as.func->type->retain(value->as.func);
+  if (value->tag == TP_OBJECT) value->as.object->type->retain(value->as.object);
+  if (value->tag == TP_BUFFER) value->as.buffer->type->retain(value->as.buffer);
+}
+
+/* One holder less; nothing for anything else. */
+static inline void tp_release(const tp_value *value) {
+  if (value->tag == TP_FUNC) value->as.func->type->release(value->as.func);
+  if (value->tag == TP_OBJECT) value->as.object->type->release(value->as.object);
+  if (value->tag == TP_BUFFER) value->as.buffer->type->release(value->as.buffer);
+}
+
+/* Leaves one count of a reference to the arena; where it takes none, it is released. */
+static inline tp_status tp_hold(const tp_host *host, tp_arena *arena, tp_value reference) {
+  tp_status status = TP_NOT_FOUND;
+  if (host->size >= offsetof(tp_host, arena_hold) + sizeof(host->arena_hold))
+    status = host->arena_hold(arena, &reference);
+  if (status != TP_OK) tp_release(&reference);
+  return status;
+}
+
+/* Sets the result to a reference, of which one count is given away. */
+static inline tp_status tp_give(tp_call *call, tp_value reference) {
+  tp_status status = tp_hold(call->host, call->arena, reference);
+  if (status == TP_OK) *call->result = reference;
+  return status;
+}
+
+/* Calls a function; its result, or its error's text, is the call's result. */
+static inline tp_status tp_call_func(tp_call *call, tp_func *func, const tp_value *args,
+                                     uint32_t count) {
+  return func->type->call(func, args, count, call->arena, call->result);
+}
+
+/* Calls the method of that name, which is terminated; so the result. */
+static inline tp_status tp_call_method(tp_call *call, tp_object *object, const char *method,
+                                       const tp_value *args, uint32_t count) {
+  return object->type->call(object, method, strlen(method), args, count, call->arena,
+                            call->result);
 }
 
 /* Attaches to a channel; `type` may be NULL. */

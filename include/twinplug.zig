@@ -133,6 +133,39 @@ pub const Value = extern struct {
         return .{ .tag = .map, .length = @intCast(pairs.len), .as = .{ .map = pairs.ptr } };
     }
 
+    /// Borrows the function; so the next two.
+    pub fn function(value: *Func) Value {
+        return .{ .tag = .func, .as = .{ .func = value } };
+    }
+
+    pub fn object(value: *Object) Value {
+        return .{ .tag = .object, .as = .{ .object = value } };
+    }
+
+    pub fn buffer(value: *Buffer) Value {
+        return .{ .tag = .buffer, .as = .{ .buffer = value } };
+    }
+
+    /// One more holder of a function, an object or a buffer; nothing for another value.
+    pub fn retain(value: Value) void {
+        switch (value.tag) {
+            .func => value.as.func.?.type.retain(value.as.func.?),
+            .object => value.as.object.?.type.retain(value.as.object.?),
+            .buffer => value.as.buffer.?.type.retain(value.as.buffer.?),
+            else => {},
+        }
+    }
+
+    /// One holder less.
+    pub fn release(value: Value) void {
+        switch (value.tag) {
+            .func => value.as.func.?.type.release(value.as.func.?),
+            .object => value.as.object.?.type.release(value.as.object.?),
+            .buffer => value.as.buffer.?.type.release(value.as.buffer.?),
+            else => {},
+        }
+    }
+
     /// What a text holds; nothing for another value.
     pub fn toText(value: Value) []const u8 {
         return if (value.tag == .str and value.length > 0) value.as.text.?[0..value.length] else "";
@@ -350,6 +383,38 @@ pub const Call = extern struct {
         return call.host.service(call.context, id) orelse error.NotFound;
     }
 
+    /// Leaves one count of a reference to the call's arena, and answers it: what a function
+    /// returns that it has made. Where the arena takes none, it is released.
+    pub fn give(call: *Call, reference: Value) Error!Value {
+        errdefer reference.release();
+        const end = @offsetOf(Host, "arena_hold") + @sizeOf(usize);
+        if (call.host.size < end) return error.NotFound;
+        try check(call.host.arena_hold(call.arena, &reference));
+        return reference;
+    }
+
+    /// Calls a function.
+    pub fn invoke(call: *Call, function: *Func, args: []const Value) Error!Value {
+        const count: u32 = @intCast(args.len);
+        try check(function.type.call(function, args.ptr, count, call.arena, call.result));
+        return call.result.*;
+    }
+
+    /// Calls a method of an object.
+    pub fn method(call: *Call, object: *Object, name: []const u8, args: []const Value) Error!Value {
+        const count: u32 = @intCast(args.len);
+        try check(object.type.call(
+            object,
+            name.ptr,
+            name.len,
+            args.ptr,
+            count,
+            call.arena,
+            call.result,
+        ));
+        return call.result.*;
+    }
+
     /// Attaches to a channel, which carries what `kind` says, or anything; `close` it.
     pub fn open(call: *Call, name: []const u8, kind: []const u8) Error!Channel {
         var channel: *RawChannel = undefined;
@@ -536,6 +601,7 @@ pub const Host = extern struct {
     arena_mark: *const fn (*Arena, *Mark) callconv(.c) void,
     arena_rewind: *const fn (*Arena, *const Mark) callconv(.c) void,
     service: *const fn (*Context, u32) callconv(.c) ?*const anyopaque,
+    arena_hold: *const fn (*Arena, *const Value) callconv(.c) Status,
 };
 
 // --------------------------------------------------------------------- service

@@ -4,8 +4,11 @@
 //! those bytes (`copy`) is mapped (`image`) and counted (`images`), unless it brings a second
 //! Go runtime (`go_runtime`), its table read (`table`), its init called with
 //! a place at the host (`context`) and the services (`services`). Values go straight
-//! between Rust types and the ABI's, in an arena a call.
+//! between Rust types and the ABI's, in an arena a call. What is not copied (functions, objects,
+//! buffers) is one of the host's to all but its maker (`adopted`, `makers`), and the host's own is
+//! called by plugins as a service is (`serving`).
 
+mod adopted;
 mod beside;
 mod channels;
 mod context;
@@ -18,8 +21,10 @@ mod image;
 mod images;
 mod leaf;
 mod loader;
+mod makers;
 mod preflight;
 mod services;
+mod serving;
 mod stdio;
 mod subscriptions;
 mod table;

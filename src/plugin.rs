@@ -23,19 +23,22 @@ mod waiting;
 
 use std::sync::Arc;
 
-use twinplug_value::raw::{RawArgs, Returned};
+use twinplug_value::raw::{Foreign, RawArgs, Returned};
 use twinplug_value::{ConvertError, Plain, Sink, Source};
 
 use crate::error::Result;
 
-pub(crate) use called::{answer_call, call_failed};
+#[cfg(feature = "_lua")]
+pub(crate) use called::answer_call;
+#[cfg(feature = "native")]
+pub(crate) use called::call_fault;
 pub(crate) use chain::{
     Deadline, MAX_NESTED, cannot_wait, deadline, held, hold, hold_first, is_free, release,
     release_last, too_deep, within,
 };
 pub(crate) use constant::Constant;
 pub(crate) use context::{
-    BUILT_INS, HostContext, HostFunction, OfBits, Output, Plugins, Turn, contained,
+    BUILT_INS, HostContext, HostFunction, OfBits, Output, Plugins, Turn, contained, returned_fault,
 };
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
@@ -46,7 +49,7 @@ pub(crate) use handle::receive;
 pub use handle::{Dynamic, Func, Var};
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};
-pub(crate) use live::{Track, barrier};
+pub(crate) use live::{Running, Track, barrier};
 pub(crate) use loan::Lender;
 pub(crate) use log::LogLevel;
 pub(crate) use origin::{Origin, Said};
@@ -139,14 +142,15 @@ pub(crate) trait RawVar: Send + Sync {
     fn set_scalar(&self, value: Plain) -> Result<()>;
 }
 
-/// A plugin's function, of a kind that takes raw values.
-pub(crate) trait ValueFunc: Send + Sync {
+/// A plugin's function, of a kind that takes raw values. The references among them are its own
+/// to it, and others to us.
+pub(crate) trait ValueFunc: Foreign + Send + Sync {
     /// Calls it; several results are one list.
     fn call(&self, args: RawArgs<'_>, result: &mut Returned) -> Result<()>;
 }
 
-/// A plugin's variable, of a kind that takes raw values.
-pub(crate) trait ValueVar: Send + Sync {
+/// A plugin's variable, of a kind that takes raw values: as [`ValueFunc`].
+pub(crate) trait ValueVar: Foreign + Send + Sync {
     /// Reads it.
     fn get(&self, value: &mut Returned) -> Result<()>;
     /// Sets the one value that was written.

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
+use twinplug_value::raw::use_faults;
 use twinplug_value::{Data, Value};
 
 use super::Host;
@@ -19,6 +20,7 @@ use crate::lifecycle::Registry;
 use crate::loading::{Allowance, Loader, Settings};
 use crate::plugin::{
     Constant, HostContext, HostFunction, Lender, LimitSignal, Output, Permission, Plugins, Total,
+    returned_fault,
 };
 
 /// Says what plugins may ask of a [`Host`], then makes it.
@@ -247,6 +249,7 @@ impl HostBuilder {
         let plugins: Weak<dyn Plugins> = Arc::downgrade(&(Arc::clone(&registry) as _));
         let plugins = OnceLock::from(plugins);
         let context = HostContext { plugins, functions, constants, channels, output, lender };
+        use_faults(returned_fault);
         let context = Arc::new(context);
         Ok(Host { registry, context })
     }

@@ -24,7 +24,7 @@ use super::raw;
 use super::source::StackSource;
 use super::vm::{Core, Vm};
 use crate::error::{Error, Result};
-use crate::plugin::{call_failed, contained};
+use crate::plugin::contained;
 pub(super) use buffers::{FUNCTIONS as BUFFER_FUNCTIONS, new_buffer};
 pub(super) use callee::{LuaFunction, new_object};
 
@@ -444,6 +444,6 @@ impl Called {
             },
             Called::Method(object, method) => object.call_values(method, arguments),
         };
-        result.map(|result| vec![result]).map_err(call_failed)
+        result.map(|result| vec![result]).map_err(Error::from)
     }
 }

@@ -163,6 +163,7 @@ unsafe extern "C" fn recv_many(
     unsafe {
         answer(arena, result, |sink| {
             let attached = attached(channel)?;
+            sink.set_reader(&*attached.context);
             let life = &attached.context.life;
             let got = attached.channel.receive_many(most as usize, life)?;
             attached.write(got, &attached.list, sink)
@@ -199,7 +200,7 @@ unsafe fn send(
             let Attached { context, channel, .. } = attached(channel)?;
             let message = message.as_ref().ok_or_else(|| null("message"))?;
             // SAFETY: the value follows the ABI by the plugin's promise.
-            let mut message = RawSource::new(*message);
+            let mut message = RawSource::new(*message).written_by(&**context);
             let sent = channel.send_from(&mut message, wait, &context.life)?;
             sent.finish(&**channel)?;
             Ok(())
@@ -219,6 +220,7 @@ unsafe fn receive(
     unsafe {
         answer(arena, result, |sink| {
             let attached = attached(channel)?;
+            sink.set_reader(&*attached.context);
             let got = attached.channel.receive(wait, &attached.context.life)?;
             attached.write(got, &attached.ty, sink)
         })

@@ -1,16 +1,17 @@
 //! A plugin's place at its host: what `tp_context` is.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 use twinplug_abi as abi;
 
+use super::image::Image;
 use super::subscriptions::Subscriptions;
 use super::table::Entries;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{HostContext, HostFunction};
+use crate::plugin::{HostContext, HostFunction, Running, Track};
 
 /// One for each load. The image holds it for as long as it is mapped, which is what
 /// the ABI promises the plugin.
@@ -18,6 +19,12 @@ pub(super) struct Context {
     pub(super) plugin: String,
     host: Weak<HostContext>,
     retired: AtomicBool,
+    /// Whether no call of a function or an object of the plugin begins any more.
+    closed: AtomicBool,
+    /// The image, while it is there: what the plugin hands out keeps it.
+    image: OnceLock<Weak<Image>>,
+    /// Counts the plugin's calls, if it matters whether one runs.
+    track: OnceLock<Arc<Track>>,
     /// What the plugin's waits end with.
     pub(super) life: Arc<Life>,
     pub(super) subscriptions: Subscriptions,
@@ -40,6 +47,9 @@ impl Context {
             plugin: plugin.to_owned(),
             host,
             retired: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            image: OnceLock::new(),
+            track: OnceLock::new(),
             life: Arc::default(),
             subscriptions: Subscriptions::default(),
             warned: Mutex::default(),
@@ -62,14 +72,47 @@ impl Context {
     /// Refuses what a retired plugin does, or what is done with it.
     pub(super) fn check(&self) -> Result<()> {
         match self.retired.load(Ordering::Acquire) {
-            true => Err(Error::new(ErrorKind::Stale, "the plugin was unloaded")),
+            true => Err(unloaded()),
             false => Ok(()),
         }
     }
 
+    /// Calls of what the plugin has handed out are over, and so are its waits. Those that have
+    /// begun are counted by the track.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.life.end();
+    }
+
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
-        self.life.end();
+        self.close();
+    }
+
+    /// Begins a call of what the plugin has handed out, as long as the answer is held.
+    pub(super) fn begin_call(&self) -> Result<Option<Running<'_>>> {
+        // Raised first: who closes it and then waits sees the call, or this sees that it is
+        // closed.
+        let running = self.track.get().map(|track| track.raise());
+        match self.closed.load(Ordering::Acquire) {
+            true => Err(unloaded()),
+            false => Ok(running),
+        }
+    }
+
+    /// Where the plugin's calls are counted.
+    pub(super) fn set_track(&self, track: &Arc<Track>) {
+        let _ = self.track.set(Arc::clone(track));
+    }
+
+    /// It is the place of that image.
+    pub(super) fn set_image(&self, image: &Arc<Image>) {
+        let _ = self.image.set(Arc::downgrade(image));
+    }
+
+    /// The image, unless nobody holds it any more.
+    pub(super) fn image(&self) -> Option<Arc<Image>> {
+        self.image.get()?.upgrade()
     }
 
     /// Tells that the plugin uses a function that is deprecated, the first time.
@@ -111,4 +154,9 @@ impl Context {
         list.push(entries);
         Some(Ok(()))
     }
+}
+
+/// The error of what belongs to a plugin that is gone.
+pub(super) fn unloaded() -> Error {
+    Error::new(ErrorKind::Stale, "the plugin was unloaded")
 }

@@ -10,12 +10,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use libloading::Library;
+use parking_lot::Mutex;
 use twinplug_abi as abi;
 
 use super::context::Context;
 use super::copy::Copy;
 use super::go_runtime;
 use super::images::{ImageState, Place, Record};
+use super::makers;
 use super::preflight::Checked;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -28,7 +30,9 @@ pub(super) struct Image {
     context: ManuallyDrop<Arc<Context>>,
     table: *const abi::Plugin,
     /// Why it may not be unmapped, if it may not.
-    stays: Option<&'static str>,
+    stays: Mutex<Option<&'static str>>,
+    /// The name that the system knows it by.
+    file: Vec<u8>,
     record: Arc<Record>,
 }
 
@@ -44,7 +48,7 @@ impl Image {
         checked: &Checked,
         context: Arc<Context>,
         place: &Place<'_>,
-    ) -> Result<Image> {
+    ) -> Result<Arc<Image>> {
         let runtime = go_runtime::claim(path, checked, place.go_runtimes())?;
         let copied = Copy::new(path, &checked.bytes, &checked.dependencies);
         let mut copy = copied.map_err(|error| Error::io("copy", path, error))?;
@@ -77,15 +81,20 @@ impl Image {
             ));
         }
         let file = file.to_owned();
-        let record = place.add(&context.plugin, path, move || is_mapped(address, &file));
+        let name = file.clone();
+        let record = place.add(&context.plugin, path, move || is_mapped(address, &name));
         let context = ManuallyDrop::new(context);
-        Ok(Image { library, context, table, stays: Some("its load failed"), record })
+        let stays = Mutex::new(Some("its load failed"));
+        let image = Arc::new(Image { library, context, table, stays, file, record });
+        image.context.set_image(&image);
+        makers::add(&image.file, &image);
+        Ok(image)
     }
 
     /// The plugin was loaded. Until then what its code has begun is nobody's to end, so
     /// that the image stays; from now on `on_unload` ends it.
-    pub(super) fn loaded(&mut self, unload: bool) {
-        self.stays = (!unload).then_some("the plugin does not say `unload`");
+    pub(super) fn loaded(&self, unload: bool) {
+        *self.stays.lock() = (!unload).then_some("the plugin does not say `unload`");
     }
 
     /// Where the plugin's table is, while this image lives.
@@ -101,7 +110,7 @@ impl Image {
     /// lets go of it.
     pub(super) fn retire(&self) {
         self.context.retire();
-        let why = self.stays.unwrap_or("handles or calls of it are still held");
+        let why = self.stays.lock().unwrap_or("handles or calls of it are still held");
         self.record.set(ImageState::Kept(why.into()));
     }
 }
@@ -109,7 +118,8 @@ impl Image {
 impl Drop for Image {
     fn drop(&mut self) {
         self.context.retire();
-        if let Some(why) = self.stays {
+        makers::remove(&self.file);
+        if let Some(why) = *self.stays.get_mut() {
             self.record.set(ImageState::Kept(why.into()));
             return;
         }
@@ -185,7 +195,7 @@ fn is_mapped(address: usize, file: &[u8]) -> bool {
 /// The file of the image that an address belongs to. Names are read under the lock that
 /// an image is unmapped under: `dladdr` gives a name that may be gone when it is read.
 #[cfg(target_os = "linux")]
-fn file_of(address: usize) -> Option<Vec<u8>> {
+pub(super) fn file_of(address: usize) -> Option<Vec<u8>> {
     struct Search {
         address: usize,
         found: Option<Vec<u8>>,
@@ -225,7 +235,7 @@ fn file_of(address: usize) -> Option<Vec<u8>> {
 
 /// The file of the image that an address belongs to.
 #[cfg(all(unix, not(target_os = "linux")))]
-fn file_of(address: usize) -> Option<Vec<u8>> {
+pub(super) fn file_of(address: usize) -> Option<Vec<u8>> {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: any address may be asked for; the answer goes to `info`.
     let found = unsafe { libc::dladdr(address as *const c_void, info.as_mut_ptr()) } != 0;
@@ -236,6 +246,6 @@ fn file_of(address: usize) -> Option<Vec<u8>> {
 }
 
 #[cfg(not(unix))]
-fn file_of(_: usize) -> Option<Vec<u8>> {
+pub(super) fn file_of(_: usize) -> Option<Vec<u8>> {
     None
 }

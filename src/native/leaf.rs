@@ -4,6 +4,9 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
+/// What a leaf function is told that calls something of the host.
+pub(super) const BROKEN: &str = "a leaf function calls nothing of the host";
+
 thread_local! {
     static RUNS: Cell<bool> = const { Cell::new(false) };
 }

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
+use semver::Version;
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{Arena, Entry, Failed, Note, RawArgs, RawSink, RawSource, Returned};
-use twinplug_value::{ConvertError, ExportType, Value, from_view, to_sink};
+use twinplug_value::raw::{
+    Arena, Entry, Failed, Foreign, Note, RawArgs, RawSink, RawSource, Returned, use_hosting,
+};
+use twinplug_value::{ConvertError, ExportType, Reference, Value, from_view, to_sink};
 
 use super::context::Context;
 use super::image::Image;
@@ -17,6 +20,7 @@ use super::images::Images;
 use super::leaf;
 use super::preflight::Checked;
 use super::services::SERVICES;
+use super::serving::SERVING;
 use super::subscriptions::Held;
 use super::table::{Entries, Table};
 use crate::error::{Error, ErrorKind, Result};
@@ -51,16 +55,36 @@ pub(crate) fn load(
     let context = Context::new(&name, host);
     // Given up after the image, whatever becomes of it.
     let place = images.reserve()?;
-    let mut image = Image::map(&origin.path, checked, context, &place)?;
+    use_hosting(&SERVING);
+    let image = Image::map(&origin.path, checked, context, &place)?;
+    let loaded = start(origin, checked, &image, name, version);
+    if loaded.is_err() {
+        // What init has handed out answers that it is gone.
+        image.retire();
+    }
+    loaded
+}
+
+/// What follows once the image is there.
+fn start(
+    origin: &Origin,
+    checked: &Checked,
+    image: &Arc<Image>,
+    name: String,
+    version: Version,
+) -> Result<NativePlugin> {
     // SAFETY: the image was mapped from the checked bytes, and lives while `table` does.
     let table = unsafe { Table::read(image.table())? };
     // SAFETY: as above; that the table follows the ABI is what its symbol's name
     // promises.
     let mut exports = unsafe { table.exports(checked)? };
     if let Some(init) = table.plugin.init {
-        exports.extend(registered(&image, &table, init, &exports)?);
+        exports.extend(registered(image, &table, init, &exports)?);
     }
     let track = is_tracked(checked, &table, &exports).then(|| Arc::new(Track::new()));
+    if let Some(track) = &track {
+        image.context().set_track(track);
+    }
     exports.retain(|entries| !entries.private);
     let descriptor = Descriptor {
         name: name.clone(),
@@ -77,14 +101,13 @@ pub(crate) fn load(
         loaded.map_err(|error| error.context("its on_load failed").with_kind(ErrorKind::Load))?;
     }
     image.loaded(checked.unload);
-    let image = Arc::new(image);
-    let symbol = |entries| symbol(&name, entries, &image, track.as_ref());
+    let symbol = |entries| symbol(&name, entries, image, track.as_ref());
     Ok(NativePlugin {
         descriptor: Arc::new(descriptor),
         symbols: exports.into_iter().map(symbol).collect(),
         track,
         on_unload: table.plugin.on_unload,
-        image: Mutex::new(Some(image)),
+        image: Mutex::new(Some(Arc::clone(image))),
     })
 }
 
@@ -200,7 +223,7 @@ impl sealed::Implemented for NativePlugin {
         let Some(image) = self.image.lock().take() else { return Ok(()) };
         self.symbols.values().for_each(Symbol::retire);
         // Calls that wait come back, so that nobody waits for them.
-        image.context().life.end();
+        image.context().close();
         // SAFETY: the image is held until this returns.
         let handlers = unsafe { image.context().subscriptions.end() };
         let plugin = &self.descriptor.name;
@@ -318,6 +341,16 @@ impl NativeSymbol {
     }
 }
 
+impl Foreign for NativeSymbol {
+    fn adopt(&self, theirs: Reference) -> Result<Reference, ConvertError> {
+        self.image.context().adopt(theirs)
+    }
+
+    fn own(&self, ours: &Reference) -> Option<Reference> {
+        self.image.context().own(ours)
+    }
+}
+
 impl ValueFunc for NativeSymbol {
     // Several results are one list, which is how a tuple is read in any case.
     fn call(&self, args: RawArgs<'_>, result: &mut Returned) -> Result<()> {
@@ -381,14 +414,20 @@ fn call<'n>(
     // says: all that it points to lives until the entry has returned.
     match unsafe { entry(&raw mut running.0) } {
         abi::OK => Ok(()),
-        status => Err(failed(status, result, &running.1())),
+        status => Err(failed(status, result, context, &running.1())),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn failed(status: abi::Status, result: &Returned, frame: &NativeFrame<'_>) -> Error {
-    let (text, payload) = match from_view(result.view()).unwrap_or_default() {
+pub(super) fn failed(
+    status: abi::Status,
+    result: &Returned,
+    context: &Context,
+    frame: &NativeFrame<'_>,
+) -> Error {
+    let told = from_view(result.view().written_by(context)).unwrap_or_default();
+    let (text, payload) = match told {
         Value::Str(text) => (Some(text), None),
         Value::Null => (None, None),
         other => (Some("an error without a message".to_owned()), Some(other)),

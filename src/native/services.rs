@@ -18,8 +18,8 @@ use super::channels::{CHANNELS, channel_open, channel_recv, channel_release, cha
 use super::context::Context;
 use super::subscriptions::{CONSTANTS, EVENTS};
 use super::{leaf, table};
-use crate::error::{Error, ErrorKind, Result, WaitFault};
-use crate::plugin::{LogLevel, Service, Turn};
+use crate::error::{Error, Result};
+use crate::plugin::{LogLevel, Service, Turn, call_fault};
 
 /// The services of this host. One table serves all plugins; whom it serves is in
 /// the context.
@@ -160,7 +160,8 @@ unsafe extern "C" fn call(
                 count => std::slice::from_raw_parts(args, count as usize),
             };
             // SAFETY: the values follow the ABI by the plugin's promise.
-            let mut source = RawSource::list(args).map_err(Error::from)?;
+            let mut source = RawSource::list(args).map_err(Error::from)?.written_by(context);
+            sink.set_reader(context);
             function.call(args.len(), &mut source, sink, &Turn::NONE, &context.life)?;
             Ok(())
         })
@@ -183,15 +184,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let status = match (error.wait(), error.kind()) {
-            (Some(WaitFault::Closed), _) => abi::CLOSED,
-            (Some(WaitFault::CannotWait), _) => abi::CANNOT_WAIT,
-            (Some(WaitFault::WouldWait), _) => abi::WOULD_WAIT,
-            (None, ErrorKind::NotFound) => abi::NOT_FOUND,
-            (None, ErrorKind::Type) => abi::TYPE,
-            (None, ErrorKind::Stale) => abi::RETIRED,
-            (None, _) => abi::ERROR,
-        };
+        let status = call_fault(&error).status();
         Failure { status, text: error.to_string(), error: Some(error) }
     }
 }
@@ -256,7 +249,7 @@ pub(super) fn null(what: &str) -> Failure {
 /// Refuses services to a function that has promised to call none.
 pub(super) fn may_call() -> Result<(), Failure> {
     match leaf::runs() {
-        true => Err(Failure::new(abi::WRONG_STATE, "a leaf function calls nothing of the host")),
+        true => Err(Failure::new(abi::WRONG_STATE, leaf::BROKEN)),
         false => Ok(()),
     }
 }

@@ -11,8 +11,8 @@ use twinplug_value::raw::LeafEntry;
 #[cfg(feature = "luajit")]
 use twinplug_value::raw::LeafFailed;
 use twinplug_value::{
-    AsyncCallable, Callable, CallableWith, Data, Fault, LeafFunction, MAX_PARAMETERS, Outcome,
-    Params, Plain, ScalarKind, Signature, Sink, Source, Type, panic_text, to_sink,
+    AsyncCallable, CallError, Callable, CallableWith, Data, Fault, LeafFunction, MAX_PARAMETERS,
+    Outcome, Params, Plain, ScalarKind, Signature, Sink, Source, Type, panic_text, to_sink,
 };
 
 #[cfg(feature = "luajit")]
@@ -421,13 +421,21 @@ impl OfBits {
     }
 }
 
+/// The same of a function that is a value.
+pub(crate) fn returned_fault(fault: Fault) -> CallError {
+    failed(fault).into()
+}
+
 /// The error of a function that returned one. If that is one of ours, alone, in a box or
 /// as the source of what is in the box, its inside goes on to the caller.
 pub(super) fn failed(fault: Fault) -> Error {
     let (text, error) = fault.into_parts();
     let ours = match error.downcast::<Error>() {
         Ok(error) => Some(*error),
-        Err(error) => boxed(&*error).and_then(ours),
+        Err(error) => match error.downcast::<CallError>() {
+            Ok(error) => Some(Error::from(*error)),
+            Err(error) => boxed(&*error).and_then(ours),
+        },
     };
     let failed = Error::new(ErrorKind::Call, text);
     match ours {

@@ -224,12 +224,12 @@ impl FuncLink {
         if let Some(value) = result.scalar(&self.signature.result) {
             return Ok(value);
         }
-        self.declared(&result)
+        self.declared(function, &result)
     }
 
     #[inline(never)]
-    fn declared(&self, result: &Returned) -> Result<Value> {
-        self.as_declared(from_view(result.view()))
+    fn declared(&self, function: &dyn ValueFunc, result: &Returned) -> Result<Value> {
+        self.as_declared(from_view(result.view().written_by(function)))
     }
 
     /// The result of a call with values, as the declared type.
@@ -302,11 +302,11 @@ fn of_plain<T: Data>(plain: Plain) -> Result<T, ConvertError> {
 
 fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Result<R> {
     let memory = Arena::new();
-    let mut sink = RawSink::new(&memory);
+    let mut sink = RawSink::new(&memory).read_by(function);
     args.write(&mut sink)?;
     let mut result = Returned::new();
     function.call(RawArgs::written(&sink), &mut result)?;
-    from_view(result.view()).map_err(|error| error.of("result").into())
+    from_view(result.view().written_by(function)).map_err(|error| error.of("result").into())
 }
 
 impl<T: Data> Var<T> {
@@ -334,8 +334,9 @@ impl<T: Data> Var<T> {
             }
             General::Values(var) => {
                 let mut value = Returned::new();
-                var.get(&mut value)
-                    .and_then(|()| from_view(value.view()).map_err(|error| here(error).into()))
+                var.get(&mut value).and_then(|()| {
+                    from_view(value.view().written_by(&**var)).map_err(|error| here(error).into())
+                })
             }
             General::Stale => Err(stale()),
         };
@@ -370,7 +371,7 @@ impl VarLink {
             },
             General::Values(var) => {
                 let memory = Arena::new();
-                let mut sink = RawSink::new(&memory);
+                let mut sink = RawSink::new(&memory).read_by(&**var);
                 to_sink(value, &mut sink).map_err(here)?;
                 var.set(RawArgs::written(&sink))
             }

@@ -14,8 +14,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use track::Running;
-pub(crate) use track::Track;
+pub(crate) use track::{Running, Track};
 
 /// A place whose content is replaced while others use it.
 ///

@@ -86,6 +86,7 @@ fn taken() -> Vec<Answered> {
 pub(crate) struct NativeFrame<'n> {
     what: &'static str,
     plugin: &'n str,
+    /// Empty of what has none.
     name: &'n str,
 }
 
@@ -100,9 +101,25 @@ impl<'n> NativeFrame<'n> {
     }
 }
 
+#[cfg_attr(not(feature = "native"), allow(dead_code, reason = "of native code alone"))]
+impl<'n> NativeFrame<'n> {
+    /// A method, as `Type.method`.
+    pub(crate) fn method(plugin: &'n str, name: &'n str) -> Self {
+        NativeFrame { what: "method", plugin, name }
+    }
+
+    /// A function that is a value, and has no name.
+    pub(crate) fn value(plugin: &'n str) -> Self {
+        NativeFrame { what: "a function of", plugin, name: "" }
+    }
+}
+
 impl fmt::Display for NativeFrame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let NativeFrame { what, plugin, name } = self;
+        if name.is_empty() {
+            return write!(f, "[native]: in {what} '{plugin}'");
+        }
         write!(f, "[native]: in {what} '{plugin}.{name}'")
     }
 }
@@ -128,12 +145,6 @@ fn passed_on(text: Option<&str>) -> Option<Error> {
     let (text, answered) = (text?, taken());
     let passed_on = answered.into_iter().filter(|answered| passes_on(text, &answered.text));
     Some(passed_on.max_by_key(|answered| answered.text.len())?.error)
-}
-
-/// The error that has been answered with just this text.
-#[cold]
-pub(crate) fn found(text: &str) -> Option<Error> {
-    passed_on(Some(text)).filter(|error| error.to_string() == text)
 }
 
 /// Whether an error's text is that of another one, with something before it at most.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use twinplug::{MapKey, PluginKind, Value};
+use twinplug::{Buffer, Function, MapKey, Object, PluginKind, Value, object};
 
 use crate::twins::{HAS_INTEGERS, Stage, Twin, message, on_every_twin};
 
@@ -12,6 +12,7 @@ on_every_twin! {
     any_value_comes_back
     a_million_items_come_back
     what_is_too_deep_is_refused_with_its_place
+    references_come_back_as_themselves
 }
 
 fn list(items: impl IntoIterator<Item = Value>) -> Value {
@@ -100,6 +101,26 @@ fn what_is_too_deep_is_refused_with_its_place(twin: &Twin) {
     let expected = format!("plugin `probe`: `Echo`: argument 1: {path}: deeper than 128 levels");
     assert_eq!(refused, expected);
 }
+
+fn references_come_back_as_themselves(twin: &Twin) {
+    let echo = Echo::new(twin);
+    let function = Function::new(|x: i64| x + 1);
+    let buffer = Value::of(&Buffer::<f32>::new(3)).unwrap();
+    let values = [Value::Func(function), Value::Object(Object::new(Thing)), buffer];
+    for value in &values {
+        echo.check(value);
+        echo.check(&list([Value::Null, value.clone()]));
+    }
+    let nested = map([("all", list(values)), ("text", "x".into())]);
+    for _ in 0..100 {
+        echo.check(&nested);
+    }
+}
+
+struct Thing;
+
+#[object]
+impl Thing {}
 
 /// The function of one twin.
 struct Echo<'t> {

@@ -68,8 +68,8 @@ mod preflight;
 mod real_code;
 #[cfg(feature = "_lua")]
 mod reentry;
-#[cfg(all(feature = "_lua", feature = "native"))]
 mod references;
+#[cfg(all(feature = "_lua", feature = "native"))]
 mod relays;
 mod reports;
 mod requires;

@@ -2,3 +2,5 @@
 
 #[cfg(feature = "_lua")]
 mod lua;
+#[cfg(feature = "native")]
+mod native;

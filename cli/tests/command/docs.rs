@@ -33,4 +33,5 @@ page! { NATIVE:
     a_plugin_in_cpp = "In C++", CPP;
     a_plugin_in_zig = "In Zig", ZIG;
     a_plugin_in_go = "In Go", GO;
+    references = "Functions, objects, buffers", RUST;
 }

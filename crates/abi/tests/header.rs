@@ -94,7 +94,7 @@ fn assertions() -> Assertions {
             print = "print", register_export = "register_export", call = "call",
             channel_open = "channel_open", channel_send = "channel_send",
             channel_recv = "channel_recv", channel_release = "channel_release",
-            arena_mark = "arena_mark", arena_rewind = "arena_rewind", service = "service",
+            arena_mark = "arena_mark", arena_rewind = "arena_rewind", service = "service", arena_hold = "arena_hold",
         }
         Mark = "tp_mark" { chunk = "chunk", used = "used" }
         Fault = "tp_fault" { text = "text", length = "length", keep = "keep", kept = "kept" }
@@ -270,6 +270,20 @@ fn zig() -> Option<Command> {
     Some(command)
 }
 
+/// Zig looks at what is used.
+const USED_IN_ZIG: &str = "\
+    fn used(call: *tp.Call) tp.Error!tp.Value {\n\
+        const args = call.args[0..call.count];\n\
+        const func = try call.invoke(args[0].as.func.?, args);\n\
+        const object = try call.method(args[1].as.object.?, \"lock\", args);\n\
+        func.retain();\n\
+        object.release();\n\
+        if (args.len == 3) return call.give(tp.Value.function(args[0].as.func.?));\n\
+        if (args.len == 2) return tp.Value.object(args[1].as.object.?);\n\
+        return tp.Value.buffer(args[2].as.buffer.?);\n\
+    }\n\
+    comptime { @export(tp.entry(used), .{ .name = \"used\" }); }\n";
+
 #[test]
 fn the_header_for_zig_says_the_same() {
     let Some(_) = zig() else {
@@ -280,7 +294,7 @@ fn the_header_for_zig_says_the_same() {
     };
     let check = |assertions: &Assertions| {
         let folder = tempfile::tempdir().unwrap();
-        let text = "const tp = @import(\"twinplug\");\ncomptime {\n";
+        let text = format!("const tp = @import(\"twinplug\");\n{USED_IN_ZIG}comptime {{\n");
         let source = folder.path().join("check.zig");
         std::fs::write(&source, format!("{text}{}}}\n", assertions.zig)).unwrap();
         let mut command = zig().unwrap();

@@ -173,3 +173,27 @@ impl Object {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a block of that method, or its methods' names.
+    fn check(method: &TokenStream, place: In) -> String {
+        let mut item: ItemImpl = syn::parse_quote!(impl Door { #method });
+        match read(&TokenStream::new(), &mut item, place) {
+            Ok(object) => object.methods.iter().map(|method| method.name.as_str()).collect(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn only_in_a_plugin_a_method_may_ask_for_its_host() {
+        let method = quote!(
+            fn ring(&self, host: &HostRef) {}
+        );
+        assert_eq!(check(&method, In::Plugin), "ring");
+        let refused = "`HostRef` is for plugins: a host has itself";
+        assert_eq!(check(&method, In::Host), refused);
+    }
+}

@@ -44,7 +44,7 @@ pub(crate) struct Track {
 }
 
 /// A use that is counted; on the thread that began it.
-pub(super) struct Running<'t> {
+pub(crate) struct Running<'t> {
     track: &'t Track,
     _thread: PhantomData<*const ()>,
 }
@@ -62,7 +62,7 @@ impl Track {
 
     /// Counts one more use, which others see before anything is read after it.
     #[inline]
-    pub(super) fn raise(&self) -> Running<'_> {
+    pub(crate) fn raise(&self) -> Running<'_> {
         let counts = COUNTS.get();
         let count = match counts.get(self.index) {
             Some(count) => count,

@@ -1,4 +1,4 @@
-//! Closures that the host cannot call, and objects as results.
+//! Closures that the host cannot call.
 
 use twinplug_sdk::prelude::*;
 
@@ -14,11 +14,6 @@ mod mistaken {
         host.register("plain", |_: Plain| 1)?;
         host.register("lends", |text: &str| text.len() as i64)?;
         host.register("number", 7)
-    }
-
-    #[func]
-    fn thing() -> Object {
-        todo!()
     }
 }
 

@@ -1,103 +1,16 @@
 //! A call of a reference, from both sides: who asks, and who answers.
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use twinplug_abi::{self as abi, Status};
 
+use super::hosting::hosting;
 use super::memory::{Lent, Own};
-use super::{Allocate, RawSink, RawSource, RawValues};
-use crate::{ConvertError, Data, Fault, Sink, Value, from_source, panic_text, to_sink};
+use super::{Allocate, Arena, CallError, CallFault, RawSink, RawSource, RawValues};
+use crate::{ConvertError, Data, Sink, Value, from_source, panic_text, to_sink};
 
-/// What kind of error a [`CallError`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CallFault {
-    /// What was called has failed.
-    Failed,
-    /// It has panicked.
-    Panicked,
-    /// It is gone: its plugin was unloaded.
-    Stale,
-    /// There is no such method.
-    NotFound,
-    /// Arguments or result are of other types.
-    Type,
-    /// It would have had to wait where it cannot.
-    CannotWait,
-    /// There is no memory.
-    NoMemory,
-}
-
-/// Why a function or a method has answered no value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallError {
-    status: Status,
-    text: String,
-}
-
-impl CallError {
-    /// A failure of that kind.
-    #[must_use]
-    pub fn new(fault: CallFault, text: impl Into<String>) -> Self {
-        let status = match fault {
-            CallFault::Failed => abi::ERROR,
-            CallFault::Panicked => abi::PANIC,
-            CallFault::Stale => abi::RETIRED,
-            CallFault::NotFound => abi::NOT_FOUND,
-            CallFault::Type => abi::TYPE,
-            CallFault::CannotWait => abi::CANNOT_WAIT,
-            CallFault::NoMemory => abi::NO_MEMORY,
-        };
-        CallError { status, text: text.into() }
-    }
-
-    /// What kind of error it is.
-    #[must_use]
-    pub fn fault(&self) -> CallFault {
-        match self.status {
-            abi::PANIC => CallFault::Panicked,
-            abi::RETIRED => CallFault::Stale,
-            abi::NOT_FOUND => CallFault::NotFound,
-            abi::TYPE => CallFault::Type,
-            abi::CANNOT_WAIT => CallFault::CannotWait,
-            abi::NO_MEMORY => CallFault::NoMemory,
-            _ => CallFault::Failed,
-        }
-    }
-
-    pub(super) fn failed(fault: Fault) -> Self {
-        CallError::new(CallFault::Failed, fault.into_text())
-    }
-
-    /// The status, as the ABI has it.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        self.status
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn into_text(self) -> String {
-        self.text
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.status == abi::PANIC {
-            f.write_str("panicked: ")?;
-        }
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for CallError {}
-
-impl From<ConvertError> for CallError {
-    fn from(error: ConvertError) -> Self {
-        CallError::new(CallFault::Type, error.to_string())
-    }
+fn no_memory() -> CallError {
+    CallError::new(CallFault::NoMemory, "out of memory")
 }
 
 /// Writes values as arguments.
@@ -107,11 +20,28 @@ pub(super) fn write_values(values: &[Value], sink: &mut RawSink<'_>) -> Result<(
     })
 }
 
-fn no_memory() -> CallError {
-    CallError::new(CallFault::NoMemory, "out of memory")
+/// Calls what is of this image with these arguments. What its error knows is not lost, as it
+/// would be behind a table.
+pub(super) fn ask_here<R: Data>(
+    write: impl FnOnce(&mut RawSink<'_>) -> Result<(), ConvertError>,
+    called: impl FnOnce(RawValues<'_>, &mut RawSink<'_>) -> Result<(), CallError>,
+) -> Result<R, CallError> {
+    let (written, answered) = (Arena::new(), Arena::new());
+    let mut sink = RawSink::new(&written as &dyn Allocate);
+    write(&mut sink)?;
+    // SAFETY: a sink has written them; what they point to lies in an arena that outlives the call.
+    let values = unsafe { RawValues::new(sink.values()) };
+    let mut result = RawSink::new(&answered as &dyn Allocate);
+    match catch_unwind(AssertUnwindSafe(|| called(values, &mut result))) {
+        Ok(called) => called?,
+        Err(panic) => return Err(CallError::new(CallFault::Panicked, panic_text(panic))),
+    }
+    // SAFETY: as above.
+    let mut source = unsafe { RawSource::new(result.last()) };
+    Ok(from_source(&mut source).map_err(|error| error.of("result"))?)
 }
 
-/// Calls with what is written, and reads the answer.
+/// Calls what is behind a table with these arguments, and reads the answer.
 pub(super) fn ask<R: Data>(
     write: impl FnOnce(&mut RawSink<'_>) -> Result<(), ConvertError>,
     call: impl FnOnce(*const abi::Value, u32, *mut abi::Arena, *mut abi::Value) -> Status,
@@ -132,7 +62,7 @@ pub(super) fn ask<R: Data>(
         return Ok(from_source(&mut source).map_err(|error| error.of("result"))?);
     }
     let text = from_source(&mut source).unwrap_or_else(|_| format!("failed with status {status}"));
-    Err(CallError { status, text })
+    Err(CallError::of_status(status, text))
 }
 
 /// Runs what was called; writes its result, or the text of what went wrong.
@@ -159,7 +89,18 @@ pub(super) unsafe fn answer(
     };
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let mut sink = RawSink::new(&memory as &dyn Allocate);
-        called(values, &mut sink).map(|()| sink.last())
+        match hosting() {
+            None => called(values, &mut sink)?,
+            Some(hosting) => {
+                let values = values.written_by(hosting.foreign());
+                let mut called = Some(called);
+                hosting.serve(&mut || match called.take() {
+                    Some(called) => called(values, &mut sink),
+                    None => Ok(()),
+                })?;
+            }
+        }
+        Ok(sink.last())
     }));
     let error = match ran {
         Ok(Ok(value)) => {
@@ -173,9 +114,9 @@ pub(super) unsafe fn answer(
         Err(panic) => CallError::new(CallFault::Panicked, panic_text(panic)),
     };
     let mut sink = RawSink::new(&memory);
-    if !result.is_null() && sink.str(&error.text).is_ok() {
+    if !result.is_null() && sink.str(error.text()).is_ok() {
         // SAFETY: as above.
         unsafe { result.write(sink.last()) };
     }
-    error.status
+    error.status()
 }

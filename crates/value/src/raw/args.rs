@@ -15,6 +15,14 @@ impl<'a> RawArgs<'a> {
     /// None.
     pub const NONE: RawArgs<'static> = RawArgs(&[]);
 
+    /// # Safety
+    /// For `'a`, the values follow the ABI, and what they point to may be read.
+    #[inline]
+    #[must_use]
+    pub(super) unsafe fn new(values: &'a [abi::Value]) -> Self {
+        RawArgs(values)
+    }
+
     /// What was written to a sink.
     #[inline]
     #[must_use]

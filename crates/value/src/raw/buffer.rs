@@ -1,124 +1,15 @@
 //! [`Buffer`] and [`AnyBuffer`]: numbers in memory that all sides share.
 
+use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use twinplug_abi as abi;
 
 use super::counted::Counted;
+use super::element::{Element, Number};
 use crate::ConvertError;
-
-/// What the elements of a buffer are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Element {
-    /// `f64`.
-    F64,
-    /// `f32`.
-    F32,
-    /// `i64`.
-    I64,
-    /// `i32`.
-    I32,
-    /// `u8`.
-    U8,
-}
-
-impl Element {
-    /// All there are.
-    pub const ALL: [Element; 5] =
-        [Element::F64, Element::F32, Element::I64, Element::I32, Element::U8];
-
-    /// Its name, as types have it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Element::F64 => "f64",
-            Element::F32 => "f32",
-            Element::I64 => "i64",
-            Element::I32 => "i32",
-            Element::U8 => "u8",
-        }
-    }
-
-    /// How many bytes one takes; it is aligned to as many.
-    #[must_use]
-    pub const fn size(self) -> usize {
-        match self {
-            Element::F64 | Element::I64 => 8,
-            Element::F32 | Element::I32 => 4,
-            Element::U8 => 1,
-        }
-    }
-
-    const fn raw(self) -> u32 {
-        match self {
-            Element::F64 => abi::ELEMENT_F64,
-            Element::F32 => abi::ELEMENT_F32,
-            Element::I64 => abi::ELEMENT_I64,
-            Element::I32 => abi::ELEMENT_I32,
-            Element::U8 => abi::ELEMENT_U8,
-        }
-    }
-
-    fn of(raw: u32) -> Option<Element> {
-        Element::ALL.into_iter().find(|element| element.raw() == raw)
-    }
-}
-
-impl fmt::Display for Element {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A number that a [`Buffer`] holds: `f64`, `f32`, `i64`, `i32`, `u8`.
-pub trait Number: Copy + Default + PartialEq + Send + Sync + fmt::Debug + sealed::Shared {
-    /// What it is.
-    const ELEMENT: Element;
-}
-
-mod sealed {
-    pub trait Shared: Sized {
-        /// # Safety
-        /// Aligned, readable, and written by such a store alone while it is read.
-        unsafe fn load(place: *mut Self) -> Self;
-        /// # Safety
-        /// Aligned, writable, and read by such a load alone while it is written.
-        unsafe fn store(place: *mut Self, value: Self);
-    }
-}
-
-macro_rules! numbers {
-    ($($number:ty, $element:ident, $atomic:ident, $bits:ty, $from:expr, $to:expr;)*) => {$(
-        impl Number for $number {
-            const ELEMENT: Element = Element::$element;
-        }
-
-        impl sealed::Shared for $number {
-            #[inline]
-            unsafe fn load(place: *mut Self) -> Self {
-                // SAFETY: as the caller says; the atomic is of the same size and alignment.
-                let bits = unsafe { $atomic::from_ptr(place.cast::<$bits>()) };
-                $from(bits.load(Ordering::Relaxed))
-            }
-            #[inline]
-            unsafe fn store(place: *mut Self, value: Self) {
-                // SAFETY: as above.
-                let bits = unsafe { $atomic::from_ptr(place.cast::<$bits>()) };
-                bits.store($to(value), Ordering::Relaxed);
-            }
-        }
-    )*};
-}
-numbers! {
-    f64, F64, AtomicU64, u64, f64::from_bits, f64::to_bits;
-    f32, F32, AtomicU32, u32, f32::from_bits, f32::to_bits;
-    i64, I64, AtomicI64, i64, std::convert::identity, std::convert::identity;
-    i32, I32, AtomicI32, i32, std::convert::identity, std::convert::identity;
-    u8, U8, AtomicU8, u8, std::convert::identity, std::convert::identity;
-}
 
 /// A buffer of whatever numbers it is of. A clone is the same buffer.
 pub struct AnyBuffer {
@@ -166,6 +57,21 @@ static TYPE: abi::BufferType = abi::BufferType {
     release: Body::release,
 };
 
+/// Memory of another image's buffer, and what keeps that image. In the order in which they go.
+struct Lent {
+    theirs: AnyBuffer,
+    keeper: Box<dyn Any + Send + Sync>,
+}
+
+type LentBody = Counted<abi::Buffer, Lent>;
+
+static LENT: abi::BufferType = abi::BufferType {
+    size: size_of::<abi::BufferType>() as u32,
+    reserved: 0,
+    retain: LentBody::retain,
+    release: LentBody::release,
+};
+
 // SAFETY: the ABI says of retain and release: any thread. The elements are accessed atomically.
 unsafe impl Send for AnyBuffer {}
 // SAFETY: as above.
@@ -188,6 +94,54 @@ impl AnyBuffer {
         });
         // SAFETY: made just now, with a count that becomes this one's.
         unsafe { AnyBuffer::of(raw) }.ok()
+    }
+
+    /// A buffer of this image over the memory of another's; both are there as long as this one,
+    /// and the keeper as long as they are used.
+    #[must_use]
+    pub fn over(theirs: AnyBuffer, keeper: impl Any + Send + Sync) -> AnyBuffer {
+        let AnyBuffer { data, length, element, .. } = theirs;
+        let head = abi::Buffer {
+            kind: &raw const LENT,
+            data: data.as_ptr().cast(),
+            length: length as u64,
+            element: element.raw(),
+            reserved: 0,
+        };
+        let raw = LentBody::new(head, Lent { theirs, keeper: Box::new(keeper) });
+        AnyBuffer { raw, data, length, element }
+    }
+
+    /// The buffer that it was made over, if a `K` keeps that.
+    #[must_use]
+    pub fn theirs<K: Any>(&self) -> Option<(&AnyBuffer, &K)> {
+        let lent = self.lent()?;
+        Some((&lent.theirs, (*lent.keeper).downcast_ref()?))
+    }
+
+    fn lent(&self) -> Option<&Lent> {
+        // SAFETY: alive as long as `self`; what has this table was made by `over`.
+        unsafe {
+            let is_lent = std::ptr::eq(self.raw.as_ref().kind, &raw const LENT);
+            is_lent.then(|| LentBody::body(self.raw.as_ptr()))
+        }
+    }
+
+    pub(super) fn is_of_this_image(&self) -> bool {
+        // SAFETY: alive as long as `self`.
+        let kind = unsafe { self.raw.as_ref().kind };
+        [&raw const TYPE, &raw const LENT].contains(&kind)
+    }
+
+    /// An address in the code of who made it.
+    pub(super) fn maker(&self) -> usize {
+        // SAFETY: alive as long as `self`, with its table.
+        unsafe { (*self.raw.as_ref().kind).release as usize }
+    }
+
+    /// What tells it from others.
+    fn identity(&self) -> NonNull<abi::Buffer> {
+        self.lent().map_or(self.raw, |lent| lent.theirs.raw)
     }
 
     /// Counts one more holder of a buffer.
@@ -315,7 +269,7 @@ impl Drop for AnyBuffer {
 /// The same buffer, not an equal one.
 impl PartialEq for AnyBuffer {
     fn eq(&self, other: &Self) -> bool {
-        self.raw == other.raw
+        self.identity() == other.identity()
     }
 }
 

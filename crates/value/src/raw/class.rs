@@ -3,9 +3,8 @@
 use std::ffi::{CStr, CString};
 use std::fmt::Write;
 
-use super::answer::{CallError, CallFault};
 use super::object::Methods;
-use super::{RawSink, RawValues};
+use super::{CallError, CallFault, RawSink, RawValues};
 use crate::convert::to_sink;
 use crate::{Data, Outcome, Param, Params, Shared, Signature};
 

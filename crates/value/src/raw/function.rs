@@ -6,9 +6,9 @@ use std::ptr::NonNull;
 
 use twinplug_abi::{self as abi, Status};
 
-use super::answer::{CallError, answer, ask, write_values};
+use super::answer::{answer, ask, ask_here, write_values};
 use super::counted::Counted;
-use super::{RawSink, RawValues};
+use super::{CallError, RawArgs, RawSink, RawValues, Returned};
 use crate::convert::to_sink;
 use crate::{Args, Callable, ConvertError, Data, Outcome, Params, Value};
 
@@ -37,6 +37,11 @@ pub trait Callee: Any + Send + Sync {
     /// # Errors
     /// The arguments are of other types, or it failed.
     fn call(&self, args: RawValues<'_>, result: &mut RawSink<'_>) -> Result<(), CallError>;
+
+    /// The function of another image that it stands for: all that stand for one are equal.
+    fn stands_for(&self) -> Option<&Function> {
+        None
+    }
 }
 
 type Body = Counted<abi::Func, Box<dyn Callee>>;
@@ -73,14 +78,27 @@ impl Function {
     /// What is behind it, if it is a `C` of this image.
     #[must_use]
     pub fn callee<C: Callee>(&self) -> Option<&C> {
+        (self.here()? as &dyn Any).downcast_ref()
+    }
+
+    /// What is behind it, if it is of this image.
+    pub(super) fn here(&self) -> Option<&dyn Callee> {
         // SAFETY: alive as long as `self`; what has this table was made by `of`.
-        let callee = unsafe {
-            match std::ptr::eq(self.raw.as_ref().kind, &raw const TYPE) {
-                true => Body::body(self.raw.as_ptr()),
-                false => return None,
-            }
-        };
-        (&**callee as &dyn Any).downcast_ref()
+        unsafe {
+            let ours = std::ptr::eq(self.raw.as_ref().kind, &raw const TYPE);
+            ours.then(|| &**Body::body(self.raw.as_ptr()))
+        }
+    }
+
+    /// An address in the code of who made it.
+    pub(super) fn maker(&self) -> usize {
+        // SAFETY: alive as long as `self`, with its table.
+        unsafe { (*self.raw.as_ref().kind).release as usize }
+    }
+
+    /// What tells it from others.
+    fn identity(&self) -> NonNull<abi::Func> {
+        self.here().and_then(Callee::stands_for).map_or(self.raw, |theirs| theirs.raw)
     }
 
     /// Calls it: `scale.call::<f64>((2.0, 3.0))`.
@@ -104,12 +122,29 @@ impl Function {
         &self,
         write: impl FnOnce(&mut RawSink<'_>) -> Result<(), ConvertError>,
     ) -> Result<R, CallError> {
+        if let Some(callee) = self.here() {
+            return ask_here(write, |args, result| callee.call(args, result));
+        }
         ask(write, |args, count, arena, result| {
             // SAFETY: we hold it; arguments and arena are ours until it returns.
             unsafe {
                 ((*self.raw.as_ref().kind).call)(self.raw.as_ptr(), args, count, arena, result)
             }
         })
+    }
+
+    /// Calls it with raw arguments, and says what it has answered.
+    #[must_use]
+    pub fn call_raw(&self, args: RawArgs<'_>, result: &mut Returned) -> Status {
+        let values = args.values();
+        let Ok(count) = u32::try_from(values.len()) else { return abi::ERROR };
+        // SAFETY: we hold it; what is behind its table follows the ABI. The arguments may be
+        // read meanwhile.
+        unsafe {
+            let (place, arena) = result.place();
+            let func = self.raw.as_ptr();
+            ((*self.raw.as_ref().kind).call)(func, values.as_ptr(), count, arena, place)
+        }
     }
 
     /// Counts one more holder of a function.
@@ -151,7 +186,7 @@ impl Drop for Function {
 /// The same function, not an equal one.
 impl PartialEq for Function {
     fn eq(&self, other: &Self) -> bool {
-        self.raw == other.raw
+        self.identity() == other.identity()
     }
 }
 

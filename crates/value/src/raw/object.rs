@@ -8,10 +8,10 @@ use std::ptr::NonNull;
 
 use twinplug_abi::{self as abi, Status};
 
-use super::answer::{CallError, CallFault, answer, ask, write_values};
+use super::answer::{answer, ask, ask_here, write_values};
 use super::class::Class;
 use super::counted::Counted;
-use super::{RawSink, RawValues};
+use super::{CallError, CallFault, RawArgs, RawSink, RawValues, Returned};
 use crate::{Args, ConvertError, Data, Value};
 
 /// A thing with methods, made by the host, a script or a native plugin, and used by any of them,
@@ -36,6 +36,11 @@ pub trait Methods: Any + Send + Sync {
         args: RawValues<'_>,
         result: &mut RawSink<'_>,
     ) -> Result<(), CallError>;
+
+    /// The object of another image that it stands for: all that stand for one are equal.
+    fn stands_for(&self) -> Option<&Object> {
+        None
+    }
 }
 
 /// The table of an object of this image, which says so.
@@ -105,6 +110,11 @@ impl Object {
     /// What is behind it, if it is an `M` of this image.
     #[must_use]
     pub fn downcast<M: Methods>(&self) -> Option<&M> {
+        (self.here()? as &dyn Any).downcast_ref()
+    }
+
+    /// What is behind it, if it is of this image.
+    pub(super) fn here(&self) -> Option<&dyn Methods> {
         let kind = self.kind();
         if (kind.size as usize) < size_of::<Table>() {
             return None;
@@ -112,12 +122,19 @@ impl Object {
         // SAFETY: a table is as long as it says, and starts with what the ABI has. What follows
         // there may be anything: it is compared with an address that no other image has.
         let image = unsafe { (&raw const (*(&raw const *kind).cast::<Table>()).image).read() };
-        if !std::ptr::eq(image, &raw const IMAGE) {
-            return None;
-        }
         // SAFETY: made by `with_methods`, which alone makes such tables; alive as long as `self`.
-        let body = unsafe { Counting::body(self.raw.as_ptr()) };
-        (&*body.methods as &dyn Any).downcast_ref()
+        std::ptr::eq(image, &raw const IMAGE)
+            .then(|| unsafe { &*Counting::body(self.raw.as_ptr()).methods })
+    }
+
+    /// An address in the code of who made it.
+    pub(super) fn maker(&self) -> usize {
+        self.kind().release as usize
+    }
+
+    /// What tells it from others.
+    fn identity(&self) -> NonNull<abi::Object> {
+        self.here().and_then(Methods::stands_for).map_or(self.raw, |theirs| theirs.raw)
     }
 
     /// The value in it, if it is one of a `T` that was made here.
@@ -162,6 +179,9 @@ impl Object {
         method: &str,
         write: impl FnOnce(&mut RawSink<'_>) -> Result<(), ConvertError>,
     ) -> Result<R, CallError> {
+        if let Some(methods) = self.here() {
+            return ask_here(write, |args, result| methods.call(method, args, result));
+        }
         ask(write, |args, count, arena, result| {
             let name = method.as_ptr().cast();
             // SAFETY: we hold it; name, arguments and arena are ours until it returns.
@@ -170,6 +190,21 @@ impl Object {
                 (self.kind().call)(object, name, method.len(), args, count, arena, result)
             }
         })
+    }
+
+    /// Calls a method with raw arguments, and says what it has answered.
+    #[must_use]
+    pub fn call_raw(&self, method: &str, args: RawArgs<'_>, result: &mut Returned) -> Status {
+        let values = args.values();
+        let Ok(count) = u32::try_from(values.len()) else { return abi::ERROR };
+        let (name, length) = (method.as_ptr().cast(), method.len());
+        // SAFETY: we hold it; what is behind its table follows the ABI. Name and arguments may
+        // be read meanwhile.
+        unsafe {
+            let (place, arena) = result.place();
+            let object = self.raw.as_ptr();
+            (self.kind().call)(object, name, length, values.as_ptr(), count, arena, place)
+        }
     }
 
     fn kind(&self) -> &abi::ObjectType {
@@ -244,7 +279,7 @@ impl fmt::Debug for Object {
 /// The same object, not an equal one.
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
-        self.raw == other.raw
+        self.identity() == other.identity()
     }
 }
 

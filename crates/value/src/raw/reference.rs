@@ -80,6 +80,26 @@ pub(super) unsafe fn release(value: &abi::Value) {
 }
 
 impl Reference {
+    /// Whether it was made in this image.
+    #[must_use]
+    pub fn is_of_this_image(&self) -> bool {
+        match self {
+            Reference::Func(function) => function.here().is_some(),
+            Reference::Object(object) => object.here().is_some(),
+            Reference::Buffer(buffer) => buffer.is_of_this_image(),
+        }
+    }
+
+    /// An address in the code of who made it.
+    #[must_use]
+    pub fn maker(&self) -> usize {
+        match self {
+            Reference::Func(function) => function.maker(),
+            Reference::Object(object) => object.maker(),
+            Reference::Buffer(buffer) => buffer.maker(),
+        }
+    }
+
     /// As a raw value, with the count that this one has.
     #[must_use]
     pub fn into_raw(self) -> abi::Value {

@@ -51,6 +51,11 @@ impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
         RawSink { reader: Some(reader), ..self }
     }
 
+    /// From now on it writes for a reader to whom some references are its own.
+    pub fn set_reader(&mut self, reader: &'a dyn Foreign) {
+        self.reader = Some(reader);
+    }
+
     /// The values that were written.
     #[must_use]
     #[inline]

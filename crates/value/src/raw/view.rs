@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use twinplug_abi::{self as abi, Pair};
 
+use super::RawArgs;
 use super::reference::{Foreign, retained};
 use crate::{Children, ConvertError, Key, Kind, Look, Reference, View};
 
@@ -321,6 +322,19 @@ impl<'a> RawValues<'a> {
     #[must_use]
     pub fn count(&self) -> usize {
         self.values.len()
+    }
+
+    /// They as they are, if none holds others and all can be read: whoever has written them,
+    /// anybody may read them.
+    #[must_use]
+    pub fn plain(self) -> Option<RawArgs<'a>> {
+        let is_plain = |view: RawView<'_>| {
+            let look = view.look();
+            matches!(look, Look::Null | Look::Bool(_) | Look::Int(_) | Look::Float(_))
+                || matches!(look, Look::Str(_) | Look::Bytes(_))
+        };
+        // SAFETY: they follow the ABI for `'a`, as `new` was promised.
+        self.each().all(is_plain).then(|| unsafe { RawArgs::new(self.values) })
     }
 
     /// Each of them.
