@@ -376,11 +376,7 @@ pub(super) unsafe fn read(
 
 /// What tells it from others, as long as somebody has it.
 fn address(reference: &Reference) -> *mut c_void {
-    match reference {
-        Reference::Func(function) => function.as_raw().as_ptr().cast(),
-        Reference::Object(object) => object.as_raw().as_ptr().cast(),
-        Reference::Buffer(buffer) => buffer.as_raw().as_ptr().cast(),
-    }
+    reference.identity().cast_mut().cast()
 }
 
 /// `call_reference(held, method, ...)`: calls a function, or an object's method; answers as the

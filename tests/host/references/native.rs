@@ -12,9 +12,9 @@ use twinplug::{Args, Buffer, Data, Function, Host, Object, PluginRef, Result, Va
 
 use crate::twins::build;
 
-static RUST: LazyLock<PathBuf> = LazyLock::new(|| build("tests/fixtures/keeper"));
+pub(super) static RUST: LazyLock<PathBuf> = LazyLock::new(|| build("tests/fixtures/keeper"));
 /// It may be unmapped.
-static C: LazyLock<PathBuf> = LazyLock::new(|| build("tests/fixtures/keeper-c"));
+pub(super) static C: LazyLock<PathBuf> = LazyLock::new(|| build("tests/fixtures/keeper-c"));
 
 /// Makes of each function a test for each twin, named `twin::function`.
 macro_rules! on_both {
@@ -27,7 +27,7 @@ macro_rules! on_both {
         }
     };
 }
-use on_both;
+pub(super) use on_both;
 
 on_both! {
     what_the_host_made_comes_back_as_itself

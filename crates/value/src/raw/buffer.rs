@@ -108,7 +108,7 @@ impl AnyBuffer {
             element: element.raw(),
             reserved: 0,
         };
-        let raw = LentBody::new(head, Lent { theirs, keeper: Box::new(keeper) });
+        let raw = LentBody::leaked(head, Lent { theirs, keeper: Box::new(keeper) });
         AnyBuffer { raw, data, length, element }
     }
 
@@ -140,7 +140,7 @@ impl AnyBuffer {
     }
 
     /// What tells it from others.
-    fn identity(&self) -> NonNull<abi::Buffer> {
+    pub(super) fn identity(&self) -> NonNull<abi::Buffer> {
         self.lent().map_or(self.raw, |lent| lent.theirs.raw)
     }
 

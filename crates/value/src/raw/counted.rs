@@ -17,7 +17,7 @@ pub(super) struct Counted<H, T> {
 impl<H, T: Send + Sync> Counted<H, T> {
     /// One with a count of 1, which is the caller's. The head's table must have
     /// [`retain`](Self::retain) and [`release`](Self::release) of this type.
-    pub(super) fn new(head: H, body: T) -> NonNull<H> {
+    pub(super) fn leaked(head: H, body: T) -> NonNull<H> {
         let counted = Box::new(Counted { head, count: AtomicUsize::new(1), body });
         NonNull::from(Box::leak(counted)).cast()
     }

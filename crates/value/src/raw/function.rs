@@ -72,7 +72,7 @@ impl Function {
     #[must_use]
     pub fn of(callee: impl Callee) -> Function {
         let head = abi::Func { kind: &raw const TYPE };
-        Function { raw: Body::new(head, Box::new(callee)) }
+        Function { raw: Body::leaked(head, Box::new(callee)) }
     }
 
     /// What is behind it, if it is a `C` of this image.
@@ -97,7 +97,7 @@ impl Function {
     }
 
     /// What tells it from others.
-    fn identity(&self) -> NonNull<abi::Func> {
+    pub(super) fn identity(&self) -> NonNull<abi::Func> {
         self.here().and_then(Callee::stands_for).map_or(self.raw, |theirs| theirs.raw)
     }
 

@@ -133,7 +133,7 @@ impl Object {
     }
 
     /// What tells it from others.
-    fn identity(&self) -> NonNull<abi::Object> {
+    pub(super) fn identity(&self) -> NonNull<abi::Object> {
         self.here().and_then(Methods::stands_for).map_or(self.raw, |theirs| theirs.raw)
     }
 

@@ -90,6 +90,16 @@ impl Reference {
         }
     }
 
+    /// An address that all who stand for the same have, and no other one, as long as it is held.
+    #[must_use]
+    pub fn identity(&self) -> *const () {
+        match self {
+            Reference::Func(function) => function.identity().as_ptr().cast(),
+            Reference::Object(object) => object.identity().as_ptr().cast(),
+            Reference::Buffer(buffer) => buffer.identity().as_ptr().cast(),
+        }
+    }
+
     /// An address in the code of who made it.
     #[must_use]
     pub fn maker(&self) -> usize {
