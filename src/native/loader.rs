@@ -256,13 +256,15 @@ impl Told {
             // Once it is counted: who ends it after that waits for it.
             let Some(handler) = self.handler.get() else { return Ok(None) };
             let arena = Arena::new();
-            let mut values = RawSink::new(&arena);
+            let context = self.image.context();
+            let mut values = RawSink::new(&arena).read_by(&**context);
             args.iter().try_for_each(|arg| to_sink(arg, &mut values))?;
-            let (context, mut result) = (self.image.context(), Returned::new());
+            let mut result = Returned::new();
             let entry = (handler.entry, handler.data);
             let frame = || NativeFrame::function(&context.plugin, &handler.event);
             call(context, entry, values.values(), &mut result, frame)?;
-            Ok(Some(from_view(result.view()).map_err(|error: ConvertError| error.of("result"))?))
+            let view = result.view().written_by(&**context);
+            Ok(Some(from_view(view).map_err(|error: ConvertError| error.of("result"))?))
         };
         match &self.track {
             Some(track) => track.count(tell),
