@@ -270,7 +270,7 @@ fn results_that_break_the_abi_are_errors() {
     check("Twice", "result: the key `a` stands twice");
     check("Text", "result: a string that is not UTF-8 cannot cross");
     check("Key", "result: a map's key must be text or an integer");
-    check("Func", "result: a function cannot cross");
+    check("Func", "result: the pointer of a reference leads nowhere");
     check("Status", "failed with status 4711");
     let thrown = check("Thrown", "an error without a message");
     assert_eq!(thrown.payload(), Some(&twinplug::Value::Int(5)));

@@ -162,7 +162,7 @@ fn a_type_that_is_not_known_is_refused() {
         error.to_string(),
         format!(
             "cannot load `{}`: broken: its table exports `f`: `(x: integer)` is no type: expected a \
-             type (null, bool, int, float, number, string, bytes, any, list<T>, map<T>, (T, U), \
+             type (null, bool, int, float, number, string, bytes, any, function, object, buffer<T>, list<T>, map<T>, (T, U), \
              Name {{ field: T }}, Name(T | U), 'text', or the name of what is around it) at \
              `integer)`",
             path.display()
