@@ -246,13 +246,25 @@ fn results_that_break_the_abi_are_errors() {
         static tp_status status(tp_call *call) { (void)call; return 4711; }
         static tp_status thrown(tp_call *call) { *call->result = tp_int(5); return TP_ERROR; }
         static tp_status func(tp_call *call) { call->result->tag = TP_FUNC; return TP_OK; }
+        static tp_status table(tp_call *call) {
+          static tp_object object; *call->result = tp_object_value(&object); return TP_OK; }
+        static void count(tp_buffer *buffer) { (void)buffer; }
+        static const tp_buffer_type counts = {sizeof(tp_buffer_type), 0, count, count};
+        static tp_status element(tp_call *call) {
+          static tp_buffer buffer = {&counts, NULL, 0, 99, 0};
+          *call->result = tp_buffer_value(&buffer); return TP_OK; }
+        static tp_status data(tp_call *call) {
+          static tp_buffer buffer = {&counts, NULL, 3, TP_F64, 0};
+          *call->result = tp_buffer_value(&buffer); return TP_OK; }
         static const tp_export exports[] = {
           TP_EXPORT_FUNC("Odd", "() -> any", odd), TP_EXPORT_FUNC("Other", "() -> int", other),
           TP_EXPORT_FUNC("Given", "(text: string) -> int", other),
           TP_EXPORT_FUNC("Twice", "() -> any", twice), TP_EXPORT_FUNC("Tag", "() -> any", tag), TP_EXPORT_FUNC("Null", "() -> any", null),
           TP_EXPORT_FUNC("Text", "() -> any", text), TP_EXPORT_FUNC("Key", "() -> any", key),
           TP_EXPORT_FUNC("Cycle", "() -> any", cycle), TP_EXPORT_FUNC("Status", "() -> any", status),
-          TP_EXPORT_FUNC("Thrown", "() -> any", thrown), TP_EXPORT_FUNC("Func", "() -> any", func)};
+          TP_EXPORT_FUNC("Thrown", "() -> any", thrown), TP_EXPORT_FUNC("Func", "() -> any", func),
+          TP_EXPORT_FUNC("Table", "() -> any", table), TP_EXPORT_FUNC("Element", "() -> any", element),
+          TP_EXPORT_FUNC("Data", "() -> any", data)};
         TP_PLUGIN("broken", "1.0.0", exports, NULL);"#;
     let path = shop.compile("libbroken.so", text, &["-shared"]);
     let plugin = shop.stage.host.load(path).unwrap();
@@ -271,6 +283,9 @@ fn results_that_break_the_abi_are_errors() {
     check("Text", "result: a string that is not UTF-8 cannot cross");
     check("Key", "result: a map's key must be text or an integer");
     check("Func", "result: the pointer of a reference leads nowhere");
+    check("Table", "result: the pointer of a reference leads nowhere");
+    check("Element", "result: a buffer of elements that are not known");
+    check("Data", "result: the data of a buffer leads nowhere");
     check("Status", "failed with status 4711");
     let thrown = check("Thrown", "an error without a message");
     assert_eq!(thrown.payload(), Some(&twinplug::Value::Int(5)));

@@ -3,6 +3,7 @@
 
 mod calls;
 mod ends;
+mod holds;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
