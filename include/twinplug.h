@@ -420,6 +420,35 @@ typedef struct tp_events {
   tp_status (*off)(tp_context *context, int64_t number, tp_arena *arena, tp_value *result);
 } tp_events;
 
+/* tp_plugins (since 1.1) */
+#define TP_SERVICE_PLUGINS 5
+
+/* The other plugins of the host, of either kind: by a name the newest that is loaded, or the
+ * newest in its range where the manifest requires it. Each call looks it up anew. What fails
+ * there fails here, with its text; TP_NOT_FOUND if there is no such plugin or symbol. A call may
+ * wait for a plugin that another thread uses: TP_CANNOT_WAIT on a thread where a script's call is
+ * in a function of the host. */
+typedef struct tp_plugins {
+  uint32_t size;     /* sizeof(tp_plugins) of the host */
+  uint32_t reserved; /* 0 */
+  /* Whether one of that name is loaded: a TP_BOOL. [any thread] */
+  tp_status (*has)(tp_context *context, const char *plugin, size_t plugin_length, tp_arena *arena,
+                   tp_value *result);
+  /* Calls a function with arguments of any tags, which are brought to the declared types. Of
+   * several results the result is a list. [any thread] */
+  tp_status (*call)(tp_context *context, const char *plugin, size_t plugin_length,
+                    const char *function, size_t function_length, const tp_value *args,
+                    uint32_t count, tp_arena *arena, tp_value *result);
+  /* Reads a variable. [any thread] */
+  tp_status (*get)(tp_context *context, const char *plugin, size_t plugin_length,
+                   const char *variable, size_t variable_length, tp_arena *arena,
+                   tp_value *result);
+  /* Sets a variable to a copy of the value. [any thread] */
+  tp_status (*set)(tp_context *context, const char *plugin, size_t plugin_length,
+                   const char *variable, size_t variable_length, const tp_value *value,
+                   tp_arena *arena, tp_value *result);
+} tp_plugins;
+
 /* ------------------------------------------------------------------ plugin */
 
 #define TP_SYMBOL_FUNC 1
@@ -913,6 +942,43 @@ static inline tp_status tp_end_channel(tp_call *call, tp_channel *channel) {
   const tp_channels *channels = tp_channels_of(call);
   if (channels == NULL) return tp_no_channels_(call);
   return channels->close(channel, call->arena, call->result);
+}
+
+/* Other plugins (since 1.1), with the call's arena and result; names are terminated. */
+
+static inline const tp_plugins *tp_plugins_of(const tp_call *call) {
+  if (call->host->abi_minor < 1) return NULL;
+  return (const tp_plugins *)call->host->service(call->context, TP_SERVICE_PLUGINS);
+}
+
+static inline tp_status tp_no_plugins(tp_call *call) {
+  return tp_answer(call, TP_NOT_FOUND, "the host shows no other plugins");
+}
+
+/* Calls a function of another plugin. */
+static inline tp_status tp_plugin_call(tp_call *call, const char *plugin, const char *function,
+                                       const tp_value *args, uint32_t count) {
+  const tp_plugins *plugins = tp_plugins_of(call);
+  if (plugins == NULL) return tp_no_plugins(call);
+  return plugins->call(call->context, plugin, strlen(plugin), function, strlen(function), args,
+                       count, call->arena, call->result);
+}
+
+/* Reads a variable of another plugin into the call's result. */
+static inline tp_status tp_plugin_get(tp_call *call, const char *plugin, const char *variable) {
+  const tp_plugins *plugins = tp_plugins_of(call);
+  if (plugins == NULL) return tp_no_plugins(call);
+  return plugins->get(call->context, plugin, strlen(plugin), variable, strlen(variable),
+                      call->arena, call->result);
+}
+
+/* Sets a variable of another plugin. */
+static inline tp_status tp_plugin_set(tp_call *call, const char *plugin, const char *variable,
+                                      tp_value value) {
+  const tp_plugins *plugins = tp_plugins_of(call);
+  if (plugins == NULL) return tp_no_plugins(call);
+  return plugins->set(call->context, plugin, strlen(plugin), variable, strlen(variable), &value,
+                      call->arena, call->result);
 }
 
 /* Constants and events of the host (since 1.1), with the call's arena and result. */

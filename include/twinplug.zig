@@ -378,6 +378,70 @@ pub const Call = extern struct {
         try check(table.off(call.context, number, call.arena, call.result));
     }
 
+    /// Whether a plugin of that name is loaded.
+    pub fn hasPlugin(call: *Call, plugin: []const u8) Error!bool {
+        const table: *const Plugins = @ptrCast(@alignCast(try call.further(service_plugins)));
+        try check(table.has(call.context, plugin.ptr, plugin.len, call.arena, call.result));
+        return call.result.as.boolean != 0;
+    }
+
+    /// Calls a function of another plugin.
+    pub fn pluginCall(
+        call: *Call,
+        plugin: []const u8,
+        function: []const u8,
+        args: []const Value,
+    ) Error!Value {
+        const table: *const Plugins = @ptrCast(@alignCast(try call.further(service_plugins)));
+        try check(table.call(
+            call.context,
+            plugin.ptr,
+            plugin.len,
+            function.ptr,
+            function.len,
+            args.ptr,
+            @intCast(args.len),
+            call.arena,
+            call.result,
+        ));
+        return call.result.*;
+    }
+
+    /// A variable of another plugin.
+    pub fn pluginGet(call: *Call, plugin: []const u8, variable: []const u8) Error!Value {
+        const table: *const Plugins = @ptrCast(@alignCast(try call.further(service_plugins)));
+        try check(table.get(
+            call.context,
+            plugin.ptr,
+            plugin.len,
+            variable.ptr,
+            variable.len,
+            call.arena,
+            call.result,
+        ));
+        return call.result.*;
+    }
+
+    /// Sets a variable of another plugin.
+    pub fn pluginSet(
+        call: *Call,
+        plugin: []const u8,
+        variable: []const u8,
+        value: Value,
+    ) Error!void {
+        const table: *const Plugins = @ptrCast(@alignCast(try call.further(service_plugins)));
+        try check(table.set(
+            call.context,
+            plugin.ptr,
+            plugin.len,
+            variable.ptr,
+            variable.len,
+            &value,
+            call.arena,
+            call.result,
+        ));
+    }
+
     fn further(call: *Call, id: u32) Error!*const anyopaque {
         if (call.host.abi_minor < 1) return error.NotFound;
         return call.host.service(call.context, id) orelse error.NotFound;
@@ -660,6 +724,45 @@ pub const Events = extern struct {
         *Value,
     ) callconv(.c) Status,
     off: *const fn (*Context, i64, *Arena, *Value) callconv(.c) Status,
+};
+
+pub const service_plugins: u32 = 5;
+
+/// The other plugins of the host; `Call.pluginCall` and its like use it with less to write.
+pub const Plugins = extern struct {
+    size: u32,
+    reserved: u32,
+    has: *const fn (*Context, [*]const u8, usize, *Arena, *Value) callconv(.c) Status,
+    call: *const fn (
+        *Context,
+        [*]const u8,
+        usize,
+        [*]const u8,
+        usize,
+        [*]const Value,
+        u32,
+        *Arena,
+        *Value,
+    ) callconv(.c) Status,
+    get: *const fn (
+        *Context,
+        [*]const u8,
+        usize,
+        [*]const u8,
+        usize,
+        *Arena,
+        *Value,
+    ) callconv(.c) Status,
+    set: *const fn (
+        *Context,
+        [*]const u8,
+        usize,
+        [*]const u8,
+        usize,
+        *const Value,
+        *Arena,
+        *Value,
+    ) callconv(.c) Status,
 };
 
 // ---------------------------------------------------------------------- plugin

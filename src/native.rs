@@ -22,6 +22,7 @@ mod images;
 mod leaf;
 mod loader;
 mod makers;
+mod others;
 mod preflight;
 mod services;
 mod serving;

@@ -11,12 +11,14 @@ use super::subscriptions::Subscriptions;
 use super::table::Entries;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{HostContext, HostFunction, Running, Track};
+use crate::plugin::{HostContext, HostFunction, Requirement, Running, Track};
 
 /// One for each load. The image holds it for as long as it is mapped, which is what
 /// the ABI promises the plugin.
 pub(super) struct Context {
     pub(super) plugin: String,
+    /// The plugins that it needs, and in which versions.
+    pub(super) requires: Vec<Requirement>,
     host: Weak<HostContext>,
     retired: AtomicBool,
     /// Whether no call of a function or an object of the plugin begins any more.
@@ -42,9 +44,14 @@ struct Registering {
 }
 
 impl Context {
-    pub(super) fn new(plugin: &str, host: Weak<HostContext>) -> Arc<Context> {
+    pub(super) fn new(
+        plugin: &str,
+        requires: &[Requirement],
+        host: Weak<HostContext>,
+    ) -> Arc<Context> {
         Arc::new(Context {
             plugin: plugin.to_owned(),
+            requires: requires.to_vec(),
             host,
             retired: AtomicBool::new(false),
             closed: AtomicBool::new(false),

@@ -52,7 +52,7 @@ pub(crate) fn load(
 ) -> Result<NativePlugin> {
     let name = origin.settle_name(Some(checked.name.clone()))?;
     let version = origin.settle_version(Some(checked.version.clone()))?;
-    let context = Context::new(&name, host);
+    let context = Context::new(&name, &origin.requires, host);
     // Given up after the image, whatever becomes of it.
     let place = images.reserve()?;
     use_hosting(&SERVING);

@@ -16,6 +16,7 @@ use twinplug_value::{Sink, panic_text};
 
 use super::channels::{CHANNELS, channel_open, channel_recv, channel_release, channel_send};
 use super::context::Context;
+use super::others::PLUGINS;
 use super::subscriptions::{CONSTANTS, EVENTS};
 use super::{leaf, table};
 use crate::error::{Error, Result};
@@ -53,6 +54,7 @@ unsafe extern "C" fn service(_: *mut abi::Context, id: u32) -> *const c_void {
         abi::SERVICE_LOG => (&raw const LOG).cast(),
         abi::SERVICE_CHANNELS => (&raw const CHANNELS).cast(),
         abi::SERVICE_CONSTANTS => (&raw const CONSTANTS).cast(),
+        abi::SERVICE_PLUGINS => (&raw const PLUGINS).cast(),
         abi::SERVICE_EVENTS => (&raw const EVENTS).cast(),
         _ => ptr::null(),
     }
@@ -150,21 +152,30 @@ unsafe extern "C" fn call(
             if function.advice.is_some() {
                 context.warn(function);
             }
-            let args = match count {
-                0 => &[],
-                _ if args.is_null() => return Err(null("args")),
-                _ if !args.is_aligned() => {
-                    return Err(Failure::new(abi::ERROR, "`args` is not aligned"));
-                }
-                // SAFETY: not null, and `count` values by the plugin's promise.
-                count => std::slice::from_raw_parts(args, count as usize),
-            };
+            let args = values(args, count)?;
             // SAFETY: the values follow the ABI by the plugin's promise.
             let mut source = RawSource::list(args).map_err(Error::from)?.written_by(context);
             sink.set_reader(context);
             function.call(args.len(), &mut source, sink, &Turn::NONE, &context.life)?;
             Ok(())
         })
+    }
+}
+
+/// The arguments of a call.
+///
+/// # Safety
+/// `args` is null, or leads to `count` values while `'a` lasts.
+pub(super) unsafe fn values<'a>(
+    args: *const abi::Value,
+    count: u32,
+) -> Result<&'a [abi::Value], Failure> {
+    match count {
+        0 => Ok(&[]),
+        _ if args.is_null() => Err(null("args")),
+        _ if !args.is_aligned() => Err(Failure::new(abi::ERROR, "`args` is not aligned")),
+        // SAFETY: not null, and `count` values by the plugin's promise.
+        count => Ok(unsafe { std::slice::from_raw_parts(args, count as usize) }),
     }
 }
 

@@ -22,8 +22,8 @@ pub use reference::{
     FuncType, Object, ObjectType,
 };
 pub use service::{
-    Channels, Constants, Events, LOG_DEBUG, LOG_ERROR, LOG_INFO, LOG_TRACE, LOG_WARN, Log, Release,
-    SERVICE_CHANNELS, SERVICE_CONSTANTS, SERVICE_EVENTS, SERVICE_LOG,
+    Channels, Constants, Events, LOG_DEBUG, LOG_ERROR, LOG_INFO, LOG_TRACE, LOG_WARN, Log, Plugins,
+    Release, SERVICE_CHANNELS, SERVICE_CONSTANTS, SERVICE_EVENTS, SERVICE_LOG, SERVICE_PLUGINS,
 };
 pub use status::{
     CANNOT_WAIT, CLOSED, ERROR, NO_MEMORY, NOT_FOUND, OK, PANIC, RETIRED, Status, TYPE, WOULD_WAIT,

@@ -139,3 +139,56 @@ pub struct Events {
         result: *mut Value,
     ) -> Status,
 }
+
+/// The id of [`Plugins`].
+pub const SERVICE_PLUGINS: u32 = 5;
+
+/// The other plugins of the host.
+#[repr(C)]
+pub struct Plugins {
+    /// `size_of::<Plugins>()` of the host.
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Whether one of that name is loaded.
+    pub has: unsafe extern "C" fn(
+        context: *mut Context,
+        plugin: *const c_char,
+        plugin_length: usize,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+    /// Calls a function.
+    pub call: unsafe extern "C" fn(
+        context: *mut Context,
+        plugin: *const c_char,
+        plugin_length: usize,
+        function: *const c_char,
+        function_length: usize,
+        args: *const Value,
+        count: u32,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+    /// Reads a variable.
+    pub get: unsafe extern "C" fn(
+        context: *mut Context,
+        plugin: *const c_char,
+        plugin_length: usize,
+        variable: *const c_char,
+        variable_length: usize,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+    /// Sets a variable.
+    pub set: unsafe extern "C" fn(
+        context: *mut Context,
+        plugin: *const c_char,
+        plugin_length: usize,
+        variable: *const c_char,
+        variable_length: usize,
+        value: *const Value,
+        arena: *mut Arena,
+        result: *mut Value,
+    ) -> Status,
+}

@@ -106,6 +106,10 @@ fn assertions() -> Assertions {
         }
         Constants = "tp_constants" { size = "size", reserved = "reserved", read = "read" }
         Events = "tp_events" { size = "size", reserved = "reserved", on = "on", off = "off" }
+        Plugins = "tp_plugins" {
+            size = "size", reserved = "reserved", has = "has", call = "call", get = "get",
+            set = "set",
+        }
         Func = "tp_func" { kind = "type" }
         FuncType = "tp_func_type" {
             size = "size", reserved = "reserved", retain = "retain", release = "release",
@@ -151,6 +155,7 @@ fn assertions() -> Assertions {
         ELEMENT_F64 = "TP_F64", ELEMENT_F32 = "TP_F32", ELEMENT_I64 = "TP_I64",
         ELEMENT_I32 = "TP_I32", ELEMENT_U8 = "TP_U8", SERVICE_LOG = "TP_SERVICE_LOG",
         SERVICE_CONSTANTS = "TP_SERVICE_CONSTANTS", SERVICE_EVENTS = "TP_SERVICE_EVENTS",
+        SERVICE_PLUGINS = "TP_SERVICE_PLUGINS",
         LOG_ERROR = "TP_LOG_ERROR", LOG_WARN = "TP_LOG_WARN", LOG_INFO = "TP_LOG_INFO",
         LOG_DEBUG = "TP_LOG_DEBUG", LOG_TRACE = "TP_LOG_TRACE",
     }
@@ -202,6 +207,7 @@ fn assertions() -> Assertions {
         ("tp.service_channels", abi::SERVICE_CHANNELS),
         ("tp.service_constants", abi::SERVICE_CONSTANTS),
         ("tp.service_events", abi::SERVICE_EVENTS),
+        ("tp.service_plugins", abi::SERVICE_PLUGINS),
     ] {
         out.equal_in_zig(zig, rust);
     }

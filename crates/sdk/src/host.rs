@@ -2,6 +2,7 @@
 
 mod channel;
 mod event;
+mod plugin;
 
 use std::ffi::{CString, c_char, c_void};
 use std::ptr::{self, NonNull};
@@ -16,6 +17,7 @@ use crate::log::Level;
 use crate::{Error, Result, export, testing};
 pub use channel::{Channel, Messages};
 pub use event::Subscription;
+pub use plugin::PluginRef;
 
 /// The host that loaded this plugin. Valid on every thread, as long as the
 /// plugin's image is mapped: also after the plugin was unloaded or the host is

@@ -59,7 +59,7 @@ pub mod testing;
 mod var;
 
 pub use error::{Error, Result};
-pub use host::{Channel, HostRef, Messages, Subscription};
+pub use host::{Channel, HostRef, Messages, PluginRef, Subscription};
 pub use twinplug_macros::{data_for_sdk as data, object_for_sdk as object, plugin};
 pub use twinplug_value::{
     AnyBuffer, Buffer, Bytes, CallError, Data, Element, Function, Map, MapKey, Number, Object,
@@ -71,7 +71,7 @@ pub use var::Var;
 pub mod prelude {
     pub use crate::{
         AnyBuffer, Buffer, Bytes, Channel, Data, Error, Function, HostRef, Map, MapKey, Object,
-        Result, Serde, Value, Var, data, object, plugin,
+        PluginRef, Result, Serde, Value, Var, data, object, plugin,
     };
 }
 

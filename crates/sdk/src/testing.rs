@@ -61,6 +61,7 @@ mod channel_services;
 mod direct;
 mod events;
 mod plugin;
+mod plugins;
 mod services;
 
 pub use direct::ScalarArgs;
@@ -73,7 +74,7 @@ use twinplug_value::{Argument, Callable, Data, Params, Type, Value};
 
 use crate::Result;
 use crate::export;
-use services::{Context, Function};
+use services::{Context, Function, lock};
 
 /// Whether these are the services of a test host.
 pub(crate) fn is_ours(services: NonNull<abi::Host>) -> bool {
@@ -108,6 +109,31 @@ impl Host {
         let value = Value::of(&value);
         let value = value.unwrap_or_else(|error| panic!("constant `{name}`: {error}"));
         self.context.constants.insert(name.to_owned(), value);
+        self
+    }
+
+    /// A function of another plugin, which this one may call: `.plugin_function("clock", "now", || 12)`.
+    pub fn plugin_function<P: Params, F: Callable<P>>(
+        mut self,
+        plugin: &str,
+        name: &str,
+        function: F,
+    ) -> Self {
+        let function = Function::new(F::signature(), export::closure(function));
+        let other = self.context.plugins.entry(plugin.to_owned()).or_default();
+        other.functions.insert(name.to_owned(), function);
+        self
+    }
+
+    /// A variable of another plugin, with its value: `.plugin_variable("clock", "Zone", "UTC")`.
+    ///
+    /// # Panics
+    /// The value cannot cross.
+    pub fn plugin_variable<T: Argument>(mut self, plugin: &str, name: &str, value: T) -> Self {
+        let value = Value::of(&value);
+        let value = value.unwrap_or_else(|error| panic!("variable `{name}`: {error}"));
+        let other = self.context.plugins.entry(plugin.to_owned()).or_default();
+        lock(&other.variables).insert(name.to_owned(), value);
         self
     }
 

@@ -50,6 +50,19 @@ mod bare {
     }
 
     #[func]
+    fn later(host: &HostRef, by: i64) -> Result<String> {
+        let clock = host.plugin("clock");
+        let zone: String = clock.get("Zone")?;
+        clock.set("Zone", format!("{zone}+{by}"))?;
+        Ok(format!("{} {}", clock.call::<i64>("now", (by,))?, clock.get::<String>("Zone")?))
+    }
+
+    #[func]
+    fn knows(host: &HostRef, name: &str) -> Result<bool> {
+        host.plugin(name).is_loaded()
+    }
+
+    #[func]
     fn ask(host: &HostRef) -> Result<i64> {
         super::KEPT.get_or_init(|| *host);
         host.call("ask", ())
@@ -140,4 +153,20 @@ fn other_threads_wait_for_a_variable() {
         }
     });
     assert_eq!(COUNT.get(), 4000);
+}
+
+#[test]
+fn a_test_host_shows_other_plugins() {
+    let host = testing::Host::new()
+        .plugin_function("clock", "now", |by: i64| 10 + by)
+        .plugin_variable("clock", "Zone", "UTC");
+    let plugin = host.load(&bare::twinplug_plugin).unwrap();
+    assert_eq!(plugin.call::<String>("later", (2,)).unwrap(), "12 UTC+2");
+    assert_eq!(plugin.call::<String>("later", (3,)).unwrap(), "13 UTC+2+3");
+    assert!(plugin.call::<bool>("knows", ("clock",)).unwrap());
+    assert!(!plugin.call::<bool>("knows", ("clok",)).unwrap());
+    drop(plugin);
+    let plugin = testing::Host::new().load(&bare::twinplug_plugin).unwrap();
+    let error = plugin.call::<String>("later", (2,)).unwrap_err();
+    assert_eq!(error.to_string(), "no plugin `clock` is loaded");
 }

@@ -60,7 +60,6 @@ impl Func<Dynamic> {
     ///
     /// # Errors
     /// As [`call`](Func::call).
-    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
     pub(crate) fn call_all(&self, args: &[Value]) -> Result<Vec<Value>> {
         let target = self.link.target.enter();
         let function = match (&target.general, &*self.link.signature.result) {

@@ -4,6 +4,8 @@
 mod calls;
 mod ends;
 mod holds;
+#[cfg(feature = "_lua")]
+mod others;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};

@@ -20,6 +20,7 @@ use super::channel_services::{
     CHANNELS, channel_open, channel_recv, channel_release, channel_send,
 };
 use super::events::{CONSTANTS, EVENTS, Subscriptions};
+use super::plugins::{Other, PLUGINS};
 use crate::log::Level;
 use crate::{Error, Result};
 
@@ -58,6 +59,7 @@ static LOG: abi::Log =
 pub(super) struct Context {
     pub(super) functions: HashMap<String, Function>,
     pub(super) constants: HashMap<String, Value>,
+    pub(super) plugins: HashMap<String, Other>,
     pub(super) subscriptions: Subscriptions,
     pub(super) channels: Channels,
     pub(super) output: Mutex<String>,
@@ -212,16 +214,33 @@ unsafe extern "C" fn call(
     arena: *mut abi::Arena,
     result: *mut abi::Value,
 ) -> Status {
-    let mut called = abi::OK;
     // SAFETY: the plugin's, borrowed until we return.
-    let answered = unsafe {
-        answer(arena, result, || {
-            let raw = context;
+    unsafe {
+        call_function(context, (args, count), (arena, result), || {
             let (context, name) = (context_of(context, "call")?, text(name, name_length)?);
-            let function = context.functions.get(name).ok_or_else(|| Error {
+            context.functions.get(name).ok_or_else(|| Error {
                 status: abi::NOT_FOUND,
                 text: format!("the host has no function `{name}`"),
-            })?;
+            })
+        })
+    }
+}
+
+/// Calls the function that is found.
+///
+/// # Safety
+/// All is the plugin's, as the header says, until it returns.
+pub(super) unsafe fn call_function<'f>(
+    context: *mut abi::Context,
+    (args, count): (*const abi::Value, u32),
+    (arena, result): (*mut abi::Arena, *mut abi::Value),
+    found: impl FnOnce() -> Result<&'f Function>,
+) -> Status {
+    let mut called = abi::OK;
+    // SAFETY: as the caller says.
+    let answered = unsafe {
+        answer(arena, result, || {
+            let function = found()?;
             function.signature.check_count(count as usize)?;
             let mut answer = abi::Value::NULL;
             let mut call = Call {
@@ -232,7 +251,7 @@ unsafe extern "C" fn call(
                 arena,
                 data: function.export.data,
                 host: &raw const SERVICES,
-                context: raw,
+                context,
             };
             called = match function.export.call {
                 Some(entry) => entry(&raw mut call),
@@ -250,6 +269,7 @@ unsafe extern "C" fn service(_: *mut abi::Context, id: u32) -> *const c_void {
         abi::SERVICE_CHANNELS => (&raw const CHANNELS).cast(),
         abi::SERVICE_CONSTANTS => (&raw const CONSTANTS).cast(),
         abi::SERVICE_EVENTS => (&raw const EVENTS).cast(),
+        abi::SERVICE_PLUGINS => (&raw const PLUGINS).cast(),
         _ => ptr::null(),
     }
 }
