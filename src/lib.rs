@@ -46,6 +46,51 @@
 //! it gives; [`data`](macro@data) makes a type of yours cross the border. All may be
 //! used from any thread. Errors are of one type, [`Error`].
 //!
+//! # Functions, objects and buffers
+//!
+//! [`Function`], [`Object`] and [`Buffer`] are values that are not copied: host, scripts and native
+//! plugins make them, keep those of others and use them, from any thread. A type of the host's is
+//! an object by [`object`](macro@object) on its methods.
+//!
+//! ```
+//! # #[cfg(feature = "native")] fn main() -> twinplug::Result<()> {
+//! use std::sync::atomic::{AtomicI64, Ordering};
+//! use twinplug::{Buffer, Function, Host, Object, object};
+//!
+//! struct Lamp { level: AtomicI64 }
+//!
+//! #[object]
+//! impl Lamp {
+//!     fn turn(&self, by: i64) -> i64 { self.level.fetch_add(by, Ordering::Relaxed) + by }
+//! }
+//!
+//! let host = Host::builder().build()?;
+//! # twinplug_build::build("tests/fixtures/keeper".as_ref(), "target/plugins".as_ref()).unwrap();
+//! let keeper = host.load("target/plugins/libkeeper.so")?;
+//!
+//! // The plugin uses a function and an object of the host,
+//! let apply = keeper.func::<(Function, Vec<i64>), i64>("Apply")?;
+//! assert_eq!(apply.call((Function::new(|x: i64| x * 2), vec![21]))?, 42);
+//! let lamp = Object::new(Lamp { level: AtomicI64::new(0) });
+//! let use_method = keeper.func::<(Object, &str, Vec<i64>), i64>("Use")?;
+//! assert_eq!(use_method.call((lamp.clone(), "turn", vec![3]))?, 3);
+//! assert_eq!(lamp.of::<Lamp>().map(|lamp| lamp.turn(1)), Some(4));
+//!
+//! // and the host those of the plugin.
+//! let add = keeper.func::<(i64,), Function>("Adder")?.call((40,))?;
+//! assert_eq!(add.call::<i64>((2,))?, 42);
+//! let numbers = keeper.func::<(i64,), Buffer<f64>>("Numbers")?.call((3,))?;
+//! assert_eq!(numbers.to_vec(), [0.0, 1.0, 2.0]);
+//!
+//! host.unload(keeper)?;
+//! let gone = add.call::<i64>((2,)).unwrap_err();
+//! assert_eq!(gone.to_string(), "plugin `keeper`: the plugin was unloaded");
+//! assert_eq!(numbers.get(2), Some(2.0), "the memory stays as long as it is held");
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "native"))] fn main() {}
+//! ```
+//!
 //! The library prints nothing of its own: it reports through [`tracing`](https://docs.rs/tracing).
 //!
 //! # Cargo features

@@ -38,6 +38,45 @@
 //! makes a struct or an enum cross, [`macro@object`] gives values methods. [`testing`] runs
 //! a plugin in its author's tests.
 //!
+//! [`Function`], [`Object`] and [`Buffer`] cross without being copied, in both directions: whoever
+//! gets one keeps it as long as it likes and uses it from any thread, and each use goes to who made
+//! it. One of this plugin's comes back as itself, so that [`Object::of`] works; one of another plugin
+//! is used through the host, which answers an error once that plugin is gone.
+//!
+//! ```
+//! use std::sync::atomic::{AtomicI64, Ordering};
+//! use twinplug_sdk::prelude::*;
+//! use twinplug_sdk::testing::Host;
+//!
+//! pub struct Door { locks: AtomicI64 }
+//!
+//! #[object]
+//! impl Door {
+//!     fn lock(&self, by: i64) -> i64 { self.locks.fetch_add(by, Ordering::Relaxed) + by }
+//! }
+//!
+//! #[plugin(name = "doors", version = "1.0.0")]
+//! mod doors {
+//!     use super::*;
+//!
+//!     #[func]
+//!     fn door() -> Object { Object::new(Door { locks: AtomicI64::new(0) }) }
+//!
+//!     #[func]
+//!     fn twice(function: Function, x: f64) -> Result<f64> {
+//!         Ok(function.call::<f64>((function.call::<f64>((x,))?,))?)
+//!     }
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let plugin = Host::new().load(&doors::twinplug_plugin)?;
+//! let door: Object = plugin.call("door", ())?;
+//! assert_eq!(door.call::<i64>("lock", (2,))?, 2);
+//! assert_eq!(plugin.call::<f64>("twice", (Function::new(|x: f64| x * 3.0), 2.0))?, 18.0);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A function whose parameters are all `i64`, `f64` or `bool` (at most 6), and whose
 //! result is one of these or nothing, or a `Result` of it, has a direct entry besides the
 //! general one: hosts call it as they call a function in C.
