@@ -40,7 +40,8 @@ impl<T> Adopted<T> {
     ) -> Result<()> {
         let _running = self.context().begin_call()?;
         let memory = Arena::new();
-        let mut sink = RawSink::new(&memory).read_by(self.context());
+        let mut sink = RawSink::new(&memory);
+        sink.set_reader(self.context());
         let args = match args.plain() {
             Some(args) => args,
             None => {

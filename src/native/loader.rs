@@ -257,7 +257,8 @@ impl Told {
             let Some(handler) = self.handler.get() else { return Ok(None) };
             let arena = Arena::new();
             let context = self.image.context();
-            let mut values = RawSink::new(&arena).read_by(&**context);
+            let mut values = RawSink::new(&arena);
+            values.set_reader(&**context);
             args.iter().try_for_each(|arg| to_sink(arg, &mut values))?;
             let mut result = Returned::new();
             let entry = (handler.entry, handler.data);

@@ -302,7 +302,8 @@ fn of_plain<T: Data>(plain: Plain) -> Result<T, ConvertError> {
 
 fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Result<R> {
     let memory = Arena::new();
-    let mut sink = RawSink::new(&memory).read_by(function);
+    let mut sink = RawSink::new(&memory);
+    sink.set_reader(function);
     args.write(&mut sink)?;
     let mut result = Returned::new();
     function.call(RawArgs::written(&sink), &mut result)?;
@@ -371,7 +372,8 @@ impl VarLink {
             },
             General::Values(var) => {
                 let memory = Arena::new();
-                let mut sink = RawSink::new(&memory).read_by(&**var);
+                let mut sink = RawSink::new(&memory);
+                sink.set_reader(&**var);
                 to_sink(value, &mut sink).map_err(here)?;
                 var.set(RawArgs::written(&sink))
             }

@@ -45,13 +45,9 @@ impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
         RawSink { arena, values: SmallVec::new(), open: SmallVec::new(), reader: None }
     }
 
-    /// The same for a reader to whom some references are its own.
-    #[must_use]
-    pub fn read_by(self, reader: &'a dyn Foreign) -> Self {
-        RawSink { reader: Some(reader), ..self }
-    }
-
-    /// From now on it writes for a reader to whom some references are its own.
+    /// From now on it writes for a reader to whom some references are its own. In place: a sink is
+    /// large, and a copy of it costs a call more than all of this.
+    #[inline]
     pub fn set_reader(&mut self, reader: &'a dyn Foreign) {
         self.reader = Some(reader);
     }
