@@ -379,24 +379,24 @@ pub const Call = extern struct {
     }
 
     /// Whether a plugin of that name is loaded.
-    pub fn hasPlugin(call: *Call, plugin: []const u8) Error!bool {
+    pub fn hasPlugin(call: *Call, other: []const u8) Error!bool {
         const table: *const Plugins = @ptrCast(@alignCast(try call.further(service_plugins)));
-        try check(table.has(call.context, plugin.ptr, plugin.len, call.arena, call.result));
+        try check(table.has(call.context, other.ptr, other.len, call.arena, call.result));
         return call.result.as.boolean != 0;
     }
 
     /// Calls a function of another plugin.
     pub fn pluginCall(
         call: *Call,
-        plugin: []const u8,
+        other: []const u8,
         function: []const u8,
         args: []const Value,
     ) Error!Value {
         const table: *const Plugins = @ptrCast(@alignCast(try call.further(service_plugins)));
         try check(table.call(
             call.context,
-            plugin.ptr,
-            plugin.len,
+            other.ptr,
+            other.len,
             function.ptr,
             function.len,
             args.ptr,
@@ -408,12 +408,12 @@ pub const Call = extern struct {
     }
 
     /// A variable of another plugin.
-    pub fn pluginGet(call: *Call, plugin: []const u8, variable: []const u8) Error!Value {
+    pub fn pluginGet(call: *Call, other: []const u8, variable: []const u8) Error!Value {
         const table: *const Plugins = @ptrCast(@alignCast(try call.further(service_plugins)));
         try check(table.get(
             call.context,
-            plugin.ptr,
-            plugin.len,
+            other.ptr,
+            other.len,
             variable.ptr,
             variable.len,
             call.arena,
@@ -425,15 +425,15 @@ pub const Call = extern struct {
     /// Sets a variable of another plugin.
     pub fn pluginSet(
         call: *Call,
-        plugin: []const u8,
+        other: []const u8,
         variable: []const u8,
         value: Value,
     ) Error!void {
         const table: *const Plugins = @ptrCast(@alignCast(try call.further(service_plugins)));
         try check(table.set(
             call.context,
-            plugin.ptr,
-            plugin.len,
+            other.ptr,
+            other.len,
             variable.ptr,
             variable.len,
             &value,

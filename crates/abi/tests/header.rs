@@ -283,6 +283,10 @@ const USED_IN_ZIG: &str = "\
         const func = try call.invoke(args[0].as.func.?, args);\n\
         const object = try call.method(args[1].as.object.?, \"lock\", args);\n\
         func.retain();\n\
+        if (try call.hasPlugin(\"other\")) {\n\
+            try call.pluginSet(\"other\", \"X\", try call.pluginGet(\"other\", \"X\"));\n\
+            return call.pluginCall(\"other\", \"f\", args);\n\
+        }\n\
         object.release();\n\
         if (args.len == 3) return call.give(tp.Value.function(args[0].as.func.?));\n\
         if (args.len == 2) return tp.Value.object(args[1].as.object.?);\n\
