@@ -107,6 +107,7 @@ fn one_that_fails_does_not_hold_up_the_others(twin: &Twin) {
             ErrorKind::Refused
         )
     );
+    #[cfg(feature = "native")]
     let text = format!("cannot load `{}`: a text file, and no shared library", broken.display());
     #[cfg(not(feature = "native"))]
     let text = format!(
