@@ -1,6 +1,7 @@
 //! What a table was that came from outside, where Lua cannot tell: an empty list is no empty map,
 //! and a map whose keys are 1 to n is no list. Such a table has a metatable that says so and does
-//! nothing else, as `cjson.empty_array_mt` does; a script may replace it.
+//! nothing else, as `cjson.empty_array_mt` does; a script may replace it. It may look at it as well,
+//! and write to it: what it could not give a metatable of its own is taken out again.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -55,7 +56,7 @@ impl Border {
                     new.made.get()
                 }
             };
-            meta.push(state);
+            push(state, meta);
             ffi::lua_setmetatable(state, -2);
         }
         Ok(())
@@ -103,6 +104,29 @@ unsafe fn has_metatable(state: *mut lua_State, index: c_int) -> bool {
             ffi::lua_settop(state, -2);
         }
         has
+    }
+}
+
+/// Pushes a metatable, without the finalizer that a script may have put there: it would run at
+/// any time, in the middle of a conversion too.
+///
+/// # Safety
+/// As [`Border::tag`]; the metatable is of these.
+unsafe fn push(state: *mut lua_State, meta: Reference) {
+    // SAFETY: as the caller says. The name is one that each VM has, and the entry is there
+    // where it is written to: no memory is taken.
+    unsafe {
+        meta.push(state);
+        if cfg!(any(feature = "lua54", feature = "lua55")) {
+            ffi::lua_pushstring(state, c"__gc".as_ptr());
+            let has_finalizer = ffi::lua_rawget(state, -2) != ffi::LUA_TNIL;
+            ffi::lua_settop(state, -2);
+            if has_finalizer {
+                ffi::lua_pushstring(state, c"__gc".as_ptr());
+                ffi::lua_pushnil(state);
+                ffi::lua_rawset(state, -3);
+            }
+        }
     }
 }
 
@@ -161,7 +185,7 @@ pub(super) unsafe extern "C-unwind" fn tag_list(state: *mut lua_State) -> c_int 
         }
         ffi::lua_settop(state, 1);
         if let Some(meta) = list.get() {
-            meta.push(state);
+            push(state, meta);
             ffi::lua_setmetatable(state, 1);
         }
         1

@@ -3,6 +3,8 @@
 #[cfg(all(feature = "_lua", feature = "native"))]
 mod both;
 #[cfg(feature = "_lua")]
+mod hostile;
+#[cfg(feature = "_lua")]
 mod lua;
 #[cfg(feature = "native")]
 mod native;
