@@ -41,7 +41,7 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
         b"leaf" => leaf(core),
         b"call_reference" => call_reference(core),
         #[cfg(feature = "luajit")]
-        b"ffi" => return Some(super::leaf::open_ffi(lua).map(Value::Table)),
+        b"ffi" if core.is_compiled => return Some(core.open_ffi(lua).map(Value::Table)),
         b"mark" => {
             let mark = mlua::LightUserData(references::mark());
             return Some(Ok(Value::LightUserData(mark)));

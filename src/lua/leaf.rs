@@ -149,12 +149,20 @@ impl Core {
         if let Some(make) = lua.named_registry_value::<Option<Function>>(NAME)? {
             return Ok(make);
         }
-        let ffi = open_ffi(lua)?;
-        self.compiled.used.set(Some(Use::new(lua, &ffi)?));
+        let ffi = self.open_ffi(lua)?;
         let chunk = lua.load(MAKE).set_name(format!("={}", super::stack::PRELUDE));
         let make: Function = chunk.call(ffi)?;
         lua.set_named_registry_value(NAME, &make)?;
         Ok(make)
+    }
+
+    /// The library, for the prelude.
+    pub(super) fn open_ffi(&self, lua: &Lua) -> mlua::Result<Table> {
+        let ffi = open_ffi(lua)?;
+        if self.compiled.used.get().is_none() {
+            self.compiled.used.set(Some(Use::new(lua, &ffi)?));
+        }
+        Ok(ffi)
     }
 }
 
@@ -268,7 +276,7 @@ pub(super) unsafe fn is_settle(state: *mut lua_State, index: c_int) -> bool {
 
 /// Opens the library, and takes it away from wherever a script could find it, unless it is
 /// there already.
-pub(super) fn open_ffi(lua: &Lua) -> mlua::Result<Table> {
+fn open_ffi(lua: &Lua) -> mlua::Result<Table> {
     let loaded: Table = lua.named_registry_value("_LOADED")?;
     if let Some(ffi) = loaded.raw_get::<Option<Table>>("ffi")? {
         return Ok(ffi);

@@ -12,7 +12,8 @@ local known = setmetatable({}, { __mode = "v" })
 local functions = setmetatable({}, { __mode = "k" })
 
 local function meta(name, fields)
-  fields[mark], fields.__gc, fields.__metatable, fields.__name = true, release, false, name
+  fields[mark], fields.__metatable, fields.__name = true, false, name
+  fields.__gc = fields.__gc or release
   return fields
 end
 
@@ -25,16 +26,13 @@ local function make_function(held)
   return f
 end
 
--- Objects of the same methods share a metatable.
-local classes = {}
+-- Objects of the same methods share a metatable, which is there as long as one of them. Neither text
+-- has a zero in it.
+local classes = setmetatable({}, { __mode = "v" })
 
 local function make_object(_, class, json)
-  local of_class = classes[class]
-  if not of_class then
-    of_class = {}
-    classes[class] = of_class
-  end
-  local found = of_class[json]
+  local key = class .. "\0" .. json
+  local found = classes[key]
   if found then return found end
   local methods = {}
   local text = ""
@@ -55,7 +53,7 @@ local function make_object(_, class, json)
     end,
     __tostring = function(object) return "object: " .. class end,
   })
-  of_class[json] = found
+  classes[key] = found
   return found
 end
 
@@ -68,29 +66,73 @@ local make_meta = function()
   return { __index = buffer_get, __newindex = buffer_set }
 end
 
--- Where LuaJIT compiles scripts, elements are read and written in memory.
+-- Where LuaJIT compiles scripts, elements are read and written in memory, each of a kind as one
+-- type: it takes it that what has another one lies elsewhere. Of some bits of a float it would make
+-- another value, and others may write them at any time: so what is looked at is a copy. What is left
+-- is for the functions in C.
 if ffi then
   local cast = ffi.cast
   local parts = raw.buffer_parts
-  local ctypes = { f64 = "double *", f32 = "float *", i64 = "int64_t *", i32 = "int32_t *", u8 = "uint8_t *" }
+  local ctypes = { f64 = "int64_t *", f32 = "int32_t *", i64 = "int64_t *", i32 = "int32_t *", u8 = "uint8_t *" }
+  local halves = ffi.abi("le") and "low, high" or "high, low"
+  local copies = {
+    f64 = ffi.new("union { int64_t bits; double value; struct { uint32_t " .. halves .. "; }; }"),
+    f32 = ffi.new("union { int32_t bits; float value; uint32_t high; }"),
+  }
+  -- From here on they are no number.
+  local limits = { f64 = 0xfff90000, f32 = 0xff800000 }
   local least = { i64 = -2 ^ 53, i32 = -2 ^ 31, u8 = 0 }
   local most = { i64 = 2 ^ 53, i32 = 2 ^ 31 - 1, u8 = 255 }
   local data, lengths = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
   local function of(b, ctype)
     local start, length = parts(b)
-    data[b], lengths[b] = cast(ctype, start), length
+    lengths[b] = length
+    data[b] = cast(ctype, start)
     return data[b], length
   end
+  -- A table with weak keys has a buffer for a while after it was released. Nothing here takes memory,
+  -- as to write to an entry that is not there would.
+  local function release_buffer(b)
+    if data[b] then data[b], lengths[b] = nil, nil end
+    release(b)
+  end
+  local function floats(ctype, copy, limit)
+    return {
+      __gc = release_buffer,
+      __index = function(b, i)
+        local elements, length = data[b], lengths[b]
+        if not elements then elements, length = of(b, ctype) end
+        if type(i) == "number" and i >= 1 and i <= length and i % 1 == 0 then
+          copy.bits = elements[i - 1]
+          if copy.high < limit then return copy.value end
+        end
+        return buffer_get(b, i)
+      end,
+      __newindex = function(b, i, value)
+        local elements, length = data[b], lengths[b]
+        if not elements then elements, length = of(b, ctype) end
+        if type(i) == "number" and type(value) == "number" and i >= 1 and i <= length and i % 1 == 0 then
+          copy.value = value
+          elements[i - 1] = copy.bits
+          return
+        end
+        buffer_set(b, i, value)
+      end,
+    }
+  end
   function make_meta(element)
-    local ctype, low, high = ctypes[element], least[element], most[element]
+    local ctype, copy = ctypes[element], copies[element]
+    if copy then return floats(ctype, copy, limits[element]) end
+    local low, high = least[element], most[element]
     local exact = element == "i64"
     return {
+      __gc = release_buffer,
       __index = function(b, i)
         local elements, length = data[b], lengths[b]
         if not elements then elements, length = of(b, ctype) end
         if type(i) == "number" and i >= 1 and i <= length and i % 1 == 0 then
           local value = tonumber(elements[i - 1])
-          if not exact or value <= high and value >= low then return value end
+          if not exact or value < high and value > low then return value end
         end
         return buffer_get(b, i)
       end,
@@ -98,7 +140,7 @@ if ffi then
         local elements, length = data[b], lengths[b]
         if not elements then elements, length = of(b, ctype) end
         if type(i) == "number" and type(value) == "number" and i >= 1 and i <= length and i % 1 == 0
-          and (not low or value % 1 == 0 and value >= low and value <= high) then
+          and value % 1 == 0 and value >= low and value <= high then
           elements[i - 1] = value
           return
         end
@@ -128,10 +170,12 @@ local function buffer(what, element)
   if not is_list and type(what) ~= "number" then
     error("`host.buffer` takes a length or a list, got " .. type(what), 2)
   end
-  local ok, made = new_buffer(element, is_list and #what or what)
+  local length = is_list and #what or what
+  if type(length) ~= "number" then error("the length of a list is a number, got " .. type(length), 2) end
+  local ok, made = new_buffer(element, length)
   if not ok then error(made, 2) end
   if is_list then
-    for i = 1, #what do made[i] = what[i] end
+    for i = 1, length do made[i] = what[i] end
   end
   return made
 end

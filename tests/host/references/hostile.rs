@@ -24,6 +24,50 @@ fn load(script: &str) -> (Host, PluginRef) {
 /// Has Lua collect.
 const CHURN: &str = "local function churn() for i = 1, 300000 do local _ = { i } end end\n";
 
+/// A table with weak keys shows what has been released already.
+#[test]
+fn what_was_let_go_is_not_used() {
+    let script = format!(
+        "{CHURN} local M = {{}}
+        local weak = setmetatable({{}}, {{ __mode = 'k' }})
+        local function write(b) for i = 1, 1000 do b[i] = 12345 end end
+        local function read(b) local sum = 0 for i = 1, 1000 do sum = sum + b[i] end return sum end
+        function M.Fill(object)
+          for i = 1, 200 do
+            local b = host.buffer(1000)
+            write(b) read(b)
+            weak[b], weak[object()] = true, true
+          end
+        end
+        function M.Use()
+          churn()
+          for one in pairs(weak) do
+            pcall(read, one)
+            pcall(write, one)
+            pcall(function() return one:look() end)
+            pcall(host.same, one)
+          end
+          return true
+        end
+        return M"
+    );
+    let (_host, plugin) = load(&script);
+    let object = Function::new(|| Object::new(Eye));
+    for _ in 0..20 {
+        plugin.call("Fill", (object.clone(),)).unwrap();
+        assert_eq!(plugin.call("Use", ()).unwrap(), Value::Bool(true));
+    }
+}
+
+struct Eye;
+
+#[twinplug::object]
+impl Eye {
+    fn look(&self) -> i64 {
+        1
+    }
+}
+
 /// A script sees the metatable of a tagged table, and can write to it.
 #[test]
 fn a_tag_brings_no_finalizer() {
@@ -46,6 +90,102 @@ fn a_tag_brings_no_finalizer() {
     let (_host, plugin) = load(script);
     let own = plugin.func::<(Vec<i64>,), (i64, i64)>("Own").unwrap();
     assert_eq!(own.call((Vec::new(),)).unwrap(), (0, 1));
+}
+
+/// What a call that has run out of memory had is there for the next one.
+#[test]
+fn what_a_stopped_call_had_is_free() {
+    let (_host, plugin) = load(
+        "function Much() local all = {}
+          while true do local b = host.buffer(100000) b[1] = b[1] + 1 all[#all + 1] = b end end
+        function Again() for i = 1, 100 do local b = host.buffer(100000) b[1] = b[1] + 1 end return true end",
+    );
+    for _ in 0..3 {
+        let error = plugin.call("Much", ()).unwrap_err();
+        assert_eq!(error.limit(), Some(Limit::Memory(MEMORY)), "{error}");
+        assert_eq!(plugin.call("Again", ()).unwrap(), Value::Bool(true));
+    }
+}
+
+/// LuaJIT keeps other values in the bits of what is no number.
+#[test]
+fn any_bits_of_a_float_are_a_number() {
+    let (_host, plugin) = load(
+        "function Look(b)
+          for _ = 1, 100 do
+            for i = 1, #b do
+              local value = b[i]
+              if type(value) ~= 'number' or value == value then error(i .. ' is ' .. type(value)) end
+            end
+          end
+        end",
+    );
+    let look = plugin.func::<(AnyBuffer,), ()>("Look").unwrap();
+    let bits =
+        [!0, 0xfff9 << 48, 0xfffa << 48 | 8, 0xfffd << 48 | 0x1234, 0x7fff << 48, 0xfff8 << 48];
+    look.call((Buffer::from(bits.map(f64::from_bits).to_vec()).into_any(),)).unwrap();
+    let bits = [!0, 0xffc8_0000, 0xffd0_0008, 0xffff_0000, 0x7fff_ffff, 0xffc0_0000];
+    look.call((Buffer::from(bits.map(f32::from_bits).to_vec()).into_any(),)).unwrap();
+}
+
+#[test]
+fn numbers_are_read_as_they_are() {
+    let (_host, plugin) = load("function Get(b, i) return b[i] end");
+    let get = plugin.func::<(AnyBuffer, i64), Value>("Get").unwrap();
+    let floats =
+        [f64::NEG_INFINITY, f64::INFINITY, f64::MIN, f64::MAX, f64::MIN_POSITIVE, 0.5, -0.0];
+    for (index, float) in (1..).zip(floats) {
+        let got = get.call((Buffer::from(floats.to_vec()).into_any(), index)).unwrap();
+        assert_eq!(got.to::<f64>().unwrap().to_bits(), float.to_bits(), "{float}");
+    }
+    let floats =
+        [f32::NEG_INFINITY, f32::INFINITY, f32::MIN, f32::MAX, f32::MIN_POSITIVE, 0.5, -0.0];
+    for (index, float) in (1..).zip(floats) {
+        let got = get.call((Buffer::from(floats.to_vec()).into_any(), index)).unwrap();
+        assert_eq!(got.to::<f64>().unwrap().to_bits(), f64::from(float).to_bits(), "{float}");
+    }
+    let most = 1 << 53;
+    let are_floats = cfg!(any(feature = "luajit", feature = "luau"));
+    for int in [most - 1, most, 1 - most, -most, most + 1, -most - 1, i64::MAX, i64::MIN] {
+        match get.call((Buffer::from(vec![int]).into_any(), 1)) {
+            Ok(got) => assert_eq!(got, Value::Int(int)),
+            Err(error) => {
+                assert!(are_floats && int.unsigned_abs() > most as u64, "{int}: {error}");
+                assert!(error.to_string().contains("an element is out of range"), "{error}");
+            }
+        }
+    }
+}
+
+/// What was just written is what is read, in a loop that is compiled too; also of what others write.
+#[test]
+fn what_is_written_is_read() {
+    let (_host, plugin) = load(
+        "function Both(b)
+          for i = 1, 1000 do
+            b[1], b[2] = i, b[1] + 1
+            b[1] = b[1] + b[2]
+            b[1] = b[1] - b[2] + 1
+            if b[1] ~= i + 1 then error(i .. ': ' .. b[1]) end
+          end
+          return b[1], b[2]
+        end
+        function Wait(b) for i = 1, 1e9 do if b[1] == 7 then return i end end end",
+    );
+    let both = plugin.func::<(AnyBuffer,), (f64, f64)>("Both").unwrap();
+    let wait = plugin.func::<(Buffer<f64>,), i64>("Wait").unwrap();
+    for element in [Element::F64, Element::F32, Element::I64, Element::I32] {
+        let buffer = AnyBuffer::zeroed(element, 2).unwrap();
+        assert_eq!(both.call((buffer,)).unwrap(), (1001.0, 1001.0), "{element}");
+    }
+    let buffer = Buffer::<f64>::new(1);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (0..100_000).for_each(|_| assert!(buffer.set(0, f64::from_bits(!0))));
+            buffer.set(0, 7.0);
+        });
+        assert!(wait.call((buffer.clone(),)).unwrap() > 0);
+    });
 }
 
 /// What comes back into the script on the same chain is bounded, and no way out of a call.
