@@ -137,7 +137,7 @@ impl<'v> Entry<'v> {
         // Who was in the VM before finds less room than it knew of.
         state.core.border.forget_room();
         if state.share.is_shared() {
-            state.share.leave(&state.lua);
+            state.share.leave(&state.lua, state.core.border.references.taken());
         }
         let outer = std::mem::replace(&mut self.outer, Outer::NONE);
         Memory::leave(Thread::this(), outer);

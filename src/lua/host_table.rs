@@ -56,10 +56,7 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
         b"new_object" => {
             let core = core.handed();
             lua.create_function(move |lua, table: Table| {
-                let made = references::new_object(core.get(), lua, &table);
-                let made = made
-                    .and_then(|object| Ok(super::sink::to_lua(lua, &core.get().border, &object)?));
-                Ok(answer(lua, made))
+                Ok(answer(lua, references::new_object(core.get(), lua, &table)))
             })
         }
         b"object" => lua.create_function(object),

@@ -12,15 +12,14 @@ use std::time::Instant;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Lua, LuaString, MultiValue, Value};
-use twinplug_value::{from_source, to_sink};
+use twinplug_value::to_sink;
 
-use super::border::Border;
 #[cfg(feature = "luajit")]
 use super::host_functions::{Answer, raise};
 use super::library;
 use super::limits::{self, Section};
 use super::sink::StackSink;
-use super::source::StackSource;
+use super::source::read_arguments;
 use super::vm::{Core, GoesOn, Shared, broken};
 use crate::error::{Error, Limit, Result};
 use crate::plugin::{Dynamic, Func, Plugin, Plugins, Symbol, contained, deadline, held};
@@ -336,9 +335,8 @@ impl Link {
         // 20 values above them.
         unsafe {
             let count = ffi::lua_gettop(state);
-            let arguments = (1..=count).map(|index| argument(&core.border, state, index));
-            let arguments = arguments.collect::<Result<Vec<_>>>();
-            let arguments = arguments.map_err(|error| self.named(error))?;
+            let arguments = read_arguments(&core.border, state, 1, count);
+            let arguments = arguments.map_err(|error| self.named(error.into()))?;
             if limits::may_wait(state) && is_alone() && !function.is_leaf() {
                 let call = move || function.call_all(&arguments);
                 core.shared.will_wait(Box::new(|| Ok(used_elsewhere(call))));
@@ -390,20 +388,6 @@ fn told(error: Error) -> Error {
 #[cfg(feature = "luajit")]
 pub(super) fn failed(core: &Core, state: *mut lua_State, error: Error) -> Answer {
     core.raised(state, &told(error))
-}
-
-/// An argument as a value.
-///
-/// # Safety
-/// As `Link::call`; it is on the stack.
-unsafe fn argument(
-    border: &Border,
-    state: *mut lua_State,
-    index: c_int,
-) -> Result<twinplug_value::Value> {
-    // SAFETY: as the caller says.
-    let mut source = unsafe { StackSource::new(border, state, index) };
-    from_source(&mut source).map_err(|error| error.of(format!("argument {index}")).into())
 }
 
 /// A function of another plugin.

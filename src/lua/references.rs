@@ -8,9 +8,10 @@
 
 mod buffers;
 mod callee;
+mod own;
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::sync::Weak;
 
 use mlua::Lua;
@@ -21,9 +22,9 @@ use super::border::Border;
 use super::limits::{self, Section};
 use super::plugins::{answered, is_alone, used_elsewhere};
 use super::raw;
-use super::source::StackSource;
+use super::source::read_arguments;
 use super::vm::{Core, Vm};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::contained;
 pub(super) use buffers::{FUNCTIONS as BUFFER_FUNCTIONS, new_buffer};
 pub(super) use callee::{LuaFunction, new_object};
@@ -42,7 +43,7 @@ pub(super) struct References {
     functions: Cell<Option<raw::Reference>>,
     /// What the collector has freed.
     freed: RefCell<Vec<Reference>>,
-    /// What the script's own buffers take, in bytes.
+    /// What the script's own objects and buffers take, in bytes.
     taken: Cell<usize>,
 }
 
@@ -80,6 +81,11 @@ impl References {
         self.raw.set(Some(raw));
     }
 
+    /// What the script's own objects and buffers take beside the VM's memory, in bytes.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.get()
+    }
+
     /// Drops what the collector has freed, where that has become much. With the VM entered.
     fn drop_many_freed(&self) {
         if self.freed.borrow().len() > MOST_FREED {
@@ -100,7 +106,7 @@ impl References {
         let is_own = std::mem::take(&mut held.taken) > 0;
         if let Some(reference) = held.reference.take() {
             if is_own {
-                // Memory of ours, and nobody's code.
+                // Memory of ours, and nobody's code: of an object there is the reference to a table.
                 drop(reference);
                 return;
             }
@@ -127,7 +133,7 @@ pub(super) unsafe fn push(
     unsafe { push_taking(border, state, reference, 0) }
 }
 
-/// As `push`, of a buffer that takes so many bytes of what the script may.
+/// As `push`, of what the script has made, and takes so many bytes of what it may.
 ///
 /// # Safety
 /// As `push`.
@@ -401,15 +407,10 @@ unsafe fn run(core: &Core, state: *mut lua_State) -> Result<c_int> {
                 let name = super::library::text(state, 2).unwrap_or_default();
                 Called::Method(object, String::from_utf8_lossy(name).into_owned())
             }
-            _ => return Err(Error::new(crate::error::ErrorKind::Type, "no object")),
+            _ => return Err(no_object(state)),
         };
         let count = ffi::lua_gettop(state);
-        let arguments = (3..=count).map(|index| {
-            let mut source = StackSource::new(&core.border, state, index);
-            let read = twinplug_value::from_source(&mut source);
-            read.map_err(|error| Error::from(error.of(format!("argument {}", index - 2))))
-        });
-        let arguments = arguments.collect::<Result<Vec<Value>>>()?;
+        let arguments = read_arguments(&core.border, state, 3, (count - 2).max(0))?;
         if limits::may_wait(state) && is_alone() {
             let call = move || called.call(&arguments);
             core.shared.will_wait(Box::new(|| Ok(used_elsewhere(call))));
@@ -423,6 +424,21 @@ unsafe fn run(core: &Core, state: *mut lua_State) -> Result<c_int> {
         };
         super::plugins::push_results(core, state, &results)
     }
+}
+
+/// What is wrong where something else stands in an object's place.
+///
+/// # Safety
+/// As `run`.
+unsafe fn no_object(state: *mut lua_State) -> Error {
+    // SAFETY: as the caller says; a type's name lives as the program.
+    let (name, got) = unsafe {
+        let name = super::library::text(state, 2).map(String::from_utf8_lossy);
+        (name.unwrap_or_default(), CStr::from_ptr(ffi::luaL_typename(state, 1)))
+    };
+    let got = got.to_string_lossy();
+    let message = format!("`{name}` takes its object first, got {got}: `object:{name}(..)`");
+    Error::new(ErrorKind::Type, message)
 }
 
 /// What is called.

@@ -18,7 +18,7 @@ use super::references;
 use super::tags::{self, Tag};
 pub(super) use tables::bytes;
 use tables::{check_key, key, sequence};
-pub(super) use values::{from_lua, read_lua};
+pub(super) use values::{from_lua, read_arguments, read_lua};
 
 /// What the host takes for a value, in bytes: more or less.
 const VALUE: usize = 32;

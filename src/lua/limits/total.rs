@@ -54,12 +54,12 @@ impl Share {
         Some((limit, held.max(1)))
     }
 
-    /// The VM is left.
-    pub(in crate::lua) fn leave(&self, lua: &Lua) {
+    /// The VM is left, and its script takes so many bytes beside what the VM does.
+    pub(in crate::lua) fn leave(&self, lua: &Lua, beside: usize) {
         if let Some(total) = &self.total
             && self.entered.fetch_sub(1, Ordering::Relaxed) == 1
         {
-            let used = lua.used_memory();
+            let used = lua.used_memory() + beside;
             total.used.fetch_add(used, Ordering::Relaxed);
             total.used.fetch_sub(self.held.swap(used, Ordering::Relaxed), Ordering::Relaxed);
         }

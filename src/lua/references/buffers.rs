@@ -7,12 +7,11 @@ use mlua::ffi::{self, lua_State};
 use mlua::{Lua, LuaString, Value};
 use twinplug_value::{AnyBuffer, Element, Reference};
 
-use super::{held, push_taking};
+use super::{held, own};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lua::host_functions::{Answer, raise};
-use crate::lua::limits::Memory;
 use crate::lua::raw::{self, Number};
-use crate::lua::vm::{Core, broken};
+use crate::lua::vm::Core;
 
 /// What the prelude finds under these names.
 pub(in crate::lua) const FUNCTIONS: [(&[u8], ffi::lua_CFunction); 4] = [
@@ -39,36 +38,10 @@ pub(in crate::lua) fn new_buffer(
         return Err(Error::new(ErrorKind::Type, message));
     }
     let bytes = length * element.size() as f64;
-    let no_memory = || {
-        Memory::run_out();
-        Error::new(ErrorKind::Limit, "not enough memory")
-    };
-    if !has_room(core, lua, bytes) {
-        lua.gc_collect().map_err(broken)?;
-        if !has_room(core, lua, bytes) {
-            return Err(no_memory());
-        }
-    }
+    own::make_room(core, lua, bytes)?;
     // As has been compared with what there may be, it is no more than a `usize`.
-    let buffer = AnyBuffer::zeroed(element, length as usize).ok_or_else(no_memory)?;
-    let reference = Reference::Buffer(buffer);
-    let mut pushed = Ok(());
-    // SAFETY: mlua runs it in a protected call, whose frame has room for 20 values, and leaves
-    // what is pushed. Nothing raises that could leave Rust's frames.
-    let value = unsafe {
-        lua.exec_raw::<Value>((), |state| {
-            pushed = push_taking(&core.border, state, &reference, bytes as usize);
-        })
-    };
-    pushed?;
-    value.map_err(broken)
-}
-
-/// Whether the script may take so many bytes more.
-fn has_room(core: &Core, lua: &Lua, bytes: f64) -> bool {
-    let taken = core.border.references.taken.get() + lua.used_memory();
-    let allowed = core.border.allowed().min(isize::MAX as usize);
-    taken as f64 + bytes <= allowed as f64
+    let buffer = AnyBuffer::zeroed(element, length as usize).ok_or_else(own::no_memory)?;
+    own::value(core, lua, &Reference::Buffer(buffer), bytes as usize)
 }
 
 /// # Safety

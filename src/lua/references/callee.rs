@@ -9,12 +9,16 @@ use std::sync::{Arc, Weak};
 use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Table};
 use twinplug_value::raw::{Callee, Methods, RawSink, RawValues, RawView, methods_json};
-use twinplug_value::{CallError, ConvertError, Object, Value, from_source, from_view, to_sink};
+use twinplug_value::{
+    CallError, ConvertError, Object, Reference, Value, from_source, from_view, to_sink,
+};
 
+use super::own;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lua::border::{Border, refer};
 use crate::lua::call::{Lease, with};
-use crate::lua::raw::Reference;
+use crate::lua::limits;
+use crate::lua::raw;
 use crate::lua::sink::StackSink;
 use crate::lua::source::StackSource;
 use crate::lua::vm::{Core, Vm, broken, stale};
@@ -32,7 +36,7 @@ struct LuaObject {
 /// A value that a VM keeps for somebody outside.
 struct Kept {
     vm: Weak<Vm>,
-    value: Reference,
+    value: raw::Reference,
 }
 
 impl Kept {
@@ -65,7 +69,7 @@ impl LuaFunction {
         if let Some(vm) = vm.upgrade() {
             vm.release_kept(border);
         }
-        let kept = std::cell::Cell::new(Reference::NONE);
+        let kept = std::cell::Cell::new(raw::Reference::NONE);
         // SAFETY: as the caller says; what is lent outlives the step.
         unsafe {
             ffi::lua_pushvalue(state, index);
@@ -105,7 +109,7 @@ impl LuaFunction {
 /// `state` runs a C function that has the value as its last one; `kept` is a cell for it.
 unsafe fn keep(state: *mut lua_State, kept: *const c_void) {
     // SAFETY: as the caller says.
-    unsafe { (*kept.cast::<std::cell::Cell<Reference>>()).set(Reference::new(state)) };
+    unsafe { (*kept.cast::<std::cell::Cell<raw::Reference>>()).set(raw::Reference::new(state)) };
 }
 
 /// Calls what is on the coroutine, with so many arguments above it and these behind them.
@@ -160,13 +164,47 @@ fn write(mut results: Vec<Value>, result: &mut RawSink<'_>) -> Result<()> {
 
 /// An object of a table, with the functions that are in it, or where its metatable looks for what
 /// is not.
-pub(in crate::lua) fn new_object(core: &Core, lua: &Lua, table: &Table) -> Result<Object> {
+pub(in crate::lua) fn new_object(core: &Core, lua: &Lua, table: &Table) -> Result<mlua::Value> {
     let vm = core.border.references.vm.get().cloned();
     let vm = vm.ok_or_else(|| Error::new(ErrorKind::Load, "the plugin is not loaded yet"))?;
+    // One call may make many.
+    if let Some(vm) = vm.upgrade() {
+        vm.release_kept(&core.border);
+    }
     let class = table.metatable().and_then(|meta| meta.raw_get::<Table>("__index").ok());
+    let methods = method_names(table, class.as_ref())?;
+    let name = [Some(table), class.as_ref()]
+        .into_iter()
+        .flatten()
+        .find_map(|table| table.raw_get::<String>("__name").ok());
+    let described = methods.iter().map(|name| (name.as_str(), "(...) -> any".to_owned()));
+    let json = methods_json(described);
+    let text = |text: String| CString::new(text.replace('\0', "")).unwrap_or_default();
+    let name = text(name.unwrap_or_else(|| "object".to_owned()));
+    let json = text(json);
+    let names: usize = methods.iter().map(|name| name.len() + size_of::<String>()).sum();
+    let bytes = OBJECT + name.count_bytes() + json.count_bytes() + names;
+    own::make_room(core, lua, bytes as f64)?;
+    let table = Kept { vm, value: refer(lua, table).map_err(broken)? };
+    let object = LuaObject { table, methods };
+    let object = Object::with_methods(Cow::Owned(name), Cow::Owned(json), object);
+    own::value(core, lua, &Reference::Object(object), bytes)
+}
+
+/// What an object of a table takes beside its texts, in bytes: more or less.
+const OBJECT: usize = 256;
+
+/// So many entries of a table are read between two looks whether the call is over.
+const LOOK_EVERY: usize = 1024;
+
+/// The names of the functions in a table and its class.
+fn method_names(table: &Table, class: Option<&Table>) -> Result<Vec<String>> {
     let mut methods = Vec::new();
-    for table in std::iter::once(table).chain(&class) {
-        for pair in table.pairs::<mlua::Value, mlua::Value>() {
+    for table in std::iter::once(table).chain(class) {
+        for (index, pair) in table.pairs::<mlua::Value, mlua::Value>().enumerate() {
+            if index % LOOK_EVERY == LOOK_EVERY - 1 && limits::is_due() {
+                return Err(Error::new(ErrorKind::Call, "its call is over"));
+            }
             if let (mlua::Value::String(name), mlua::Value::Function(_)) = pair.map_err(broken)?
                 && let Ok(name) = name.to_str()
                 && !name.starts_with('_')
@@ -177,17 +215,7 @@ pub(in crate::lua) fn new_object(core: &Core, lua: &Lua, table: &Table) -> Resul
     }
     methods.sort();
     methods.dedup();
-    let name = [Some(table), class.as_ref()]
-        .into_iter()
-        .flatten()
-        .find_map(|table| table.raw_get::<String>("__name").ok());
-    let described = methods.iter().map(|name| (name.as_str(), "(...) -> any".to_owned()));
-    let json = methods_json(described);
-    let text = |text: String| CString::new(text.replace('\0', "")).unwrap_or_default();
-    let table = Kept { vm, value: refer(lua, table).map_err(broken)? };
-    let name = text(name.unwrap_or_else(|| "object".to_owned()));
-    let json = Cow::Owned(text(json));
-    Ok(Object::with_methods(Cow::Owned(name), json, LuaObject { table, methods }))
+    Ok(methods)
 }
 
 impl LuaObject {

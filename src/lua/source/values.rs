@@ -1,7 +1,10 @@
 //! Values of mlua's, read as ours.
 
+use std::ffi::c_int;
+
+use mlua::ffi::lua_State;
 use mlua::{Lua, Value, ffi};
-use twinplug_value::{ConvertError, from_source};
+use twinplug_value::{ConvertError, Source, from_source};
 
 use super::{Border, StackSource};
 
@@ -45,4 +48,33 @@ pub(in crate::lua) fn read_lua(
     };
     ran.map_err(|error| ConvertError::new(error.to_string()))?;
     read
+}
+
+/// Arguments, so many from that index on. What is read of all of them together is held to what
+/// the VM may take.
+///
+/// # Safety
+/// As [`StackSource::list`].
+///
+/// # Errors
+/// One cannot cross; the error says which.
+pub(in crate::lua) unsafe fn read_arguments(
+    border: &Border,
+    state: *mut lua_State,
+    first: c_int,
+    count: c_int,
+) -> Result<Vec<twinplug_value::Value>, ConvertError> {
+    // SAFETY: as the caller says.
+    let mut source = unsafe { StackSource::list(border, state, first, count) };
+    let mut arguments = Vec::new();
+    source.enter_list()?;
+    loop {
+        let read = match source.next() {
+            Ok(false) => return Ok(arguments),
+            Ok(true) => from_source(&mut source),
+            Err(error) => Err(error),
+        };
+        let number = arguments.len() + 1;
+        arguments.push(read.map_err(|error| error.of(format!("argument {number}")))?);
+    }
 }

@@ -92,6 +92,38 @@ fn a_tag_brings_no_finalizer() {
     assert_eq!(own.call((Vec::new(),)).unwrap(), (0, 1));
 }
 
+#[test]
+fn objects_count_as_memory_of_the_script() {
+    let (_host, plugin) = load(
+        "local M = {}
+        function M.Much() local all, name = {}, ('x'):rep(1000000)
+          for i = 1, 2000 do all[i] = host.object { __name = name } end end
+        function M.Many() for i = 1, 200000 do host.object {} end return true end
+        return M",
+    );
+    for _ in 0..2 {
+        let error = plugin.call("Much", ()).unwrap_err();
+        assert_eq!(error.limit(), Some(Limit::Memory(MEMORY)), "{error}");
+        assert_eq!(plugin.call("Many", ()).unwrap(), Value::Bool(true));
+    }
+}
+
+#[test]
+fn buffers_count_as_memory_of_all_scripts() {
+    let host = Host::builder().memory_total(32 << 20).memory_limit(MEMORY).build().unwrap();
+    let script = "Kept = {}
+        function Take() for i = 1, 10 do Kept[i] = host.buffer(131072) end return true end
+        function Leave() Kept = {} end";
+    let [first, second, third] =
+        ["first", "second", "third"].map(|name| host.load_source(name, script).unwrap());
+    first.call("Take", ()).unwrap();
+    second.call("Take", ()).unwrap();
+    let error = third.call("Take", ()).unwrap_err();
+    assert_eq!(error.limit(), Some(Limit::MemoryTotal(32 << 20)), "{error}");
+    host.unload(first).unwrap();
+    assert_eq!(third.call("Take", ()).unwrap(), Value::Bool(true));
+}
+
 /// What a call that has run out of memory had is there for the next one.
 #[test]
 fn what_a_stopped_call_had_is_free() {
@@ -105,6 +137,26 @@ fn what_a_stopped_call_had_is_free() {
         assert_eq!(error.limit(), Some(Limit::Memory(MEMORY)), "{error}");
         assert_eq!(plugin.call("Again", ()).unwrap(), Value::Bool(true));
     }
+}
+
+/// What is read of one argument is held to the memory limit, and so is what is read of all.
+#[test]
+fn arguments_are_counted_together() {
+    let script = "local unpack = table.unpack or unpack
+        local function many() local text, all = ('x'):rep(1000000), {}
+          for i = 1, 100 do all[i] = text end return unpack(all) end
+        function Call(f) f(many()) end
+        function Method(object) object:look(many()) end
+        function Plugin() host.plugin('other').F(many()) end";
+    let (host, plugin) = load(script);
+    let _other = host.load_source("other", "function F(...) return select('#', ...) end").unwrap();
+    let check = |result: Result<Value>| {
+        let error = result.unwrap_err();
+        assert_eq!(error.limit(), Some(Limit::Memory(MEMORY)), "{error}");
+    };
+    check(plugin.call("Call", (Function::new(|_: String| ()),)));
+    check(plugin.call("Method", (Object::new(Eye),)));
+    check(plugin.call("Plugin", ()));
 }
 
 /// LuaJIT keeps other values in the bits of what is no number.
@@ -188,6 +240,34 @@ fn what_is_written_is_read() {
     });
 }
 
+#[test]
+fn what_is_wrong_is_said() {
+    let (_host, plugin) = load(
+        "local M = {}
+        function M.Object() return host.object { name = function() return 1 end } end
+        function M.Dot(o) local x = o.name(3) return x end
+        function M.Nothing(o) local x = o.name() return x end
+        function M.Length()
+          local list = setmetatable({}, { __len = function() return 'x' end })
+          local b = host.buffer(list)
+          return b
+        end
+        function M.Text() local b = host.buffer({ 1, 'x' }) return b end
+        return M",
+    );
+    let object = plugin.func::<(), Object>("Object").unwrap().call(()).unwrap();
+    let fails = |name: &str, expected: &str| {
+        let error = plugin.call(name, (object.clone(),)).unwrap_err().to_string();
+        assert_eq!(error, format!("plugin `script`: `{name}`: script:{expected}"));
+    };
+    fails("Dot", "3: `name` takes its object first, got number: `object:name(..)`");
+    fails("Nothing", "4: `name` takes its object first, got nil: `object:name(..)`");
+    if cfg!(any(feature = "lua54", feature = "lua55")) {
+        fails("Length", "7: the length of a list is a number, got string");
+    }
+    fails("Text", "10: the elements of a buffer are numbers");
+}
+
 /// What comes back into the script on the same chain is bounded, and no way out of a call.
 #[test]
 fn calls_back_are_calls_of_their_own() {
@@ -229,6 +309,45 @@ fn calls_back_are_calls_of_their_own() {
     let resumed = plugin.call("Resume", ()).unwrap();
     assert_eq!(resumed, Value::Str("cannot resume non-suspended coroutine".to_owned()));
     assert_eq!(plugin.call("Thrown", ()).unwrap(), Value::Int(7));
+}
+
+#[test]
+fn time_counts_in_what_is_called_back() {
+    let time = Duration::from_millis(200);
+    let host = Host::builder()
+        .function("apply", |f: Function, x: Value| -> Result<Value, Error> { Ok(f.call((x,))?) })
+        .time_limit(time)
+        .build()
+        .unwrap();
+    let script = "local M = {}
+        local o = host.object { none = function() end, spin = function() while true do end end }
+        function M.Spin() host.apply(function() while true do end end, 1) end
+        function M.Loop() while true do host.apply(function() end, 1) end end
+        function M.Method() o:spin() end
+        function M.Methods() while true do o:none() end end
+        function M.Caught() while true do pcall(host.apply, function() while true do end end, 1) end end
+        function M.Object() local t = {} for i = 1, 100000 do t[i] = i end while true do host.object(t) end end
+        function M.Buffer() while true do pcall(host.buffer, 1000000) end end
+        return M";
+    let plugin = host.load_source("script", script).unwrap();
+    for name in ["Spin", "Loop", "Method", "Methods", "Caught", "Object", "Buffer"] {
+        let error = plugin.call(name, ()).unwrap_err();
+        assert_eq!(error.limit(), Some(Limit::Time(time)), "{name}: {error}");
+    }
+}
+
+/// Nothing is left in a script of objects that it no longer has.
+#[test]
+fn classes_are_not_kept() {
+    let (host, maker) = load(
+        "function Make(i) return host.object { __name = 'n' .. i, ['m' .. i] = function() end } end",
+    );
+    let taker = host.load_source("taker", "function Take(o) return true end").unwrap();
+    let make = maker.func::<(i64,), Object>("Make").unwrap();
+    let take = taker.func::<(Object,), bool>("Take").unwrap();
+    for i in 0..30_000 {
+        assert!(take.call((make.call((i,)).unwrap(),)).unwrap());
+    }
 }
 
 /// What a script let go is dropped as its plugin is entered, or in the middle of a conversion: such
