@@ -1,13 +1,14 @@
 //! [`Reference`]: what is not copied as it crosses, and its way through serde.
 //!
 //! serde knows no such values. So one is shown to a `Visitor` as a map of one entry, whose key is
-//! bytes (no map that crosses has such a key) and whose value is the number under which a table of
+//! bytes that are no text (no map that crosses has such a key) and whose value is the number under which a table of
 //! the conversion has the reference: what buffers values, as untagged enums do, may keep that for
 //! a while. The number is looked up, and never followed. To a `Serializer` it is a newtype struct
 //! whose content nobody can write: ours takes the reference in its place, others refuse it.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::de::value::BytesDeserializer;
 use serde::de::{
@@ -49,21 +50,18 @@ const NAMES: [(&str, Kind); 3] = [
 ];
 
 /// The key of the map that stands for a reference.
-const KEY: &[u8] = b"$twinplug::reference";
+const KEY: &[u8] = b"\xff$twinplug::reference";
 
 thread_local! {
     /// What is offered to the serializer that is called now.
     static OFFERED: Cell<Option<Reference>> = const { Cell::new(None) };
     /// How many references have been shown, and are not forgotten yet.
     static SHOWN: Cell<usize> = const { Cell::new(0) };
-    static TABLE: RefCell<Table> = const { RefCell::new(Table { entries: Vec::new(), last: 0 }) };
+    static TABLE: RefCell<Vec<(u64, Reference)>> = const { RefCell::new(Vec::new()) };
 }
 
-struct Table {
-    entries: Vec<(u64, Reference)>,
-    /// The number that was given out last; none is given out twice.
-    last: u64,
-}
+/// The number that was given out last; none is given out twice, to whatever thread.
+static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// The references that were shown since are forgotten as a conversion ends.
 pub(crate) struct Scope(usize);
@@ -79,8 +77,9 @@ impl Scope {
         SHOWN.set(self.0);
         // What they are dropped with may convert as well.
         let forgotten = TABLE.try_with(|table| {
-            let entries = &mut table.borrow_mut().entries;
-            entries.split_off(self.0.min(entries.len()))
+            let mut entries = table.borrow_mut();
+            let kept = self.0.min(entries.len());
+            entries.split_off(kept)
         });
         drop(forgotten);
     }
@@ -139,13 +138,10 @@ pub(crate) struct Shown(Option<u64>);
 impl Shown {
     pub(crate) fn new(reference: Reference) -> Result<Shown, ConvertError> {
         let number = TABLE.try_with(|table| {
-            let mut table = table.borrow_mut();
-            // What scopes have forgotten is gone from here.
-            table.entries.truncate(SHOWN.get());
-            table.last += 1;
-            let number = table.last;
-            table.entries.push((number, reference));
-            SHOWN.set(table.entries.len());
+            let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+            let mut entries = table.borrow_mut();
+            entries.push((number, reference));
+            SHOWN.set(entries.len());
             number
         });
         number.map(|number| Shown(Some(number))).map_err(|_| ConvertError::new("the thread ends"))
@@ -194,8 +190,8 @@ pub(crate) fn is_key(bytes: &[u8]) -> bool {
 pub(crate) fn read<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Reference, A::Error> {
     let number: u64 = map.next_value()?;
     let found = TABLE.try_with(|table| {
-        let table = table.borrow();
-        let found = table.entries.iter().rev().find(|(other, _)| *other == number);
+        let entries = table.borrow();
+        let found = entries.iter().rev().find(|(other, _)| *other == number);
         found.map(|(_, reference)| reference.clone())
     });
     found.ok().flatten().ok_or_else(|| de::Error::custom("what was referred to is gone"))

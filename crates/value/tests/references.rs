@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -175,6 +176,20 @@ fn no_map_of_a_value_is_taken_for_one() {
     assert!(error.contains("expected function"), "{error}");
 }
 
+/// What buffers values shows the map that stands for one, which is nobody's own.
+#[test]
+fn none_is_taken_for_a_map() {
+    #[data]
+    #[derive(Debug, PartialEq)]
+    #[serde(untagged)]
+    enum Loose {
+        Numbers(BTreeMap<String, u64>),
+        Number(i64),
+    }
+    let error = crossed::<Loose>(&Function::new(|| 1)).unwrap_err().to_string();
+    assert_eq!(error, "data did not match any variant of untagged enum Loose");
+}
+
 #[test]
 fn others_cannot_write_them_down() {
     let text = |value: &Value| serde_json::to_string(value).unwrap_err().to_string();
@@ -222,6 +237,13 @@ fn a_number_means_nothing_once_its_conversion_is_over() {
     let second = crossed::<twinplug_value::Serde<Kept>>(&object).unwrap().0.0;
     assert_eq!((first.len(), second.len()), (1, 1));
     assert_ne!(first, second);
+    // Nor does it mean another one on another thread.
+    let third = std::thread::spawn({
+        let object = object.clone();
+        move || crossed::<twinplug_value::Serde<Kept>>(&object).unwrap().0.0
+    });
+    let third = third.join().unwrap();
+    assert!(third > second, "{second:?}, {third:?}");
     drop(object);
     assert_eq!(dropped.load(Ordering::Relaxed), 1, "no table holds it");
 }
