@@ -5,15 +5,18 @@
 
 mod erased;
 mod future;
+mod held;
 mod life;
 mod lock;
 mod messages;
+mod pipe;
 mod queue;
 mod select;
 mod spin;
 mod sync;
 mod task;
 mod wait;
+mod waiter;
 
 use std::fmt;
 use std::sync::Arc;
@@ -104,8 +107,17 @@ impl<T: Data + Send + 'static> Channel<T> {
         self.send_until(message, Some(timeout))
     }
 
+    #[inline]
     fn send_until(&self, message: T, timeout: Option<Duration>) -> Result<()> {
         self.check_tie()?;
+        match self.inner.queue.send_quickly(message) {
+            Ok(()) => Ok(()),
+            Err(message) => self.send_slowly(message, timeout),
+        }
+    }
+
+    #[inline(never)]
+    fn send_slowly(&self, message: T, timeout: Option<Duration>) -> Result<()> {
         match held() {
             0 => self.inner.send(message, timeout, self.life()).map_err(|error| self.own(error)),
             _ => self.inner.try_send(message).map_err(|(_, error)| self.inner.not_here(error)),
@@ -137,7 +149,16 @@ impl<T: Data + Send + 'static> Channel<T> {
         self.recv_until(Some(timeout))
     }
 
+    #[inline]
     fn recv_until(&self, timeout: Option<Duration>) -> Result<T> {
+        match self.inner.queue.recv_quickly() {
+            Some(message) => Ok(message),
+            None => self.recv_slowly(timeout),
+        }
+    }
+
+    #[inline(never)]
+    fn recv_slowly(&self, timeout: Option<Duration>) -> Result<T> {
         match held() {
             0 => self.inner.recv(timeout, self.life()).map_err(|error| self.own(error)),
             _ => self.try_recv().map_err(|error| self.inner.not_here(error)),

@@ -1,7 +1,7 @@
-//! The lock of a queue: held for a few nanoseconds at a time, over no foreign code.
+//! The locks of a queue: held for a few nanoseconds at a time, over no foreign code.
 //!
-//! Letting it go is a store where a lock that can be slept on needs an atomic exchange, which
-//! is a third of what a message takes. The price is that nobody is woken: who finds it held
+//! Letting one go is a store where a lock that can be slept on needs an atomic exchange, which
+//! is a third of what a message takes on either side. The price is that nobody is woken: who finds it held
 //! tries again, and lets others run meanwhile, in the end for a while at a time, so that a
 //! holder of a lower priority gets on.
 

@@ -1,46 +1,35 @@
 //! The queue under a channel: bounded, closable, capacity 0 is a rendezvous.
 //!
-//! One lock, under which messages go from hand to hand. A sender that must wait leaves its
-//! message in its waiter, for a receiver to take; a receiver that must wait leaves an empty one,
-//! for a sender to fill. So whoever comes second does the work of both, in the order in which
-//! they came, and wakes the first.
+//! While nobody waits, messages go through the [`Pipe`], for which nobody needs the lock. Who
+//! must wait takes the lock, shuts the pipe, and looks again: from then on all come to the lock,
+//! and messages go from hand to hand. A sender that waits leaves its message in its waiter, for
+//! a receiver to take; a receiver that waits leaves an empty one, for a sender to fill. So
+//! whoever comes second does the work of both, in the order in which they came, and wakes the
+//! first. When nobody waits any more the pipe opens again. That of capacity 0 is always shut,
+//! and that of a channel that was closed.
 //!
-//! No message is dropped with the lock held: what that does is its owner's affair, who may use
+//! To go through a waiter takes several times as long as the pipe. So who finds it full or empty
+//! looks around for a while before it waits.
+//!
+//! No message is dropped with a lock held: what that does is its owner's affair, who may use
 //! this channel.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::held::{Held, State};
 use super::life::{Ends, Life};
-use super::lock::{Guard, Lock};
+use super::lock::Lock;
+use super::pipe::{Pipe, Refusal};
 use super::spin::Spin;
 use super::wait::{End, Ticket};
+use super::waiter::Waiter;
 
 pub(super) struct Queue<T> {
+    pipe: Pipe<T>,
     state: Lock<State<T>>,
     capacity: usize,
     spin: Spin,
-}
-
-struct State<T> {
-    messages: VecDeque<T>,
-    senders: VecDeque<Arc<Waiter<T>>>,
-    /// Where one waits, there is no message.
-    receivers: VecDeque<Arc<Waiter<T>>>,
-    closed: bool,
-}
-
-/// One who waits, and the message that is passed.
-pub(super) struct Waiter<T> {
-    ticket: Whose,
-    message: Lock<Option<T>>,
-}
-
-/// A waiter's own ticket, or that of one who waits in several channels, with this one's number.
-enum Whose {
-    Own(Ticket),
-    Shared(Arc<Ticket>, usize),
 }
 
 /// Why nothing was sent or received.
@@ -62,6 +51,13 @@ pub(super) enum Step<D, T> {
     Waits(Arc<Waiter<T>>),
 }
 
+/// What one waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Send,
+    Receive,
+}
+
 /// What ends a wait besides.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Patience<'l> {
@@ -69,35 +65,62 @@ pub(super) struct Patience<'l> {
     pub(super) life: Option<&'l Life>,
 }
 
+/// Whether one who begins to wait has looked around before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looked {
+    InVain,
+    NotYet,
+}
+
+/// Where there is room for no more, waiters are quicker: they hold a message besides, so that
+/// two threads on one core change places less often.
+const FEW: usize = 2;
+
 impl<T: Send + 'static> Queue<T> {
     pub(super) fn new(capacity: usize) -> Self {
-        let state = State {
-            messages: VecDeque::new(),
-            senders: VecDeque::new(),
-            receivers: VecDeque::new(),
-            closed: false,
-        };
-        Queue { state: Lock::new(state), capacity, spin: Spin::default() }
+        let pipe = Pipe::new(capacity);
+        if capacity > 0 {
+            pipe.open();
+        }
+        Queue { pipe, state: Lock::new(State::default()), capacity, spin: Spin::default() }
+    }
+
+    /// Sends if that is possible without the lock.
+    #[inline]
+    pub(super) fn send_quickly(&self, message: T) -> Result<(), T> {
+        self.pipe.push(message).map_err(|(message, _)| message)
+    }
+
+    /// Receives if that is possible without the lock.
+    #[inline]
+    pub(super) fn recv_quickly(&self) -> Option<T> {
+        self.pipe.pop().ok()
     }
 
     pub(super) fn try_send(&self, message: T) -> Result<(), (T, Outcome)> {
-        match self.put(self.state.lock(), message) {
+        let message = match self.pipe.push(message) {
+            Ok(()) => return Ok(()),
+            Err((message, Refusal::NotReady)) => return Err((message, Outcome::Waited)),
+            Err((message, Refusal::Shut)) => message,
+        };
+        match self.hold().put(message) {
             Ok(()) => Ok(()),
-            Err((state, message)) => {
-                Err((message, if state.closed { Outcome::Closed } else { Outcome::Waited }))
-            }
+            Err((held, message)) => Err((message, held.refused())),
         }
     }
 
     pub(super) fn try_recv(&self) -> Result<T, Outcome> {
-        self.take(self.state.lock())
-            .map_err(|state| if state.closed { Outcome::Closed } else { Outcome::Waited })
+        match self.pipe.pop() {
+            Ok(message) => Ok(message),
+            Err(Refusal::NotReady) => Err(Outcome::Waited),
+            Err(Refusal::Shut) => self.hold().take().map_err(|held| held.refused()),
+        }
     }
 
     /// Takes what there is, up to so many.
     pub(super) fn take_more(&self, messages: &mut Vec<T>, most: usize) {
         while messages.len() < most {
-            match self.take(self.state.lock()) {
+            match self.try_recv() {
                 Ok(message) => messages.push(message),
                 Err(_) => break,
             }
@@ -106,16 +129,23 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Sends, or waits with that ticket.
     pub(super) fn start_send(&self, message: T, ticket: impl FnOnce() -> Ticket) -> Step<(), T> {
-        match self.put(self.state.lock(), message) {
+        match self.send_quickly(message) {
             Ok(()) => Step::Done(()),
-            Err((state, message)) if state.closed => {
-                drop(state);
+            Err(message) => self.join_senders(message, ticket),
+        }
+    }
+
+    fn join_senders(&self, message: T, ticket: impl FnOnce() -> Ticket) -> Step<(), T> {
+        match self.hold().put(message) {
+            Ok(()) => Step::Done(()),
+            Err((held, message)) if held.is_closed() => {
+                drop(held);
                 drop(message);
                 Step::Closed
             }
-            Err((mut state, message)) => {
+            Err((mut held, message)) => {
                 let waiter = Waiter::own(ticket(), Some(message));
-                state.senders.push_back(Arc::clone(&waiter));
+                held.join(Side::Send, &waiter);
                 Step::Waits(waiter)
             }
         }
@@ -123,12 +153,19 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Receives, or waits with that ticket.
     pub(super) fn start_recv(&self, ticket: impl FnOnce() -> Ticket) -> Step<T, T> {
-        match self.take(self.state.lock()) {
+        match self.recv_quickly() {
+            Some(message) => Step::Done(message),
+            None => self.join_receivers(ticket),
+        }
+    }
+
+    fn join_receivers(&self, ticket: impl FnOnce() -> Ticket) -> Step<T, T> {
+        match self.hold().take() {
             Ok(message) => Step::Done(message),
-            Err(state) if state.closed => Step::Closed,
-            Err(mut state) => {
+            Err(held) if held.is_closed() => Step::Closed,
+            Err(mut held) => {
                 let waiter = Waiter::own(ticket(), None);
-                state.receivers.push_back(Arc::clone(&waiter));
+                held.join(Side::Receive, &waiter);
                 Step::Waits(waiter)
             }
         }
@@ -136,11 +173,27 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Sends, waiting as long as there is patience.
     pub(super) fn send(&self, message: T, patience: Patience<'_>) -> Result<(), Outcome> {
-        match self.start_send(message, Ticket::of_thread) {
+        let mut kept = Some(message);
+        let looked = self.look_around(patience, || {
+            if !self.pipe.may_push() {
+                return None;
+            }
+            self.spin.gather(self.capacity / 2, || self.capacity.saturating_sub(self.pipe.len()));
+            match self.pipe.push(kept.take()?) {
+                Ok(()) => Some(Ok(())),
+                Err((message, refusal)) => {
+                    kept = Some(message);
+                    (refusal == Refusal::Shut).then_some(Err(Looked::NotYet))
+                }
+            }
+        });
+        let Err(looked) = looked else { return Ok(()) };
+        let Some(message) = kept else { return Ok(()) };
+        match self.join_senders(message, Ticket::of_thread) {
             Step::Done(()) => Ok(()),
             Step::Closed => Err(Outcome::Closed),
             Step::Waits(waiter) => {
-                self.wait(&waiter, patience);
+                self.wait(&waiter, patience, looked);
                 self.met(&waiter)
             }
         }
@@ -148,25 +201,57 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Receives, waiting as long as there is patience.
     pub(super) fn recv(&self, patience: Patience<'_>) -> Result<T, Outcome> {
-        match self.start_recv(Ticket::of_thread) {
+        let looked = self.look_around(patience, || {
+            if !self.pipe.may_pop() {
+                return None;
+            }
+            self.spin.gather(self.capacity / 2, || self.pipe.len());
+            match self.pipe.pop() {
+                Ok(message) => Some(Ok(message)),
+                Err(Refusal::Shut) => Some(Err(Looked::NotYet)),
+                Err(Refusal::NotReady) => None,
+            }
+        });
+        let looked = match looked {
+            Ok(message) => return Ok(message),
+            Err(looked) => looked,
+        };
+        match self.join_receivers(Ticket::of_thread) {
             Step::Done(message) => Ok(message),
             Step::Closed => Err(Outcome::Closed),
             Step::Waits(waiter) => {
-                self.wait(&waiter, patience);
+                self.wait(&waiter, patience, looked);
                 self.met(&waiter)?;
                 waiter.take().ok_or(Outcome::Closed)
             }
         }
     }
 
+    /// Tries at once, and for a while, until it is done or to be gone on with under the lock.
+    fn look_around<D>(
+        &self,
+        patience: Patience<'_>,
+        mut attempt: impl FnMut() -> Option<Result<D, Looked>>,
+    ) -> Result<D, Looked> {
+        if let Some(done) = attempt() {
+            return done;
+        }
+        if self.capacity <= FEW {
+            return Err(Looked::NotYet);
+        }
+        self.spin.until(patience.until, attempt).unwrap_or(Err(Looked::InVain))
+    }
+
     /// Waits on this thread.
-    fn wait(&self, waiter: &Arc<Waiter<T>>, patience: Patience<'_>) {
+    fn wait(&self, waiter: &Arc<Waiter<T>>, patience: Patience<'_>, looked: Looked) {
         let ticket = waiter.ticket();
-        if !self.spin.until(patience.until, || ticket.is_rung()) {
-            let _tied = patience.life.map(|life| life.tie(Arc::clone(waiter) as Arc<dyn Ends>));
-            if !ticket.sleep(patience.until) {
-                ticket.give_up();
-            }
+        let is_rung = || ticket.is_rung().then_some(());
+        if looked == Looked::NotYet && self.spin.until(patience.until, is_rung).is_some() {
+            return;
+        }
+        let _tied = patience.life.map(|life| life.tie(Arc::clone(waiter) as Arc<dyn Ends>));
+        if !ticket.sleep(patience.until) {
+            ticket.give_up();
         }
     }
 
@@ -185,27 +270,18 @@ impl<T: Send + 'static> Queue<T> {
     /// A receiver that was given a message does not want it any more: it goes to the next one,
     /// before all others.
     pub(super) fn give_back(&self, message: T) {
-        let mut state = self.state.lock();
-        match state.claim_receiver() {
-            Some(receiver) => receiver.pass(message, state),
-            None => state.messages.push_front(message),
-        }
+        self.hold().give_back(message);
     }
 
     pub(super) fn close(&self) {
-        let waiters = {
-            let mut state = self.state.lock();
-            state.closed = true;
-            let State { senders, receivers, .. } = &mut *state;
-            senders.drain(..).chain(receivers.drain(..)).collect::<Vec<_>>()
-        };
+        let waiters = self.hold().close();
         for waiter in waiters {
             waiter.end_by(End::Closed);
         }
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.state.lock().closed
+        self.hold_as_is().is_closed()
     }
 
     pub(super) fn spin(&self) -> &Spin {
@@ -214,160 +290,38 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Puts a waiter into a list of those who wait.
     pub(super) fn add(&self, waiter: &Arc<Waiter<T>>, side: Side) {
-        let mut state = self.state.lock();
-        state.waiters(side).push_back(Arc::clone(waiter));
+        self.hold().join(side, waiter);
     }
 
     /// Whether one who waits there need not, as there is somebody else, or the end.
     pub(super) fn is_ready(&self, side: Side, own: &Ticket) -> bool {
-        let mut state = self.state.lock();
-        let has_room = match side {
-            Side::Receive => !state.messages.is_empty(),
-            Side::Send => state.messages.len() < self.capacity,
-        };
-        let is_other =
-            |other: &Arc<Waiter<T>>| !std::ptr::eq(other.ticket(), own) && other.ticket().is_open();
-        has_room || state.closed || state.waiters(side.other()).iter().any(is_other)
+        self.hold().is_ready(side, own)
     }
 
     /// Takes a waiter out of the lists.
     pub(super) fn forget(&self, waiter: &Arc<Waiter<T>>) {
-        let mut state = self.state.lock();
-        for side in [Side::Send, Side::Receive] {
-            let waiters = state.waiters(side);
-            if let Some(place) = waiters.iter().position(|other| Arc::ptr_eq(other, waiter)) {
-                waiters.remove(place);
-            }
-        }
+        self.hold_as_is().forget(waiter);
     }
 
-    fn put<'q>(
-        &self,
-        mut state: Guard<'q, State<T>>,
-        message: T,
-    ) -> Result<(), (Guard<'q, State<T>>, T)> {
-        if state.closed {
-            return Err((state, message));
+    fn hold(&self) -> Held<'_, T> {
+        let held = self.hold_as_is();
+        if self.pipe.is_open() {
+            self.pipe.shut();
         }
-        if let Some(receiver) = state.claim_receiver() {
-            receiver.pass(message, state);
-        } else if state.messages.len() < self.capacity {
-            state.messages.push_back(message);
-        } else {
-            return Err((state, message));
-        }
-        Ok(())
+        held
     }
 
-    fn take<'q>(&self, mut state: Guard<'q, State<T>>) -> Result<T, Guard<'q, State<T>>> {
-        let Some(message) = state.messages.pop_front() else {
-            let Some((sender, message)) = state.claim_sender() else { return Err(state) };
-            drop(state);
-            sender.ticket().ring();
-            return Ok(message);
-        };
-        // There is room for the first of those who wait for it.
-        if state.messages.len() < self.capacity
-            && let Some((sender, next)) = state.claim_sender()
-        {
-            state.messages.push_back(next);
-            drop(state);
-            sender.ticket().ring();
-        }
-        Ok(message)
+    /// The lock alone: others may be using the pipe.
+    fn hold_as_is(&self) -> Held<'_, T> {
+        Held::new(self.state.lock(), &self.pipe, self.capacity)
     }
-}
-
-/// What one waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Send,
-    Receive,
 }
 
 impl Side {
-    fn other(self) -> Side {
+    pub(super) fn other(self) -> Side {
         match self {
             Side::Send => Side::Receive,
             Side::Receive => Side::Send,
         }
-    }
-}
-
-impl<T> State<T> {
-    fn waiters(&mut self, side: Side) -> &mut VecDeque<Arc<Waiter<T>>> {
-        match side {
-            Side::Send => &mut self.senders,
-            Side::Receive => &mut self.receivers,
-        }
-    }
-
-    /// The first receiver that still waits.
-    fn claim_receiver(&mut self) -> Option<Arc<Waiter<T>>> {
-        // Those whose wait has ended otherwise take themselves out, or are passed over here.
-        std::iter::from_fn(|| self.receivers.pop_front()).find(|receiver| receiver.claim())
-    }
-
-    /// The first sender that still waits, and its message.
-    fn claim_sender(&mut self) -> Option<(Arc<Waiter<T>>, T)> {
-        while let Some(sender) = self.senders.pop_front() {
-            if sender.claim() {
-                let message = sender.message.lock().take();
-                if let Some(message) = message {
-                    return Some((sender, message));
-                }
-            }
-        }
-        None
-    }
-}
-
-impl<T> Waiter<T> {
-    fn own(ticket: Ticket, message: Option<T>) -> Arc<Self> {
-        Arc::new(Waiter { ticket: Whose::Own(ticket), message: Lock::new(message) })
-    }
-
-    /// Of one who waits in several channels; this is the one of that number.
-    pub(super) fn shared(ticket: &Arc<Ticket>, number: usize, message: Option<T>) -> Arc<Self> {
-        let ticket = Whose::Shared(Arc::clone(ticket), number);
-        Arc::new(Waiter { ticket, message: Lock::new(message) })
-    }
-
-    pub(super) fn ticket(&self) -> &Ticket {
-        match &self.ticket {
-            Whose::Own(ticket) => ticket,
-            Whose::Shared(ticket, _) => ticket,
-        }
-    }
-
-    pub(super) fn take(&self) -> Option<T> {
-        self.message.lock().take()
-    }
-
-    fn claim(&self) -> bool {
-        let number = match &self.ticket {
-            Whose::Own(_) => 0,
-            Whose::Shared(_, number) => *number,
-        };
-        self.ticket().claim(End::Met(number))
-    }
-
-    fn end_by(&self, end: End) {
-        if self.ticket().claim(end) {
-            self.ticket().ring();
-        }
-    }
-
-    /// Fills it, and wakes its receiver.
-    fn pass(&self, message: T, state: Guard<'_, State<T>>) {
-        drop(state);
-        *self.message.lock() = Some(message);
-        self.ticket().ring();
-    }
-}
-
-impl<T: Send> Ends for Waiter<T> {
-    fn end(&self) {
-        self.end_by(End::Gone);
     }
 }

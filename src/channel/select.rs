@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use twinplug_value::Data;
 
 use super::life::{Ends, Life};
-use super::queue::{Side, Waiter};
+use super::queue::Side;
 use super::spin::Spin;
 use super::wait::{End, Ticket};
+use super::waiter::Waiter;
 use super::{Channel, late, until};
 use crate::error::{Error, ErrorKind, Result, WaitFault};
 use crate::plugin::{cannot_wait, held};
@@ -193,7 +194,7 @@ impl<'c, R: 'c> Select<'c, R> {
     }
 
     fn sleep(&self, ticket: &Arc<Ticket>, until: Option<Instant>) {
-        if self.cases[0].spin().until(until, || ticket.is_rung()) {
+        if self.cases[0].spin().until(until, || ticket.is_rung().then_some(())).is_some() {
             return;
         }
         let wait: Arc<dyn Ends> = Arc::clone(ticket) as _;

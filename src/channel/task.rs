@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use twinplug_value::Data;
 
 use super::life::Ends;
-use super::queue::{Outcome, Step, Waiter};
+use super::queue::{Outcome, Step};
 use super::wait::{End, Ticket};
+use super::waiter::Waiter;
 use super::{Channel, Inner};
 use crate::error::{Error, ErrorKind, Result};
 

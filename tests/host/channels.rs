@@ -1,5 +1,6 @@
 //! Channels: every verb, from the host and from plugins of either kind; what ends a wait.
 
+mod crowd;
 mod select;
 mod storm;
 mod tasks;

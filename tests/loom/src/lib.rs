@@ -8,12 +8,18 @@
 #![allow(dead_code, reason = "what the channels of the host use besides")]
 
 mod channel {
+    #[path = "../../../../src/channel/held.rs"]
+    pub(crate) mod held;
     #[path = "../../../../src/channel/life.rs"]
     pub(crate) mod life;
     #[path = "../../../../src/channel/queue.rs"]
     pub(crate) mod queue;
+    #[path = "../../../../src/channel/pipe.rs"]
+    pub(crate) mod pipe;
     #[path = "../../../../src/channel/wait.rs"]
     pub(crate) mod wait;
+    #[path = "../../../../src/channel/waiter.rs"]
+    pub(crate) mod waiter;
 
     pub(crate) mod sync {
         //! As `src/channel/sync.rs`.
@@ -48,7 +54,7 @@ mod channel {
     }
 
     pub(crate) mod spin {
-        //! Nobody looks around.
+        //! Nobody looks around: one look, and who waits does.
 
         use std::time::Instant;
 
@@ -56,9 +62,15 @@ mod channel {
         pub(crate) struct Spin;
 
         impl Spin {
-            pub(crate) fn until(&self, _: Option<Instant>, is_so: impl Fn() -> bool) -> bool {
-                is_so()
+            pub(crate) fn until<R>(
+                &self,
+                _: Option<Instant>,
+                mut look: impl FnMut() -> Option<R>,
+            ) -> Option<R> {
+                look()
             }
+
+            pub(crate) fn gather(&self, _: usize, _: impl Fn() -> usize) {}
         }
     }
 
