@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use twinplug_value::raw::use_faults;
-use twinplug_value::{Data, Value};
+use twinplug_value::{Data, Kind, Value};
 
 use super::Host;
 use crate::channel::{AnyChannel, Channel};
@@ -179,9 +179,11 @@ impl HostBuilder {
     #[must_use]
     pub fn config<C: Serialize>(mut self, plugin: &str, config: C) -> Self {
         match Value::of(&config) {
-            Ok(Value::Map(config)) => {
-                self.settings.configure(plugin, &config);
-            }
+            Ok(Value::Map(config)) => match config.values().find_map(reference) {
+                // It is read before there is anything that could use one.
+                Some(kind) => self.refuse(format!("config of `{plugin}`: it has a {kind} in it")),
+                None => self.settings.configure(plugin, &config),
+            },
             Ok(other) => {
                 self.refuse(format!("config of `{plugin}`: expected a map, got {}", other.kind()));
             }
@@ -273,4 +275,14 @@ fn to_standard_output(_: &str, text: &str) {
     let mut out = std::io::stdout().lock();
     // A closed standard output is the program's to notice, not its plugins'.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// What of a value crosses without being copied.
+fn reference(value: &Value) -> Option<Kind> {
+    match value {
+        Value::Func(_) | Value::Object(_) | Value::Buffer(_) => Some(value.kind()),
+        Value::List(items) => items.iter().find_map(reference),
+        Value::Map(entries) => entries.values().find_map(reference),
+        _ => None,
+    }
 }

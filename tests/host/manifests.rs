@@ -282,4 +282,8 @@ fn configuration_by_a_name_that_only_the_body_says_is_refused() {
     desk.stage.host.load(desk.path("a.lua")).unwrap();
     let refused = Host::builder().config("clock", 5).build();
     assert_eq!(message(refused), "config of `clock`: expected a map, got int");
+    let call = twinplug::Function::new(|| 1);
+    let held = std::collections::BTreeMap::from([("on_tick", vec![call])]);
+    let refused = Host::builder().config("clock", held).build();
+    assert_eq!(message(refused), "config of `clock`: it has a function in it");
 }
