@@ -120,7 +120,7 @@ fn sweep(does: impl Fn(&Host, &PluginRef) -> twinplug::Result<()>) -> usize {
 /// As `sweep`, of what takes memory. Luau has some of it left in its pages.
 fn check_sweep(does: impl Fn(&Host, &PluginRef) -> twinplug::Result<()>) {
     let failed = sweep(does);
-    assert!(failed > 2 || cfg!(feature = "luau"), "{failed} have failed");
+    assert!(failed > 0 || cfg!(feature = "luau"), "none has failed");
 }
 
 #[test]
