@@ -68,7 +68,7 @@ impl fmt::Display for Element {
     }
 }
 
-/// A number that a [`Buffer`] holds: `f64`, `f32`, `i64`, `i32`, `u8`.
+/// A number that a [`Buffer`](super::Buffer) holds: `f64`, `f32`, `i64`, `i32`, `u8`.
 pub trait Number: Copy + Default + PartialEq + Send + Sync + fmt::Debug + sealed::Shared {
     /// What it is.
     const ELEMENT: Element;
