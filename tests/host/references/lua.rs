@@ -222,6 +222,7 @@ fn one_call_may_use_many() {
         })
         .function("take", |_: Function| ())
         .memory_limit(8 << 20)
+        .no_time_limit()
         .build()
         .unwrap();
     let script = "function Many(n) for i = 1, n do host.made() end end

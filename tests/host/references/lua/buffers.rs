@@ -108,7 +108,7 @@ fn a_buffer_is_shared_with_a_script() {
 
 #[test]
 fn buffers_count_as_memory_of_the_script() {
-    let host = Host::builder().memory_limit(16 << 20).build().unwrap();
+    let host = Host::builder().memory_limit(16 << 20).no_time_limit().build().unwrap();
     let script =
         "function Much() local all = {} while true do all[#all + 1] = host.buffer(100000) end end
         function Again() for i = 1, 1000 do host.buffer(100000) end return true end
