@@ -30,6 +30,7 @@ use crate::error::Result;
 
 #[cfg(feature = "_lua")]
 pub(crate) use called::answer_call;
+pub(crate) use called::as_one;
 #[cfg(feature = "native")]
 pub(crate) use called::call_fault;
 pub(crate) use chain::{

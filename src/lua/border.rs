@@ -18,7 +18,8 @@ use mlua::Lua;
 use mlua::ffi::{self, lua_State};
 use twinplug_value::ConvertError;
 
-use super::limits::Memory;
+use super::library;
+use super::limits::{self, Memory};
 use super::raw::Reference;
 use super::references::References;
 use super::tags::Tags;
@@ -396,7 +397,7 @@ impl Border {
     ) -> Result<(), ConvertError> {
         // SAFETY: as the caller says. `perform` borrows the step until `lua_pcall` returns,
         // and leaves nothing to drop behind when it raises.
-        let status = unsafe {
+        let (status, text) = unsafe {
             let waits = ffi::lua_status(state) == ffi::LUA_YIELD;
             let on = if waits { self.main } else { state };
             if waits {
@@ -415,17 +416,23 @@ impl Border {
             if waits {
                 ffi::lua_xmove(on, state, if status == ffi::LUA_OK { results } else { 1 });
             }
+            let mut text = None;
             if status == ffi::LUA_OK && arguments > 0 {
                 ffi::lua_settop(state, first);
             } else if status != ffi::LUA_OK {
+                text =
+                    library::text(state, -1).map(|text| String::from_utf8_lossy(text).into_owned());
                 ffi::lua_settop(state, -2);
             }
-            status
+            (status, text)
         };
         match (status, step) {
             (ffi::LUA_OK, _) => Ok(()),
             (ffi::LUA_ERRMEM, _) => Err(run_out()),
-            (_, Step::Run(..)) => Err(ConvertError::new("its call is over")),
+            (_, Step::Run(..)) => Err(ConvertError::new(match text {
+                Some(text) if !limits::is_due() => text,
+                _ => "its call is over".to_owned(),
+            })),
             _ => Err(run_out()),
         }
     }

@@ -27,6 +27,7 @@ use super::vm::{Core, Vm};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::contained;
 pub(super) use buffers::{FUNCTIONS as BUFFER_FUNCTIONS, new_buffer};
+use callee::LuaObject;
 pub(super) use callee::{LuaFunction, new_object};
 
 /// What is freed in one call, and more, is dropped in it.
@@ -151,8 +152,11 @@ unsafe fn push_taking(
         unsafe { function.push(state) };
         return Ok(());
     }
+    let Some(prelude) = border.references.raw.get() else {
+        return Err(ConvertError::new("the plugin is not loaded yet"));
+    };
     border.references.drop_many_freed();
-    let pushed = Pushed { border, reference, taken };
+    let pushed = Pushed { border, prelude, reference, taken };
     // SAFETY: as the caller says; what is lent outlives the step.
     unsafe { border.run(state, push_known, (&raw const pushed).cast(), 1) }
 }
@@ -160,6 +164,7 @@ unsafe fn push_taking(
 /// What `push_known` gets.
 struct Pushed<'p> {
     border: &'p Border,
+    prelude: raw::Reference,
     reference: &'p Reference,
     taken: usize,
 }
@@ -174,8 +179,7 @@ unsafe fn push_known(state: *mut lua_State, pushed: *const c_void) {
     unsafe {
         let pushed = &*pushed.cast::<Pushed<'_>>();
         let references = &pushed.border.references;
-        let Some(prelude) = references.raw.get() else { return ffi::lua_pushnil(state) };
-        prelude.push(state);
+        pushed.prelude.push(state);
         let prelude = ffi::lua_gettop(state);
         let known = prelude + 1;
         ffi::lua_getfield(state, prelude, c"known_references".as_ptr());
@@ -454,7 +458,10 @@ impl Called {
                 Some(function) => return function.call_all(arguments),
                 None => function.call_values(arguments),
             },
-            Called::Method(object, method) => object.call_values(method, arguments),
+            Called::Method(object, method) => match object.downcast::<LuaObject>() {
+                Some(object) => return object.call_all(method, arguments),
+                None => object.call_values(method, arguments),
+            },
         };
         result.map(|result| vec![result]).map_err(Error::from)
     }

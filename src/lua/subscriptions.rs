@@ -14,7 +14,7 @@ use super::raw::Reference;
 use super::symbols::LuaFunc;
 use super::vm::{Core, Shared, Vm, broken};
 use crate::error::Result;
-use crate::plugin::{RawFunc, Results, Subscriber, receive};
+use crate::plugin::{RawFunc, Results, Subscriber, as_one, receive};
 
 /// The subscriptions of a VM, in their order.
 #[derive(Default)]
@@ -107,9 +107,5 @@ fn tell(
     }
     // That there was one.
     results.remove(0);
-    Ok(Some(match results.len() {
-        0 => Value::Null,
-        1 => results.remove(0),
-        _ => Value::List(results),
-    }))
+    Ok(Some(as_one(results)))
 }

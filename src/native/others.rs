@@ -10,7 +10,7 @@ use twinplug_value::{Value, from_view, to_sink};
 use super::context::Context;
 use super::services::{Failure, answer, context_of, null, text, values};
 use crate::error::{Error, Result};
-use crate::plugin::{Plugin, Symbol};
+use crate::plugin::{Plugin, Symbol, as_one};
 
 /// The service of that name.
 pub(super) static PLUGINS: abi::Plugins =
@@ -83,12 +83,7 @@ unsafe extern "C" fn call(
                 })
             };
             let args = args.each().enumerate().map(read).collect::<Result<Vec<Value>>>()?;
-            let mut results = symbol.into_dynamic()?.call_all(&args)?;
-            let returned = match results.len() {
-                0 => Value::Null,
-                1 => results.remove(0),
-                _ => Value::List(results),
-            };
+            let returned = as_one(symbol.into_dynamic()?.call_all(&args)?);
             sink.set_reader(context);
             Ok(to_sink(&returned, sink).map_err(|error| Error::from(error.of("result")))?)
         })

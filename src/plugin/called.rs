@@ -1,7 +1,7 @@
 //! Calls of functions and objects as values: what they answer, and what comes of that. Nothing
 //! that is known of an error is lost on the way.
 
-use twinplug_value::{CallError, CallFault};
+use twinplug_value::{CallError, CallFault, Value};
 
 use super::context::contained;
 use crate::error::{Error, ErrorKind, Result, WaitFault};
@@ -10,6 +10,15 @@ use crate::error::{Error, ErrorKind, Result, WaitFault};
 #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
 pub(crate) fn answer_call(run: impl FnOnce() -> Result<()>) -> Result<(), CallError> {
     contained(run).map_err(CallError::from)
+}
+
+/// The results of a call where there is room for one: several are a list of them.
+pub(crate) fn as_one(mut results: Vec<Value>) -> Value {
+    match results.len() {
+        0 => Value::Null,
+        1 => results.remove(0),
+        _ => Value::List(results),
+    }
 }
 
 impl From<Error> for CallError {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use twinplug_abi as abi;
-use twinplug_value::raw::Allocate;
+use twinplug_value::raw::{Allocate, hold};
 
 use crate::{Error, HostRef, Result};
 
@@ -37,18 +37,6 @@ unsafe impl Allocate for Arena<'_> {
         // SAFETY: as above; the count is handed over.
         self.host.is_some_and(|host| unsafe { hold(host, self.raw, &reference) })
     }
-}
-
-/// Leaves a reference to an arena of the host; false where it takes none.
-///
-/// # Safety
-/// The services are valid, the arena is one of theirs, for this thread, and the caller has a
-/// count of the reference, which it gives away with true.
-unsafe fn hold(host: &abi::Host, arena: *mut abi::Arena, reference: &abi::Value) -> bool {
-    // An older host does not have the service.
-    host.size as usize >= size_of::<abi::Host>()
-        // SAFETY: as the caller says.
-        && unsafe { (host.arena_hold)(arena, &raw const *reference) } == abi::OK
 }
 
 /// An arena of our own, for a service called outside or beside a call.

@@ -59,6 +59,7 @@ pub fn from_view<T: Data>(view: impl View) -> Result<T, ConvertError> {
         true => deserializer::Unknown::LeftOut,
         false => deserializer::Unknown::Shown,
     };
-    let _scope = Scope::new();
+    // A scalar holds no reference.
+    let _scope = T::SCALAR.is_none().then(Scope::new);
     T::deserialize(deserializer::Deserializer::new(view, unknown))
 }

@@ -37,7 +37,7 @@ pub use function::{Callee, Function};
 pub use hosting::{Hosting, use_hosting};
 pub use leaf::{LeafEntry, LeafFailed, LeafPlace};
 pub use link::Link;
-pub use memory::{Lent, Own, use_host};
+pub use memory::{Lent, Own, hold, use_host};
 pub use object::{Methods, Object};
 pub use reference::Foreign;
 pub use returned::Returned;

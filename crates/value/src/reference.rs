@@ -1,9 +1,9 @@
 //! [`Reference`]: what is not copied as it crosses, and its way through serde.
 //!
 //! serde knows no such values. So one is shown to a `Visitor` as a map of one entry, whose key is
-//! bytes that are no text (no map that crosses has such a key) and whose value is the number under which a table of
-//! the conversion has the reference: what buffers values, as untagged enums do, may keep that for
-//! a while. The number is looked up, and never followed. To a `Serializer` it is a newtype struct
+//! bytes that are no text (no map that crosses has such a key) and whose value is the number under
+//! which a table of the conversion has the reference: what buffers values, as untagged enums do,
+//! may keep that for a while. The number is looked up, and never followed. To a `Serializer` it is a newtype struct
 //! whose content nobody can write: ours takes the reference in its place, others refuse it.
 
 use std::cell::{Cell, RefCell};

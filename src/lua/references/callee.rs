@@ -22,13 +22,13 @@ use crate::lua::raw;
 use crate::lua::sink::StackSink;
 use crate::lua::source::StackSource;
 use crate::lua::vm::{Core, Vm, broken, stale};
-use crate::plugin::answer_call;
+use crate::plugin::{answer_call, as_one};
 
 /// A function of a script.
 pub(in crate::lua) struct LuaFunction(Kept);
 
 /// A table of a script, with the functions in it as methods.
-struct LuaObject {
+pub(super) struct LuaObject {
     table: Kept,
     methods: Vec<String>,
 }
@@ -152,14 +152,8 @@ fn values(args: RawValues<'_>) -> Result<Vec<Value>> {
     args.each().enumerate().map(read).collect()
 }
 
-/// Several results are a list of them.
-fn write(mut results: Vec<Value>, result: &mut RawSink<'_>) -> Result<()> {
-    let value = match results.len() {
-        0 => Value::Null,
-        1 => results.remove(0),
-        _ => Value::List(results),
-    };
-    Ok(to_sink(&value, result).map_err(|error| error.of("result"))?)
+fn write(results: Vec<Value>, result: &mut RawSink<'_>) -> Result<()> {
+    Ok(to_sink(&as_one(results), result).map_err(|error| error.of("result"))?)
 }
 
 /// An object of a table, with the functions that are in it, or where its metatable looks for what
@@ -219,7 +213,8 @@ fn method_names(table: &Table, class: Option<&Table>) -> Result<Vec<String>> {
 }
 
 impl LuaObject {
-    fn call_all(&self, method: &str, arguments: &[Value]) -> Result<Vec<Value>> {
+    /// Calls a method; all that it returns.
+    pub(super) fn call_all(&self, method: &str, arguments: &[Value]) -> Result<Vec<Value>> {
         let vm = self.table.vm()?;
         if !self.methods.iter().any(|name| name == method) {
             return Err(self.unknown(method));

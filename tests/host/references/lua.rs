@@ -233,6 +233,26 @@ fn one_call_may_use_many() {
     assert_eq!(plugin.call("Give", (200_000,)).unwrap(), Value::Bool(true));
 }
 
+/// As functions do, to scripts; others get a list of them.
+#[test]
+fn methods_of_scripts_have_several_results() {
+    let (host, plugin) = load(
+        "local M = {}
+        local door = host.object { both = function(self, x) return x, 'two' end, none = function() end }
+        function M.Door() return door end
+        function M.Own() local a, b = door:both(1) return a, b, select('#', door:none()) end
+        return M",
+    );
+    let own = plugin.func::<(), (i64, String, i64)>("Own").unwrap();
+    assert_eq!(own.call(()).unwrap(), (1, "two".to_owned(), 0));
+    let door = plugin.func::<(), Object>("Door").unwrap().call(()).unwrap();
+    assert_eq!(door.call::<(i64, String)>("both", (3,)).unwrap(), (3, "two".to_owned()));
+    let other = "function Use(door) local a, b = door:both(2) return b .. a end";
+    let other = host.load_source("other", other).unwrap();
+    let used = other.func::<(Object,), String>("Use").unwrap();
+    assert_eq!(used.call((door,)).unwrap(), "two2");
+}
+
 #[test]
 fn the_host_uses_objects_of_a_script() {
     let (host, plugin) = load(

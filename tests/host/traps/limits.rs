@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use twinplug::{Host, Limit};
+use twinplug::Host;
 
 use super::check_fine;
 use crate::twins::message;
@@ -50,15 +50,15 @@ fn a_variable_that_is_to_be_closed_stays_open() {
         .unwrap();
     let plugin = host.load_source("p", script).unwrap();
     for (name, limit) in [
-        ("Spin", Limit::Deadline(TIME)),
-        ("Inner", Limit::Deadline(TIME)),
-        ("Wait", Limit::Deadline(TIME)),
-        ("Grow", Limit::Memory(MEMORY)),
+        ("Spin", twinplug::Limit::Deadline(TIME)),
+        ("Inner", twinplug::Limit::Deadline(TIME)),
+        ("Wait", twinplug::Limit::Deadline(TIME)),
+        ("Grow", twinplug::Limit::Memory(MEMORY)),
     ] {
         let function = plugin.func::<(), ()>(name).unwrap();
         for _ in 0..3 {
             let called = match limit {
-                Limit::Deadline(_) => function.call_within(TIME, ()),
+                twinplug::Limit::Deadline(_) => function.call_within(TIME, ()),
                 _ => function.call(()),
             };
             assert_eq!(called.unwrap_err().limit(), Some(limit), "{name}");

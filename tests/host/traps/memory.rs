@@ -89,7 +89,7 @@ fn check_limit(error: &Error) {
 /// is not, this is the limit's error, and the plugin goes on, or has not enough for a call.
 fn sweep(does: impl Fn(&Host, &PluginRef) -> twinplug::Result<()>) -> usize {
     // Close to one another where there is little, and then further apart.
-    let step = if std::env::var_os("TWINPLUG_FULL").is_some() { 8 } else { 64 };
+    let step = if std::env::var_os("TWINPLUG_FULL").is_some() { 4 } else { 16 };
     let host = host();
     let room = room(&host);
     let (mut failed, mut succeeded) = (0, 0);
@@ -120,7 +120,7 @@ fn sweep(does: impl Fn(&Host, &PluginRef) -> twinplug::Result<()>) -> usize {
 /// As `sweep`, of what takes memory. Luau has some of it left in its pages.
 fn check_sweep(does: impl Fn(&Host, &PluginRef) -> twinplug::Result<()>) {
     let failed = sweep(does);
-    assert!(failed > 0 || cfg!(feature = "luau"), "none has failed");
+    assert!(failed > 2 || cfg!(feature = "luau"), "{failed} have failed");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::answer::{answer, ask, ask_here, write_values};
 use super::counted::Counted;
 use super::{CallError, RawArgs, RawSink, RawValues, Returned};
 use crate::convert::to_sink;
-use crate::{Args, Callable, ConvertError, Data, Outcome, Params, Value};
+use crate::{Args, Callable, ConvertError, Data, Outcome, Params, Signature, Value};
 
 /// A function as a value: made by the host, a script or a native plugin, and called by any of
 /// them, from any thread. A clone is the same function.
@@ -65,7 +65,8 @@ impl Function {
     /// A function of a closure of up to 8 parameters.
     #[must_use]
     pub fn new<P: Params + 'static, F: Callable<P>>(function: F) -> Function {
-        Function::of(Closure { function, params: std::marker::PhantomData })
+        let params = std::marker::PhantomData;
+        Function::of(Closure { function, signature: F::signature(), params })
     }
 
     /// A function of what can be called.
@@ -200,12 +201,13 @@ impl fmt::Debug for Function {
 
 struct Closure<F, P> {
     function: F,
+    signature: Signature,
     params: std::marker::PhantomData<fn(P)>,
 }
 
 impl<P: Params + 'static, F: Callable<P>> Callee for Closure<F, P> {
     fn call(&self, args: RawValues<'_>, result: &mut RawSink<'_>) -> Result<(), CallError> {
-        F::signature().check_count(args.count())?;
+        self.signature.check_count(args.count())?;
         let outcome = self.function.invoke(P::read(args)?).outcome().map_err(CallError::failed)?;
         to_sink(&outcome, result).map_err(|error| error.of("result"))?;
         Ok(())

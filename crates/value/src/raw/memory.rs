@@ -26,9 +26,16 @@ fn host() -> Option<&'static abi::Host> {
     unsafe { HOST.load(Ordering::Acquire).as_ref() }
 }
 
-/// The services that an older host does not have.
-fn holds(host: &abi::Host) -> bool {
-    host.size as usize >= size_of::<abi::Host>()
+/// Leaves a reference to an arena of a host; false where it takes none, as an older one does not.
+///
+/// # Safety
+/// The services are valid, the arena is one of theirs, for this thread, and the caller has a count
+/// of the reference, which it gives away with true.
+pub unsafe fn hold(host: &abi::Host, arena: *mut abi::Arena, reference: &abi::Value) -> bool {
+    const END: usize = std::mem::offset_of!(abi::Host, arena_hold) + size_of::<usize>();
+    // SAFETY: as the caller says; the table is as long as it says.
+    host.size as usize >= END
+        && unsafe { (host.arena_hold)(arena, &raw const *reference) } == abi::OK
 }
 
 /// Memory that a caller has brought. It cannot leave the call: it borrows it.
@@ -64,9 +71,7 @@ unsafe impl Allocate for Lent<'_> {
         // SAFETY: as above; the count is handed over.
         unsafe {
             match host() {
-                Some(host) => {
-                    holds(host) && (host.arena_hold)(self.arena, &raw const reference) == abi::OK
-                }
+                Some(host) => hold(host, self.arena, &reference),
                 None => {
                     self.arena.cast::<Arena>().as_ref().is_some_and(|arena| arena.hold(reference))
                 }
