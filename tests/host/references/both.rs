@@ -34,7 +34,7 @@ function M.Throw()
   return got
 end
 function M.Caught()
-  local ok, message = pcall(function() return door:fail() end)
+  local ok, message = pcall(function() door:fail() end)
   return tostring(ok) .. ' ' .. tostring(message)
 end
 function M.Fail()
@@ -103,7 +103,7 @@ fn errors_are_those_of_who_failed(library: &Path) {
     let scene = Scene::new(library);
     let text = "plugin `keeper`: `Door.fail`: the door is stuck";
     let caught = scene.call("Caught", &[]).unwrap();
-    assert_eq!(caught, Value::from(format!("false {text}")));
+    assert_eq!(caught, Value::from(format!("false script:17: {text}")));
     let error = scene.call("Fail", &[]).unwrap_err();
     assert!(error.to_string().ends_with(text), "{error}");
     check_traceback(&error, &[frame("script:21 <20> Fail")]);
