@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use twinplug_value::Data;
 
 use crate::error::{Error, ErrorKind, Limit, Result, WaitFault};
-use crate::plugin::{cannot_wait, deadline, held};
+use crate::plugin::{cancellation, cannot_wait, deadline, held, is_cancelled, overdue};
 pub(crate) use erased::{AnyChannel, Message, Progress, Wait};
 pub(crate) use future::{Cut, block_on};
 pub(crate) use life::Life;
@@ -279,19 +279,24 @@ impl<T: Send + 'static> Inner<T> {
     }
 
     fn send(&self, message: T, timeout: Option<Duration>, life: Option<&Life>) -> Result<()> {
-        let patience = Patience { until: until(timeout), life };
+        let cancellation = cancellation();
+        let call = cancellation.as_ref().map(|cancellation| cancellation.life());
+        let patience = Patience { until: until(timeout), lives: [life, call] };
         self.queue.send(message, patience).map_err(|outcome| self.outcome(outcome))
     }
 
     fn recv(&self, timeout: Option<Duration>, life: Option<&Life>) -> Result<T> {
-        let patience = Patience { until: until(timeout), life };
+        let cancellation = cancellation();
+        let call = cancellation.as_ref().map(|cancellation| cancellation.life());
+        let patience = Patience { until: until(timeout), lives: [life, call] };
         self.queue.recv(patience).map_err(|outcome| self.outcome(outcome))
     }
 
     fn outcome(&self, outcome: Outcome) -> Error {
         match outcome {
             Outcome::Closed => self.closed(),
-            Outcome::Gone => Error::new(ErrorKind::Stale, "the plugin was unloaded"),
+            Outcome::Gone => cancelled(format_args!("channel `{}`", self.name))
+                .unwrap_or_else(|| Error::new(ErrorKind::Stale, "the plugin was unloaded")),
             Outcome::Waited => late(format_args!("channel `{}`", self.name)),
         }
     }
@@ -327,11 +332,16 @@ fn until(timeout: Option<Duration>) -> Option<Instant> {
 
 /// The error of a wait whose time is over.
 fn late(what: impl fmt::Display) -> Error {
-    match deadline().filter(|deadline| deadline.at <= Instant::now()) {
-        Some(deadline) => Error::stopped(Limit::Deadline(deadline.time), Some(&what.to_string())),
+    match overdue() {
+        Some(limit) => Error::stopped(limit, Some(&what.to_string())),
         None => Error::new(ErrorKind::Channel, format!("{what} timed out"))
             .with_wait(WaitFault::WouldWait),
     }
+}
+
+/// The error of a wait that has ended because its call was cancelled, if it was.
+fn cancelled(what: impl fmt::Display) -> Option<Error> {
+    is_cancelled().then(|| Error::stopped(Limit::Cancelled, Some(&what.to_string())))
 }
 
 impl<T> Clone for Channel<T> {

@@ -139,7 +139,8 @@ pub use loading::Inspection;
 #[cfg(feature = "native")]
 pub use loading::{ImageReport, ImageState};
 pub use plugin::{
-    Descriptor, Dynamic, Export, Func, LimitSignal, Plugin, PluginKind, Requirement, Symbol, Var,
+    Calling, Descriptor, Dynamic, Export, Func, LimitSignal, Plugin, PluginKind, Requirement,
+    Symbol, Var,
 };
 pub use semver::{Version, VersionReq};
 pub use serde;

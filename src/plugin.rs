@@ -2,6 +2,8 @@
 //! host. This room knows neither kind.
 
 mod called;
+mod callers;
+mod cancel;
 mod chain;
 mod constant;
 mod context;
@@ -33,13 +35,16 @@ pub(crate) use called::answer_call;
 pub(crate) use called::as_one;
 #[cfg(feature = "native")]
 pub(crate) use called::call_fault;
+#[cfg(feature = "_lua")]
+pub(crate) use cancel::was_cancelled;
 pub(crate) use chain::{
-    Deadline, MAX_NESTED, cannot_wait, deadline, held, hold, hold_first, is_free, release,
-    release_last, too_deep, within,
+    MAX_NESTED, cancellation, cannot_wait, deadline, ends_by_itself, held, hold, hold_first,
+    is_cancelled, is_free, overdue, release, release_last, too_deep, within,
 };
 pub(crate) use constant::Constant;
 pub(crate) use context::{
     BUILT_INS, HostContext, HostFunction, OfBits, Output, Plugins, Turn, contained, returned_fault,
+    wake,
 };
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
@@ -47,7 +52,7 @@ pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
 pub(crate) use followed::Followed;
 #[cfg(feature = "_lua")]
 pub(crate) use handle::receive;
-pub use handle::{Dynamic, Func, Var};
+pub use handle::{Calling, Dynamic, Func, Var};
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};
 pub(crate) use live::{Running, Track, barrier};

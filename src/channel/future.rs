@@ -9,13 +9,14 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 use super::life::{Ends, Life};
+use crate::plugin::cancellation;
 
 /// Why a future was dropped before it was ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// The plugin is gone that it was waited for on behalf of.
     Gone,
-    /// The time is over.
+    /// The time is over, or the call was cancelled.
     Late,
 }
 
@@ -65,7 +66,8 @@ impl Ends for Signal {
     }
 }
 
-/// Runs a future on this thread until it is ready, the life ends or the time is over.
+/// Runs a future on this thread until it is ready, the life ends, the time is over or the call
+/// of this thread is cancelled.
 ///
 /// It is polled here, where the program may have entered a runtime, and nowhere else.
 pub(crate) fn block_on<F: Future>(
@@ -80,11 +82,14 @@ pub(crate) fn block_on<F: Future>(
         is_gone: AtomicBool::new(false),
     });
     let _tied = life.tie(Arc::clone(&signal) as _);
+    let cancellation = cancellation();
+    let _called =
+        cancellation.as_ref().map(|cancellation| cancellation.life().tie(Arc::clone(&signal) as _));
     let waker = Waker::from(Arc::clone(&signal));
     let mut context = Context::from_waker(&waker);
     loop {
         if signal.is_gone.load(Ordering::Acquire) {
-            return Err(Cut::Gone);
+            return Err(if life.is_over() { Cut::Gone } else { Cut::Late });
         }
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Ok(output);

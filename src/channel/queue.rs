@@ -62,7 +62,8 @@ pub(super) enum Side {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Patience<'l> {
     pub(super) until: Option<Instant>,
-    pub(super) life: Option<&'l Life>,
+    /// Those of who waits: its plugin's, and its call's.
+    pub(super) lives: [Option<&'l Life>; 2],
 }
 
 /// Whether one who begins to wait has looked around before.
@@ -249,7 +250,8 @@ impl<T: Send + 'static> Queue<T> {
         if looked == Looked::NotYet && self.spin.until(patience.until, is_rung).is_some() {
             return;
         }
-        let _tied = patience.life.map(|life| life.tie(Arc::clone(waiter) as Arc<dyn Ends>));
+        let ends = || Arc::clone(waiter) as Arc<dyn Ends>;
+        let _tied = patience.lives.map(|life| life.map(|life| life.tie(ends())));
         if !ticket.sleep(patience.until) {
             ticket.give_up();
         }

@@ -17,9 +17,9 @@ use super::queue::Side;
 use super::spin::Spin;
 use super::wait::{End, Ticket};
 use super::waiter::Waiter;
-use super::{Channel, late, until};
+use super::{Channel, cancelled, late, until};
 use crate::error::{Error, ErrorKind, Result, WaitFault};
-use crate::plugin::{cannot_wait, held};
+use crate::plugin::{cancellation, cannot_wait, held};
 
 /// Receives from, or sends to, whichever of several channels is ready first; one of them, and
 /// nothing happens to the others. Where several are ready, they have their turns.
@@ -152,6 +152,9 @@ impl<'c, R: 'c> Select<'c, R> {
             if held() > 0 {
                 return Err(cannot_wait("any of several channels"));
             }
+            if let Some(error) = cancelled("a select") {
+                return Err(error);
+            }
             if let Some(result) = self.meet(until) {
                 return result;
             }
@@ -198,7 +201,9 @@ impl<'c, R: 'c> Select<'c, R> {
             return;
         }
         let wait: Arc<dyn Ends> = Arc::clone(ticket) as _;
-        let lives = self.cases.iter().filter_map(|case| case.life());
+        let cancellation = cancellation();
+        let call = cancellation.as_ref().map(|cancellation| cancellation.life());
+        let lives = self.cases.iter().filter_map(|case| case.life()).chain(call);
         let _tied: Vec<_> = lives.map(|life| life.tie(Arc::clone(&wait))).collect();
         ticket.sleep(until);
     }

@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::sync::{self, AtomicU8, AtomicUsize, Mutex, Thread};
-use crate::plugin::contained;
+use crate::plugin::wake;
 
 /// How a wait has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,13 +105,8 @@ impl Ticket {
                 }
                 Sleeper::Task(waker) => {
                     let waker = waker.lock().take();
-                    if let Some(waker) = waker
-                        && let Err(error) = contained(|| {
-                            waker.wake();
-                            Ok(())
-                        })
-                    {
-                        tracing::warn!(%error, "a waker of a channel");
+                    if let Some(waker) = waker {
+                        wake(waker, "a channel");
                     }
                 }
             }

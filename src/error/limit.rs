@@ -16,6 +16,9 @@ pub enum Limit {
     /// How long a call takes with all of its waits:
     /// [`Func::call_within`](crate::Func::call_within).
     Deadline(Duration),
+    /// The future of the call was dropped: [`Func::call_async`](crate::Func::call_async). Who
+    /// sees it is what the call has called, and what that has.
+    Cancelled,
 }
 
 impl fmt::Display for Limit {
@@ -27,6 +30,7 @@ impl fmt::Display for Limit {
                 write!(f, "memory limit of {} for all plugins", Size(*bytes))
             }
             Limit::Deadline(time) => write!(f, "deadline of {}", Time(*time)),
+            Limit::Cancelled => f.write_str("the call was cancelled"),
         }
     }
 }
@@ -69,6 +73,7 @@ mod tests {
             (Limit::Time(Duration::from_secs(5)), "time limit of 5 s"),
             (Limit::Time(Duration::from_micros(1500)), "time limit of 1500 us"),
             (Limit::Deadline(Duration::from_millis(16)), "deadline of 16 ms"),
+            (Limit::Cancelled, "the call was cancelled"),
             (Limit::Memory(32 << 20), "memory limit of 32 MiB"),
             (Limit::Memory((1 << 20) + 512), "memory limit of 1049088 bytes"),
             (Limit::Memory(3 << 10), "memory limit of 3 KiB"),

@@ -1,5 +1,7 @@
 //! How a VM is entered and left.
 
+use std::time::{Duration, Instant};
+
 use mlua::Lua;
 
 use super::limits::{Memory, Outer, Thread};
@@ -8,8 +10,12 @@ use super::native_stack;
 use super::vm::{Core, State, Vm, stale};
 use crate::error::{Error, Limit, Result};
 use crate::plugin::{
-    cannot_wait, deadline, held, hold, hold_first, is_free, release, release_last, too_deep,
+    cancellation, cannot_wait, deadline, held, hold, hold_first, is_free, overdue, release,
+    release_last, too_deep,
 };
+
+/// How long a call that may be cancelled waits for a lock before it looks whether it was.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The VM, entered: its lock is held. While a call waits it is let go.
 pub(super) struct Entry<'v> {
@@ -102,7 +108,8 @@ impl<'v> Entry<'v> {
         native_stack::check()?;
         let vm = self.vm;
         let thread = Thread::this();
-        let Some(way) = vm.lock.enter(thread.number(), patience) else {
+        let entered = vm.lock.enter(thread.number(), patience);
+        let Some(way) = entered.or_else(|| enter_late(vm, thread)) else {
             return Err(busy(vm));
         };
         // SAFETY: the lock is held.
@@ -195,13 +202,28 @@ fn not_entered() -> ! {
     unreachable!("a call that waits is entered again before anybody looks")
 }
 
-/// How long this thread waits for a VM.
+/// How long this thread waits for a VM before it looks whether it goes on to.
 fn patience() -> Patience {
-    match (held(), deadline()) {
-        (0, None) => Patience::Endless,
-        (0, Some(deadline)) => Patience::Until(deadline.at),
-        _ => Patience::None,
+    if held() > 0 {
+        return Patience::None;
     }
+    let look = cancellation().map(|_| Instant::now() + LOOK);
+    match deadline().map(|deadline| deadline.at).into_iter().chain(look).min() {
+        None => Patience::Endless,
+        Some(until) => Patience::Until(until),
+    }
+}
+
+/// The lock was not to be had so far. A call that may be cancelled waits on, and looks now and
+/// then whether it was.
+#[cold]
+fn enter_late(vm: &Vm, thread: Thread) -> Option<Way<'_>> {
+    while held() == 0 && cancellation().is_some() && overdue().is_none() {
+        if let Some(way) = vm.lock.enter(thread.number(), patience) {
+            return Some(way);
+        }
+    }
+    None
 }
 
 /// The lock is left again, as the VM cannot be entered.
@@ -214,10 +236,11 @@ fn refuse(vm: &Vm, way: Way<'_>, why: Error) -> Error {
 /// The error of a lock that was not to be had.
 #[cold]
 fn busy(vm: &Vm) -> Error {
-    match deadline().filter(|_| held() == 0) {
-        Some(deadline) => {
+    let deadline = || deadline().map(|deadline| Limit::Deadline(deadline.time));
+    match overdue().or_else(deadline).filter(|_| held() == 0) {
+        Some(limit) => {
             let what = format!("waiting for plugin `{}`", vm.shared.name());
-            Error::stopped(Limit::Deadline(deadline.time), Some(&what))
+            Error::stopped(limit, Some(&what))
         }
         None => cannot_wait(format_args!("plugin `{}`, which is busy", vm.shared.name())),
     }

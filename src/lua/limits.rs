@@ -19,6 +19,7 @@ mod place;
 mod record;
 mod section;
 #[cfg_attr(not(target_os = "linux"), path = "limits/no_signal.rs")]
+#[cfg_attr(feature = "luau", allow(dead_code, reason = "its VMs have a switch"))]
 mod signal;
 mod total;
 mod watchdog;

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::ffi::c_int;
 use std::ptr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Lua, LuaString, MultiValue, Value};
@@ -21,8 +20,8 @@ use super::limits::{self, Section};
 use super::sink::StackSink;
 use super::source::read_arguments;
 use super::vm::{Core, GoesOn, Shared, broken};
-use crate::error::{Error, Limit, Result};
-use crate::plugin::{Dynamic, Func, Plugin, Plugins, Symbol, contained, deadline, held};
+use crate::error::{Error, Result};
+use crate::plugin::{Dynamic, Func, Plugin, Plugins, Symbol, contained, held, overdue};
 
 /// Values that a result puts on the stack while it is written.
 const FOR_WRITING: c_int = 20;
@@ -374,11 +373,11 @@ impl Link {
 }
 
 /// The error of another plugin, whose name its text begins with. A deadline that has passed is
-/// that of all calls of the thread; other limits are the other plugin's own.
+/// that of all calls of the thread, as is that they were cancelled; other limits are the other plugin's own.
 fn told(error: Error) -> Error {
     let told = Error::new(error.kind(), error.to_string()).with_inside_of(&error);
-    let told = match deadline().filter(|deadline| deadline.at <= Instant::now()) {
-        Some(deadline) => told.with_limit(Limit::Deadline(deadline.time)),
+    let told = match overdue() {
+        Some(limit) => told.with_limit(limit),
         None => told,
     };
     told.with_source(error)

@@ -6,9 +6,11 @@
 //! that waits asks here first.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, ErrorKind, WaitFault};
+use super::cancel::{self, Cancellation};
+use crate::error::{Error, ErrorKind, Limit, WaitFault};
 
 /// Calls into Lua plugins that may be nested on one thread: Lua → host → Lua. Each
 /// takes some 10 KiB of stack, and a thread has 2 MiB of it unless it was made
@@ -16,14 +18,15 @@ use crate::error::{Error, ErrorKind, WaitFault};
 pub(crate) const MAX_NESTED: usize = 64;
 
 thread_local! {
-    /// How many plugins are held, in steps of `ONE`, and whether there is a deadline: a call
-    /// that has to heed neither learns so at once.
+    /// How many plugins are held, in steps of `ONE`, and whether there is a deadline, or another
+    /// thread may cancel the calls: one that has to heed none of it learns so at once.
     static CHAIN: Cell<usize> = const { Cell::new(0) };
     static DEADLINE: Cell<Option<Deadline>> = const { Cell::new(None) };
 }
 
 const HAS_DEADLINE: usize = 1;
-const ONE: usize = 2;
+const CANCELLABLE: usize = 2;
+const ONE: usize = 4;
 
 /// When the calls of this thread must have ended.
 #[derive(Clone, Copy)]
@@ -57,8 +60,16 @@ pub(crate) fn within<R>(time: Duration, call: impl FnOnce() -> R) -> R {
 
 fn set(deadline: Option<Deadline>) {
     DEADLINE.set(deadline);
-    let flag = if deadline.is_some() { HAS_DEADLINE } else { 0 };
-    CHAIN.set(CHAIN.get() & !HAS_DEADLINE | flag);
+    set_flag(HAS_DEADLINE, deadline.is_some());
+}
+
+/// Whether another thread may cancel the calls of this one from here on.
+pub(super) fn set_cancellable(is_so: bool) {
+    set_flag(CANCELLABLE, is_so);
+}
+
+fn set_flag(flag: usize, is_set: bool) {
+    CHAIN.set(CHAIN.get() & !flag | if is_set { flag } else { 0 });
 }
 
 /// When the calls of this thread must have ended, if they must.
@@ -67,7 +78,33 @@ pub(crate) fn deadline() -> Option<Deadline> {
     if CHAIN.get() & HAS_DEADLINE == 0 { None } else { DEADLINE.get() }
 }
 
-/// Whether this thread holds no plugin, and has no deadline.
+/// Whether the calls of this thread have no deadline, and nothing cancels them.
+#[inline(always)]
+pub(crate) fn ends_by_itself() -> bool {
+    CHAIN.get() & (HAS_DEADLINE | CANCELLABLE) == 0
+}
+
+/// What cancels the calls of this thread, if anything may.
+#[inline(always)]
+pub(crate) fn cancellation() -> Option<Arc<Cancellation>> {
+    if CHAIN.get() & CANCELLABLE == 0 { None } else { cancel::current() }
+}
+
+/// Whether the calls of this thread were cancelled.
+pub(crate) fn is_cancelled() -> bool {
+    cancellation().is_some_and(|cancellation| cancellation.is_cancelled())
+}
+
+/// The limit by which the calls of this thread must have ended, and have not.
+pub(crate) fn overdue() -> Option<Limit> {
+    if is_cancelled() {
+        return Some(Limit::Cancelled);
+    }
+    let passed = deadline().filter(|deadline| deadline.at <= Instant::now())?;
+    Some(Limit::Deadline(passed.time))
+}
+
+/// Whether this thread holds no plugin, and nothing ends its calls early.
 #[inline(always)]
 pub(crate) fn is_free() -> bool {
     CHAIN.get() == 0

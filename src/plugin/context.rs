@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
 
 use twinplug_value::raw::LeafEntry;
 #[cfg(feature = "luajit")]
@@ -464,6 +465,17 @@ fn ours(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
 /// error of the plugin's call.
 pub(crate) fn contained<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(panic)))
+}
+
+/// Wakes whoever waits for that, which is the embedding's code.
+pub(crate) fn wake(waker: Waker, waits_for: &str) {
+    let woken = contained(|| {
+        waker.wake();
+        Ok(())
+    });
+    if let Err(error) = woken {
+        tracing::warn!(%error, "a waker of {waits_for}");
+    }
 }
 
 #[cold]

@@ -1,5 +1,6 @@
 //! [`Func`] and [`Var`]: handles on a plugin's exports, checked once at lookup.
 
+mod calling;
 mod dynamic;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use twinplug_value::{
     from_view, to_sink,
 };
 
+pub use self::calling::Calling;
 use super::live::{Live, Track};
 use super::target::{FuncTarget, General, VarTarget, stale};
 use super::{Got, NativeFrame, RawFunc, Results, ValueFunc, raised, within};
@@ -149,6 +151,45 @@ impl<A: Args, R: Data> Func<A, R> {
     /// As [`call`](Func::call), and the time has passed.
     pub fn call_within(&self, time: Duration, args: A) -> Result<R> {
         within(time, || self.call(args))
+    }
+
+    /// Calls the function, for `await` on whichever executor. The call runs on a thread that it
+    /// has to itself while it lasts: the executor's is free while a script runs, and while it
+    /// waits for a channel, another plugin or a function of the host. What is lent
+    /// ([`Host::lend`](crate::Host::lend)) is not there.
+    ///
+    /// It begins when the future is first polled. A future that is dropped before it is ready
+    /// cancels its call: waits end, and a script is stopped as by its time limit
+    /// ([`Limit::Cancelled`](crate::Limit::Cancelled)); what the host's functions and native
+    /// code do is not, nor is what LuaJIT has compiled, and the call ends when they return.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # fn block_on<F: std::future::Future>(future: F) -> F::Output { pollster::block_on(future) }
+    /// let host = twinplug::Host::builder().channel::<i64>("in", 1).build()?;
+    /// let text = "function Next(by) local n = host.channel('in'):recv() return n + by end";
+    /// let next = host.load_source("counts", text)?.func::<(i64,), i64>("Next")?;
+    /// let sum = async {
+    ///     let calling = next.call_async((1,));
+    ///     host.channel::<i64>("in")?.send_async(41).await?;
+    ///     calling.await
+    /// };
+    /// assert_eq!(block_on(sum)?, 42);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// As [`call`](Func::call), or the system has no thread for it, or it is awaited where
+    /// nothing can wait: inside a function of the host that a Lua plugin has called.
+    pub fn call_async(&self, args: A) -> Calling<R>
+    where
+        A: Send + 'static,
+        R: Send,
+    {
+        let function = self.clone();
+        Calling::new(&self.link, Box::new(move || function.call(args)))
     }
 
     #[inline(never)]

@@ -3,16 +3,15 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
 
 use twinplug_value::{
     AsyncCallable, Callable, ConvertError, Data, Outcome, Params, Sink, Source, to_sink,
 };
 
 use super::context::{contained, failed};
-use super::deadline;
+use super::{deadline, overdue};
 use crate::channel::{Cut, Life, block_on};
-use crate::error::{Error, ErrorKind, Limit, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Reads the arguments of a call; what is left to do is its [`Work`].
 pub(super) type Begin = dyn Fn(&mut dyn Source) -> Result<Work> + Send + Sync;
@@ -68,14 +67,13 @@ fn finish<F: Future>(future: F, life: &Life) -> Result<F::Output> {
     })
 }
 
-/// The error of a call whose deadline has passed.
+/// The error of a call that must have ended by now.
 fn late() -> Option<Error> {
-    let passed = deadline().filter(|deadline| deadline.at <= Instant::now())?;
-    Some(Error::stopped(Limit::Deadline(passed.time), None))
+    overdue().map(|limit| Error::stopped(limit, None))
 }
 
 impl Work {
-    /// Runs it. A panic is the caller's error; a deadline that has passed meanwhile is one,
+    /// Runs it. A panic is the caller's error; that the call must have ended meanwhile is one,
     /// whatever has come of it.
     pub(super) fn run(self, life: &Life) -> Result<Answer> {
         let done = contained(|| (self.0)(life));

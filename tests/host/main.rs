@@ -13,6 +13,7 @@ mod annotations;
 mod beside;
 #[cfg(feature = "_lua")]
 mod between;
+mod calling;
 #[cfg(feature = "native")]
 mod calls;
 mod channels;

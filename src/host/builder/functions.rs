@@ -75,7 +75,8 @@ impl HostBuilder {
     /// ```
     ///
     /// The time in it does not count for [time limits](HostBuilder::time_limit). A
-    /// [deadline](crate::Func::call_within) includes it, and is looked at when it returns. Where
+    /// [deadline](crate::Func::call_within) includes it, and is looked at when it returns, as is
+    /// whether the call was [cancelled](crate::Func::call_async). Where
     /// a script cannot wait (in `table.sort`, in a call that a plain
     /// [`function`](HostBuilder::function) has made), it is not called, and the error is `cannot
     /// wait here`.
@@ -105,11 +106,13 @@ impl HostBuilder {
     /// ```
     ///
     /// The future is polled on the thread of the call, and may be woken from any. It is dropped
-    /// before it is ready where the plugin is unloaded meanwhile, or a
-    /// [deadline](crate::Func::call_within) passes. One that needs a runtime finds that which the
+    /// before it is ready where the plugin is unloaded meanwhile, a
+    /// [deadline](crate::Func::call_within) passes, or the call is
+    /// [cancelled](crate::Func::call_async). One that needs a runtime finds that which the
     /// calling thread has entered; with tokio that is a thread of `spawn_blocking`, or any in the
-    /// scope of `Handle::enter`. (A thread that runs tokio's tasks must not block.) A function
-    /// that has a handle of its own needs none: `move |url: String| { let task =
+    /// scope of `Handle::enter`. (A thread that runs tokio's tasks must not block: there is
+    /// [`Func::call_async`](crate::Func::call_async) for it, whose threads have entered none.) A
+    /// function that has a handle of its own needs none: `move |url: String| { let task =
     /// handle.spawn(get(url)); async move { task.await.map_err(|error| error.to_string()) } }`.
     #[must_use]
     pub fn async_function<P, F>(self, name: &str, function: F) -> Self

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mlua::ffi::lua_State;
 
 use crate::error::Limit;
-use crate::plugin::deadline;
+use crate::plugin::{deadline, is_cancelled};
 
 /// One call.
 #[derive(Default)]
@@ -50,6 +50,9 @@ impl Shown {
 impl Frame {
     /// The limit that it has hit.
     pub(super) fn limit(&self) -> Limit {
+        if is_cancelled() {
+            return Limit::Cancelled;
+        }
         let until = self.until.load(Ordering::Relaxed);
         let late = until != 0 && Duration::from_nanos(until) <= moment(Instant::now());
         match deadline().filter(|_| late) {

@@ -14,12 +14,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use mlua::ffi::{self, lua_Debug, lua_State};
 use parking_lot::Mutex;
 
-use super::frame;
 use super::place::Place;
 use super::record::{self, Record};
 use super::{signal, watchdog};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Deadline, LimitSignal, Limits};
+use crate::plugin::{LimitSignal, Limits};
 
 /// Instructions between two looks where there are no signals.
 const POLLED_EVERY: c_int = 1000;
@@ -64,14 +63,13 @@ impl Arming {
         }
     }
 
-    /// A call with a deadline begins: the time that it must have ended at, as `moment`
-    /// counts, in nanoseconds.
-    pub(super) fn for_deadline(&self, deadline: Deadline) -> Result<u64> {
+    /// A call begins that has a deadline, or may be cancelled.
+    pub(super) fn prepare_to_stop(&self) -> Result<()> {
         watchdog::start()?;
         if let Arming::Automatic = self {
             find_signal();
         }
-        Ok(frame::nanos(Some(frame::moment(deadline.at))))
+        Ok(())
     }
 
     /// Whether calls look at their time themselves.

@@ -16,12 +16,11 @@ use std::sync::{Arc, LazyLock};
 use mlua::ffi::{self, lua_State};
 use parking_lot::Mutex;
 
-use super::frame;
 use super::place::Place;
 use super::record::{self, Record};
 use super::watchdog;
 use crate::error::Result;
-use crate::plugin::{Deadline, Limits};
+use crate::plugin::Limits;
 
 type Interrupt = unsafe extern "C-unwind" fn(*mut lua_State, c_int);
 
@@ -51,12 +50,10 @@ impl Arming {
         Ok(Arming(switch))
     }
 
-    /// A call with a deadline begins: the time that it must have ended at, as `moment`
-    /// counts, in nanoseconds.
+    /// A call begins that has a deadline, or may be cancelled.
     #[allow(clippy::unused_self, reason = "the other flavours find a signal")]
-    pub(super) fn for_deadline(&self, deadline: Deadline) -> Result<u64> {
-        watchdog::start()?;
-        Ok(frame::nanos(Some(frame::moment(deadline.at))))
+    pub(super) fn prepare_to_stop(&self) -> Result<()> {
+        watchdog::start()
     }
 
     /// Whether calls look at their time themselves.

@@ -20,7 +20,7 @@ use super::memory::Memory;
 use super::place::Place;
 use super::{signal, watchdog};
 use crate::error::{Error, Limit};
-use crate::plugin::MAX_NESTED;
+use crate::plugin::{MAX_NESTED, cancellation, was_cancelled};
 pub(in crate::lua) use running::{Running, Shape};
 
 /// One thread's calls.
@@ -34,6 +34,8 @@ pub(super) struct Record {
     depth: AtomicUsize,
     /// Whether the innermost of them runs Lua: no host function, and no wait.
     in_lua: AtomicBool,
+    /// The number of what may cancel the calls, or has been able to: it is asked for by that.
+    cancellation: AtomicU64,
     /// The number of the call whose time is over, or 0.
     over: AtomicU64,
     /// Whether a signal is on its way.
@@ -177,6 +179,7 @@ fn make() -> &'static Record {
         thread: AtomicU32::new(0),
         depth: AtomicUsize::new(0),
         in_lua: AtomicBool::new(false),
+        cancellation: AtomicU64::new(0),
         over: AtomicU64::new(0),
         told: AtomicBool::new(false),
         frames: std::array::from_fn(|_| Frame::default()),
@@ -228,7 +231,8 @@ pub(super) fn is_of_call(state: *mut lua_State) -> bool {
 pub(super) fn is_polled() -> bool {
     let record = record();
     record.innermost().is_none_or(|frame| {
-        frame.signal.load(Ordering::Relaxed) == 0 && record.calls().any(|call| call.is_limited())
+        frame.signal.load(Ordering::Relaxed) == 0
+            && (record.may_be_cancelled() || record.calls().any(|call| call.is_limited()))
     })
 }
 
@@ -350,6 +354,7 @@ impl Record {
     }
 
     /// Whether a signal that was sent has not arrived yet; from now on one has been.
+    #[cfg_attr(feature = "luau", allow(dead_code, reason = "no signal is sent"))]
     pub(super) fn is_told(&self) -> bool {
         self.told.swap(true, Ordering::Relaxed)
     }
@@ -360,6 +365,7 @@ impl Record {
     }
 
     /// Runs in the handler of a signal on the record's own thread: the coroutine to stop.
+    #[cfg_attr(feature = "luau", allow(dead_code, reason = "no signal is sent"))]
     pub(super) fn to_stop(&self) -> Option<*mut lua_State> {
         let over = self.over.load(Ordering::Relaxed);
         let holds = self.frames().any(|frame| frame.number.load(Ordering::Relaxed) == over);
@@ -372,6 +378,7 @@ impl Record {
         self.in_lua.load(Ordering::Relaxed)
     }
 
+    #[cfg_attr(feature = "luau", allow(dead_code, reason = "no signal is sent"))]
     pub(super) fn thread(&self) -> u32 {
         self.thread.load(Ordering::Relaxed)
     }
@@ -384,6 +391,17 @@ impl Record {
             let time = some(frame.time.load(Ordering::Relaxed));
             Shown { number, time, until: some(frame.until.load(Ordering::Relaxed)) }
         })
+    }
+
+    /// Whether something may cancel the calls; of the record's own thread.
+    fn may_be_cancelled(&self) -> bool {
+        cancellation().is_some()
+    }
+
+    /// Whether its calls were cancelled; asked from outside.
+    pub(super) fn is_cancelled(&self) -> bool {
+        let number = self.cancellation.load(Ordering::Relaxed);
+        number != 0 && was_cancelled(number)
     }
 
     /// How the innermost call's VM is told: a signal's number, a switch's address.

@@ -148,6 +148,7 @@ impl Watchdog {
         seen: &mut Seen,
     ) -> Option<u64> {
         let used = self.used.entry(std::ptr::from_ref(record).addr()).or_default();
+        let is_cancelled = record.is_cancelled();
         let mut over = None;
         let mut depth = 0;
         for call in record.calls() {
@@ -162,7 +163,8 @@ impl Watchdog {
             }
             let time = call.time.map(|time| time.saturating_sub(used[depth].time));
             let until = call.until.map(|until| until.saturating_sub(now));
-            if let Some(left) = time.into_iter().chain(until).min() {
+            let cancelled = is_cancelled.then_some(Duration::ZERO);
+            if let Some(left) = time.into_iter().chain(until).chain(cancelled).min() {
                 seen.least = Some(seen.least.map_or(left, |least| least.min(left)));
                 over = over.or(left.is_zero().then_some(number));
             }

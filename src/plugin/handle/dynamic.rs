@@ -10,8 +10,8 @@ use twinplug_value::raw::Scalars;
 use twinplug_value::{Args, ConvertError, Data, Sink, Type, Value};
 
 use super::{
-    Dynamic, Error, ErrorKind, Func, FuncLink, FuncTarget, General, Result, Results, Values, Var,
-    VarLink, VarTarget, WriteArgs, receive,
+    Calling, Dynamic, Error, ErrorKind, Func, FuncLink, FuncTarget, General, Result, Results,
+    Values, Var, VarLink, VarTarget, WriteArgs, receive,
 };
 #[cfg(feature = "luajit")]
 use crate::plugin::Followed;
@@ -39,6 +39,15 @@ impl Func<Dynamic> {
     /// As [`call`](Func::call), and the time has passed.
     pub fn call_within(&self, time: Duration, args: &[Value]) -> Result<Value> {
         within(time, || self.call(args))
+    }
+
+    /// Calls the function with values, for `await`, as [`Func::call_async`] with types does.
+    ///
+    /// # Errors
+    /// As [`call`](Func::call), and as there.
+    pub fn call_async(&self, args: Vec<Value>) -> Calling<Value> {
+        let function = self.clone();
+        Calling::new(&self.link, Box::new(move || function.call(&args)))
     }
 
     /// This function for arguments `A` and a result `R`.

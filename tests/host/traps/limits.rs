@@ -8,7 +8,9 @@ use twinplug::Host;
 use super::check_fine;
 use crate::twins::message;
 
+#[cfg(any(feature = "lua54", feature = "lua55"))]
 const TIME: Duration = Duration::from_millis(40);
+#[cfg(any(feature = "lua54", feature = "lua55"))]
 const MEMORY: usize = 8 << 20;
 
 /// A variable that is to be closed, with what would run then: it says so to the host.

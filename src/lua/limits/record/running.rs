@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mlua::ffi::lua_State;
 
 use super::super::arming::Arming;
-use super::super::frame::{Frame, nanos};
+use super::super::frame::{Frame, moment, nanos};
 use super::{Record, Stopped, Thread, poll};
-use crate::error::Result;
-use crate::plugin::{Limits, deadline, too_deep};
+use crate::error::{Error, Limit, Result};
+use crate::plugin::{Limits, cancellation, deadline, ends_by_itself, too_deep};
 
 /// A call of this thread, from its begin to its end; its waits are within.
 pub(in crate::lua) struct Running {
@@ -49,11 +49,11 @@ impl Running {
     /// Too many are nested.
     #[inline(always)]
     pub(in crate::lua) fn begin(thread: Thread, shape: &Shape) -> Result<Running> {
-        let until = match deadline() {
-            None => 0,
-            Some(deadline) => shape.arming.for_deadline(deadline)?,
-        };
         let record = thread.record;
+        let until = match ends_by_itself() {
+            true => 0,
+            false => record.must_end(shape)?,
+        };
         let depth = record.depth.load(Ordering::Relaxed);
         let frame = record.frames.get(depth).ok_or_else(too_deep)?;
         frame.prepared_for.store(0, Ordering::Relaxed);
@@ -160,6 +160,20 @@ impl Running {
 }
 
 impl Record {
+    /// A call begins that has a deadline, or may be cancelled: when it must have ended, as
+    /// `moment` counts, in nanoseconds; 0 is never.
+    #[cold]
+    fn must_end(&self, shape: &Shape) -> Result<u64> {
+        shape.arming.prepare_to_stop()?;
+        if let Some(cancellation) = cancellation() {
+            if cancellation.is_cancelled() {
+                return Err(Error::stopped(Limit::Cancelled, None));
+            }
+            self.cancellation.store(cancellation.number(), Ordering::Relaxed);
+        }
+        Ok(nanos(deadline().map(|deadline| moment(deadline.at))))
+    }
+
     /// A call in that frame is of this shape.
     #[inline(always)]
     fn prepare(&self, frame: &Frame, shape: &Shape, until: u64) {

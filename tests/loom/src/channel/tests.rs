@@ -79,7 +79,7 @@ fn a_receiver_whose_plugin_goes_takes_no_message_with_it() {
         let (queue, life) = (Arc::new(Queue::new(0)), Arc::new(Life::default()));
         let receiver = thread::spawn({
             let (queue, life) = (Arc::clone(&queue), Arc::clone(&life));
-            move || queue.recv(Patience { until: None, life: Some(&life) })
+            move || queue.recv(Patience { until: None, lives: [Some(&life), None] })
         });
         let ending = thread::spawn(move || life.end());
         let sent = queue.try_send(1);
