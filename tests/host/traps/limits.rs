@@ -1,6 +1,7 @@
 //! What is stopped is left as it is: nothing of it runs once more.
 
 use std::thread;
+#[cfg(any(feature = "lua54", feature = "lua55"))]
 use std::time::Duration;
 
 use twinplug::Host;
