@@ -42,6 +42,11 @@ pub enum ErrorKind {
     Limit,
     /// The plugin was unloaded.
     Stale,
+    /// Another load of the plugin has taken over from the one that this call was in, or that
+    /// this handle is of.
+    Retired,
+    /// A plugin was not reloaded: the load before it serves on.
+    Reload,
     /// A channel that is closed, or a wait where waiting is not possible.
     Channel,
     /// The system refused to read or write.
@@ -62,6 +67,8 @@ struct Inner {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     wait: Option<WaitFault>,
     limit: Option<Limit>,
+    /// Whether the call has not begun.
+    not_begun: bool,
 }
 
 /// Why a channel could not be used, where whoever asked does something about it.
@@ -89,6 +96,7 @@ impl Error {
             source: None,
             wait: None,
             limit: None,
+            not_begun: false,
         }))
     }
 
@@ -182,9 +190,26 @@ impl Error {
         }
     }
 
+    /// Of a call that has not begun, and may be made anew. The handle that was called hears it,
+    /// and nobody further out.
+    pub(crate) fn not_begun(self) -> Self {
+        self.change(|inner| inner.not_begun = true)
+    }
+
+    /// Of a call that has begun.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+    pub(crate) fn begun(self) -> Self {
+        self.change(|inner| inner.not_begun = false)
+    }
+
+    pub(crate) fn has_not_begun(&self) -> bool {
+        self.0.not_begun
+    }
+
     /// Says which symbol it is about, and in front of the message.
     pub(crate) fn at_symbol(self, name: &str) -> Self {
         self.change(|inner| {
+            inner.not_begun = false;
             inner.message = format!("`{name}`: {}", inner.message);
             inner.symbol = Some(name.to_owned());
         })

@@ -14,7 +14,7 @@ pub use builder::HostBuilder;
 
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lifecycle::{self, Group, PluginRef, Registry};
+use crate::lifecycle::{self, Events, Group, PluginRef, Registry};
 use crate::loading::{self, Bundle, Inspection};
 use crate::plugin::HostContext;
 
@@ -127,6 +127,52 @@ impl Host {
         }
         tracing::info!(plugin = plugin.name(), version = %plugin.version(), "unloaded");
         Ok(())
+    }
+
+    /// Loads a plugin anew from its file, while it serves: its code is what the file holds now, and
+    /// its handles lead there. Either the whole of it takes over, or nothing has changed.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("clock.lua");
+    /// let host = twinplug::Host::builder().build()?;
+    /// std::fs::write(&path, "Ticks = 0 function Tick() Ticks = Ticks + 1 return 'tick' end").unwrap();
+    /// let clock = host.load(&path)?;
+    /// let tick = clock.func::<(), String>("Tick")?;
+    /// assert_eq!(tick.call(())?, "tick");
+    ///
+    /// std::fs::write(&path, "Ticks = 0 function Tick() Ticks = Ticks + 1 return 'tock' end").unwrap();
+    /// host.reload(&clock)?;
+    /// assert_eq!(tick.call(())?, "tock");                  // the handle leads to the new code
+    /// assert_eq!(clock.var::<i64>("Ticks")?.get()?, 2);    // and the value was carried
+    ///
+    /// std::fs::write(&path, "function Tick( return 'no' end").unwrap();
+    /// assert!(host.reload(&clock).is_err());               // a broken edit changes nothing
+    /// assert_eq!(tick.call(())?, "tock");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// The next load is built beside the one that serves, which is then paused: calls that run end,
+    /// new ones wait. `on_pause` and `on_save` of the one before are called; values of variables and
+    /// of private state are carried; then come `on_restore` and `on_load` of the next. Only when all
+    /// of it has succeeded do calls go to the new code, and the load before is retired, with
+    /// `on_unload`. A call of it that waits for something ends with [`ErrorKind::Retired`].
+    ///
+    /// # Errors
+    /// Of kind [`ErrorKind::Reload`]: the file cannot be loaded, its code or a hook has failed or
+    /// takes too long, an export is gone or has another type for which a handle is held, or calls
+    /// that run do not end. The load before serves on.
+    pub fn reload(&self, plugin: &PluginRef) -> Result<()> {
+        self.registry.reload(plugin, Arc::downgrade(&self.context))
+    }
+
+    /// What happens to plugins from here on: loads, reloads, edits that were rejected.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.registry.feed.subscribe()
     }
 
     /// The newest version of the plugin of that name.
@@ -299,6 +345,7 @@ impl Drop for Host {
                 tracing::warn!(plugin = plugin.name(), %error, "not unloaded");
             }
         }
+        self.registry.feed.end();
     }
 }
 

@@ -134,7 +134,9 @@ pub use channel::{Channel, IntoMessages, Messages, Receiving, Select, Sending};
 pub use definitions::Definitions;
 pub use error::{Error, ErrorKind, Limit, Result};
 pub use host::{Host, HostBuilder};
-pub use lifecycle::{Group, LoadFailure, Loaded, PluginRef, Shadowed};
+pub use lifecycle::{
+    Event, EventKind, Events, Group, LoadFailure, Loaded, PluginRef, Shadowed, Status,
+};
 pub use loading::Inspection;
 #[cfg(feature = "native")]
 pub use loading::{ImageReport, ImageState};

@@ -3,16 +3,21 @@
 
 mod batch;
 mod event;
+mod feed;
 mod group;
 mod loaded;
 mod order;
 mod plugin_ref;
 mod registry;
+mod reload;
+mod slot;
+mod state;
 mod tied;
 
 pub(crate) use batch::Batch;
 pub(crate) use event::emit;
+pub use feed::{Event, EventKind, Events};
 pub use group::Group;
 pub use loaded::{LoadFailure, Loaded, Shadowed};
-pub use plugin_ref::PluginRef;
+pub use plugin_ref::{PluginRef, Status};
 pub(crate) use registry::Registry;

@@ -17,6 +17,6 @@ pub use crate::native::{ImageReport, ImageState};
 pub(crate) use bundle::Bundle;
 pub(crate) use directory::candidates;
 pub use inspection::Inspection;
-pub(crate) use loader::{Allowance, Loader, Settings, inspect};
+pub(crate) use loader::{Allowance, Loader, Settings, inspect, start};
 pub(crate) use search::{Located, locate, name_of};
 pub(crate) use survey::{needed_by, survey};

@@ -16,6 +16,7 @@ mod exports;
 mod failure;
 mod foundation;
 mod head;
+mod hooks;
 mod host_functions;
 mod host_table;
 #[cfg(feature = "luajit")]
@@ -37,6 +38,7 @@ mod references;
 mod sink;
 mod source;
 mod stack;
+mod state;
 mod subscriptions;
 mod symbols;
 mod tags;

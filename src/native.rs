@@ -28,6 +28,7 @@ mod services;
 mod serving;
 mod stdio;
 mod subscriptions;
+mod symbol;
 mod table;
 
 pub(crate) use go_runtime::GoRuntimes;

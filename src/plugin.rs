@@ -10,7 +10,9 @@ mod context;
 mod descriptor;
 #[cfg(feature = "luajit")]
 mod followed;
+mod gate;
 mod handle;
+mod hook;
 mod limits;
 mod live;
 mod loan;
@@ -18,6 +20,7 @@ mod log;
 mod origin;
 mod passed_on;
 mod permission;
+pub(crate) mod sealed;
 mod subscriber;
 mod symbol;
 mod target;
@@ -50,9 +53,11 @@ pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
 #[cfg(feature = "luajit")]
 pub(crate) use followed::Followed;
+pub(crate) use gate::Gate;
 #[cfg(feature = "_lua")]
 pub(crate) use handle::receive;
 pub use handle::{Calling, Dynamic, Func, Var};
+pub(crate) use hook::Hook;
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};
 pub(crate) use live::{Running, Track, barrier};
@@ -66,8 +71,9 @@ pub(crate) use passed_on::passes_on;
 pub(crate) use passed_on::{NativeFrame, raised};
 pub(crate) use permission::{Permission, list as permission_list};
 pub(crate) use subscriber::Subscriber;
+pub(crate) use symbol::Bound;
 pub use symbol::Symbol;
-pub(crate) use target::{FuncTarget, VarTarget};
+pub(crate) use target::{FuncTarget, Gone, VarTarget};
 pub(crate) use waiting::Answer;
 
 /// One load of a plugin, of either kind.
@@ -83,21 +89,6 @@ pub trait Plugin: Send + Sync + sealed::Implemented {
     /// # Errors
     /// There is none; the message has the names near to it.
     fn lookup(&self, name: &str) -> Result<Symbol>;
-}
-
-pub(crate) mod sealed {
-    /// What the host does with a plugin, and nobody else.
-    pub trait Implemented {
-        /// Ends this load, once its calls have ended: what was handed out answers
-        /// that it is stale.
-        fn retire(&self) -> crate::error::Result<()>;
-
-        /// Whether it exports that name. Quicker to deny than a lookup.
-        fn has(&self, name: &str) -> bool;
-
-        /// Those who have subscribed to an event of the host, in the order in which they did.
-        fn subscribers(&self, event: &str) -> Vec<crate::plugin::Subscriber>;
-    }
 }
 
 /// Writes what goes into a plugin.

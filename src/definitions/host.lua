@@ -65,6 +65,12 @@ function host.plugin(name) end
 ---Adds exports.
 ---@param exports table<string, any>
 function host.register(exports) end
+
+---Private state, which a reload carries: the table itself is what this gives.
+---@generic T: table
+---@param fields T
+---@return T
+function host.state(fields) end
 --{functions}
 
 do

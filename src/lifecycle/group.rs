@@ -197,7 +197,7 @@ impl<A: Args, R: Data> Members<A, R> {
                 continue;
             }
             let before = known.iter().find(|member| member.is(&plugin, &current));
-            match current.lookup(name) {
+            match plugin.lookup(name) {
                 Ok(Symbol::Func(function)) => list.push(Member {
                     plugin,
                     current: Arc::downgrade(&current),

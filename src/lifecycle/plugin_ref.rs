@@ -1,12 +1,13 @@
 //! [`PluginRef`]: one plugin, as its host's users hold it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use semver::Version;
 use twinplug_value::{Args, Data, Value};
 
+use super::slot::Slot;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Descriptor, Func, Plugin, PluginKind, Requirement, Symbol, Var};
@@ -18,26 +19,9 @@ pub struct PluginRef {
     slot: Arc<Slot>,
 }
 
-/// One plugin's place.
-struct Slot {
-    name: String,
-    version: Version,
-    kind: PluginKind,
-    path: PathBuf,
-    requires: Vec<Requirement>,
-    current: Arc<dyn Plugin>,
-    /// Until it is unloaded: that of a load may end before.
-    life: Arc<Life>,
-}
-
 impl PluginRef {
-    pub(super) fn new(path: PathBuf, current: Arc<dyn Plugin>) -> Self {
-        let descriptor = current.descriptor();
-        let Descriptor { name, version, kind, requires, .. } = &*descriptor;
-        let (name, version, kind) = (name.clone(), version.clone(), *kind);
-        let requires = requires.clone();
-        let life = Arc::default();
-        PluginRef { slot: Arc::new(Slot { name, version, kind, path, requires, current, life }) }
+    pub(super) fn new(slot: Slot) -> Self {
+        PluginRef { slot: Arc::new(slot) }
     }
 
     /// The plugin's name.
@@ -46,35 +30,45 @@ impl PluginRef {
         &self.slot.name
     }
 
-    /// Its version.
+    /// Its version; that of the load that serves now.
     #[must_use]
-    pub fn version(&self) -> &Version {
-        &self.slot.version
+    pub fn version(&self) -> Version {
+        self.slot.generation.load().version.clone()
     }
 
-    /// Its kind. Nothing else depends on it.
+    /// Its kind, as it is loaded now. Nothing else depends on it.
     #[must_use]
     pub fn kind(&self) -> PluginKind {
-        self.slot.kind
+        self.slot.generation.load().kind
     }
 
     /// The file it was loaded from; of one from memory, the name that it was given, as
     /// if that were a script's or a folder's.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.slot.path
+        self.slot.path()
     }
 
-    /// The plugin as it is loaded now.
+    /// The plugin as it is loaded now, and no later load of it: once another one has taken over,
+    /// calls by its handles answer [`ErrorKind::Retired`].
     #[must_use]
     pub fn current(&self) -> Arc<dyn Plugin> {
-        Arc::clone(&self.slot.current)
+        Arc::clone(&self.slot.generation.load().plugin)
+    }
+
+    /// The plugin through all of its loads.
+    pub(super) fn following(&self) -> Arc<dyn Plugin> {
+        Arc::clone(&self.slot) as _
+    }
+
+    pub(super) fn slot(&self) -> &Slot {
+        &self.slot
     }
 
     /// What the plugin says of itself.
     #[must_use]
     pub fn descriptor(&self) -> Arc<Descriptor> {
-        self.slot.current.descriptor()
+        self.slot.descriptor()
     }
 
     /// The symbol of that name.
@@ -82,7 +76,7 @@ impl PluginRef {
     /// # Errors
     /// There is none; the message has the names near to it.
     pub fn lookup(&self, name: &str) -> Result<Symbol> {
-        self.slot.current.lookup(name)
+        self.slot.find(name)
     }
 
     /// The function of that name, for arguments `A` and a result `R`.
@@ -113,20 +107,27 @@ impl PluginRef {
         self.lookup(name)?.into_dynamic()?.call(&args)
     }
 
+    /// How it fares: which of its loads serves, and what has become of the last reload.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            generation: self.slot.generation.load().number,
+            rejected: self.slot.rejected.lock().clone(),
+        }
+    }
+
     /// The plugins that it needs.
-    pub(super) fn requires(&self) -> &[Requirement] {
-        &self.slot.requires
+    pub(super) fn requires(&self) -> Vec<Requirement> {
+        self.slot.generation.load().requires.clone()
     }
 
     /// Whether it is what a plugin needs that requires this.
     pub(super) fn meets(&self, requirement: &Requirement) -> bool {
-        self.name() == requirement.name && requirement.range.matches(self.version())
+        self.name() == requirement.name && requirement.range.matches(&self.version())
     }
 
     pub(super) fn retire(&self) -> Result<()> {
-        self.slot.current.retire().map_err(|error| error.in_plugin(self.name()))?;
-        self.slot.life.end();
-        Ok(())
+        self.slot.retire()
     }
 
     /// What ends once it is unloaded.
@@ -141,6 +142,16 @@ impl PluginRef {
     pub(super) fn unknown(&self) -> Error {
         Error::new(ErrorKind::Stale, "the plugin is not loaded in this host").in_plugin(self.name())
     }
+}
+
+/// How a plugin fares: [`PluginRef::status`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// The load that serves, of those that have; the first is 1.
+    pub generation: u64,
+    /// Why the last reload was rejected; `None` if it was not.
+    pub rejected: Option<Error>,
 }
 
 impl fmt::Debug for PluginRef {

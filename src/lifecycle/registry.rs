@@ -8,8 +8,11 @@ use std::thread::{self, ThreadId};
 use parking_lot::{Condvar, Mutex};
 
 use super::PluginRef;
+use super::feed::{Event, EventKind, Feed};
+use super::slot::{Slot, Source};
+use super::state::Snapshot;
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::loading::{Bundle, Loader, Located};
+use crate::loading::{self, Bundle, Loader, Located};
 #[cfg(feature = "luajit")]
 use crate::plugin::Followed;
 use crate::plugin::{HostContext, Plugin, Plugins, Requirement, cannot_wait, held};
@@ -22,6 +25,7 @@ pub(crate) struct Registry {
     /// loaded twice, and a body that waits holds up no other file.
     loading: Mutex<Vec<(PathBuf, ThreadId)>>,
     loaded: Condvar,
+    pub(crate) feed: Feed,
     /// How often a plugin has come or gone, or registered more exports.
     changes: AtomicU64,
     /// What compiled scripts call of plugins.
@@ -50,6 +54,7 @@ impl Registry {
             entries: Mutex::default(),
             loading: Mutex::default(),
             loaded: Condvar::new(),
+            feed: Feed::default(),
             changes: AtomicU64::new(0),
             #[cfg(feature = "luajit")]
             followed: Mutex::default(),
@@ -68,8 +73,9 @@ impl Registry {
         if let Some(plugin) = self.at(&located.canonical, given) {
             return Ok(plugin);
         }
-        let loaded = self.loader.load(located, given, host)?;
-        let plugin = PluginRef::new(located.path.clone(), loaded);
+        let built = self.loader.build_first(located, given, host)?;
+        let source = Source { asked: located.asked.clone(), given: given.map(str::to_owned) };
+        let plugin = self.begin(&located.path, Some(source), built)?;
         let file = Some(located.canonical.clone());
         self.insert(Entry { file, is_given: given.is_some(), plugin })
     }
@@ -81,9 +87,22 @@ impl Registry {
         bundle: &Bundle,
         host: Weak<HostContext>,
     ) -> Result<PluginRef> {
-        let loaded = self.loader.load_bundle(bundle, host)?;
-        let plugin = PluginRef::new(bundle.path.clone(), loaded);
+        let built = self.loader.build_bundle(bundle, host)?;
+        let plugin = self.begin(&bundle.path, None, built)?;
         self.insert(Entry { file: None, is_given: true, plugin })
+    }
+
+    /// Has a plugin that was built begin to serve.
+    fn begin(
+        &self,
+        path: &Path,
+        source: Option<Source>,
+        built: Arc<dyn Plugin>,
+    ) -> Result<PluginRef> {
+        // Before its code changes them.
+        let initial = Snapshot::of(&*built);
+        let built = loading::start(path, built)?;
+        Ok(PluginRef::new(Slot::new(path.to_owned(), source, built, initial)))
     }
 
     /// Waits until nobody else loads the file.
@@ -121,7 +140,10 @@ impl Registry {
             }
             same
         };
-        let Some(same) = same else { return Ok(plugin) };
+        let Some(same) = same else {
+            self.feed.tell(&Event::of(EventKind::Loaded, &plugin));
+            return Ok(plugin);
+        };
         plugin.retire()?;
         let message = format!(
             "cannot load `{}`: `{}` {} is loaded already, from `{}`: unload that one, or give \
@@ -165,7 +187,8 @@ impl Registry {
     pub(crate) fn dependents(&self, plugin: &PluginRef) -> Vec<PluginRef> {
         let entries = self.entries.lock();
         let follows = |other: &PluginRef| {
-            let requirement = other.requires().iter().find(|it| it.name == plugin.name());
+            let requires = other.requires();
+            let requirement = requires.iter().find(|it| it.name == plugin.name());
             let used = requirement.and_then(|it| newest(&entries, |plugin| plugin.meets(it)));
             used.is_some_and(|used| used.is(plugin))
         };
@@ -203,11 +226,13 @@ impl Registry {
             let place = place.min(entries.len());
             entries.insert(place, entry);
             self.changed();
-        })
+        })?;
+        self.feed.tell(&Event::of(EventKind::Unloaded, plugin));
+        Ok(())
     }
 
     /// A plugin has come or gone.
-    fn changed(&self) {
+    pub(super) fn changed(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
         #[cfg(feature = "luajit")]
         self.followed.lock().retain(|followed| {
@@ -234,7 +259,7 @@ impl Registry {
 /// The newest of these; of equal versions the last that was loaded.
 fn newest(entries: &[Entry], is_it: impl Fn(&PluginRef) -> bool) -> Option<PluginRef> {
     let plugins = entries.iter().map(|entry| &entry.plugin).filter(|plugin| is_it(plugin));
-    plugins.max_by(|a, b| a.version().cmp_precedence(b.version())).cloned()
+    plugins.max_by(|a, b| a.version().cmp_precedence(&b.version())).cloned()
 }
 
 /// That none of that name is there, and those near to it.
@@ -245,11 +270,11 @@ fn none(name: &str, entries: &[Entry]) -> String {
 
 impl Plugins for Registry {
     fn newest(&self, name: &str) -> Result<Arc<dyn Plugin>> {
-        self.newest(name).map(|plugin| plugin.current())
+        self.newest(name).map(|plugin| plugin.following())
     }
 
     fn required(&self, requirement: &Requirement) -> Result<Arc<dyn Plugin>> {
-        self.required(requirement).map(|plugin| plugin.current())
+        self.required(requirement).map(|plugin| plugin.following())
     }
 
     fn changes(&self) -> u64 {

@@ -12,7 +12,9 @@ use super::search::cannot_load;
 use super::{Bundle, Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Unread};
-use crate::plugin::{HostContext, Limits, Origin, Permission, Plugin, PluginKind, check_name};
+use crate::plugin::{
+    Gone, HostContext, Limits, Origin, Permission, Plugin, PluginKind, check_name,
+};
 
 /// What a host allows native plugins that others may not.
 #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "it is about native plugins"))]
@@ -73,24 +75,50 @@ impl Loader {
         Loader { settings }
     }
 
-    /// Loads a located file, under the name that the host gives it, if it gives one.
-    pub(crate) fn load(
+    /// Builds what a located file is, under the name that the host gives it, if it gives one:
+    /// [`start`] follows.
+    pub(crate) fn build_first(
         &self,
         located: &Located,
         given: Option<&str>,
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
         let bytes = read(&located.path)?;
-        let origin = located.origin(given);
-        let loaded: Result<Arc<dyn Plugin>> = match located.kind {
-            PluginKind::Lua => self.load_lua(located, origin, &bytes, host),
-            PluginKind::Native => self.load_native(located, origin, bytes, host),
-        };
-        loaded.map_err(|error| cannot_load(&located.path, error))
+        let built = self.build_of(located, given, bytes, host, None);
+        built.map_err(|error| cannot_load(&located.path, error))
     }
 
-    /// Loads a script from memory.
-    pub(crate) fn load_bundle(
+    /// What a located file would be in place of a plugin that is loaded: built, and not
+    /// started.
+    pub(crate) fn build(
+        &self,
+        located: &Located,
+        given: Option<&str>,
+        host: Weak<HostContext>,
+        before: &dyn Plugin,
+    ) -> Result<Arc<dyn Plugin>> {
+        let bytes = read(&located.path)?;
+        let built = self.build_of(located, given, bytes, host, Some(before));
+        built.map_err(|error| cannot_load(&located.path, error))
+    }
+
+    fn build_of(
+        &self,
+        located: &Located,
+        given: Option<&str>,
+        bytes: Vec<u8>,
+        host: Weak<HostContext>,
+        before: Option<&dyn Plugin>,
+    ) -> Result<Arc<dyn Plugin>> {
+        let origin = located.origin(given);
+        match located.kind {
+            PluginKind::Lua => self.build_lua(located, origin, &bytes, host),
+            PluginKind::Native => self.build_native(located, origin, bytes, host, before),
+        }
+    }
+
+    /// Builds a script from memory.
+    pub(crate) fn build_bundle(
         &self,
         bundle: &Bundle,
         host: Weak<HostContext>,
@@ -100,7 +128,7 @@ impl Loader {
     }
 
     #[cfg(feature = "_lua")]
-    fn load_lua(
+    fn build_lua(
         &self,
         located: &Located,
         origin: Origin,
@@ -139,7 +167,7 @@ impl Loader {
         let plugin: Arc<dyn Plugin> = Arc::new(crate::lua::load(&origin, script, host)?);
         let own = &plugin.descriptor().name;
         if *own != name && self.settings.config.contains_key(own) {
-            plugin.retire()?;
+            plugin.retire(Gone::Unloaded)?;
             let message = format!(
                 "the host configures `{own}`, and only its body says that it is that: put \
                  `name = \"{own}\"` into its manifest"
@@ -168,7 +196,7 @@ impl Loader {
     }
 
     #[cfg(not(feature = "_lua"))]
-    fn load_lua(
+    fn build_lua(
         &self,
         _: &Located,
         _: Origin,
@@ -186,12 +214,13 @@ impl Loader {
     }
 
     #[cfg(feature = "native")]
-    fn load_native(
+    fn build_native(
         &self,
         located: &Located,
         mut origin: Origin,
         bytes: Vec<u8>,
         host: Weak<HostContext>,
+        before: Option<&dyn Plugin>,
     ) -> Result<Arc<dyn Plugin>> {
         let mut checked = crate::native::check(bytes, folder(located))?;
         checked.unload = located.manifest.unload.unwrap_or(checked.unload);
@@ -201,19 +230,31 @@ impl Loader {
         self.settings.grants.check(&name, &origin.permissions)?;
         check_requirements(&origin, &host)?;
         self.configure(&mut origin, &name);
-        Ok(Arc::new(crate::native::load(&origin, &checked, host, &self.images)?))
+        let track = before.and_then(|before| before.track());
+        Ok(Arc::new(crate::native::load(&origin, &checked, host, &self.images, track)?))
     }
 
     #[cfg(not(feature = "native"))]
-    fn load_native(
+    fn build_native(
         &self,
         _: &Located,
         _: Origin,
         _: Vec<u8>,
         _: Weak<HostContext>,
+        _: Option<&dyn Plugin>,
     ) -> Result<Arc<dyn Plugin>> {
         Err(without("native plugins", "native"))
     }
+}
+
+/// Has a plugin that was built begin to serve.
+pub(crate) fn start(path: &Path, plugin: Arc<dyn Plugin>) -> Result<Arc<dyn Plugin>> {
+    if let Err(error) = plugin.start() {
+        // What it has handed out answers that it is gone.
+        plugin.retire(Gone::Unloaded)?;
+        return Err(cannot_load(path, error));
+    }
+    Ok(plugin)
 }
 
 /// Whether what a plugin needs is loaded: its code may use it from the first line on.

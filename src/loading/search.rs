@@ -10,7 +10,9 @@ use crate::plugin::{Origin, PluginKind};
 
 /// A plugin's file that was found.
 pub(crate) struct Located {
-    /// As it was asked for, or what that stands for.
+    /// As it was asked for.
+    pub(crate) asked: PathBuf,
+    /// What that stands for.
     pub(crate) path: PathBuf,
     /// The same file by its one true name.
     pub(crate) canonical: PathBuf,
@@ -106,7 +108,8 @@ pub(crate) fn locate(path: &Path) -> Result<Located> {
     };
     let (name, version) = said_by_path(named, kind);
     let folder = folder.map(Path::to_owned);
-    Ok(Located { path: found.clone(), canonical, kind, name, version, folder, manifest })
+    let (asked, path) = (path.to_owned(), found.clone());
+    Ok(Located { asked, path, canonical, kind, name, version, folder, manifest })
 }
 
 fn of_folder(folder: &Path) -> Result<Manifest> {

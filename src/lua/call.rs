@@ -157,7 +157,7 @@ impl Lease<'_> {
                     }
                     other => dropped(other),
                 }
-                return Err(error);
+                return Err(error.begun());
             }
             outcome
         };
@@ -283,6 +283,22 @@ impl State {
 }
 
 impl Lease<'_> {
+    /// Calls a function that the VM keeps, with values of mlua's; its results go.
+    pub(super) fn call_kept(&mut self, function: Reference, arguments: &[Value]) -> Result<()> {
+        let coroutine = self.coroutine();
+        let count = arguments.len() as c_int;
+        let values: MultiValue = arguments.iter().cloned().collect();
+        // SAFETY: mlua runs it protected, with the values alone in its frame; the coroutine
+        // does not run, and has room for them and the function.
+        let moved = unsafe {
+            function.push(coroutine);
+            let lua = &self.state().lua;
+            lua.exec_raw::<()>(values, |state| ffi::lua_xmove(state, coroutine, count))
+        };
+        moved.map_err(broken)?;
+        self.call(count).map(drop)
+    }
+
     /// Calls a function with values of mlua's.
     pub(super) fn call_function(
         &mut self,

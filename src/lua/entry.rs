@@ -7,7 +7,7 @@ use mlua::Lua;
 use super::limits::{Memory, Outer, Thread};
 use super::lock::{Patience, Tenure, Way};
 use super::native_stack;
-use super::vm::{Core, State, Vm, stale};
+use super::vm::{Core, State, Vm};
 use crate::error::{Error, Limit, Result};
 use crate::plugin::{
     cancellation, cannot_wait, deadline, held, hold, hold_first, is_free, overdue, release,
@@ -109,12 +109,15 @@ impl<'v> Entry<'v> {
         let vm = self.vm;
         let thread = Thread::this();
         let entered = vm.lock.enter(thread.number(), patience);
-        let Some(way) = entered.or_else(|| enter_late(vm, thread)) else {
+        let Some(mut way) = entered.or_else(|| enter_late(vm, thread)) else {
             return Err(busy(vm));
         };
+        if vm.pause.keeps_out(thread) {
+            way = wait_until_resumed(vm, thread, way)?;
+        }
         // SAFETY: the lock is held.
         let Some(state) = (unsafe { vm.state() }) else {
-            return Err(refuse(vm, way, stale()));
+            return Err(refuse(vm, way, vm.gone().not_begun()));
         };
         if !hold() {
             return Err(refuse(vm, way, too_deep()));
@@ -224,6 +227,20 @@ fn enter_late(vm: &Vm, thread: Thread) -> Option<Way<'_>> {
         }
     }
     None
+}
+
+/// Another load of the plugin is about to take over: whoever is inside already goes on, others
+/// wait until it has, or has not.
+#[cold]
+fn wait_until_resumed<'v>(vm: &'v Vm, thread: Thread, way: Way<'v>) -> Result<Way<'v>> {
+    let mut way = way;
+    while vm.pause.keeps_out(thread) && vm.lock.depth(&way) == 1 {
+        vm.lock.leave(way);
+        vm.pause.wait(&vm.shared.name())?;
+        let entered = vm.lock.enter(thread.number(), patience);
+        way = entered.or_else(|| enter_late(vm, thread)).ok_or_else(|| busy(vm))?;
+    }
+    Ok(way)
 }
 
 /// The lock is left again, as the VM cannot be entered.

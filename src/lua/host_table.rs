@@ -63,6 +63,7 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
         b"tag_list" => tag_list(core),
         b"print" => print(lua, shared),
         b"register" => register(lua, shared),
+        b"state" => state(lua, shared),
         b"returned" => returned(lua, shared),
         b"unknown" => lua.create_function(unknown),
         b"find_plugin" | b"has_plugin" | b"plugin_member" | b"set_plugin_variable" => {
@@ -298,6 +299,13 @@ pub(super) fn forget(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> 
 fn register(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
     let state = Arc::clone(shared);
     lua.create_function(move |lua, exports: Value| Ok(answer(lua, export(lua, &state, &exports))))
+}
+
+fn state(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
+    let shared = Arc::clone(shared);
+    lua.create_function(move |lua, fields: Value| {
+        Ok(answer(lua, super::state::keep(lua, &shared, fields)))
+    })
 }
 
 fn export(lua: &Lua, shared: &Shared, exports: &Value) -> Result<Value> {

@@ -6,10 +6,9 @@ use std::sync::{Arc, Weak};
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 use semver::Version;
-use twinplug_value::{ExportType, Type};
+use twinplug_value::{ExportType, Map, MapKey, Signature, Sink, Type, Value as DataValue, to_sink};
 
 use super::annotations;
-use super::border::refer;
 use super::call::{Lease, with};
 use super::exports::{Declared, Home};
 use super::failure::located;
@@ -18,11 +17,11 @@ use super::limits;
 use super::modules::{Modules, Place, Source};
 use super::subscriptions;
 use super::symbols::{LuaFunc, LuaVar};
-use super::vm::{Vm, broken, stale};
+use super::vm::{Vm, broken};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, Limits, Origin, Plugin, PluginKind, Subscriber, Symbol,
-    VarTarget, sealed,
+    Bound, Descriptor, FuncTarget, Gate, Gone, Hook, HostContext, Limits, Origin, Plugin,
+    PluginKind, RawFunc, Results, Subscriber, Symbol, Track, VarTarget, receive, sealed,
 };
 
 /// A script, loaded.
@@ -83,7 +82,7 @@ pub(crate) fn head(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
     })
 }
 
-/// Runs a script's body and takes down what it exports. The origin has heard the first
+/// Runs a script's body and takes down what it exports; `start` follows. The origin has heard the first
 /// comments, and what they require is loaded.
 pub(crate) fn load(
     origin: &Origin,
@@ -99,12 +98,12 @@ pub(crate) fn load(
         lease.state().core.border.references.belong_to(Arc::downgrade(&vm));
         Ok(())
     })?;
-    let (name, version) = with(&vm, |lease| start(&vm, lease, origin, &source, text))?;
+    let (name, version) = with(&vm, |lease| run(&vm, lease, origin, &source, text))?;
     Ok(LuaPlugin { name, version, vm })
 }
 
-/// Runs the body and `on_load`; says what the plugin is.
-fn start(
+/// Runs the body; says what the plugin is.
+fn run(
     vm: &Vm,
     lease: &mut Lease<'_>,
     origin: &Origin,
@@ -119,19 +118,19 @@ fn start(
     vm.shared.set_name(&name);
     let lua = lease.state().lua.clone();
     vm.shared.export(&lua, &module).map_err(|text| Error::new(ErrorKind::Load, text))?;
-    let on_load = hook(&module, "on_load")?;
-    let on_unload = hook(&module, "on_unload")?;
-    let on_unload = on_unload.map(|hook| refer(&lua, hook)).transpose().map_err(broken)?;
+    lease.state().hooks.find(&lua, &module)?;
     // Handles go while the lock is held.
     drop((module, body, lua));
-    if let Some(on_load) = on_load {
-        let config = lease.state().config.clone();
-        lease
-            .call_function(&on_load, &[config])
-            .map_err(|error| vm.located(error).context("its on_load failed").in_load())?;
-    }
-    lease.state().on_unload.set(on_unload);
     Ok((name, version))
+}
+
+impl LuaPlugin {
+    /// A hook, if the script has it.
+    fn find_hook(&self, hook: Hook) -> Result<Option<LuaFunc>> {
+        let found = with(&self.vm, |lease| Ok(lease.state().hooks.get(hook)))?;
+        let any = || Signature::ANY.result;
+        Ok(found.map(|function| LuaFunc::new(Arc::clone(&self.vm), function, any())))
+    }
 }
 
 /// What the body returned; a script that returns nothing exports its globals.
@@ -145,18 +144,6 @@ fn module(lease: &Lease<'_>, results: Vec<Value>) -> Result<Table> {
                 "the script returns {}, and no table of exports: end it with `return M`",
                 described(&other)
             ),
-        )),
-    }
-}
-
-/// A function that the host calls, if the script has it.
-fn hook(module: &Table, name: &str) -> Result<Option<Function>> {
-    match module.raw_get::<Value>(name).map_err(broken)? {
-        Value::Nil => Ok(None),
-        Value::Function(function) => Ok(Some(function)),
-        other => Err(Error::new(
-            ErrorKind::Load,
-            format!("`{name}` is {}, and no function", described(&other)),
         )),
     }
 }
@@ -181,7 +168,7 @@ fn text_field(module: &Table, name: &str) -> Result<Option<String>> {
 }
 
 /// A value's type, as Lua calls it.
-fn described(value: &Value) -> String {
+pub(super) fn described(value: &Value) -> String {
     match value {
         Value::Integer(_) | Value::Number(_) => "a number".to_owned(),
         other => format!("a {}", other.type_name()),
@@ -255,6 +242,12 @@ impl Plugin for LuaPlugin {
     }
 
     fn lookup(&self, name: &str) -> Result<Symbol> {
+        Ok(Symbol::new(&self.name, name, sealed::Implemented::bind(self, name)?, None))
+    }
+}
+
+impl sealed::Implemented for LuaPlugin {
+    fn bind(&self, name: &str) -> Result<Bound> {
         let exports = self.vm.shared.exports.lock();
         let Some(index) = exports.position(name) else {
             let known = exports.list.iter().map(|export| export.name.as_str());
@@ -264,21 +257,65 @@ impl Plugin for LuaPlugin {
         match (&exports.list[index].ty, exports.home(index)) {
             (ExportType::Func(signature), Some(Home::Func(function))) => {
                 let raw = Box::new(LuaFunc::new(vm, function, signature.result.clone()));
-                let target = FuncTarget::memory(raw);
-                Ok(Symbol::of_func(&self.name, name, signature.clone(), target, None))
+                Ok(Bound::Func(FuncTarget::memory(raw, signature.clone())))
             }
             (ExportType::Var(ty), Some(Home::Var(table, key))) => {
                 let annotated = exports.is_annotated(index);
                 let declared = if annotated { ty.clone() } else { Type::Any };
                 let raw = Box::new(LuaVar::new(vm, (table, key), name, declared));
-                Ok(Symbol::of_var(&self.name, name, ty.clone(), VarTarget::Memory(raw), None))
+                Ok(Bound::Var(VarTarget::memory(raw, ty.clone())))
             }
-            _ => Err(stale().at_symbol(name).in_plugin(&self.name)),
+            _ => Err(self.vm.gone().at_symbol(name).in_plugin(&self.name)),
         }
     }
-}
 
-impl sealed::Implemented for LuaPlugin {
+    fn track(&self) -> Option<Arc<Track>> {
+        None
+    }
+
+    fn start(&self) -> Result<()> {
+        with(&self.vm, |lease| {
+            if let Some(on_load) = lease.state().hooks.get(Hook::Load) {
+                let config = lease.state().config.clone();
+                let called = lease.call_kept(on_load, &[config]);
+                called.map_err(|error| {
+                    self.vm.located(error).context("its on_load failed").in_load()
+                })?;
+            }
+            lease.state().hooks.start();
+            Ok(())
+        })
+    }
+
+    fn pause(&self, gate: &Arc<Gate>) -> Result<()> {
+        self.vm.pause(gate)
+    }
+
+    fn resume(&self) {
+        self.vm.resume();
+    }
+
+    fn state(&self) -> Result<Vec<Map>> {
+        let tables = with(&self.vm, |_| Ok(self.vm.shared.states.lock().clone()))?;
+        tables.iter().map(|table| table.fields(&self.vm)).collect()
+    }
+
+    fn set_state(&self, table: usize, field: &MapKey, value: &DataValue) -> Result<()> {
+        with(&self.vm, |lease| {
+            let state = lease.state();
+            let table = self.vm.shared.states.lock().get(table).cloned();
+            let none = || Error::new(ErrorKind::Symbol, "it has no such `host.state`");
+            table.ok_or_else(none)?.set(&state.lua, &state.core.border, field, value)
+        })
+    }
+
+    fn hook(&self, hook: Hook, args: &[DataValue]) -> Result<Option<DataValue>> {
+        let Some(function) = self.find_hook(hook)? else { return Ok(None) };
+        let mut write = |sink: &mut dyn Sink| args.iter().try_for_each(|arg| to_sink(arg, sink));
+        let called = receive(|got| function.call(&mut write, Results::One, got));
+        called.map(Some).map_err(|error| error.context(format_args!("its {} failed", hook.name())))
+    }
+
     fn has(&self, name: &str) -> bool {
         self.vm.shared.exports.lock().position(name).is_some()
     }
@@ -287,7 +324,7 @@ impl sealed::Implemented for LuaPlugin {
         subscriptions::subscribers(&self.vm, event)
     }
 
-    fn retire(&self) -> Result<()> {
-        self.vm.retire()
+    fn retire(&self, why: Gone) -> Result<()> {
+        self.vm.retire(why)
     }
 }

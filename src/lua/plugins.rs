@@ -237,7 +237,7 @@ pub(super) unsafe fn answered(
     let outer = core.current.replace(state);
     core.border.forget_room();
     let called = match outer.is_null() {
-        true => Err(super::vm::stale()),
+        true => Err(crate::plugin::Gone::Unloaded.error()),
         false => contained(run).map_err(told),
     };
     core.current.set(outer);

@@ -4,6 +4,8 @@
 //! with it held; the VM is dropped under it, and never inside of its own call.
 
 mod lost;
+mod pause;
+mod shared;
 
 use std::cell::{Cell, UnsafeCell};
 use std::ptr;
@@ -12,16 +14,16 @@ use std::sync::{Arc, Weak};
 
 use mlua::ffi::lua_State;
 use mlua::{Lua, Table, Value};
-use parking_lot::Mutex;
 use twinplug_value::raw::LeafPlace;
 
 use super::border::{Border, refer};
 use super::channels::Channels;
-use super::coroutine::{Coroutine, Pool};
+use super::coroutine::Pool;
 use super::entry::Entry;
-use super::exports::{Declared, Exports};
-use super::failure::{Failure, located};
+use super::exports::Declared;
+use super::failure::located;
 use super::foundation::{Ground, Guards};
+use super::hooks::Hooks;
 use super::host_functions::{HostFunctions, Returned};
 use super::limits::{self, Arming, Memory, Shape, Share};
 use super::lock::Lock;
@@ -29,12 +31,12 @@ use super::modules::Modules;
 use super::plugins::Links;
 use super::raw::Reference;
 use super::sink::to_lua;
-use super::subscriptions::Subscriptions;
-use super::trails::Trails;
 use super::{foundation, host_table, libraries};
-use crate::channel::{Life, Message};
+use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::plugin::{HostContext, Limits, Origin, Requirement, barrier, contained};
+use crate::plugin::{Gone, HostContext, Limits, Origin, barrier, contained};
+pub(super) use pause::Pause;
+pub(super) use shared::Shared;
 
 /// A VM.
 pub(super) struct Vm {
@@ -46,6 +48,10 @@ pub(super) struct Vm {
     pub(super) shared: Arc<Shared>,
     /// Whether coroutines were lost: what a call can afford to ask.
     has_lost: AtomicBool,
+    /// Whether another load has taken over, once it was retired.
+    was_replaced: AtomicBool,
+    /// Who keeps others out while another load takes over.
+    pub(super) pause: Pause,
     /// The inside, for quick calls; null while something else has to be done as the VM is
     /// entered, and once it was retired.
     quick: AtomicPtr<Core>,
@@ -72,8 +78,7 @@ pub(super) struct State {
     pub(super) environment: Table,
     /// What `host.config` is.
     pub(super) config: Value,
-    /// The hook.
-    pub(super) on_unload: Cell<Option<Reference>>,
+    pub(super) hooks: Hooks,
     pub(super) lua: Lua,
     /// Last: functions of the VM may still look at it while that goes.
     pub(super) core: Box<Core>,
@@ -105,35 +110,6 @@ pub(super) struct Core {
     pub(super) is_compiled: bool,
     #[cfg(feature = "luajit")]
     pub(super) compiled: super::leaf::Compiled,
-}
-
-/// What the functions that scripts call share with the driver.
-pub(super) struct Shared {
-    /// The plugin's name; until its body has ended, what its path says.
-    name: Mutex<Arc<str>>,
-    pub(super) context: Weak<HostContext>,
-    /// The plugins that it needs, and in which versions.
-    pub(super) requires: Vec<Requirement>,
-    /// What the plugin's waits end with.
-    pub(super) life: Arc<Life>,
-    /// The wait that a call is about to yield for.
-    pub(super) pending: Mutex<Option<Pending>>,
-    /// The error that ended a call.
-    pub(super) failure: Mutex<Option<Failure>>,
-    /// The error that ended a module's body, taken down where it was raised.
-    pub(super) module_failure: Mutex<Option<Failure>>,
-    /// Where the latest errors have been.
-    pub(super) trails: Trails,
-    /// Coroutines of calls that could not come back from a wait.
-    pub(super) lost: Mutex<Vec<Coroutine>>,
-    /// Values that were kept for somebody outside, and are used no more.
-    released: Mutex<Vec<Reference>>,
-    pub(super) modules: Modules,
-    pub(super) exports: Mutex<Exports>,
-    pub(super) subscriptions: Subscriptions,
-    pub(super) declared: Declared,
-    /// The VM's; null before there is one, and once it goes.
-    core: AtomicPtr<Core>,
 }
 
 /// A wait, made with the plugin let go; its error is that of the wait itself.
@@ -178,54 +154,42 @@ impl Vm {
             clippy::arc_with_non_send_sync,
             reason = "it goes where its VM goes, and nowhere else"
         )]
-        let shared = Arc::new(Shared {
-            name: Mutex::new(origin.name().into()),
-            context,
-            requires: origin.requires.clone(),
-            life: Arc::default(),
-            pending: Mutex::new(None),
-            failure: Mutex::new(None),
-            module_failure: Mutex::new(None),
-            trails: Trails::default(),
-            lost: Mutex::default(),
-            released: Mutex::default(),
-            core: AtomicPtr::default(),
-            modules,
-            exports: Mutex::new(Exports::default()),
-            subscriptions: Subscriptions::default(),
-            declared,
-        });
+        let shared = Arc::new(Shared::new(origin, modules, declared, context));
         let state = State::new(&shared, origin, &limits)?;
         let quick = AtomicPtr::new(state.core.for_quick_calls());
         let (state, retired) = (UnsafeCell::new(Some(state)), UnsafeCell::new(None));
         let has_lost = AtomicBool::new(false);
-        Ok(Vm { lock: Lock::new(), state, retired, shared, has_lost, quick })
+        let (was_replaced, pause) = (AtomicBool::new(false), Pause::default());
+        Ok(Vm { lock: Lock::new(), state, retired, shared, has_lost, was_replaced, pause, quick })
     }
 
     /// Runs the plugin's `on_unload` and drops the VM, once the calls that run in it have
     /// ended. From the start nobody else comes in.
-    pub(super) fn retire(&self) -> Result<()> {
+    pub(super) fn retire(&self, why: Gone) -> Result<()> {
         let mut entry = Entry::outside(self);
         match entry.enter() {
             // It has gone already.
-            Err(error) if error.kind() == ErrorKind::Stale => return Ok(()),
+            Err(error) if error.has_not_begun() => return Ok(()),
             entered => entered?,
         }
+        self.was_replaced.store(why == Gone::Replaced, Ordering::Release);
         // From here on nobody else comes in.
         entry.state().core.is_retired.set(true);
         self.quick.store(ptr::null_mut(), Ordering::SeqCst);
         // SAFETY: the lock is held. The box moves, and not what is in it: whoever is inside,
         // this thread alone, may go on, and the last of them drops it.
         unsafe { *self.retired.get() = (*self.state.get()).take() };
+        self.pause.end();
         // Who waits wakes up, and finds it gone.
         self.shared.life.end();
-        if let Some(on_unload) = entry.state().on_unload.take()
+        if let Some(on_unload) = entry.state().hooks.take_last()
             && let Err(error) = self.run_to_the_end(entry.state(), on_unload)
         {
             let error = self.located(entry.blamed(error));
             tracing::warn!(plugin = &*self.shared.name(), %error, "its on_unload failed");
         }
         self.shared.exports.lock().retire();
+        self.shared.states.lock().clear();
         self.shared.subscriptions.clear();
         self.shared.trails.clear();
         self.shared.lost.lock().clear();
@@ -269,6 +233,27 @@ impl Vm {
         // SAFETY: the lock is held, and nobody is inside.
         let retired = unsafe { (*self.retired.get()).take() };
         drop(retired);
+    }
+
+    /// The error of whatever uses it once it was retired.
+    #[cold]
+    pub(super) fn gone(&self) -> Error {
+        match self.was_replaced.load(Ordering::Acquire) {
+            true => Gone::Replaced.error(),
+            false => Gone::Unloaded.error(),
+        }
+    }
+
+    /// Nobody calls it quickly until `let_quick_calls_in`. With the lock held.
+    pub(super) fn keep_quick_calls_out(&self) {
+        self.quick.store(ptr::null_mut(), Ordering::SeqCst);
+    }
+
+    /// Quick calls come in again, unless it is paused.
+    pub(super) fn let_quick_calls_in(&self, state: &State) {
+        if !self.pause.is_on() {
+            self.quick.store(state.core.for_quick_calls(), Ordering::SeqCst);
+        }
     }
 
     /// Says where in the plugin's files an error was raised.
@@ -327,7 +312,7 @@ impl State {
             report,
             environment,
             config,
-            on_unload: Cell::new(None),
+            hooks: Hooks::default(),
             lua,
             core,
         })
@@ -388,64 +373,6 @@ pub(super) fn main_state(lua: &Lua) -> mlua::Result<*mut lua_State> {
     Ok(main)
 }
 
-impl Shared {
-    pub(super) fn name(&self) -> Arc<str> {
-        Arc::clone(&self.name.lock())
-    }
-
-    pub(super) fn set_name(&self, name: &str) {
-        *self.name.lock() = name.into();
-    }
-
-    /// What conversions go through, for functions of mlua's that the VM runs.
-    pub(super) fn border(&self) -> Option<&Border> {
-        // SAFETY: whoever asks is called by the VM, and so has it entered: it stays, and with
-        // it its core, until that has returned.
-        unsafe { self.core.load(Ordering::Relaxed).as_ref() }.map(|core| &core.border)
-    }
-
-    /// Adds what a table exports.
-    pub(super) fn export(&self, lua: &Lua, table: &Table) -> Result<(), String> {
-        let found = Exports::find(lua, table, &self.declared)?;
-        self.exports.lock().add(lua, found)
-    }
-
-    /// The host, while there is one.
-    pub(super) fn host(&self) -> Result<Arc<HostContext>> {
-        let gone = || Error::new(ErrorKind::Stale, "the host is gone");
-        self.context.upgrade().ok_or_else(gone)
-    }
-
-    /// What the call that runs is about to wait for; the prelude yields next.
-    pub(super) fn will_wait(&self, pending: Pending) {
-        let old = self.pending.lock().replace(pending);
-        dropped(old);
-    }
-
-    /// Gives up a wait that is not made. What it would have sent is the embedding's, and so is
-    /// what the drop of that does.
-    pub(super) fn forget_wait(&self) {
-        let forgotten = self.pending.lock().take();
-        dropped(forgotten);
-    }
-
-    /// The error that ended a call; `otherwise` where it could not be described.
-    pub(super) fn take_failure(&self, otherwise: &str) -> Error {
-        let failure = self.failure.lock().take();
-        if otherwise.starts_with("not enough memory") {
-            Memory::run_out();
-        }
-        // A C function may have ended the call, before the hook could.
-        if let Some(limit) = limits::due() {
-            return Error::stopped(limit, None);
-        }
-        match failure {
-            Some(failure) => failure.into_error(),
-            None => Error::new(ErrorKind::Call, otherwise),
-        }
-    }
-}
-
 /// Drops what is the embedding's. Nobody is there to be told of a panic.
 pub(super) fn dropped<T>(value: T) {
     if let Err(error) = contained(|| {
@@ -454,11 +381,6 @@ pub(super) fn dropped<T>(value: T) {
     }) {
         tracing::warn!(%error, "a message was dropped");
     }
-}
-
-/// The error of whatever uses a plugin that is gone.
-pub(super) fn stale() -> Error {
-    Error::new(ErrorKind::Stale, "the plugin was unloaded")
 }
 
 /// An error of Lua's where no script has run.

@@ -15,7 +15,7 @@ use twinplug_value::{
 
 use super::context::{Context, unloaded};
 use super::image::Image;
-use super::loader::failed;
+use super::symbol::failed;
 use crate::error::{Error, Result};
 use crate::plugin::NativeFrame;
 

@@ -11,7 +11,7 @@ use super::subscriptions::Subscriptions;
 use super::table::Entries;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{HostContext, HostFunction, Requirement, Running, Track};
+use crate::plugin::{Gate, HostContext, HostFunction, Requirement, Running, Track};
 
 /// One for each load. The image holds it for as long as it is mapped, which is what
 /// the ABI promises the plugin.
@@ -27,6 +27,8 @@ pub(super) struct Context {
     image: OnceLock<Weak<Image>>,
     /// Counts the plugin's calls, if it matters whether one runs.
     track: OnceLock<Arc<Track>>,
+    is_paused: AtomicBool,
+    gate: Mutex<Option<Arc<Gate>>>,
     /// What the plugin's waits end with.
     pub(super) life: Arc<Life>,
     pub(super) subscriptions: Subscriptions,
@@ -57,6 +59,8 @@ impl Context {
             closed: AtomicBool::new(false),
             image: OnceLock::new(),
             track: OnceLock::new(),
+            is_paused: AtomicBool::new(false),
+            gate: Mutex::default(),
             life: Arc::default(),
             subscriptions: Subscriptions::default(),
             warned: Mutex::default(),
@@ -105,6 +109,30 @@ impl Context {
             true => Err(unloaded()),
             false => Ok(running),
         }
+    }
+
+    /// Waits in it on behalf of the plugin's calls on this thread. While another load takes over
+    /// they do not come back from that.
+    pub(super) fn parked<R>(&self, wait: impl FnOnce() -> Result<R>) -> Result<R> {
+        let Some(track) = self.track.get() else { return wait() };
+        let mut done = track.park(wait);
+        // It shows that it goes on before it looks; who pauses it looks after it has said so.
+        while self.is_paused.load(Ordering::Relaxed) {
+            let gate = self.gate.lock().clone();
+            if let Some(gate) = gate
+                && let Err(error) = track.park(|| gate.wait(&self.plugin))
+            {
+                done = done.and(Err(error));
+                break;
+            }
+        }
+        done
+    }
+
+    /// What waits of the plugin stays at the gate; `None` lets it go.
+    pub(super) fn pause(&self, gate: Option<&Arc<Gate>>) {
+        *self.gate.lock() = gate.cloned();
+        self.is_paused.store(gate.is_some(), Ordering::Relaxed);
     }
 
     /// Where the plugin's calls are counted.

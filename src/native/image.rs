@@ -91,8 +91,12 @@ impl Image {
         Ok(image)
     }
 
-    /// The plugin was loaded. Until then what its code has begun is nobody's to end, so
-    /// that the image stays; from now on `on_unload` ends it.
+    /// What the plugin's code begins from here on is nobody's to end until it was loaded.
+    pub(super) fn begins(&self) {
+        *self.stays.lock() = Some("its load failed");
+    }
+
+    /// What its code has begun is at an end, or `on_unload` ends it.
     pub(super) fn loaded(&self, unload: bool) {
         *self.stays.lock() = (!unload).then_some("the plugin does not say `unload`");
     }

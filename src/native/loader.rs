@@ -1,32 +1,29 @@
 //! From checked bytes to a plugin.
 
 use std::collections::HashMap;
-use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use semver::Version;
-use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{
-    Arena, Entry, Failed, Foreign, Note, RawArgs, RawSink, RawSource, Returned, use_hosting,
-};
-use twinplug_value::{ConvertError, ExportType, Reference, Value, from_view, to_sink};
+use twinplug_abi::{self as abi};
+use twinplug_value::raw::{Arena, RawArgs, RawSink, Returned, use_hosting};
+use twinplug_value::{ConvertError, ExportType, Map, MapKey, Value, from_view, to_sink};
 
 use super::context::Context;
 use super::image::Image;
 use super::images::Images;
-use super::leaf;
 use super::preflight::Checked;
-use super::services::SERVICES;
 use super::serving::SERVING;
 use super::subscriptions::Held;
+use super::symbol::{NativeSymbol, call};
 use super::table::{Entries, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Descriptor, FuncTarget, HostContext, NativeFrame, Origin, Plugin, PluginKind, Subscriber,
-    Symbol, Track, ValueFunc, ValueVar, VarTarget, raised, sealed,
+    Bound, Descriptor, Gate, Gone, Hook, HostContext, NativeFrame, Origin, Plugin, PluginKind,
+    Subscriber, Symbol, Track, ValueVar, deadline, sealed,
 };
 
 /// How long an unload waits for calls that run.
@@ -35,20 +32,31 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A shared library, loaded.
 pub(crate) struct NativePlugin {
     descriptor: Arc<Descriptor>,
-    symbols: HashMap<String, Symbol, RandomState>,
+    /// Its exports; private ones, which nobody looks up, too.
+    exports: HashMap<String, Arc<NativeSymbol>, RandomState>,
+    /// What was looked up of this load.
+    found: Mutex<Vec<Symbol>>,
     /// Counts its calls, if it matters whether one runs: it has state, or goes.
     track: Option<Arc<Track>>,
-    on_unload: Option<abi::Function>,
+    hooks: [Option<abi::Function>; Hook::ALL.len()],
+    /// What `on_load` gets.
+    config: Value,
+    /// Whether the image goes with it.
+    unload: bool,
+    /// Whether `on_load` has ended: else nothing is to be unloaded.
+    is_started: AtomicBool,
     /// `None` once it was retired.
     image: Mutex<Option<Arc<Image>>>,
 }
 
-/// Maps the checked file, reads its table, runs its init and its `on_load`.
+/// Maps the checked file, reads its table, runs its init; `start` follows. The calls of a plugin
+/// that takes over from another are counted by the track of that, if they are.
 pub(crate) fn load(
     origin: &Origin,
     checked: &Checked,
     host: Weak<HostContext>,
     images: &Images,
+    track: Option<Arc<Track>>,
 ) -> Result<NativePlugin> {
     let name = origin.settle_name(Some(checked.name.clone()))?;
     let version = origin.settle_version(Some(checked.version.clone()))?;
@@ -57,7 +65,7 @@ pub(crate) fn load(
     let place = images.reserve()?;
     use_hosting(&SERVING);
     let image = Image::map(&origin.path, checked, context, &place)?;
-    let loaded = start(origin, checked, &image, name, version);
+    let loaded = build(origin, checked, &image, (name, version), track);
     if loaded.is_err() {
         // What init has handed out answers that it is gone.
         image.retire();
@@ -66,12 +74,12 @@ pub(crate) fn load(
 }
 
 /// What follows once the image is there.
-fn start(
+fn build(
     origin: &Origin,
     checked: &Checked,
     image: &Arc<Image>,
-    name: String,
-    version: Version,
+    (name, version): (String, Version),
+    track: Option<Arc<Track>>,
 ) -> Result<NativePlugin> {
     // SAFETY: the image was mapped from the checked bytes, and lives while `table` does.
     let table = unsafe { Table::read(image.table())? };
@@ -81,50 +89,45 @@ fn start(
     if let Some(init) = table.plugin.init {
         exports.extend(registered(image, &table, init, &exports)?);
     }
-    let track = is_tracked(checked, &table, &exports).then(|| Arc::new(Track::new()));
+    let track = is_tracked(checked, &table, &exports)
+        .then(|| track.unwrap_or_else(|| Arc::new(Track::new())));
     if let Some(track) = &track {
         image.context().set_track(track);
     }
-    exports.retain(|entries| !entries.private);
     let descriptor = Descriptor {
         name: name.clone(),
         version,
         kind: PluginKind::Native,
-        exports: exports.iter().map(|entries| entries.export.clone()).collect(),
+        exports: public(&exports).map(|entries| entries.export.clone()).collect(),
         requires: origin.requires.clone(),
     };
-    if let Some(on_load) = table.plugin.on_load {
-        let arena = Arena::new();
-        let mut config = RawSink::new(&arena);
-        to_sink(&Value::Map(origin.config.clone()), &mut config)?;
-        let loaded = call_hook(image.context(), "on_load", on_load, config.values());
-        loaded.map_err(|error| error.context("its on_load failed").with_kind(ErrorKind::Load))?;
-    }
     image.loaded(checked.unload);
-    let symbol = |entries| symbol(&name, entries, image, track.as_ref());
+    let symbol = |entries: Entries| {
+        (entries.export.name.clone(), Arc::new(NativeSymbol::new(entries, image)))
+    };
     Ok(NativePlugin {
         descriptor: Arc::new(descriptor),
-        symbols: exports.into_iter().map(symbol).collect(),
+        exports: exports.into_iter().map(symbol).collect(),
+        found: Mutex::default(),
         track,
-        on_unload: table.plugin.on_unload,
+        hooks: Hook::ALL.map(|hook| table.hook(hook)),
+        config: Value::Map(origin.config.clone()),
+        unload: checked.unload,
+        is_started: AtomicBool::new(false),
         image: Mutex::new(Some(Arc::clone(image))),
     })
+}
+
+fn public(exports: &[Entries]) -> impl Iterator<Item = &Entries> {
+    exports.iter().filter(|entries| !entries.private)
 }
 
 /// Whether it must be known when a call runs: a reload carries state when none does, and
 /// an image is unmapped.
 fn is_tracked(checked: &Checked, table: &Table, exports: &[Entries]) -> bool {
-    let plugin = &table.plugin;
-    let hooks = [
-        plugin.on_load,
-        plugin.on_save,
-        plugin.on_restore,
-        plugin.on_pause,
-        plugin.on_resume,
-        plugin.on_unload,
-    ];
     let is_var = |entries: &Entries| matches!(entries.export.ty, ExportType::Var(_));
-    checked.unload || hooks.iter().any(Option::is_some) || exports.iter().any(is_var)
+    let has_hook = Hook::ALL.into_iter().any(|hook| table.hook(hook).is_some());
+    checked.unload || has_hook || exports.iter().any(is_var)
 }
 
 /// Runs init; what it has registered.
@@ -153,57 +156,112 @@ fn registered(
     }
 }
 
-/// The symbol of an export.
-fn symbol(
-    plugin: &str,
-    entries: Entries,
-    image: &Arc<Image>,
-    track: Option<&Arc<Track>>,
-) -> (String, Symbol) {
-    let name = entries.export.name.clone();
-    let ty = entries.export.ty.clone();
-    let (direct, is_leaf) = (entries.direct, entries.leaf);
-    let count = match &ty {
-        ExportType::Func(signature) => signature.params.len(),
-        ExportType::Var(_) => 1,
-    };
-    let unchecked = entries.checks.then_some(count);
-    let native = Arc::new(NativeSymbol { entries, unchecked, image: Arc::clone(image) });
-    let track = track.cloned();
-    let symbol = match ty {
-        ExportType::Func(signature) => {
-            let direct = match direct {
-                // SAFETY: that its type follows from the signature, and that it may be
-                // called from any thread, is the ABI's; the target holds `native`, and
-                // that the image.
-                Some(direct) => unsafe { Entry::new(direct, &signature) },
-                None => Entry::NONE,
-            };
-            let target = FuncTarget::values(native, direct);
-            let target = if is_leaf { target.leaf() } else { target };
-            Symbol::of_func(plugin, &name, signature, target, track)
-        }
-        ExportType::Var(ty) => Symbol::of_var(plugin, &name, ty, VarTarget::Values(native), track),
-    };
-    (name, symbol)
-}
-
 impl Plugin for NativePlugin {
     fn descriptor(&self) -> Arc<Descriptor> {
         Arc::clone(&self.descriptor)
     }
 
     fn lookup(&self, name: &str) -> Result<Symbol> {
-        self.symbols.get(name).cloned().ok_or_else(|| {
-            let known = self.descriptor.exports.iter().map(|export| export.name.as_str());
-            Symbol::missing(&self.descriptor.name, name, known)
-        })
+        let bound = sealed::Implemented::bind(self, name)?;
+        let symbol = Symbol::new(&self.descriptor.name, name, bound, self.track.clone());
+        let mut found = self.found.lock();
+        // Under the lock: what retires it comes before, or finds this.
+        if self.image.lock().is_none() {
+            symbol.retire(Gone::Unloaded);
+        }
+        found.retain(Symbol::is_held);
+        found.push(symbol.clone());
+        Ok(symbol)
     }
 }
 
 impl sealed::Implemented for NativePlugin {
+    fn bind(&self, name: &str) -> Result<Bound> {
+        let public = self.exports.get(name).filter(|symbol| !symbol.entries.private);
+        let symbol = public.ok_or_else(|| {
+            let known = self.descriptor.exports.iter().map(|export| export.name.as_str());
+            Symbol::missing(&self.descriptor.name, name, known)
+        })?;
+        Ok(symbol.bound())
+    }
+
+    fn start(&self) -> Result<()> {
+        let Some(image) = self.image.lock().clone() else { return Err(Gone::Unloaded.error()) };
+        image.begins();
+        let called = self.hook(Hook::Load, std::slice::from_ref(&self.config));
+        called.map_err(|error| error.with_kind(ErrorKind::Load))?;
+        image.loaded(self.unload);
+        self.is_started.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn pause(&self, gate: &Arc<Gate>) -> Result<()> {
+        let Some(image) = self.image.lock().clone() else { return Err(Gone::Unloaded.error()) };
+        let Some(track) = &self.track else { return Ok(()) };
+        image.context().pause(Some(gate));
+        self.found.lock().iter().for_each(|symbol| symbol.pause(gate, track));
+        let left = deadline().map(|deadline| deadline.at.saturating_duration_since(Instant::now()));
+        if track.drain(left.unwrap_or(PATIENCE)) {
+            return Ok(());
+        }
+        self.resume();
+        Err(Error::new(ErrorKind::Reload, "its calls have not ended in time"))
+    }
+
+    fn resume(&self) {
+        if let Some(image) = self.image.lock().clone() {
+            image.context().pause(None);
+        }
+        for symbol in &*self.found.lock() {
+            if let Ok(bound) = sealed::Implemented::bind(self, symbol.name()) {
+                symbol.lead_to(bound, self.track.as_ref());
+            }
+        }
+    }
+
+    fn state(&self) -> Result<Vec<Map>> {
+        let private = self.exports.values().filter(|symbol| symbol.entries.private);
+        let fields = private.map(|symbol| {
+            let mut value = Returned::new();
+            ValueVar::get(&**symbol, &mut value)?;
+            let context = symbol.image.context();
+            let name = symbol.entries.export.name.clone();
+            let value = from_view(value.view().written_by(&**context))
+                .map_err(|error: ConvertError| error.at_field(&name))?;
+            Ok((MapKey::Str(name), value))
+        });
+        Ok(vec![fields.collect::<Result<Map>>()?])
+    }
+
+    fn set_state(&self, _: usize, field: &MapKey, value: &Value) -> Result<()> {
+        let symbol = match field {
+            MapKey::Str(name) => self.exports.get(name).filter(|symbol| symbol.entries.private),
+            MapKey::Int(_) => None,
+        };
+        let Some(symbol) = symbol else {
+            return Err(Error::new(ErrorKind::Symbol, "it has no such state"));
+        };
+        let ExportType::Var(ty) = &symbol.entries.export.ty else { return Ok(()) };
+        let arena = Arena::new();
+        let mut sink = RawSink::new(&arena);
+        sink.set_reader(&**symbol);
+        to_sink(&ty.coerce(value.clone())?, &mut sink)?;
+        ValueVar::set(&**symbol, RawArgs::written(&sink))
+    }
+
+    fn hook(&self, hook: Hook, args: &[Value]) -> Result<Option<Value>> {
+        let Some(function) = self.hooks[hook as usize] else { return Ok(None) };
+        let Some(image) = self.image.lock().clone() else { return Err(Gone::Unloaded.error()) };
+        let called = call_hook(image.context(), hook.name(), function, args);
+        called.map(Some).map_err(|error| error.context(format_args!("its {} failed", hook.name())))
+    }
+
+    fn track(&self) -> Option<Arc<Track>> {
+        self.track.clone()
+    }
+
     fn has(&self, name: &str) -> bool {
-        self.symbols.contains_key(name)
+        self.exports.get(name).is_some_and(|symbol| !symbol.entries.private)
     }
 
     fn subscribers(&self, event: &str) -> Vec<Subscriber> {
@@ -219,9 +277,10 @@ impl sealed::Implemented for NativePlugin {
         told.map(|told| Subscriber::new(plugin, event, move |args| told.tell(args))).collect()
     }
 
-    fn retire(&self) -> Result<()> {
+    fn retire(&self, why: Gone) -> Result<()> {
         let Some(image) = self.image.lock().take() else { return Ok(()) };
-        self.symbols.values().for_each(Symbol::retire);
+        let found = std::mem::take(&mut *self.found.lock());
+        found.iter().for_each(|symbol| symbol.retire(why));
         // Calls that wait come back, so that nobody waits for them.
         image.context().close();
         // SAFETY: the image is held until this returns.
@@ -230,14 +289,15 @@ impl sealed::Implemented for NativePlugin {
         if self.track.as_ref().is_some_and(|track| !track.wait(PATIENCE)) {
             tracing::warn!(plugin, "calls of it still run");
         }
-        if let Some(on_unload) = self.on_unload
+        if let Some(on_unload) = self.hooks[Hook::Unload as usize]
+            && self.is_started.load(Ordering::Acquire)
             && let Err(error) = call_hook(image.context(), "on_unload", on_unload, &[])
         {
             tracing::warn!(plugin, %error, "its on_unload failed");
         }
         drop(handlers);
         image.retire();
-        self.symbols.values().for_each(Symbol::free_retired);
+        found.iter().for_each(Symbol::free_retired);
         Ok(())
     }
 }
@@ -274,170 +334,21 @@ impl Told {
     }
 }
 
-/// A function or a variable, with the image that its entries are in.
-struct NativeSymbol {
-    entries: Entries,
-    /// So many arguments need no further look.
-    unchecked: Option<usize>,
-    image: Arc<Image>,
-}
-
-impl NativeSymbol {
-    #[inline(always)]
-    fn call(
-        &self,
-        entry: Option<abi::Function>,
-        args: &[abi::Value],
-        result: &mut Returned,
-    ) -> Result<()> {
-        let Some(entry) = entry else {
-            return Err(Error::new(ErrorKind::Symbol, "it has no such entry"));
-        };
-        let (context, data) = (self.image.context(), self.entries.data);
-        call(context, (entry, data), args, result, || self.frame())
-    }
-
-    /// As tracebacks show a call of it.
-    fn frame(&self) -> NativeFrame<'_> {
-        let (plugin, export) = (&self.image.context().plugin, &self.entries.export);
-        match export.ty {
-            ExportType::Func(_) => NativeFrame::function(plugin, &export.name),
-            ExportType::Var(_) => NativeFrame::variable(plugin, &export.name),
-        }
-    }
-
-    /// Whether the arguments are of the declared types. Code in C reads them by
-    /// those; that their schemas say so is no proof.
-    #[inline(always)]
-    fn check(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
-        if self.unchecked == Some(args.len()) {
-            return Ok(());
-        }
-        self.look_at(args)
-    }
-
-    #[inline(never)]
-    fn look_at(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
-        match &self.entries.export.ty {
-            ExportType::Func(signature) => signature.check_count(args.len())?,
-            ExportType::Var(_) if args.len() != 1 => {
-                return Err(ConvertError::new(format!("expected 1 value, got {}", args.len())));
-            }
-            ExportType::Var(_) => {}
-        }
-        if self.entries.checks { Ok(()) } else { self.check_types(args) }
-    }
-
-    fn check_types(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
-        args.iter().enumerate().try_for_each(|(index, arg)| {
-            // SAFETY: a `RawSink` wrote it; what it points to lies in an arena that
-            // outlives this call.
-            let mut source = unsafe { RawSource::new(*arg) };
-            match &self.entries.export.ty {
-                ExportType::Func(signature) => signature.argument_holds(index, &mut source),
-                ExportType::Var(ty) => {
-                    let name = &self.entries.export.name;
-                    ty.holds(&mut source).map_err(|error| error.at_field(name))
-                }
-            }
-        })
-    }
-}
-
-impl Foreign for NativeSymbol {
-    fn adopt(&self, theirs: Reference) -> Result<Reference, ConvertError> {
-        self.image.context().adopt(theirs)
-    }
-
-    fn own(&self, ours: &Reference) -> Option<Reference> {
-        self.image.context().own(ours)
-    }
-}
-
-impl ValueFunc for NativeSymbol {
-    // Several results are one list, which is how a tuple is read in any case.
-    fn call(&self, args: RawArgs<'_>, result: &mut Returned) -> Result<()> {
-        self.check(args.values())?;
-        let _leaf = self.entries.leaf.then(leaf::enter);
-        self.call(self.entries.call, args.values(), result)
-    }
-}
-
-impl ValueVar for NativeSymbol {
-    fn get(&self, result: &mut Returned) -> Result<()> {
-        self.call(self.entries.get, &[], result)
-    }
-
-    fn set(&self, value: RawArgs<'_>) -> Result<()> {
-        self.check(value.values())?;
-        self.call(self.entries.set, value.values(), &mut Returned::new())
-    }
-}
-
-/// Calls an init or a hook, which gives nothing.
+/// Calls an init or a hook; what it gives.
 fn call_hook(
     context: &Arc<Context>,
     name: &str,
     hook: abi::Function,
-    args: &[abi::Value],
-) -> Result<()> {
+    args: &[Value],
+) -> Result<Value> {
     let no_data = std::ptr::null_mut();
     let frame = || NativeFrame::function(&context.plugin, name);
-    call(context, (hook, no_data), args, &mut Returned::new(), frame)
-}
-
-/// Calls an entry of a plugin with its data. The arena that it writes its result to is
-/// another one than the arguments', which it reads meanwhile.
-#[inline(always)]
-fn call<'n>(
-    context: &Arc<Context>,
-    (entry, data): (abi::Function, *mut c_void),
-    args: &[abi::Value],
-    result: &mut Returned,
-    frame: impl FnOnce() -> NativeFrame<'n>,
-) -> Result<()> {
-    let count = u32::try_from(args.len())
-        .map_err(|_| Error::new(ErrorKind::Type, "more arguments than a call can have"))?;
-    // SAFETY: the entry follows the ABI, by the plugin's promise.
-    let (place, arena) = unsafe { result.place() };
-    let call = Call {
-        size: size_of::<Call>() as u32,
-        count,
-        args: args.as_ptr(),
-        result: place,
-        arena,
-        data,
-        host: &raw const SERVICES,
-        context: context.as_raw(),
-    };
-    // What only an error needs lies beside the call, and so in no register meanwhile.
-    let mut running = (call, frame);
-    Note::erase();
-    // SAFETY: an entry of an image that the caller holds, with a call as the ABI
-    // says: all that it points to lives until the entry has returned.
-    match unsafe { entry(&raw mut running.0) } {
-        abi::OK => Ok(()),
-        status => Err(failed(status, result, context, &running.1())),
-    }
-}
-
-#[cold]
-#[inline(never)]
-pub(super) fn failed(
-    status: abi::Status,
-    result: &Returned,
-    context: &Context,
-    frame: &NativeFrame<'_>,
-) -> Error {
-    let told = from_view(result.view().written_by(context)).unwrap_or_default();
-    let (text, payload) = match told {
-        Value::Str(text) => (Some(text), None),
-        Value::Null => (None, None),
-        other => (Some("an error without a message".to_owned()), Some(other)),
-    };
-    let error = raised(&Failed { status, text }, frame);
-    match payload {
-        Some(payload) => error.with_payload(payload),
-        None => error,
-    }
+    let arena = Arena::new();
+    let mut values = RawSink::new(&arena);
+    values.set_reader(&**context);
+    args.iter().try_for_each(|arg| to_sink(arg, &mut values))?;
+    let mut result = Returned::new();
+    call(context, (hook, no_data), values.values(), &mut result, frame)?;
+    let view = result.view().written_by(&**context);
+    from_view(view).map_err(|error: ConvertError| error.of("result").into())
 }

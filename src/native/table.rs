@@ -10,7 +10,7 @@ use twinplug_value::ExportType;
 
 use super::preflight::{Checked, Declared, MAX_EXPORTS, check_version};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Export, check_name};
+use crate::plugin::{Export, Hook, check_name};
 
 /// An export with its entries.
 #[derive(Clone)]
@@ -83,6 +83,17 @@ impl Table {
             }
         }
         Ok(Table { plugin })
+    }
+
+    pub(super) fn hook(&self, hook: Hook) -> Option<abi::Function> {
+        match hook {
+            Hook::Pause => self.plugin.on_pause,
+            Hook::Save => self.plugin.on_save,
+            Hook::Restore => self.plugin.on_restore,
+            Hook::Load => self.plugin.on_load,
+            Hook::Resume => self.plugin.on_resume,
+            Hook::Unload => self.plugin.on_unload,
+        }
     }
 
     /// How long the exports are that init registers: a plugin of 1.0 knows no more than

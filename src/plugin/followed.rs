@@ -4,12 +4,14 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::target::FuncTarget;
+use twinplug_value::Signature;
+
+use super::target::{FuncTarget, General, Gone};
 
 /// The place of a function's target; what calls by it must hold a handle on the function.
 pub(crate) struct Followed(AtomicPtr<FuncTarget>);
 
-static GONE: FuncTarget = FuncTarget::stale();
+static GONE: FuncTarget = FuncTarget::nowhere(Signature::ANY, General::Gone(Gone::Unloaded));
 
 impl Followed {
     /// One that leads to no function.

@@ -2,22 +2,23 @@
 
 mod calling;
 mod dynamic;
+mod link;
+mod rebind;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use twinplug_value::raw::{Arena, Failed, RawArgs, RawSink, Returned, Scalars};
-use twinplug_value::{
-    Args, ConvertError, Data, Fit, Plain, Signature, Sink, Source, Type, Value, from_source,
-    from_view, to_sink,
-};
+use twinplug_value::{Args, ConvertError, Data, Fit, Signature, Source, Type, Value, from_source};
 
 pub use self::calling::Calling;
+pub(super) use self::link::Place;
+pub(crate) use self::link::receive;
+use self::link::{FuncLink, Typed, VarLink, call_scalars, get_value, of_plain};
 use super::live::{Live, Track};
-use super::target::{FuncTarget, General, VarTarget, stale};
-use super::{Got, NativeFrame, RawFunc, Results, ValueFunc, raised, within};
+use super::target::{FuncTarget, General, VarTarget};
+use super::{Got, within};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Stands for arguments whose types are known at run time: `Func<Dynamic>`
@@ -36,13 +37,6 @@ pub struct Func<A, R = Value> {
     types: PhantomData<fn(A) -> R>,
 }
 
-/// All handles on one function share it.
-struct FuncLink {
-    target: Live<FuncTarget>,
-    signature: Signature,
-    place: Place,
-}
-
 /// A variable of a plugin. Cheap to clone, usable from any thread.
 pub struct Var<T> {
     link: Arc<VarLink>,
@@ -50,35 +44,13 @@ pub struct Var<T> {
     types: PhantomData<fn(T) -> T>,
 }
 
-struct VarLink {
-    target: Live<VarTarget>,
-    ty: Type,
-    place: Place,
-}
-
-/// Where a symbol is, for messages.
-pub(super) struct Place {
-    plugin: String,
-    symbol: String,
-}
-
-pub(super) fn func(
-    place: Place,
-    signature: Signature,
-    target: FuncTarget,
-    track: Option<Arc<Track>>,
-) -> Func<Dynamic> {
-    let link = Arc::new(FuncLink { target: live(target, track), signature, place });
+pub(super) fn func(place: Place, target: FuncTarget, track: Option<Arc<Track>>) -> Func<Dynamic> {
+    let link = Arc::new(FuncLink::new(live(target, track), place));
     Func { link, fit: Fit::Convert, types: PhantomData }
 }
 
-pub(super) fn var(
-    place: Place,
-    ty: Type,
-    target: VarTarget,
-    track: Option<Arc<Track>>,
-) -> Var<Value> {
-    let link = Arc::new(VarLink { target: live(target, track), ty, place });
+pub(super) fn var(place: Place, target: VarTarget, track: Option<Arc<Track>>) -> Var<Value> {
+    let link = Arc::new(VarLink::new(live(target, track), place));
     Var { link, fit: Fit::Convert, types: PhantomData }
 }
 
@@ -118,7 +90,7 @@ impl<A: Args, R: Data> Func<A, R> {
                 General::Memory(function) if self.fit == Fit::Exact => {
                     match args.as_scalars(|scalars| call_scalars(&**function, scalars)) {
                         Some(Ok(result)) => Ok(result),
-                        Some(Err(error)) => Err(self.link.place.at(error)),
+                        Some(Err(error)) => self.link.again(target, &Typed(&args), error),
                         None => self.call_general(target, &args),
                     }
                 }
@@ -208,147 +180,9 @@ impl<A: Args, R: Data> Func<A, R> {
 impl<A, R> Func<A, R> {
     /// The function's signature, as the plugin declares it.
     #[must_use]
-    pub fn signature(&self) -> &Signature {
-        &self.link.signature
+    pub fn signature(&self) -> Signature {
+        self.link.target.enter().signature.clone()
     }
-}
-
-/// Writes the arguments of a call.
-trait WriteArgs {
-    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError>;
-}
-
-struct Typed<'a, A>(&'a A);
-
-impl<A: Args> WriteArgs for Typed<'_, A> {
-    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
-        self.0.write(sink)
-    }
-}
-
-struct Values<'a>(&'a [Value]);
-
-impl WriteArgs for Values<'_> {
-    #[inline]
-    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
-        self.0.iter().try_for_each(|arg| to_sink(arg, sink))
-    }
-}
-
-impl FuncLink {
-    fn call<R: Data>(&self, target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
-        let called = match &target.general {
-            General::Memory(function) => in_memory(&**function, args),
-            General::Values(function) => with_values(&**function, args),
-            General::Stale => Err(stale()),
-        };
-        called.map_err(|error| self.place.at(error))
-    }
-
-    #[inline(never)]
-    fn call_dynamic(&self, target: &FuncTarget, args: &[Value]) -> Result<Value> {
-        let result: Value = match self.signature.takes(args) {
-            true => self.call(target, &Values(args))?,
-            false => self.call_converted(target, args.to_vec())?,
-        };
-        self.as_declared(Ok(result))
-    }
-
-    /// What a call is that has nothing to convert and nothing to allocate. Where it is a
-    /// part of its caller, the value stays in registers.
-    #[inline(always)]
-    fn call_scalars(&self, function: &dyn ValueFunc, args: &Scalars) -> Result<Value> {
-        let mut result = Returned::new();
-        if let Err(error) = function.call(args.args(), &mut result) {
-            return Err(self.place.at(error));
-        }
-        if let Some(value) = result.scalar(&self.signature.result) {
-            return Ok(value);
-        }
-        self.declared(function, &result)
-    }
-
-    #[inline(never)]
-    fn declared(&self, function: &dyn ValueFunc, result: &Returned) -> Result<Value> {
-        self.as_declared(from_view(result.view().written_by(function)))
-    }
-
-    /// The result of a call with values, as the declared type.
-    fn as_declared(&self, result: Result<Value, ConvertError>) -> Result<Value> {
-        result
-            .and_then(|value| self.signature.result.coerce(value))
-            .map_err(|error| self.place.at(error.of("result").into()))
-    }
-
-    fn call_converted<R: Data>(&self, target: &FuncTarget, args: Vec<Value>) -> Result<R> {
-        let args = self.signature.coerce_args(args).map_err(|error| self.place.at(error.into()))?;
-        self.call(target, &Values(&args))
-    }
-
-    #[cold]
-    fn failed(&self, failed: Failed) -> Error {
-        let Place { plugin, symbol } = &self.place;
-        self.place.at(raised(&failed, &NativeFrame::function(plugin, symbol)))
-    }
-}
-
-fn in_memory<R: Data>(function: &dyn RawFunc, args: &impl WriteArgs) -> Result<R> {
-    receive(|got| function.call(&mut |sink| args.write(sink), results::<R>(), got))
-}
-
-/// As [`in_memory`], with scalars, where it is a part of its caller.
-#[inline(always)]
-fn call_scalars<R: Data>(function: &dyn RawFunc, scalars: &[Plain]) -> Result<R> {
-    receive(|got| function.call_scalars(scalars, results::<R>(), got))
-}
-
-/// How the results of a function are read as an `R`.
-#[inline(always)]
-fn results<R: Data>() -> Results {
-    match R::SCHEMA {
-        Type::Tuple(_) => Results::All,
-        _ => Results::One,
-    }
-}
-
-/// What a call gives, as an `R`.
-#[inline(always)]
-pub(crate) fn receive<R: Data>(call: impl FnOnce(&mut Got<'_>) -> Result<()>) -> Result<R> {
-    let mut result = None;
-    let mut read = |source: &mut dyn Source| {
-        result = Some(from_source(source).map_err(|error| error.of("result"))?);
-        Ok(())
-    };
-    let mut got = Got::by(&mut read);
-    call(&mut got)?;
-    match got.scalar {
-        Some(plain) => of_plain(plain).map_err(|error| error.of("result").into()),
-        None => result.ok_or_else(no_result),
-    }
-}
-
-#[cold]
-fn no_result() -> Error {
-    Error::new(ErrorKind::Call, "no result")
-}
-
-/// A scalar that came out of a plugin, as the type that was asked for.
-#[inline(always)]
-fn of_plain<T: Data>(plain: Plain) -> Result<T, ConvertError> {
-    match plain.of_type() {
-        Some(value) => Ok(value),
-        None => from_view(plain),
-    }
-}
-
-fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Result<R> {
-    let memory = Arena::new();
-    let mut sink = RawSink::new(&memory);
-    sink.set_reader(function);
-    args.write(&mut sink)?;
-    let mut result = Returned::new();
-    function.call(RawArgs::written(&sink), &mut result)?;
-    from_view(result.view().written_by(function)).map_err(|error| error.of("result").into())
 }
 
 impl<T: Data> Var<T> {
@@ -359,8 +193,12 @@ impl<T: Data> Var<T> {
     /// plugin was unloaded.
     pub fn get(&self) -> Result<T> {
         let place = &self.link.place;
-        let here = |error: ConvertError| error.at_field(&place.symbol);
-        let value = match &*self.link.target.enter() {
+        self.link.using(|target| self.get_from(target)).map_err(|error| place.of(error))
+    }
+
+    fn get_from(&self, target: &VarTarget) -> Result<T> {
+        let here = |error: ConvertError| self.link.place.here(error);
+        match target.general.of_itself() {
             General::Memory(var) => {
                 let mut value = None;
                 let mut read = |source: &mut dyn Source| {
@@ -374,15 +212,13 @@ impl<T: Data> Var<T> {
                     (Err(error), _) => Err(error),
                 }
             }
-            General::Values(var) => {
-                let mut value = Returned::new();
-                var.get(&mut value).and_then(|()| {
-                    from_view(value.view().written_by(&**var)).map_err(|error| here(error).into())
-                })
-            }
-            General::Stale => Err(stale()),
-        };
-        value.map_err(|error| place.of(error))
+            General::Values(var) => get_value(&**var, here),
+            General::Paused(paused) => match paused.through() {
+                Some(var) => get_value(var, here),
+                None => Err(paused.wait()),
+            },
+            other => Err(other.refusal()),
+        }
     }
 
     /// Sets the value.
@@ -391,66 +227,23 @@ impl<T: Data> Var<T> {
     /// It is of another type where that could not be told at lookup, the plugin
     /// refused it, or was unloaded.
     pub fn set(&self, value: T) -> Result<()> {
-        let VarLink { place, ty, .. } = &*self.link;
-        let set = match self.fit {
-            Fit::Exact => self.link.set(&value),
-            Fit::Convert => Value::of(&value)
-                .and_then(|value| ty.coerce(value))
-                .map_err(|error| error.at_field(&place.symbol).into())
-                .and_then(|value| self.link.set(&value)),
-        };
+        let VarLink { place, .. } = &*self.link;
+        let set = self.link.using(|target| match (self.fit, &target.general) {
+            (Fit::Convert, _) | (_, General::Converted(_)) => Value::of(&value)
+                .and_then(|value| target.ty.coerce(value))
+                .map_err(|error| place.here(error).into())
+                .and_then(|value| self.link.set_in(target, &value)),
+            (Fit::Exact, _) => self.link.set_in(target, &value),
+        });
         set.map_err(|error| place.of(error))
-    }
-}
-
-impl VarLink {
-    fn set<T: Data>(&self, value: &T) -> Result<()> {
-        let here = |error: ConvertError| error.at_field(&self.place.symbol);
-        match &*self.target.enter() {
-            General::Memory(var) => match Plain::of(value) {
-                Some(plain) => var.set_scalar(plain),
-                None => var.set(&mut |sink| to_sink(value, sink).map_err(here)),
-            },
-            General::Values(var) => {
-                let memory = Arena::new();
-                let mut sink = RawSink::new(&memory);
-                sink.set_reader(&**var);
-                to_sink(value, &mut sink).map_err(here)?;
-                var.set(RawArgs::written(&sink))
-            }
-            General::Stale => Err(stale()),
-        }
     }
 }
 
 impl<T> Var<T> {
     /// The variable's type, as the plugin declares it.
     #[must_use]
-    pub fn ty(&self) -> &Type {
-        &self.link.ty
-    }
-}
-
-impl Place {
-    pub(super) fn new(plugin: &str, symbol: &str) -> Self {
-        Place { plugin: plugin.to_owned(), symbol: symbol.to_owned() }
-    }
-
-    /// An error of the symbol, which the message does not name yet.
-    fn at(&self, error: Error) -> Error {
-        error.at_symbol(&self.symbol).in_plugin(&self.plugin)
-    }
-
-    /// An error of the symbol, which the message names where it matters.
-    fn of(&self, error: Error) -> Error {
-        match error.kind() {
-            ErrorKind::Type => error.of_symbol(&self.symbol).in_plugin(&self.plugin),
-            _ => self.at(error),
-        }
-    }
-
-    fn name(&self, error: Error) -> Error {
-        error.in_plugin(&self.plugin)
+    pub fn ty(&self) -> Type {
+        self.link.target.enter().ty.clone()
     }
 }
 
@@ -468,14 +261,12 @@ impl<T> Clone for Var<T> {
 
 impl<A, R> fmt::Debug for Func<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FuncLink { place, signature, .. } = &*self.link;
-        write!(f, "Func({}.{}{signature})", place.plugin, place.symbol)
+        write!(f, "Func({}{})", self.link.place, self.signature())
     }
 }
 
 impl<T> fmt::Debug for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let VarLink { place, ty, .. } = &*self.link;
-        write!(f, "Var({}.{}: {ty})", place.plugin, place.symbol)
+        write!(f, "Var({}: {})", self.link.place, self.ty())
     }
 }

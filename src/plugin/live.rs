@@ -8,8 +8,8 @@ mod track;
 
 use std::ops::Deref;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -24,7 +24,8 @@ pub(crate) struct Live<T> {
     /// A box; its address is odd where the content is tracked, so that a call knows it
     /// before it looks into the box.
     current: AtomicPtr<T>,
-    track: Option<Arc<Track>>,
+    /// Whoever is the first to be tracked brings it; all loads of a plugin have the same.
+    track: OnceLock<Arc<Track>>,
     /// Boxes that were replaced.
     replaced: Mutex<Vec<Replaced<T>>>,
 }
@@ -40,18 +41,18 @@ const TRACKED: usize = 1;
 impl<T> Live<T> {
     /// A place with this content.
     pub(crate) fn new(content: T) -> Self {
-        Live { current: boxed(content, 0), track: None, replaced: Mutex::default() }
+        Live { current: boxed(content, 0), track: OnceLock::new(), replaced: Mutex::default() }
     }
 
     /// A place with this content, whose uses `track` counts.
     pub(crate) fn tracked(content: T, track: Arc<Track>) -> Self {
         let current = boxed(content, TRACKED);
-        Live { current, track: Some(track), replaced: Mutex::default() }
+        Live { current, track: OnceLock::from(track), replaced: Mutex::default() }
     }
 
     #[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
     pub(crate) fn is_tracked(&self) -> bool {
-        self.track.is_some()
+        self.track.get().is_some()
     }
 
     /// The content of this moment, if nobody counts its uses.
@@ -74,9 +75,11 @@ impl<T> Live<T> {
     /// As `enter`, of what was tracked a moment ago.
     #[inline]
     pub(crate) fn enter_tracked(&self) -> Entered<'_, T> {
-        let running = self.track.as_ref().map(|track| track.raise());
+        let running = self.track.get().map(|track| track.raise());
         // Read after the count was raised: who replaces it now sees the count.
         let content = self.current.load(Ordering::Acquire);
+        // One that is not tracked now is no use that anybody waits for.
+        let running = if content.addr() & TRACKED == 0 { None } else { running };
         let content = content.map_addr(|address| address & !TRACKED);
         // SAFETY: the address of a box. It was the content after the count was raised, so
         // that `free_replaced` sees `running`; an untracked one lives as `self` does.
@@ -85,7 +88,18 @@ impl<T> Live<T> {
 
     /// Puts other content there, untracked; who entered before goes on with the old.
     pub(crate) fn replace(&self, content: T) {
-        let content = Box::into_raw(Box::new(content));
+        self.put(boxed(content, 0).into_inner());
+    }
+
+    /// Puts other content there; its uses are counted if there is a track, which is the one that
+    /// this place has, if it has one.
+    pub(crate) fn lead_to(&self, content: T, track: Option<&Arc<Track>>) {
+        let is_counted = track
+            .is_some_and(|track| Arc::ptr_eq(self.track.get_or_init(|| Arc::clone(track)), track));
+        self.put(boxed(content, if is_counted { TRACKED } else { 0 }).into_inner());
+    }
+
+    fn put(&self, content: *mut T) {
         let mut replaced = self.replaced.lock();
         let old = self.current.swap(content, Ordering::AcqRel);
         let tracked = old.addr() & TRACKED != 0;
@@ -97,7 +111,7 @@ impl<T> Live<T> {
     /// Frees what was replaced and tracked, unless another thread still uses the plugin.
     /// Not while this thread does.
     pub(crate) fn free_replaced(&self) {
-        let Some(track) = &self.track else { return };
+        let Some(track) = self.track.get() else { return };
         // Held, so that nothing is replaced after the wait.
         let mut replaced = self.replaced.lock();
         if track.is_raised_here() || !track.wait(Duration::ZERO) {
@@ -252,20 +266,11 @@ mod tests {
                 });
             }
             for round in 1..200 {
-                live.replace_tracked(vec![round; 4]);
+                live.lead_to(vec![round; 4], Some(&track));
                 while !track.wait(Duration::from_secs(10)) {}
                 live.free_replaced();
             }
             done.store(true, Ordering::Relaxed);
         });
-    }
-
-    impl<T> Live<T> {
-        fn replace_tracked(&self, content: T) {
-            let content = boxed(content, TRACKED).into_inner();
-            let old = self.current.swap(content, Ordering::AcqRel);
-            let old = NonNull::new(old.map_addr(|address| address & !TRACKED)).unwrap();
-            self.replaced.lock().push(Replaced { content: old, tracked: true });
-        }
     }
 }

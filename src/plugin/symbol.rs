@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use twinplug_value::{Args, Data, Signature, Type, Value};
+use twinplug_value::{Args, Data, Value};
 
 use super::handle::{Place, func, var};
-use super::{Dynamic, Func, FuncTarget, Track, Var, VarTarget};
+use super::{Dynamic, Func, FuncTarget, Gate, Gone, Track, Var, VarTarget};
 use crate::error::{Error, ErrorKind, Result, near};
 
 /// A variable or a function of a plugin, of a type that is known at run time.
@@ -17,40 +17,85 @@ pub enum Symbol {
     Func(Func<Dynamic>),
 }
 
+/// Where an export of one load is.
+pub enum Bound {
+    Func(FuncTarget),
+    Var(VarTarget),
+}
+
 impl Symbol {
-    /// A function; where `track` is given it counts the function's calls.
-    pub(crate) fn of_func(
-        plugin: &str,
-        name: &str,
-        signature: Signature,
-        target: FuncTarget,
-        track: Option<Arc<Track>>,
-    ) -> Self {
-        Symbol::Func(func(Place::new(plugin, name), signature, target, track))
+    /// What leads there; where `track` is given it counts the uses.
+    pub(crate) fn new(plugin: &str, name: &str, bound: Bound, track: Option<Arc<Track>>) -> Self {
+        let place = Place::new(plugin, name);
+        match bound {
+            Bound::Func(target) => Symbol::Func(func(place, target, track)),
+            Bound::Var(target) => Symbol::Var(var(place, target, track)),
+        }
     }
 
-    /// A variable; as above.
-    pub(crate) fn of_var(
-        plugin: &str,
-        name: &str,
-        ty: Type,
-        target: VarTarget,
-        track: Option<Arc<Track>>,
-    ) -> Self {
-        Symbol::Var(var(Place::new(plugin, name), ty, target, track))
-    }
-
-    /// The plugin is gone: whatever came from this symbol answers that it is stale.
-    #[cfg(feature = "native")]
-    pub(crate) fn retire(&self) {
+    /// Whatever came from this symbol leads nowhere any more.
+    pub(crate) fn retire(&self, why: Gone) {
         match self {
-            Symbol::Var(var) => var.retire(),
-            Symbol::Func(func) => func.retire(),
+            Symbol::Var(var) => var.retire(why),
+            Symbol::Func(func) => func.retire(why),
+        }
+    }
+
+    /// The export's name.
+    #[cfg(feature = "native")]
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Symbol::Var(var) => var.name(),
+            Symbol::Func(func) => func.name(),
+        }
+    }
+
+    /// Whether anybody holds what came from this symbol.
+    pub(crate) fn is_held(&self) -> bool {
+        match self {
+            Symbol::Var(var) => var.is_held(),
+            Symbol::Func(func) => func.is_held(),
+        }
+    }
+
+    /// Whether whatever came from this symbol can go on there.
+    ///
+    /// # Errors
+    /// Not, and why.
+    pub(crate) fn goes_on(&self, bound: &Bound) -> Result<(), String> {
+        match (self, bound) {
+            (Symbol::Func(func), Bound::Func(target)) => {
+                func.goes_on(&target.signature).map(drop).map_err(|error| {
+                    format!("is `{}`, was `{}`: {error}", target.signature, func.signature())
+                })
+            }
+            (Symbol::Var(var), Bound::Var(target)) => var
+                .goes_on(&target.ty)
+                .map(drop)
+                .map_err(|error| format!("is `{}`, was `{}`: {error}", target.ty, var.ty())),
+            (Symbol::Func(_), Bound::Var(_)) => Err("is a variable, was a function".to_owned()),
+            (Symbol::Var(_), Bound::Func(_)) => Err("is a function, was a variable".to_owned()),
+        }
+    }
+
+    /// Whatever came from this symbol waits at the gate, but what comes from inside the plugin.
+    pub(crate) fn pause(&self, gate: &Arc<Gate>, track: &Arc<Track>) {
+        match self {
+            Symbol::Var(var) => var.pause(gate, track),
+            Symbol::Func(func) => func.pause(gate, track),
+        }
+    }
+
+    /// Whatever came from this symbol leads there from now on, where it goes on.
+    pub(crate) fn lead_to(&self, bound: Bound, track: Option<&Arc<Track>>) {
+        match (self, bound) {
+            (Symbol::Func(func), Bound::Func(target)) => func.lead_to(target, track),
+            (Symbol::Var(var), Bound::Var(target)) => var.lead_to(target, track),
+            _ => self.retire(Gone::Replaced),
         }
     }
 
     /// Lets go of what a retired symbol led to, unless a call of the plugin still runs.
-    #[cfg(feature = "native")]
     pub(crate) fn free_retired(&self) {
         match self {
             Symbol::Var(var) => var.free_retired(),

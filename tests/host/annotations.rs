@@ -12,7 +12,7 @@ fn the_first_comments_say_name_version_and_needs() {
     desk.stage.host.load_source("clock", "---@plugin clock 1.0.1").unwrap();
     let text = "#!/usr/bin/lua\n---@plugin greet 1.2.0\n---@requires clock ^1.0\nprint('hi')";
     let plugin = desk.load("hello_v3.lua", text).unwrap();
-    assert_eq!((plugin.name(), plugin.version()), ("greet", &Version::new(1, 2, 0)));
+    assert_eq!((plugin.name(), plugin.version()), ("greet", Version::new(1, 2, 0)));
     // The body already prints under that name.
     assert_eq!(desk.stage.printed(), "[greet] hi\n");
     let needs: Vec<_> = plugin.descriptor().requires.iter().map(|it| it.name.clone()).collect();
@@ -78,11 +78,11 @@ fn the_first_comments_and_the_manifest_must_agree() {
     let text = "---@plugin greet 1.2.0\nprint('has run')\nreturn { name = host.config.name }";
     std::fs::write(folder.join("head.toml"), "name = 'greet'\nversion = '1.2.0'").unwrap();
     let plugin = desk.load("head.lua", text).unwrap();
-    assert_eq!((plugin.name(), plugin.version()), ("greet", &Version::new(1, 2, 0)));
+    assert_eq!((plugin.name(), plugin.version()), ("greet", Version::new(1, 2, 0)));
     desk.stage.host.unload(plugin).unwrap();
     // A name that the host gives beats both.
     let named = desk.stage.host.load_as("mine", &path).unwrap();
-    assert_eq!((named.name(), named.version()), ("mine", &Version::new(1, 2, 0)));
+    assert_eq!((named.name(), named.version()), ("mine", Version::new(1, 2, 0)));
     desk.stage.host.unload(named).unwrap();
     assert_eq!(desk.stage.printed(), "[greet] has run\n[mine] has run\n");
 

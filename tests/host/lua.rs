@@ -292,7 +292,7 @@ fn the_host_table_is_read_only_and_names_what_is_near() {
         "plugin `reader`: `Near`: reader.lua:4: `host.world` has no `aks`; near: `ask`"
     );
     assert_eq!(plugin.call("Meta", ()).unwrap(), Value::Str("false".into()));
-    let names = "any blow buffer channel config has has_plugin list log null object on plugin refuse register scale world";
+    let names = "any blow buffer channel config has has_plugin list log null object on plugin refuse register scale state world";
     match cfg!(feature = "luajit") {
         // Its `pairs` asks no metatable.
         true => assert!(call("Names").contains("bad argument #1 to 'pairs'"), "{}", call("Names")),

@@ -72,6 +72,7 @@ mod reentry;
 mod references;
 #[cfg(all(feature = "_lua", feature = "native"))]
 mod relays;
+mod reloads;
 mod reports;
 mod requires;
 mod shared;

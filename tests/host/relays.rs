@@ -21,8 +21,8 @@ static C: LazyLock<PathBuf> = LazyLock::new(|| build("tests/fixtures/relay-c"));
 #[derive(Default)]
 struct Way {
     rest: Mutex<String>,
-    /// The hook that goes on as well.
-    boots: Mutex<String>,
+    /// The hook that goes on as well, and where.
+    boots: Mutex<(String, String)>,
     host: OnceLock<Weak<Host>>,
 }
 
@@ -42,6 +42,16 @@ impl Way {
             }
             Symbol::Func(func) => func.call(&[]),
         }
+    }
+
+    /// Whether a hook goes on; a variable that was read before has not.
+    fn boots(&self, hook: &str) -> bool {
+        let (which, route) = &*self.boots.lock().unwrap();
+        let goes_on = which == hook;
+        if goes_on {
+            self.rest.lock().unwrap().clone_from(route);
+        }
+        goes_on
     }
 
     /// Goes on with the rest.
@@ -71,7 +81,7 @@ impl Scene {
                 let way = Arc::clone(&way);
                 move || way.go()
             })
-            .function("boots", with(&way, |way, hook: String| *way.boots.lock().unwrap() == hook))
+            .function("boots", with(&way, |way, hook: String| way.boots(&hook)))
             .function("fine", || 1)
             .channel::<i64>("numbers", 4)
             .build()

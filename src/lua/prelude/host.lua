@@ -166,7 +166,7 @@ end
 -- What `host` offers, by its whole name.
 local offered = {}
 
-local any, register = raw.any, raw.register
+local any, register, state = raw.any, raw.register, raw.state
 local members = {
   any = function(value) return check(any(value)) end,
   null = raw.null,
@@ -190,6 +190,7 @@ local members = {
     return subscribed(handler, subscribe(event, tell))
   end,
   register = function(exports) return check(register(exports)) end,
+  state = function(fields) return check(state(fields)) end,
   has = function(name)
     if type(name) ~= "string" then error("`host.has` takes a name, got " .. type(name), 2) end
     return offered[name] == true

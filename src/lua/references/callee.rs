@@ -21,8 +21,8 @@ use crate::lua::limits;
 use crate::lua::raw;
 use crate::lua::sink::StackSink;
 use crate::lua::source::StackSource;
-use crate::lua::vm::{Core, Vm, broken, stale};
-use crate::plugin::{answer_call, as_one};
+use crate::lua::vm::{Core, Vm, broken};
+use crate::plugin::{Gone, answer_call, as_one};
 
 /// A function of a script.
 pub(in crate::lua) struct LuaFunction(Kept);
@@ -41,7 +41,7 @@ struct Kept {
 
 impl Kept {
     fn vm(&self) -> Result<Arc<Vm>> {
-        self.vm.upgrade().ok_or_else(stale)
+        self.vm.upgrade().ok_or_else(|| Gone::Unloaded.error())
     }
 }
 

@@ -16,7 +16,7 @@ impl Vm {
         if self.has_lost.load(Ordering::Acquire) {
             self.has_lost.store(false, Ordering::Release);
             // Before the list is taken: what comes after that stands against quick calls again.
-            self.quick.store(state.core.for_quick_calls(), Ordering::SeqCst);
+            self.let_quick_calls_in(state);
             let lost = std::mem::take(&mut *self.shared.lost.lock());
             lost.into_iter().for_each(|coroutine| state.core.pool.give_up(coroutine));
             self.release_kept(&state.core.border);

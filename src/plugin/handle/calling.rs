@@ -151,7 +151,7 @@ impl<R: Send + 'static> Unpin for Calling<R> {}
 
 impl<R: Send + 'static> fmt::Debug for Calling<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FuncLink { place, signature, .. } = &*self.link;
-        write!(f, "Calling({}.{}{signature})", place.plugin, place.symbol)
+        let FuncLink { place, target, .. } = &*self.link;
+        write!(f, "Calling({place}{})", target.enter().signature)
     }
 }

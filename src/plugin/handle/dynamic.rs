@@ -9,13 +9,14 @@ use twinplug_value::raw::Entry;
 use twinplug_value::raw::Scalars;
 use twinplug_value::{Args, ConvertError, Data, Sink, Type, Value};
 
+use super::link::{Values, WriteArgs};
 use super::{
-    Calling, Dynamic, Error, ErrorKind, Func, FuncLink, FuncTarget, General, Result, Results,
-    Values, Var, VarLink, VarTarget, WriteArgs, receive,
+    Calling, Dynamic, Error, ErrorKind, Func, FuncTarget, General, Result, Var, VarTarget, receive,
 };
 #[cfg(feature = "luajit")]
 use crate::plugin::Followed;
-use crate::plugin::within;
+use crate::plugin::target::Gone;
+use crate::plugin::{Results, within};
 
 impl Func<Dynamic> {
     /// Calls the function with values, which are brought to its parameters' types.
@@ -26,9 +27,9 @@ impl Func<Dynamic> {
     pub fn call(&self, args: &[Value]) -> Result<Value> {
         let target = self.link.target.enter();
         if let General::Values(function) = &target.general
-            && let Some(scalars) = Scalars::of(args, &self.link.signature)
+            && let Some(scalars) = Scalars::of(args, &target.signature)
         {
-            return self.link.call_scalars(&**function, &scalars);
+            return self.link.call_scalars(&target, &**function, &scalars);
         }
         self.link.call_dynamic(&target, args)
     }
@@ -55,13 +56,18 @@ impl Func<Dynamic> {
     /// # Errors
     /// The signature is another one.
     pub fn typed<A: Args, R: Data>(&self) -> Result<Func<A, R>> {
-        let FuncLink { place, signature, .. } = &*self.link;
+        let place = &self.link.place;
+        let target = self.link.target.enter();
+        let signature = &target.signature;
         let refuse = |error: ConvertError| {
             let message = format!("`{}` is `{signature}`: {error}", place.symbol);
             place.name(Error::new(ErrorKind::Type, message).of_symbol(&place.symbol))
         };
         let fit = signature.accepts_args(A::TYPES).map_err(refuse)?;
         R::SCHEMA.accepts(&signature.result).map_err(|error| refuse(error.of("result")))?;
+        self.link.uses.add((A::TYPES, R::SCHEMA), |(params, result)| {
+            std::ptr::eq(params, A::TYPES) && std::ptr::eq(result, R::SCHEMA)
+        });
         Ok(Func { link: Arc::clone(&self.link), fit, types: PhantomData })
     }
 
@@ -71,25 +77,30 @@ impl Func<Dynamic> {
     /// As [`call`](Func::call).
     pub(crate) fn call_all(&self, args: &[Value]) -> Result<Vec<Value>> {
         let target = self.link.target.enter();
-        let function = match (&target.general, &*self.link.signature.result) {
-            (General::Memory(function), Type::Any) => function,
-            (_, declared) => {
-                drop(target);
-                return Ok(match (declared, self.call(args)?) {
-                    (Type::Tuple(_), Value::List(items)) => items,
-                    (Type::Null, Value::Null) => Vec::new(),
-                    (_, result) => vec![result],
-                });
-            }
+        let (General::Memory(function), Type::Any) = (&target.general, &*target.signature.result)
+        else {
+            let declared = target.signature.result.clone();
+            drop(target);
+            return Ok(match (&*declared, self.call(args)?) {
+                (Type::Tuple(_), Value::List(items)) => items,
+                (Type::Null, Value::Null) => Vec::new(),
+                (_, result) => vec![result],
+            });
         };
-        let args = self.link.signature.coerce_args(args.to_vec());
-        let called = args.map_err(Error::from).and_then(|args| {
+        let coerced = target.signature.coerce_args(args.to_vec());
+        let called = coerced.map_err(Error::from).and_then(|args| {
             receive(|got| {
                 let mut write = |sink: &mut dyn Sink| Values(&args).write(sink);
                 function.call(&mut write, Results::All, got)
             })
         });
-        called.map_err(|error| self.link.place.at(error))
+        match called {
+            Err(error) if error.has_not_begun() && self.has_moved(&target) => {
+                drop(target);
+                self.call_all(args)
+            }
+            called => called.map_err(|error| self.link.place.at(error)),
+        }
     }
 
     /// Whether it has promised to call nothing of the host, and so waits for nothing.
@@ -126,20 +137,26 @@ impl Func<Dynamic> {
 
     /// The error of a compiled call that has failed.
     #[cfg(feature = "luajit")]
-    pub(crate) fn failed(&self, failed: super::Failed) -> Error {
+    pub(crate) fn failed(&self, failed: twinplug_value::raw::Failed) -> Error {
         self.link.failed(failed)
     }
 
+    /// Whether it leads elsewhere by now.
+    fn has_moved(&self, target: &FuncTarget) -> bool {
+        !std::ptr::eq(&raw const *self.link.target.enter(), target)
+    }
+
     pub(in crate::plugin) fn no_var(&self) -> Error {
-        let FuncLink { place, signature, .. } = &*self.link;
+        let (place, signature) = (&self.link.place, self.signature());
         let message =
             format!("`{}` is a function, `{signature}`, and no variable: use `func`", place.symbol);
         place.name(Error::new(ErrorKind::Symbol, message).of_symbol(&place.symbol))
     }
 
     /// The plugin is gone: calls answer that they are stale.
-    pub(in crate::plugin) fn retire(&self) {
-        self.link.target.replace(FuncTarget::stale());
+    pub(in crate::plugin) fn retire(&self, why: Gone) {
+        let target = FuncTarget::nowhere(self.signature(), General::Gone(why));
+        self.link.target.replace(target);
     }
 
     /// Lets go of what it led to, unless a call of the plugin still runs.
@@ -154,7 +171,9 @@ impl Var<Value> {
     /// # Errors
     /// The type is another one.
     pub fn typed<T: Data>(&self) -> Result<Var<T>> {
-        let VarLink { place, ty, .. } = &*self.link;
+        let place = &self.link.place;
+        let target = self.link.target.enter();
+        let ty = &target.ty;
         let asked = T::SCHEMA;
         let fit = asked.accepts(ty).and_then(|_| ty.accepts(asked)).map_err(|error| {
             let mut message = format!("`{}` is `{ty}`, asked for as `{asked}`", place.symbol);
@@ -163,19 +182,21 @@ impl Var<Value> {
             }
             place.name(Error::new(ErrorKind::Type, message).of_symbol(&place.symbol))
         })?;
+        self.link.uses.add(asked, |other| std::ptr::eq(other, asked));
         Ok(Var { link: Arc::clone(&self.link), fit, types: PhantomData })
     }
 
     pub(crate) fn no_func(&self) -> Error {
-        let VarLink { place, ty, .. } = &*self.link;
+        let (place, ty) = (&self.link.place, self.ty());
         let message =
             format!("`{}` is a variable, `{ty}`, and no function: use `var`", place.symbol);
         place.name(Error::new(ErrorKind::Symbol, message).of_symbol(&place.symbol))
     }
 
     /// The plugin is gone: uses answer that they are stale.
-    pub(in crate::plugin) fn retire(&self) {
-        self.link.target.replace(VarTarget::Stale);
+    pub(in crate::plugin) fn retire(&self, why: Gone) {
+        let target = VarTarget { ty: self.ty(), general: General::Gone(why) };
+        self.link.target.replace(target);
     }
 
     /// Lets go of what it led to, unless a call of the plugin still runs.

@@ -39,7 +39,7 @@ struct Indices {
 }
 
 /// Counts the uses of one plugin, on all threads.
-pub(crate) struct Track {
+pub struct Track {
     index: usize,
 }
 
@@ -84,12 +84,21 @@ impl Track {
     /// has written before. False if that took too long, as it does where others enter all
     /// the time. Uses of the calling thread itself do not count: it would wait for itself.
     pub(crate) fn wait(&self, at_most: Duration) -> bool {
+        self.wait_while(at_most, |count| uses(count) != 0)
+    }
+
+    /// As `wait`, but for uses that [`park`](Track::park).
+    pub(crate) fn drain(&self, at_most: Duration) -> bool {
+        self.wait_while(at_most, |count| uses(count) != parked(count))
+    }
+
+    fn wait_while(&self, at_most: Duration, is_used: impl Fn(u32) -> bool) -> bool {
         let end = Instant::now() + at_most;
         let mut pause = Duration::from_micros(20);
         // Without the barrier it is waited all the same, and the answer is that it is not
         // known.
         let ordered = barrier::heavy();
-        while self.is_used() {
+        while self.any(&is_used) {
             if Instant::now() >= end {
                 return false;
             }
@@ -100,17 +109,60 @@ impl Track {
     }
 
     /// Whether this thread uses the plugin.
-    pub(super) fn is_raised_here(&self) -> bool {
-        COUNTS.get().get(self.index).is_some_and(|count| count.load(Ordering::Relaxed) != 0)
+    pub(crate) fn is_raised_here(&self) -> bool {
+        let own = COUNTS.get().get(self.index);
+        own.is_some_and(|count| uses(count.load(Ordering::Relaxed)) != 0)
     }
 
-    fn is_used(&self) -> bool {
+    /// Whether it is so of any other thread's count.
+    fn any(&self, is_so: impl Fn(u32) -> bool) -> bool {
         let own = COUNTS.get().as_ptr();
         let threads = THREADS.lock();
         // Acquire: what the use did, it has done.
         threads.used.iter().filter(|counts| counts.as_ptr() != own).any(|counts| {
-            counts.get(self.index).is_some_and(|count| count.load(Ordering::Acquire) != 0)
+            counts.get(self.index).is_some_and(|count| is_so(count.load(Ordering::Acquire)))
         })
+    }
+
+    /// Runs what this thread waits in, on behalf of its uses, which do nothing meanwhile.
+    #[cfg(feature = "native")]
+    pub(crate) fn park<R>(&self, wait: impl FnOnce() -> R) -> R {
+        let Some(count) = COUNTS.get().get(self.index) else { return wait() };
+        let before = count.load(Ordering::Relaxed);
+        count.store(uses(before) | uses(before) << HALF, Ordering::Release);
+        // Also when the wait panics.
+        let _back = Back { index: self.index, parked: parked(before) };
+        wait()
+    }
+}
+
+/// How many of a count's uses wait, above those that there are.
+const HALF: u32 = 16;
+
+fn uses(count: u32) -> u32 {
+    count & ((1 << HALF) - 1)
+}
+
+fn parked(count: u32) -> u32 {
+    count >> HALF
+}
+
+/// What waited goes on.
+#[cfg(feature = "native")]
+struct Back {
+    index: usize,
+    parked: u32,
+}
+
+#[cfg(feature = "native")]
+impl Drop for Back {
+    fn drop(&mut self) {
+        // The counts may have grown since.
+        if let Some(count) = COUNTS.get().get(self.index) {
+            let now = count.load(Ordering::Relaxed);
+            count.store(uses(now) | self.parked << HALF, Ordering::Relaxed);
+            barrier::light();
+        }
     }
 }
 

@@ -90,8 +90,7 @@ fn a_native_plugin_in_the_host_alone_has_it_all_as_well(library: &Path) {
 fn a_step_of_a_load_that_passes_an_error_on(library: &Path) {
     for hook in ["init", "on_load"] {
         let scene = Scene::new(library, "");
-        *scene.way.boots.lock().unwrap() = hook.into();
-        *scene.way.rest.lock().unwrap() = "n1.Context b.Table".into();
+        *scene.way.boots.lock().unwrap() = (hook.into(), "n1.Context b.Table".into());
         let error = scene.host.load_as("n3", library).unwrap_err();
         let expected = format!(
             "cannot load `{}`: its {hook} failed: host function `go`: \

@@ -1,0 +1,318 @@
+//! One plugin's place: the load that serves now, and all handles on it, which follow it from one
+//! load to the next.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use semver::Version;
+use twinplug_value::{Map, MapKey, Value};
+
+use super::state::Snapshot;
+use crate::channel::Life;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::{
+    Bound, Descriptor, Gate, Gone, Hook, Plugin, PluginKind, Requirement, Subscriber, Symbol,
+    Track, sealed,
+};
+
+pub(super) struct Slot {
+    pub(super) name: String,
+    path: PathBuf,
+    /// Where it is loaded from anew; `None` of one from memory.
+    pub(super) source: Option<Source>,
+    pub(super) generation: ArcSwap<Generation>,
+    /// Until it is unloaded: that of a load may end before.
+    pub(super) life: Arc<Life>,
+    /// Held while another load is made, and takes over.
+    pub(super) reloading: Mutex<()>,
+    /// The error of the last reload, if that failed.
+    pub(super) rejected: Mutex<Option<Error>>,
+}
+
+/// What was asked for.
+pub(super) struct Source {
+    pub(super) asked: PathBuf,
+    /// The name that the host has given it.
+    pub(super) given: Option<String>,
+}
+
+/// One load.
+pub(super) struct Generation {
+    /// From 1, of those that have served.
+    pub(super) number: u64,
+    pub(super) version: Version,
+    pub(super) kind: PluginKind,
+    pub(super) requires: Vec<Requirement>,
+    pub(super) plugin: Arc<dyn Plugin>,
+    /// What it began with.
+    pub(super) initial: Snapshot,
+    links: Links,
+}
+
+/// What handles share, an entry for each export that was looked up.
+#[derive(Default)]
+struct Links {
+    /// Found without a lock: those of a native plugin, which are all there from the start.
+    ready: HashMap<String, Symbol>,
+    others: Mutex<HashMap<String, Symbol>>,
+}
+
+/// The handles on a plugin, and where they will lead in its next load.
+struct Moves {
+    followed: Vec<(String, Symbol, Bound)>,
+    /// What nobody holds.
+    lost: Vec<Symbol>,
+}
+
+impl Slot {
+    pub(super) fn new(
+        path: PathBuf,
+        source: Option<Source>,
+        plugin: Arc<dyn Plugin>,
+        initial: Snapshot,
+    ) -> Slot {
+        let name = plugin.descriptor().name.clone();
+        let generation = Generation::new(1, (plugin, initial), &name, HashMap::new());
+        Slot {
+            name,
+            path,
+            source,
+            generation: ArcSwap::from_pointee(generation),
+            life: Arc::default(),
+            reloading: Mutex::default(),
+            rejected: Mutex::default(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What follows that export through the loads of the plugin.
+    pub(super) fn find(&self, name: &str) -> Result<Symbol> {
+        loop {
+            let generation = self.generation.load();
+            if let Some(symbol) = generation.links.ready.get(name) {
+                return Ok(symbol.clone());
+            }
+            let mut others = generation.links.others.lock();
+            // Under the lock: who leads its handles to another load has not begun, or is done.
+            if !Arc::ptr_eq(&generation, &self.generation.load()) {
+                continue;
+            }
+            if let Some(symbol) = others.get(name) {
+                return Ok(symbol.clone());
+            }
+            let symbol = generation.link(&self.name, name)?;
+            others.insert(name.to_owned(), symbol.clone());
+            return Ok(symbol);
+        }
+    }
+
+    /// Whether all handles that somebody holds would go on in another load.
+    ///
+    /// # Errors
+    /// One of them would not.
+    pub(super) fn check(&self, next: &dyn Plugin) -> Result<()> {
+        let generation = self.generation.load();
+        let others = generation.links.others.lock();
+        generation.links.moves(&others, next).map(drop)
+    }
+
+    /// The load takes over: handles that somebody holds lead to it from here on. The one before
+    /// is what this gives.
+    ///
+    /// # Errors
+    /// One of them cannot; nothing has changed.
+    pub(super) fn take_over(
+        &self,
+        next: Arc<dyn Plugin>,
+        initial: Snapshot,
+    ) -> Result<Arc<Generation>> {
+        let generation = self.generation.load_full();
+        let others = generation.links.others.lock();
+        let Moves { followed, lost } = generation.links.moves(&others, &*next)?;
+        let track = next.track();
+        let mut links = HashMap::new();
+        for (name, symbol, bound) in followed {
+            symbol.lead_to(bound, track.as_ref());
+            links.insert(name, symbol);
+        }
+        // One that is found just now is of the load before.
+        lost.iter().for_each(|symbol| symbol.retire(Gone::Replaced));
+        let next = Generation::new(generation.number + 1, (next, initial), &self.name, links);
+        self.generation.store(Arc::new(next));
+        drop(others);
+        Ok(generation)
+    }
+
+    /// Calls by handles wait at the gate, of a plugin whose own lock does not keep them out.
+    pub(super) fn pause(&self, gate: &Arc<Gate>) {
+        let generation = self.generation.load();
+        if let Some(track) = generation.plugin.track() {
+            generation.links.all().iter().for_each(|(_, symbol)| symbol.pause(gate, &track));
+        }
+    }
+
+    /// They lead where they led before.
+    pub(super) fn resume(&self) {
+        let generation = self.generation.load();
+        if generation.plugin.track().is_some() {
+            generation.lead_back(&generation.links.all());
+        }
+    }
+
+    /// Unloads it: handles lead nowhere from here on.
+    ///
+    /// # Errors
+    /// It cannot go; all is as before.
+    pub(super) fn retire(&self) -> Result<()> {
+        let generation = self.generation.load();
+        let links = generation.links.all();
+        links.iter().for_each(|(_, symbol)| symbol.retire(Gone::Unloaded));
+        if let Err(error) = generation.plugin.retire(Gone::Unloaded) {
+            generation.lead_back(&links);
+            return Err(error.in_plugin(&self.name));
+        }
+        links.iter().for_each(|(_, symbol)| symbol.free_retired());
+        self.life.end();
+        Ok(())
+    }
+}
+
+impl Generation {
+    fn new(
+        number: u64,
+        (plugin, initial): (Arc<dyn Plugin>, Snapshot),
+        name: &str,
+        links: HashMap<String, Symbol>,
+    ) -> Generation {
+        let descriptor = plugin.descriptor();
+        let Descriptor { version, kind, requires, exports, .. } = &*descriptor;
+        let (version, kind, requires) = (version.clone(), *kind, requires.clone());
+        let mut generation = Generation {
+            number,
+            version,
+            kind,
+            requires,
+            plugin,
+            initial,
+            links: Links::default(),
+        };
+        if kind == PluginKind::Lua {
+            generation.links.others = Mutex::new(links);
+            return generation;
+        }
+        generation.links.ready = links;
+        for export in exports {
+            if !generation.links.ready.contains_key(&export.name)
+                && let Ok(symbol) = generation.link(name, &export.name)
+            {
+                generation.links.ready.insert(export.name.clone(), symbol);
+            }
+        }
+        generation
+    }
+
+    /// Handles lead to this load.
+    fn lead_back(&self, links: &[(String, Symbol)]) {
+        let track = self.plugin.track();
+        for (name, symbol) in links {
+            if let Ok(bound) = self.plugin.bind(name) {
+                symbol.lead_to(bound, track.as_ref());
+            }
+        }
+    }
+
+    fn link(&self, plugin: &str, name: &str) -> Result<Symbol> {
+        Ok(Symbol::new(plugin, name, self.plugin.bind(name)?, self.plugin.track()))
+    }
+}
+
+impl Links {
+    fn all(&self) -> Vec<(String, Symbol)> {
+        let others = self.others.lock();
+        let all = self.ready.iter().chain(others.iter());
+        all.map(|(name, symbol)| (name.clone(), symbol.clone())).collect()
+    }
+
+    fn moves(&self, others: &HashMap<String, Symbol>, next: &dyn Plugin) -> Result<Moves> {
+        let mut moves = Moves { followed: Vec::new(), lost: Vec::new() };
+        for (name, symbol) in self.ready.iter().chain(others) {
+            if !symbol.is_held() {
+                moves.lost.push(symbol.clone());
+                continue;
+            }
+            let bound = next.bind(name).map_err(|_| held(name, "is gone"))?;
+            symbol.goes_on(&bound).map_err(|why| held(name, &why))?;
+            moves.followed.push((name.clone(), symbol.clone(), bound));
+        }
+        Ok(moves)
+    }
+}
+
+/// The error of an export that somebody holds a handle on.
+fn held(name: &str, why: &str) -> Error {
+    let message = format!("`{name}` {why}, and a handle on it is held");
+    Error::new(ErrorKind::Reload, message).of_symbol(name)
+}
+
+impl Plugin for Slot {
+    fn descriptor(&self) -> Arc<Descriptor> {
+        self.generation.load().plugin.descriptor()
+    }
+
+    fn lookup(&self, name: &str) -> Result<Symbol> {
+        self.find(name)
+    }
+}
+
+/// As the load that serves.
+impl sealed::Implemented for Slot {
+    fn retire(&self, why: Gone) -> Result<()> {
+        self.generation.load_full().plugin.retire(why)
+    }
+
+    fn bind(&self, name: &str) -> Result<Bound> {
+        self.generation.load_full().plugin.bind(name)
+    }
+
+    fn start(&self) -> Result<()> {
+        self.generation.load_full().plugin.start()
+    }
+
+    fn pause(&self, gate: &Arc<Gate>) -> Result<()> {
+        self.generation.load_full().plugin.pause(gate)
+    }
+
+    fn resume(&self) {
+        self.generation.load_full().plugin.resume();
+    }
+
+    fn hook(&self, hook: Hook, args: &[Value]) -> Result<Option<Value>> {
+        self.generation.load_full().plugin.hook(hook, args)
+    }
+
+    fn state(&self) -> Result<Vec<Map>> {
+        self.generation.load_full().plugin.state()
+    }
+
+    fn set_state(&self, table: usize, field: &MapKey, value: &Value) -> Result<()> {
+        self.generation.load_full().plugin.set_state(table, field, value)
+    }
+
+    fn track(&self) -> Option<Arc<Track>> {
+        self.generation.load_full().plugin.track()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.generation.load().plugin.has(name)
+    }
+
+    fn subscribers(&self, event: &str) -> Vec<Subscriber> {
+        self.generation.load_full().plugin.subscribers(event)
+    }
+}

@@ -1,0 +1,353 @@
+//! What all handles on one export share: where it leads to now, and its place for messages.
+
+use std::fmt;
+use std::ptr;
+
+use twinplug_value::raw::{Arena, Failed, RawArgs, RawSink, Returned, Scalars};
+use twinplug_value::{
+    Args, ConvertError, Data, Plain, Sink, Source, Type, Value, from_source, from_view, to_sink,
+};
+
+use super::rebind::Uses;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plugin::live::Live;
+use crate::plugin::target::{FuncTarget, General, VarTarget};
+use crate::plugin::{Got, NativeFrame, RawFunc, Results, ValueFunc, ValueVar, raised};
+
+/// All handles on one function share it.
+pub(super) struct FuncLink {
+    pub(super) target: Live<FuncTarget>,
+    pub(super) place: Place,
+    /// As what it is held.
+    pub(super) uses: Uses<(&'static [&'static Type], &'static Type)>,
+}
+
+/// All handles on one variable share it.
+pub(super) struct VarLink {
+    pub(super) target: Live<VarTarget>,
+    pub(super) place: Place,
+    pub(super) uses: Uses<&'static Type>,
+}
+
+/// Where a symbol is, for messages.
+pub(in crate::plugin) struct Place {
+    pub(super) plugin: String,
+    pub(super) symbol: String,
+}
+
+/// Writes the arguments of a call.
+pub(super) trait WriteArgs {
+    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError>;
+    fn to_values(&self) -> Result<Vec<Value>, ConvertError>;
+}
+
+pub(super) struct Typed<'a, A>(pub(super) &'a A);
+
+impl<A: Args> WriteArgs for Typed<'_, A> {
+    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
+        self.0.write(sink)
+    }
+
+    fn to_values(&self) -> Result<Vec<Value>, ConvertError> {
+        self.0.to_values()
+    }
+}
+
+pub(super) struct Values<'a>(pub(super) &'a [Value]);
+
+impl WriteArgs for Values<'_> {
+    #[inline]
+    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
+        self.0.iter().try_for_each(|arg| to_sink(arg, sink))
+    }
+
+    fn to_values(&self) -> Result<Vec<Value>, ConvertError> {
+        Ok(self.0.to_vec())
+    }
+}
+
+impl FuncLink {
+    pub(super) fn new(target: Live<FuncTarget>, place: Place) -> Self {
+        FuncLink { target, place, uses: Uses::default() }
+    }
+
+    pub(super) fn call<R: Data>(&self, target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
+        match attempt(target, args) {
+            Ok(result) => Ok(result),
+            Err(error) => self.again(target, args, error),
+        }
+    }
+
+    /// What comes of a call that has failed. Where it had not begun, as another load had taken
+    /// over before that, it goes there; no call is lost to a reload, and none is made twice.
+    #[cold]
+    pub(super) fn again<R: Data>(
+        &self,
+        target: &FuncTarget,
+        args: &impl WriteArgs,
+        error: Error,
+    ) -> Result<R> {
+        let (mut error, mut before) = (error, ptr::from_ref(target));
+        // Held while its address is compared.
+        let mut held;
+        while error.has_not_begun() {
+            let now = self.target.enter();
+            if ptr::eq(&raw const *now, before) {
+                break;
+            }
+            match attempt(&now, args) {
+                Ok(result) => return Ok(result),
+                Err(next) => error = next,
+            }
+            before = &raw const *now;
+            held = now;
+            let _ = &held;
+        }
+        Err(self.place.at(error))
+    }
+
+    #[inline(never)]
+    pub(super) fn call_dynamic(&self, target: &FuncTarget, args: &[Value]) -> Result<Value> {
+        let result: Value = match target.signature.takes(args) {
+            true => self.call(target, &Values(args))?,
+            false => self.call_converted(target, args.to_vec())?,
+        };
+        self.as_declared(target, Ok(result))
+    }
+
+    /// What a call is that has nothing to convert and nothing to allocate. Where it is a
+    /// part of its caller, the value stays in registers.
+    #[inline(always)]
+    pub(super) fn call_scalars(
+        &self,
+        target: &FuncTarget,
+        function: &dyn ValueFunc,
+        args: &Scalars,
+    ) -> Result<Value> {
+        let mut result = Returned::new();
+        if let Err(error) = function.call(args.args(), &mut result) {
+            return Err(self.place.at(error));
+        }
+        if let Some(value) = result.scalar(&target.signature.result) {
+            return Ok(value);
+        }
+        self.declared(target, function, &result)
+    }
+
+    #[inline(never)]
+    fn declared(
+        &self,
+        target: &FuncTarget,
+        function: &dyn ValueFunc,
+        result: &Returned,
+    ) -> Result<Value> {
+        self.as_declared(target, from_view(result.view().written_by(function)))
+    }
+
+    /// The result of a call with values, as the declared type.
+    fn as_declared(
+        &self,
+        target: &FuncTarget,
+        result: Result<Value, ConvertError>,
+    ) -> Result<Value> {
+        result
+            .and_then(|value| target.signature.result.coerce(value))
+            .map_err(|error| self.place.at(error.of("result").into()))
+    }
+
+    pub(super) fn call_converted<R: Data>(
+        &self,
+        target: &FuncTarget,
+        args: Vec<Value>,
+    ) -> Result<R> {
+        let args = target.signature.coerce_args(args);
+        let args = args.map_err(|error| self.place.at(error.into()))?;
+        self.call(target, &Values(&args))
+    }
+
+    #[cold]
+    pub(super) fn failed(&self, failed: Failed) -> Error {
+        let Place { plugin, symbol } = &self.place;
+        self.place.at(raised(&failed, &NativeFrame::function(plugin, symbol)))
+    }
+}
+
+/// One call, of the load that the target leads to.
+fn attempt<R: Data>(target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
+    match &target.general {
+        General::Memory(function) => in_memory(&**function, args),
+        General::Values(function) => with_values(&**function, args),
+        General::Converted(_) => converted(target, args),
+        General::Paused(paused) => match paused.through() {
+            Some(function) => with_values(function, args),
+            None => Err(paused.wait()),
+        },
+        other => Err(other.refusal()),
+    }
+}
+
+/// Where the types are others than those that the arguments were checked with.
+#[cold]
+fn converted<R: Data>(target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
+    let args = target.signature.coerce_args(args.to_values()?)?;
+    match target.general.of_itself() {
+        General::Memory(function) => in_memory(&**function, &Values(&args)),
+        General::Values(function) => with_values(&**function, &Values(&args)),
+        other => Err(other.refusal()),
+    }
+}
+
+fn in_memory<R: Data>(function: &dyn RawFunc, args: &impl WriteArgs) -> Result<R> {
+    receive(|got| function.call(&mut |sink| args.write(sink), results::<R>(), got))
+}
+
+/// As [`in_memory`], with scalars, where it is a part of its caller.
+#[inline(always)]
+pub(super) fn call_scalars<R: Data>(function: &dyn RawFunc, scalars: &[Plain]) -> Result<R> {
+    receive(|got| function.call_scalars(scalars, results::<R>(), got))
+}
+
+/// How the results of a function are read as an `R`.
+#[inline(always)]
+fn results<R: Data>() -> Results {
+    match R::SCHEMA {
+        Type::Tuple(_) => Results::All,
+        _ => Results::One,
+    }
+}
+
+/// What a call gives, as an `R`.
+#[inline(always)]
+pub(crate) fn receive<R: Data>(call: impl FnOnce(&mut Got<'_>) -> Result<()>) -> Result<R> {
+    let mut result = None;
+    let mut read = |source: &mut dyn Source| {
+        result = Some(from_source(source).map_err(|error| error.of("result"))?);
+        Ok(())
+    };
+    let mut got = Got::by(&mut read);
+    call(&mut got)?;
+    match got.scalar {
+        Some(plain) => of_plain(plain).map_err(|error| error.of("result").into()),
+        None => result.ok_or_else(no_result),
+    }
+}
+
+#[cold]
+fn no_result() -> Error {
+    Error::new(ErrorKind::Call, "no result")
+}
+
+/// A scalar that came out of a plugin, as the type that was asked for.
+#[inline(always)]
+pub(super) fn of_plain<T: Data>(plain: Plain) -> Result<T, ConvertError> {
+    match plain.of_type() {
+        Some(value) => Ok(value),
+        None => from_view(plain),
+    }
+}
+
+fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Result<R> {
+    let memory = Arena::new();
+    let mut sink = RawSink::new(&memory);
+    sink.set_reader(function);
+    args.write(&mut sink)?;
+    let mut result = Returned::new();
+    function.call(RawArgs::written(&sink), &mut result)?;
+    from_view(result.view().written_by(function)).map_err(|error| error.of("result").into())
+}
+
+impl VarLink {
+    pub(super) fn new(target: Live<VarTarget>, place: Place) -> Self {
+        VarLink { target, place, uses: Uses::default() }
+    }
+
+    /// Uses it; where that had not begun, as another load had taken over before that, it is
+    /// that one's that is used.
+    pub(super) fn using<R>(&self, mut used: impl FnMut(&VarTarget) -> Result<R>) -> Result<R> {
+        let mut target = self.target.enter();
+        loop {
+            let error = match used(&target) {
+                Err(error) if error.has_not_begun() => error,
+                done => return done,
+            };
+            let now = self.target.enter();
+            if ptr::eq(&raw const *now, &raw const *target) {
+                return Err(error);
+            }
+            target = now;
+        }
+    }
+
+    /// Sets it to a value of its type.
+    pub(super) fn set_in<T: Data>(&self, target: &VarTarget, value: &T) -> Result<()> {
+        let here = |error: ConvertError| self.place.here(error);
+        match target.general.of_itself() {
+            General::Memory(var) => match Plain::of(value) {
+                Some(plain) => var.set_scalar(plain),
+                None => var.set(&mut |sink| to_sink(value, sink).map_err(here)),
+            },
+            General::Values(var) => set_value(&**var, value, here),
+            General::Paused(paused) => match paused.through() {
+                Some(var) => set_value(var, value, here),
+                None => Err(paused.wait()),
+            },
+            other => Err(other.refusal()),
+        }
+    }
+}
+
+fn set_value<T: Data>(
+    var: &dyn ValueVar,
+    value: &T,
+    here: impl Fn(ConvertError) -> ConvertError,
+) -> Result<()> {
+    let memory = Arena::new();
+    let mut sink = RawSink::new(&memory);
+    sink.set_reader(var);
+    to_sink(value, &mut sink).map_err(here)?;
+    var.set(RawArgs::written(&sink))
+}
+
+/// The value of a variable.
+pub(super) fn get_value<T: Data>(
+    var: &dyn ValueVar,
+    here: impl Fn(ConvertError) -> ConvertError,
+) -> Result<T> {
+    let mut value = Returned::new();
+    var.get(&mut value)?;
+    from_view(value.view().written_by(var)).map_err(|error| here(error).into())
+}
+
+impl Place {
+    pub(in crate::plugin) fn new(plugin: &str, symbol: &str) -> Self {
+        Place { plugin: plugin.to_owned(), symbol: symbol.to_owned() }
+    }
+
+    /// An error of the symbol, which the message does not name yet.
+    pub(super) fn at(&self, error: Error) -> Error {
+        error.at_symbol(&self.symbol).in_plugin(&self.plugin)
+    }
+
+    /// An error of the symbol, which the message names where it matters.
+    pub(super) fn of(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Type => error.of_symbol(&self.symbol).in_plugin(&self.plugin),
+            _ => self.at(error),
+        }
+    }
+
+    /// An error of the symbol's value.
+    pub(super) fn here(&self, error: ConvertError) -> ConvertError {
+        error.at_field(&self.symbol)
+    }
+
+    pub(super) fn name(&self, error: Error) -> Error {
+        error.in_plugin(&self.plugin)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.plugin, self.symbol)
+    }
+}
