@@ -28,7 +28,7 @@ use crate::error::{Error, ErrorKind, Limit, Result, WaitFault};
 use crate::plugin::{cancellation, cannot_wait, deadline, held, is_cancelled, overdue};
 pub(crate) use erased::{AnyChannel, Message, Progress, Wait};
 pub(crate) use future::{Cut, block_on};
-pub(crate) use life::Life;
+pub(crate) use life::{Ends, Life};
 pub use messages::{IntoMessages, Messages};
 use queue::{Outcome, Patience, Queue};
 pub use select::Select;

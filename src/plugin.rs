@@ -42,7 +42,7 @@ pub(crate) use called::call_fault;
 pub(crate) use cancel::was_cancelled;
 pub(crate) use chain::{
     MAX_NESTED, cancellation, cannot_wait, deadline, ends_by_itself, held, hold, hold_first,
-    is_cancelled, is_free, overdue, release, release_last, too_deep, within,
+    is_cancelled, is_free, overdue, release, release_last, too_deep, undisturbed, within,
 };
 pub(crate) use constant::Constant;
 pub(crate) use context::{

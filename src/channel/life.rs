@@ -12,7 +12,7 @@ pub(crate) struct Life {
 }
 
 /// A wait that can be ended from outside.
-pub(super) trait Ends: Send + Sync {
+pub(crate) trait Ends: Send + Sync {
     /// The plugin is gone. What has ended already stays as it is.
     fn end(&self);
 }
@@ -51,7 +51,7 @@ impl Life {
     }
 
     /// As `tie`, until [`remove`](Life::remove).
-    pub(super) fn add(&self, wait: &Arc<dyn Ends>) {
+    pub(crate) fn add(&self, wait: &Arc<dyn Ends>) {
         let mut waits = self.waits.lock();
         if self.is_over() {
             drop(waits);
@@ -61,7 +61,7 @@ impl Life {
         }
     }
 
-    pub(super) fn remove(&self, wait: &Arc<dyn Ends>) {
+    pub(crate) fn remove(&self, wait: &Arc<dyn Ends>) {
         let mut waits = self.waits.lock();
         let place = waits.iter().position(|other| Arc::ptr_eq(other, wait));
         let removed = place.map(|place| waits.swap_remove(place));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use semver::Version;
 use twinplug_value::{Map, MapKey, Value};
@@ -56,9 +57,11 @@ pub(super) struct Generation {
 #[derive(Default)]
 struct Links {
     /// Found without a lock: those of a native plugin, which are all there from the start.
-    ready: HashMap<String, Symbol>,
-    others: Mutex<HashMap<String, Symbol>>,
+    ready: Symbols,
+    others: Mutex<Symbols>,
 }
+
+type Symbols = HashMap<String, Symbol, RandomState>;
 
 /// The handles on a plugin, and where they will lead in its next load.
 struct Moves {
@@ -75,7 +78,7 @@ impl Slot {
         initial: Snapshot,
     ) -> Slot {
         let name = plugin.descriptor().name.clone();
-        let generation = Generation::new(1, (plugin, initial), &name, HashMap::new());
+        let generation = Generation::new(1, (plugin, initial), &name, Symbols::default());
         Slot {
             name,
             path,
@@ -136,7 +139,7 @@ impl Slot {
         let others = generation.links.others.lock();
         let Moves { followed, lost } = generation.links.moves(&others, &*next)?;
         let track = next.track();
-        let mut links = HashMap::new();
+        let mut links = Symbols::default();
         for (name, symbol, bound) in followed {
             symbol.lead_to(bound, track.as_ref());
             links.insert(name, symbol);
@@ -188,7 +191,7 @@ impl Generation {
         number: u64,
         (plugin, initial): (Arc<dyn Plugin>, Snapshot),
         name: &str,
-        links: HashMap<String, Symbol>,
+        links: Symbols,
     ) -> Generation {
         let descriptor = plugin.descriptor();
         let Descriptor { version, kind, requires, exports, .. } = &*descriptor;
@@ -239,7 +242,7 @@ impl Links {
         all.map(|(name, symbol)| (name.clone(), symbol.clone())).collect()
     }
 
-    fn moves(&self, others: &HashMap<String, Symbol>, next: &dyn Plugin) -> Result<Moves> {
+    fn moves(&self, others: &Symbols, next: &dyn Plugin) -> Result<Moves> {
         let mut moves = Moves { followed: Vec::new(), lost: Vec::new() };
         for (name, symbol) in self.ready.iter().chain(others) {
             if !symbol.is_held() {

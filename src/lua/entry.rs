@@ -1,7 +1,5 @@
 //! How a VM is entered and left.
 
-use std::time::{Duration, Instant};
-
 use mlua::Lua;
 
 use super::limits::{Memory, Outer, Thread};
@@ -10,12 +8,9 @@ use super::native_stack;
 use super::vm::{Core, State, Vm};
 use crate::error::{Error, Limit, Result};
 use crate::plugin::{
-    cancellation, cannot_wait, deadline, held, hold, hold_first, is_free, overdue, release,
+    cannot_wait, deadline, held, hold, hold_first, is_cancelled, is_free, overdue, release,
     release_last, too_deep,
 };
-
-/// How long a call that may be cancelled waits for a lock before it looks whether it was.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// The VM, entered: its lock is held. While a call waits it is let go.
 pub(super) struct Entry<'v> {
@@ -108,8 +103,7 @@ impl<'v> Entry<'v> {
         native_stack::check()?;
         let vm = self.vm;
         let thread = Thread::this();
-        let entered = vm.lock.enter(thread.number(), patience);
-        let Some(mut way) = entered.or_else(|| enter_late(vm, thread)) else {
+        let Some(mut way) = vm.lock.enter(thread.number(), patience) else {
             return Err(busy(vm));
         };
         if vm.pause.keeps_out(thread) {
@@ -205,28 +199,14 @@ fn not_entered() -> ! {
     unreachable!("a call that waits is entered again before anybody looks")
 }
 
-/// How long this thread waits for a VM before it looks whether it goes on to.
+/// How long this thread waits for a VM. A call that is cancelled meanwhile waits on, and keeps its
+/// turn, but is refused then.
 fn patience() -> Patience {
-    if held() > 0 {
-        return Patience::None;
-    }
-    let look = cancellation().map(|_| Instant::now() + LOOK);
-    match deadline().map(|deadline| deadline.at).into_iter().chain(look).min() {
+    match deadline() {
+        _ if held() > 0 || is_cancelled() => Patience::None,
         None => Patience::Endless,
-        Some(until) => Patience::Until(until),
+        Some(deadline) => Patience::Until(deadline.at),
     }
-}
-
-/// The lock was not to be had so far. A call that may be cancelled waits on, and looks now and
-/// then whether it was.
-#[cold]
-fn enter_late(vm: &Vm, thread: Thread) -> Option<Way<'_>> {
-    while held() == 0 && cancellation().is_some() && overdue().is_none() {
-        if let Some(way) = vm.lock.enter(thread.number(), patience) {
-            return Some(way);
-        }
-    }
-    None
 }
 
 /// Another load of the plugin is about to take over: whoever is inside already goes on, others
@@ -237,8 +217,7 @@ fn wait_until_resumed<'v>(vm: &'v Vm, thread: Thread, way: Way<'v>) -> Result<Wa
     while vm.pause.keeps_out(thread) && vm.lock.depth(&way) == 1 {
         vm.lock.leave(way);
         vm.pause.wait(&vm.shared.name())?;
-        let entered = vm.lock.enter(thread.number(), patience);
-        way = entered.or_else(|| enter_late(vm, thread)).ok_or_else(|| busy(vm))?;
+        way = vm.lock.enter(thread.number(), patience).ok_or_else(|| busy(vm))?;
     }
     Ok(way)
 }

@@ -34,7 +34,7 @@ use super::sink::to_lua;
 use super::{foundation, host_table, libraries};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::plugin::{Gone, HostContext, Limits, Origin, barrier, contained};
+use crate::plugin::{Gone, HostContext, Limits, Origin, barrier, contained, undisturbed};
 pub(super) use pause::Pause;
 pub(super) use shared::Shared;
 
@@ -166,6 +166,11 @@ impl Vm {
     /// Runs the plugin's `on_unload` and drops the VM, once the calls that run in it have
     /// ended. From the start nobody else comes in.
     pub(super) fn retire(&self, why: Gone) -> Result<()> {
+        // Whoever does so in a call that is cancelled: it would not be done later.
+        undisturbed(|| self.retire_now(why))
+    }
+
+    fn retire_now(&self, why: Gone) -> Result<()> {
         let mut entry = Entry::outside(self);
         match entry.enter() {
             // It has gone already.

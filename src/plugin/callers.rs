@@ -3,7 +3,7 @@
 //!
 //! They are the process's, and know no host. One that has nothing to do ends after a while.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -17,31 +17,31 @@ const IDLE: Duration = Duration::from_secs(5);
 /// A call, with all that comes of it. It does not panic.
 type Job = Box<dyn FnOnce() + Send>;
 
-struct Callers {
-    jobs: VecDeque<Job>,
-    /// The threads that wait for one, or are about to take one.
-    idle: usize,
+/// Where a thread waits for a call.
+#[derive(Default)]
+struct Seat {
+    job: Mutex<Option<Job>>,
+    given: Condvar,
 }
 
-static CALLERS: Mutex<Callers> = Mutex::new(Callers { jobs: VecDeque::new(), idle: 0 });
-static ARRIVED: Condvar = Condvar::new();
+/// Those that wait. The last one that came is the first to go, so that others can end.
+static SEATS: Mutex<Vec<Arc<Seat>>> = Mutex::new(Vec::new());
 
 /// Has a thread run it.
 ///
 /// # Errors
 /// The system has no thread for it.
 pub(super) fn run(job: Job) -> Result<()> {
-    let mut callers = CALLERS.lock();
-    if callers.jobs.len() < callers.idle {
-        callers.jobs.push_back(job);
-        ARRIVED.notify_one();
+    // Whoever takes a seat out of the list gives it a call.
+    let seat = SEATS.lock().pop();
+    if let Some(seat) = seat {
+        *seat.job.lock() = Some(job);
+        seat.given.notify_one();
         return Ok(());
     }
-    drop(callers);
-    // Each thread begins with a call of its own, so that one which cannot start takes none along.
     let spawned = thread::Builder::new().name("twinplug-call".to_owned()).spawn(|| {
         job();
-        go_on();
+        go_on(&Arc::default());
     });
     spawned.map(drop).map_err(|error| {
         let message = format!("cannot start a thread for the call: {error}");
@@ -49,22 +49,30 @@ pub(super) fn run(job: Job) -> Result<()> {
     })
 }
 
-fn go_on() {
-    while let Some(job) = next() {
+fn go_on(seat: &Arc<Seat>) {
+    while let Some(job) = next(seat) {
         job();
     }
 }
 
 /// The next call; `None` if none has come for a while.
-fn next() -> Option<Job> {
-    let mut callers = CALLERS.lock();
-    callers.idle += 1;
-    let mut is_late = false;
-    while callers.jobs.is_empty() && !is_late {
-        is_late = ARRIVED.wait_for(&mut callers, IDLE).timed_out();
+fn next(seat: &Arc<Seat>) -> Option<Job> {
+    SEATS.lock().push(Arc::clone(seat));
+    let mut job = seat.job.lock();
+    while job.is_none() {
+        if seat.given.wait_for(&mut job, IDLE).timed_out() && job.is_none() {
+            drop(job);
+            let mut seats = SEATS.lock();
+            if let Some(place) = seats.iter().position(|other| Arc::ptr_eq(other, seat)) {
+                seats.remove(place);
+                return None;
+            }
+            drop(seats);
+            // A call is on its way.
+            job = seat.job.lock();
+        }
     }
-    callers.idle -= 1;
-    callers.jobs.pop_front()
+    job.take()
 }
 
 #[cfg(test)]

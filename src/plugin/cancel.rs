@@ -4,40 +4,57 @@
 //! stopped as by a limit; what the host's functions and native code do goes on until they return.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
-use super::chain::set_cancellable;
-use crate::channel::Life;
+use super::chain::{cancellation, set_cancellable};
+use crate::channel::{Ends, Life};
 
 /// What cancels the calls of a thread, as long as they run.
 pub(crate) struct Cancellation {
-    /// Never used twice; not 0.
-    number: u64,
+    /// Not 0, and of no other that lives: four thousand million later it is used again.
+    number: u32,
     life: Life,
+    /// What cancels this one as well: of a call that is awaited in another call.
+    outer: Option<Arc<Cancellation>>,
 }
 
 /// The numbers of those that were cancelled, and may not have ended: for who looks at a thread
 /// from outside, and may not follow a pointer of it.
-static CANCELLED: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+static CANCELLED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 thread_local! {
     static CURRENT: RefCell<Option<Arc<Cancellation>>> = const { RefCell::new(None) };
 }
 
 impl Cancellation {
+    /// One for what this thread begins, which its own calls' takes along.
     pub(crate) fn new() -> Arc<Cancellation> {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-        Arc::new(Cancellation { number, life: Life::default() })
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
+        let outer = cancellation();
+        let new = Arc::new(Cancellation { number, life: Life::default(), outer: outer.clone() });
+        if let Some(outer) = outer {
+            outer.life.add(&(Arc::clone(&new) as _));
+        }
+        new
     }
 
     /// Ends the calls, wherever they are.
     pub(crate) fn cancel(&self) {
-        CANCELLED.lock().push(self.number);
+        // First: who is told by the number why it is stopped finds it so.
         self.life.end();
+        CANCELLED.lock().insert(self.number);
+    }
+
+    /// The calls have ended.
+    pub(crate) fn done(self: &Arc<Self>) {
+        if let Some(outer) = &self.outer {
+            outer.life.remove(&(Arc::clone(self) as _));
+        }
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -50,7 +67,7 @@ impl Cancellation {
     }
 
     #[cfg(feature = "_lua")]
-    pub(crate) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u32 {
         self.number
     }
 
@@ -71,10 +88,16 @@ impl Cancellation {
     }
 }
 
+impl Ends for Cancellation {
+    fn end(&self) {
+        self.cancel();
+    }
+}
+
 impl Drop for Cancellation {
     fn drop(&mut self) {
         if self.is_cancelled() {
-            CANCELLED.lock().retain(|number| *number != self.number);
+            CANCELLED.lock().remove(&self.number);
         }
     }
 }
@@ -84,9 +107,13 @@ pub(super) fn current() -> Option<Arc<Cancellation>> {
     CURRENT.with_borrow(Option::clone)
 }
 
+pub(super) fn is_current_cancelled() -> bool {
+    CURRENT.with_borrow(|current| current.as_ref().is_some_and(|it| it.is_cancelled()))
+}
+
 /// Whether calls with that number were cancelled, and may not have ended.
 #[cfg(feature = "_lua")]
-pub(crate) fn was_cancelled(number: u64) -> bool {
+pub(crate) fn was_cancelled(number: u32) -> bool {
     CANCELLED.lock().contains(&number)
 }
 

@@ -58,6 +58,14 @@ pub(crate) fn within<R>(time: Duration, call: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Runs calls that must have ended by then, of a thread that has no other deadline.
+pub(super) fn by<R>(deadline: Option<Deadline>, calls: impl FnOnce() -> R) -> R {
+    set(deadline);
+    let result = calls();
+    set(None);
+    result
+}
+
 fn set(deadline: Option<Deadline>) {
     DEADLINE.set(deadline);
     set_flag(HAS_DEADLINE, deadline.is_some());
@@ -92,7 +100,21 @@ pub(crate) fn cancellation() -> Option<Arc<Cancellation>> {
 
 /// Whether the calls of this thread were cancelled.
 pub(crate) fn is_cancelled() -> bool {
-    cancellation().is_some_and(|cancellation| cancellation.is_cancelled())
+    CHAIN.get() & CANCELLABLE != 0 && cancel::is_current_cancelled()
+}
+
+/// Runs what is done to its end, also where the calls of this thread were cancelled.
+pub(crate) fn undisturbed<R>(run: impl FnOnce() -> R) -> R {
+    /// Also when it panics.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            set_cancellable(self.0);
+        }
+    }
+    let _before = Before(CHAIN.get() & CANCELLABLE != 0);
+    set_cancellable(false);
+    run()
 }
 
 /// The limit by which the calls of this thread must have ended, and have not.

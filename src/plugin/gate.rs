@@ -1,15 +1,11 @@
 //! A gate that calls of a plugin wait at while another load of it takes over.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Track, cancellation, cannot_wait, deadline, held, overdue};
+use super::{Track, cannot_wait, deadline, held, overdue};
 use crate::error::{Error, ErrorKind};
-
-/// How long a call that may be cancelled waits before it looks whether it was.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// Shut until it opens, once.
 #[derive(Default)]
@@ -47,11 +43,11 @@ impl Gate {
                 let what = format!("waiting for plugin `{plugin}`, which is reloaded");
                 return Err(Error::stopped(limit, Some(&what)));
             }
-            let look = cancellation().map(|_| Instant::now() + LOOK);
-            match deadline().map(|deadline| deadline.at).into_iter().chain(look).min() {
+            // A call that is cancelled meanwhile is refused behind it.
+            match deadline() {
                 None => self.opened.wait(&mut is_open),
-                Some(until) => {
-                    self.opened.wait_until(&mut is_open, until);
+                Some(deadline) => {
+                    self.opened.wait_until(&mut is_open, deadline.at);
                 }
             }
         }

@@ -128,7 +128,8 @@ impl<A: Args, R: Data> Func<A, R> {
     /// Calls the function, for `await` on whichever executor. The call runs on a thread that it
     /// has to itself while it lasts: the executor's is free while a script runs, and while it
     /// waits for a channel, another plugin or a function of the host. What is lent
-    /// ([`Host::lend`](crate::Host::lend)) is not there.
+    /// ([`Host::lend`](crate::Host::lend)) is not there. Inside of another call it has that one's
+    /// [deadline](Func::call_within), and is cancelled with it.
     ///
     /// It begins when the future is first polled. A future that is dropped before it is ready
     /// cancels its call: waits end, and a script is stopped as by its time limit
@@ -153,8 +154,9 @@ impl<A: Args, R: Data> Func<A, R> {
     /// ```
     ///
     /// # Errors
-    /// As [`call`](Func::call), or the system has no thread for it, or it is awaited where
-    /// nothing can wait: inside a function of the host that a Lua plugin has called.
+    /// As [`call`](Func::call), or the system has no thread for it, or it is polled and not ready
+    /// where nothing can wait, inside a plain function of the host that a Lua plugin has called: it
+    /// is cancelled then.
     pub fn call_async(&self, args: A) -> Calling<R>
     where
         A: Send + 'static,

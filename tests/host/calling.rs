@@ -20,6 +20,7 @@ on_every_twin! {
     many_calls_wait_at_once
     a_dropped_call_ends_its_wait
     the_end_of_the_host_ends_calls
+    a_call_that_is_dropped_at_once_leaves_its_plugin_whole
 }
 
 const fn is_send<T: Send + Unpin>() {}
@@ -106,6 +107,59 @@ fn a_dropped_call_ends_its_wait(twin: &Twin) {
     let add = plugin.func::<(i64, i64), i64>("Add").unwrap();
     assert_eq!(block_on(add.call_async((1, 2))).unwrap(), 3);
     assert_eq!(add.call((1, 2)).unwrap(), 3);
+}
+
+fn a_call_that_is_dropped_at_once_leaves_its_plugin_whole(twin: &Twin) {
+    let stage = Stage::new();
+    let plugin = stage.host.load(&twin.probe).unwrap();
+    let receive = plugin.func::<(String,), i64>("Receive").unwrap();
+    for _ in 0..50 {
+        begin_and_drop(receive.call_async(("numbers".to_owned(),)), || true);
+    }
+    // Those that had begun may have taken a message; the others never do.
+    let numbers = stage.host.channel::<i64>("numbers").unwrap();
+    stage.host.unload(plugin).unwrap();
+    numbers.send(1).unwrap();
+    assert_eq!(numbers.recv().unwrap(), 1);
+}
+
+/// The waker that the last poll brought is the one that is woken.
+#[cfg(feature = "_lua")]
+#[test]
+fn another_task_may_go_on_with_it() {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Context, Poll, Wake, Waker};
+
+    struct Counts(AtomicUsize, thread::Thread);
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            self.1.unpark();
+        }
+    }
+    let host = HostBuilder::default().channel::<i64>("in", 0).build().unwrap();
+    let text = "function Next() local n = host.channel('in'):recv() return n end";
+    let plugin = host.load_source("p", text).unwrap();
+    let mut calling = plugin.func::<(), i64>("Next").unwrap().call_async(());
+    let counts = || Arc::new(Counts(AtomicUsize::new(0), thread::current()));
+    let (first, second) = (counts(), counts());
+    for wakes in [&first, &second] {
+        let waker = Waker::from(Arc::clone(wakes));
+        let polled = std::pin::Pin::new(&mut calling).poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+    }
+    host.channel::<i64>("in").unwrap().send(7).unwrap();
+    until(|| (second.0.load(Ordering::SeqCst) == 1).then_some(()));
+    assert_eq!(first.0.load(Ordering::SeqCst), 0);
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(Ok(7)) = std::pin::Pin::new(&mut calling).poll(&mut context) else {
+        panic!("it is ready");
+    };
+    let Poll::Ready(again) = std::pin::Pin::new(&mut calling).poll(&mut context) else {
+        panic!("it is an error");
+    };
+    let expected = "plugin `p`: `Next`: a future of `call_async` was polled after it was ready";
+    assert_eq!(message(again), expected);
 }
 
 fn the_end_of_the_host_ends_calls(twin: &Twin) {

@@ -1,7 +1,7 @@
 //! One call, as its thread shows it.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mlua::ffi::lua_State;
@@ -25,6 +25,8 @@ pub(super) struct Frame {
     /// The coroutine of the call, and the one that runs.
     pub(super) base: AtomicPtr<lua_State>,
     pub(super) state: AtomicPtr<lua_State>,
+    /// The number of what may cancel it, or 0.
+    pub(super) cancellation: AtomicU32,
     /// The signal that stops its VM, or 0.
     pub(super) signal: AtomicI32,
     /// The switch that stops its VM, by its address, or 0.
@@ -39,6 +41,8 @@ pub(super) struct Shown {
     pub(super) time: Option<Duration>,
     /// When it must have ended, as `moment` counts.
     pub(super) until: Option<Duration>,
+    /// Whether it was cancelled.
+    pub(super) is_cancelled: bool,
 }
 
 impl Shown {

@@ -109,6 +109,9 @@ fn use_signal(number: i32) -> Result<Arming> {
 /// Finds the signal of those that did not choose one.
 fn find_signal() -> bool {
     static FINDING: Mutex<()> = Mutex::new(());
+    if AUTOMATIC.load(Ordering::Relaxed) != 0 {
+        return true;
+    }
     let _one = FINDING.lock();
     if AUTOMATIC.load(Ordering::Relaxed) != 0 {
         return true;

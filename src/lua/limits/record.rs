@@ -20,7 +20,7 @@ use super::memory::Memory;
 use super::place::Place;
 use super::{signal, watchdog};
 use crate::error::{Error, Limit};
-use crate::plugin::{MAX_NESTED, cancellation, was_cancelled};
+use crate::plugin::{MAX_NESTED, ends_by_itself, was_cancelled};
 pub(in crate::lua) use running::{Running, Shape};
 
 /// One thread's calls.
@@ -34,8 +34,6 @@ pub(super) struct Record {
     depth: AtomicUsize,
     /// Whether the innermost of them runs Lua: no host function, and no wait.
     in_lua: AtomicBool,
-    /// The number of what may cancel the calls, or has been able to: it is asked for by that.
-    cancellation: AtomicU64,
     /// The number of the call whose time is over, or 0.
     over: AtomicU64,
     /// Whether a signal is on its way.
@@ -179,7 +177,6 @@ fn make() -> &'static Record {
         thread: AtomicU32::new(0),
         depth: AtomicUsize::new(0),
         in_lua: AtomicBool::new(false),
-        cancellation: AtomicU64::new(0),
         over: AtomicU64::new(0),
         told: AtomicBool::new(false),
         frames: std::array::from_fn(|_| Frame::default()),
@@ -232,7 +229,7 @@ pub(super) fn is_polled() -> bool {
     let record = record();
     record.innermost().is_none_or(|frame| {
         frame.signal.load(Ordering::Relaxed) == 0
-            && (record.may_be_cancelled() || record.calls().any(|call| call.is_limited()))
+            && (!ends_by_itself() || record.calls().any(|call| call.is_limited()))
     })
 }
 
@@ -389,19 +386,11 @@ impl Record {
             let number = frame.number.load(Ordering::Acquire);
             let some = |nanos: u64| (nanos != 0).then(|| Duration::from_nanos(nanos));
             let time = some(frame.time.load(Ordering::Relaxed));
-            Shown { number, time, until: some(frame.until.load(Ordering::Relaxed)) }
+            // Of the call with that number, as it was written before that.
+            let cancellation = frame.cancellation.load(Ordering::Relaxed);
+            let is_cancelled = cancellation != 0 && was_cancelled(cancellation);
+            Shown { number, time, until: some(frame.until.load(Ordering::Relaxed)), is_cancelled }
         })
-    }
-
-    /// Whether something may cancel the calls; of the record's own thread.
-    fn may_be_cancelled(&self) -> bool {
-        cancellation().is_some()
-    }
-
-    /// Whether its calls were cancelled; asked from outside.
-    pub(super) fn is_cancelled(&self) -> bool {
-        let number = self.cancellation.load(Ordering::Relaxed);
-        number != 0 && was_cancelled(number)
     }
 
     /// How the innermost call's VM is told: a signal's number, a switch's address.

@@ -50,6 +50,9 @@ fn rouse() {
 /// The system has no thread for it.
 pub(super) fn start() -> Result<()> {
     static STARTING: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
+    if THREAD.get().is_some() {
+        return Ok(());
+    }
     let _one = STARTING.lock();
     if THREAD.get().is_some() {
         return Ok(());
@@ -148,7 +151,6 @@ impl Watchdog {
         seen: &mut Seen,
     ) -> Option<u64> {
         let used = self.used.entry(std::ptr::from_ref(record).addr()).or_default();
-        let is_cancelled = record.is_cancelled();
         let mut over = None;
         let mut depth = 0;
         for call in record.calls() {
@@ -163,8 +165,12 @@ impl Watchdog {
             }
             let time = call.time.map(|time| time.saturating_sub(used[depth].time));
             let until = call.until.map(|until| until.saturating_sub(now));
-            let cancelled = is_cancelled.then_some(Duration::ZERO);
-            if let Some(left) = time.into_iter().chain(until).chain(cancelled).min() {
+            if call.is_cancelled {
+                over = over.or(Some(number));
+                // What does not run is found over once it does, and need not be looked at before.
+                seen.least = if record.is_in_lua() { Some(Duration::ZERO) } else { seen.least };
+            }
+            if let Some(left) = time.into_iter().chain(until).min() {
                 seen.least = Some(seen.least.map_or(left, |least| least.min(left)));
                 over = over.or(left.is_zero().then_some(number));
             }

@@ -11,12 +11,16 @@ use std::thread;
 use parking_lot::Mutex;
 
 use super::FuncLink;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::plugin::callers;
 use crate::plugin::cancel::Cancellation;
-use crate::plugin::{cannot_wait, contained, held, wake};
+use crate::plugin::chain::by;
+use crate::plugin::{cannot_wait, contained, deadline, held, wake};
 
-/// What [`Func::call_async`](super::Func::call_async) gives.
+/// What [`Func::call_async`](super::Func::call_async) gives: a call that begins when it is first
+/// polled, and is cancelled where this is dropped before it is ready. It may take a while to end
+/// then: `unload` waits for it as for others. `Send` and `Unpin`; one task polls it, so it need not
+/// be `Sync`.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Calling<R: Send + 'static> {
     link: Arc<FuncLink>,
@@ -60,13 +64,16 @@ impl<R: Send + 'static> Calling<R> {
             cancellation: Cancellation::new(),
             progress: Mutex::new(Progress::Runs(waker.clone())),
         });
-        let ends = Arc::clone(&called);
-        match callers::run(Box::new(move || ends.run(call))) {
+        let (ends, deadline) = (Arc::clone(&called), deadline());
+        match callers::run(Box::new(move || by(deadline, || ends.run(call)))) {
             Ok(()) => {
                 self.state = State::Running(called);
                 Poll::Pending
             }
-            Err(error) => Poll::Ready(Err(self.link.place.at(error))),
+            Err(error) => {
+                called.cancellation.done();
+                Poll::Ready(Err(self.link.place.at(error)))
+            }
         }
     }
 }
@@ -74,7 +81,12 @@ impl<R: Send + 'static> Calling<R> {
 impl<R: Send + 'static> Called<R> {
     /// On a thread for calls, whose next one a panic must not hinder.
     fn run(self: Arc<Self>, call: Call<R>) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.cancellation.run(call)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| match self.cancellation.is_cancelled() {
+            // Nobody waits for it.
+            true => Err(Error::stopped(Limit::Cancelled, None)),
+            false => self.cancellation.run(call),
+        }));
+        self.cancellation.done();
         let before = std::mem::replace(&mut *self.progress.lock(), Progress::Ended(Some(outcome)));
         if let Progress::Runs(waker) = before {
             wake(waker, "an asynchronous call");
@@ -90,17 +102,16 @@ impl<R: Send + 'static> Called<R> {
 
     /// What came of it; else that waker is woken.
     fn outcome(&self, waker: &Waker) -> Option<thread::Result<Result<R>>> {
+        // What a waker does is the embedding's, and done without the lock.
+        let waker = waker.clone();
         let mut progress = self.progress.lock();
-        match &mut *progress {
-            Progress::Ended(outcome) => outcome.take(),
-            Progress::Runs(old) if old.will_wake(waker) => None,
-            Progress::Runs(old) => {
-                let old = std::mem::replace(old, waker.clone());
-                drop(progress);
-                drop(old);
-                None
-            }
-        }
+        let (old, outcome) = match &mut *progress {
+            Progress::Ended(outcome) => (waker, outcome.take()),
+            Progress::Runs(old) => (std::mem::replace(old, waker), None),
+        };
+        drop(progress);
+        drop(old);
+        outcome
     }
 
     fn has_ended(&self) -> bool {
@@ -113,24 +124,31 @@ impl<R: Send + 'static> Future for Calling<R> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<R>> {
         let this = &mut *self;
-        match std::mem::replace(&mut this.state, State::Over) {
-            State::New(_) if held() > 0 => this.cannot_wait(),
-            State::New(call) => this.start(call, context.waker()),
-            State::Running(called) => match called.outcome(context.waker()) {
-                Some(Ok(result)) => Poll::Ready(result),
-                Some(Err(panic)) => resume_unwind(panic),
-                None if held() > 0 => {
+        match &this.state {
+            State::New(_) => {
+                let State::New(call) = std::mem::replace(&mut this.state, State::Over) else {
+                    return Poll::Pending;
+                };
+                match held() {
+                    0 => this.start(call, context.waker()),
+                    _ => this.cannot_wait(),
+                }
+            }
+            State::Running(called) => {
+                let outcome = called.outcome(context.waker());
+                if outcome.is_none() && held() > 0 {
                     called.cancellation.cancel();
-                    this.cannot_wait()
+                    this.state = State::Over;
+                    return this.cannot_wait();
                 }
-                None => {
-                    this.state = State::Running(called);
-                    Poll::Pending
-                }
-            },
+                let Some(outcome) = outcome else { return Poll::Pending };
+                this.state = State::Over;
+                Poll::Ready(outcome.unwrap_or_else(|panic| resume_unwind(panic)))
+            }
             State::Over => {
                 let text = "a future of `call_async` was polled after it was ready";
-                Poll::Ready(Err(Error::new(ErrorKind::Call, text)))
+                let error = Error::new(ErrorKind::Call, text);
+                Poll::Ready(Err(this.link.place.at(error)))
             }
         }
     }

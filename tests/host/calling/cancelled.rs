@@ -193,6 +193,100 @@ fn a_call_that_waits_for_its_plugin() {
     assert_eq!(host.plugin("busy").unwrap().var::<i64>("Calls").unwrap().get().unwrap(), 1);
 }
 
+/// A call that comes back to its turn after others is not passed over by them.
+#[test]
+fn a_call_has_its_turn_at_a_busy_plugin() {
+    let (host, _) = scene();
+    let text = "function Hold() local till = os.clock() + 0.01 while os.clock() < till do end end
+        function Fine() return 42 end";
+    let plugin = host.load_source("held", text).unwrap();
+    let hold = plugin.func::<(), ()>("Hold").unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    hold.call(()).unwrap();
+                }
+            });
+        }
+        for _ in 0..3 {
+            assert_eq!(block_on(func::<i64>(&host, "held", "Fine").call_async(())).unwrap(), 42);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Inside of a call that is cancelled a plugin goes as it does elsewhere.
+#[test]
+fn what_is_unloaded_by_a_cancelled_call_has_its_hook_run() {
+    let unloads = Arc::new(AtomicUsize::new(0));
+    let entered = Arc::new(AtomicUsize::new(0));
+    let (begun, goes_on) = (Arc::clone(&entered), std::sync::mpsc::channel::<()>());
+    let go_on = Mutex::new(goes_on.1);
+    let host = reaching(|builder, cell| {
+        let unloads = Arc::clone(&unloads);
+        builder
+            .time_limit(LONG)
+            .function("unloaded", move || _ = unloads.fetch_add(1, Ordering::SeqCst))
+            .blocking_function("unload", move || {
+                begun.fetch_add(1, Ordering::SeqCst);
+                let _ = go_on.lock().unwrap().recv();
+                let host = of(&cell);
+                host.unload(host.plugin("other")?)
+            })
+    });
+    host.load_source("other", "function on_unload() host.unloaded() end").unwrap();
+    let plugin = host.load_source("p", "function Go() host.unload() end").unwrap();
+    let go = plugin.func::<(), ()>("Go").unwrap();
+    begin_and_drop(go.call_async(()), || entered.load(Ordering::SeqCst) == 1);
+    drop(goes_on.0);
+    until(|| (unloads.load(Ordering::SeqCst) == 1).then_some(()));
+    until(|| host.plugin("other").is_err().then_some(()));
+}
+
+/// The deadline of a call, and what cancels it, are those of what it awaits as well.
+#[test]
+fn what_a_call_awaits_ends_with_it() {
+    let (host, seen) = scene();
+    let host_of_inner = Arc::downgrade(&host);
+    let awaits = Host::builder()
+        .time_limit(LONG)
+        .blocking_function("ask", move || {
+            let host = host_of_inner.upgrade().expect("it is there");
+            let go = host.plugin("busy")?.func::<(String,), Value>("Go")?;
+            block_on(go.call_async(("spin".to_owned(),))).map(drop)
+        })
+        .build()
+        .unwrap();
+    let ask = awaits.load_source("asks", "function Ask() host.ask() end").unwrap();
+    let ask = ask.func::<(), ()>("Ask").unwrap();
+    let time = Duration::from_millis(50);
+    let error = ask.call_within(time, ()).unwrap_err();
+    assert_eq!(error.limit(), Some(Limit::Deadline(time)), "{error:?}");
+    assert_eq!(func::<i64>(&host, "busy", "Fine").call(()).unwrap(), 42);
+    let before = seen.entered.load(Ordering::SeqCst);
+    begin_and_drop(ask.call_async(()), || seen.entered.load(Ordering::SeqCst) > before);
+    assert_eq!(func::<i64>(&host, "busy", "Fine").call(()).unwrap(), 42);
+}
+
+#[test]
+fn where_scripts_look_at_their_time_themselves() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let enter = Arc::clone(&seen);
+    let host = Host::builder()
+        .time_limit(LONG)
+        .limit_signal(twinplug::LimitSignal::Off)
+        .function("enter", move || _ = enter.fetch_add(1, Ordering::SeqCst))
+        .build()
+        .unwrap();
+    let text = "function Spin() host.enter() while true do end end function Fine() return 42 end";
+    let plugin = host.load_source("p", text).unwrap();
+    let spin = plugin.func::<(), ()>("Spin").unwrap();
+    begin_and_drop(spin.call_async(()), || seen.load(Ordering::SeqCst) == 1);
+    assert_eq!(func::<i64>(&host, "p", "Fine").call(()).unwrap(), 42);
+}
+
 #[test]
 fn a_call_that_never_began() {
     let (host, seen) = scene();

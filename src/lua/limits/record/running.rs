@@ -50,14 +50,14 @@ impl Running {
     #[inline(always)]
     pub(in crate::lua) fn begin(thread: Thread, shape: &Shape) -> Result<Running> {
         let record = thread.record;
-        let until = match ends_by_itself() {
-            true => 0,
-            false => record.must_end(shape)?,
+        let end = match ends_by_itself() {
+            true => End::default(),
+            false => must_end(shape)?,
         };
         let depth = record.depth.load(Ordering::Relaxed);
         let frame = record.frames.get(depth).ok_or_else(too_deep)?;
         frame.prepared_for.store(0, Ordering::Relaxed);
-        record.prepare(frame, shape, until);
+        record.prepare(frame, shape, end);
         Ok(Running::begin_in(record, depth, frame))
     }
 
@@ -159,30 +159,39 @@ impl Running {
     }
 }
 
-impl Record {
-    /// A call begins that has a deadline, or may be cancelled: when it must have ended, as
-    /// `moment` counts, in nanoseconds; 0 is never.
-    #[cold]
-    fn must_end(&self, shape: &Shape) -> Result<u64> {
-        shape.arming.prepare_to_stop()?;
-        if let Some(cancellation) = cancellation() {
-            if cancellation.is_cancelled() {
-                return Err(Error::stopped(Limit::Cancelled, None));
-            }
-            self.cancellation.store(cancellation.number(), Ordering::Relaxed);
-        }
-        Ok(nanos(deadline().map(|deadline| moment(deadline.at))))
-    }
+/// What ends a call early: when it must have ended, as `moment` counts, in nanoseconds, and the
+/// number of what may cancel it; 0 is neither.
+#[derive(Clone, Copy, Default)]
+struct End {
+    until: u64,
+    cancellation: u32,
+}
 
+/// A call begins that has a deadline, or may be cancelled.
+#[cold]
+fn must_end(shape: &Shape) -> Result<End> {
+    shape.arming.prepare_to_stop()?;
+    let cancellation = cancellation();
+    if cancellation.as_ref().is_some_and(|cancellation| cancellation.is_cancelled()) {
+        return Err(Error::stopped(Limit::Cancelled, None));
+    }
+    Ok(End {
+        until: nanos(deadline().map(|deadline| moment(deadline.at))),
+        cancellation: cancellation.map_or(0, |cancellation| cancellation.number()),
+    })
+}
+
+impl Record {
     /// A call in that frame is of this shape.
     #[inline(always)]
-    fn prepare(&self, frame: &Frame, shape: &Shape, until: u64) {
+    fn prepare(&self, frame: &Frame, shape: &Shape, end: End) {
         let signal = shape.arming.signal();
         if self.own.let_through.get() != signal {
             self.let_through(signal);
         }
         frame.time.store(shape.time, Ordering::Relaxed);
-        frame.until.store(until, Ordering::Relaxed);
+        frame.until.store(end.until, Ordering::Relaxed);
+        frame.cancellation.store(end.cancellation, Ordering::Relaxed);
         frame.signal.store(signal, Ordering::Relaxed);
         frame.switch.store(shape.arming.switch(), Ordering::Relaxed);
     }
@@ -191,7 +200,7 @@ impl Record {
     /// theirs: they have none, and a VM with a time limit has its signal from the start.
     #[cold]
     fn prepare_quickly(&self, frame: &Frame, shape: &Shape, coroutine: *mut lua_State) {
-        self.prepare(frame, shape, 0);
+        self.prepare(frame, shape, End::default());
         frame.base.store(coroutine, Ordering::Relaxed);
         frame.prepared_for.store(shape.number, Ordering::Relaxed);
     }
