@@ -9,6 +9,9 @@ mod order;
 mod plugin_ref;
 mod registry;
 mod tied;
+#[cfg(feature = "watch")]
+#[allow(dead_code, reason = "a host does not use it yet")]
+mod watch;
 
 pub(crate) use batch::Batch;
 pub(crate) use event::emit;
