@@ -104,8 +104,7 @@ impl File {
             What::Modified if is_end && TELLS_CLOSES => self.pending = Pending::Close,
             What::Written | What::Modified if !is_end => {}
             What::MovedIn => self.pending = Pending::Look(Instant::now()),
-            // A link is made at once with where it leads.
-            What::Made if path.is_symlink() => self.pending = Pending::Look(Instant::now()),
+            What::Made if is_link(path) => self.pending = Pending::Look(Instant::now()),
             What::Lost => self.settle(GONE, Some((Seen::Missing, None))),
             What::Attributes if matches!(self.told, Seen::Bytes(_)) => {}
             What::Attributes if self.pending == Pending::Close => {}
@@ -227,6 +226,17 @@ impl File {
         self.told = seen;
         Change { path: self.named.path.clone(), kind, fingerprint }
     }
+}
+
+/// Whether it was made by linking, of either sort, as cargo puts libraries in their place: such a
+/// file has all its bytes from the start, and nobody closes it.
+fn is_link(path: &Path) -> bool {
+    let Ok(metadata) = path.symlink_metadata() else { return false };
+    #[cfg(unix)]
+    if metadata.is_file() && std::os::unix::fs::MetadataExt::nlink(&metadata) > 1 {
+        return true;
+    }
+    metadata.is_symlink()
 }
 
 /// How closely a file is looked at.

@@ -10,6 +10,8 @@ mod failures;
 mod folders;
 #[cfg(unix)]
 mod links;
+#[cfg(unix)]
+mod tools;
 
 use std::fs;
 use std::path::{Path, PathBuf};

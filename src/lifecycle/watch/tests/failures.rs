@@ -1,13 +1,19 @@
 //! What goes wrong on the way, and that the watch goes on.
 
+use std::fmt::Debug;
 use std::fs::{self, File};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tracing::field::Field;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
 use super::{ChangeKind, Means, Message, PATIENCE, Scene, Watcher, by_both_means, replace};
-use crate::lifecycle::watch::backend::Backend;
+use crate::lifecycle::watch::backend::{Backend, Refusal};
+use crate::lifecycle::watch::places::Places;
 use crate::lifecycle::watch::signal::Signal;
 
 /// There was more to tell than there was room for: all is looked at again.
@@ -50,6 +56,54 @@ fn without_watches_it_polls() {
     fs::write(&file, "second").unwrap();
     scene.expect(ChangeKind::Edited, &file, Some("second"));
     scene.expect_no_more(&file);
+}
+
+/// What a thread reports through `tracing`.
+#[derive(Clone, Default)]
+struct Reports(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Reports {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut report = event.metadata().level().to_string();
+        event.record(&mut |field: &Field, value: &dyn Debug| {
+            report += &format!(" {field}={value:?}");
+        });
+        self.0.lock().unwrap().push(report);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn that_it_polls_is_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    let reports = Reports::default();
+    tracing::subscriber::with_default(reports.clone(), || {
+        let mut places = Places::new(Backend::Nothing(Refusal::Exhausted), Arc::default());
+        places.hold(&root);
+        places.hold(root.parent().unwrap());
+    });
+    let expected = format!(
+        "WARN message=the system has no watches left: files are polled, which sees changes \
+         later; raise `fs.inotify.max_user_watches` path={}",
+        root.display()
+    );
+    assert_eq!(*reports.0.lock().unwrap(), [expected]);
 }
 
 /// Watches are tried again from time to time.

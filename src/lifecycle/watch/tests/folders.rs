@@ -171,34 +171,6 @@ fn folders_appear(means: Means) {
     scene.expect_no_more(&file);
 }
 
-impl Scene {
-    /// A folder itself has no fingerprint.
-    #[cfg(unix)]
-    fn followed_through_a_link(means: Means) -> (Scene, PathBuf) {
-        let scene = Scene::new(means);
-        fs::create_dir(scene.root.join("real")).unwrap();
-        let link = scene.root.join("link");
-        std::os::unix::fs::symlink("real", &link).unwrap();
-        scene.follow_folder(&link);
-        (scene, link)
-    }
-}
-
-#[cfg(unix)]
-fn files_appear_behind_a_link(means: Means) {
-    let (scene, link) = Scene::followed_through_a_link(means);
-    replace(&scene.root.join("real/a.lua"), "new");
-    scene.expect(ChangeKind::Appeared, &link.join("a.lua"), Some("new"));
-    fs::rename(scene.root.join("real"), scene.root.join("before")).unwrap();
-    scene.rest();
-    fs::create_dir(scene.root.join("real")).unwrap();
-    fs::write(scene.root.join("real/b.lua"), "again").unwrap();
-    scene.expect(ChangeKind::Appeared, &link.join("b.lua"), Some("again"));
-    let file = link.join("b.lua");
-    scene.follow(&file);
-    scene.expect_no_more(&file);
-}
-
 by_both_means! {
     removes_the_folder_and_makes_it_again
     makes_the_folder_anew_at_once
@@ -208,5 +180,4 @@ by_both_means! {
     files_appear
     a_file_appears_slowly
     folders_appear
-    files_appear_behind_a_link
 }

@@ -110,6 +110,24 @@ fn follows_a_link_that_leads_nowhere(means: Means) {
     scene.expect_no_more(&file);
 }
 
+fn files_appear_behind_a_link(means: Means) {
+    let scene = Scene::new(means);
+    let (link, real) = (scene.root.join("link"), scene.root.join("real"));
+    fs::create_dir(&real).unwrap();
+    symlink("real", &link).unwrap();
+    scene.follow_folder(&link);
+    replace(&real.join("a.lua"), "new");
+    scene.expect(ChangeKind::Appeared, &link.join("a.lua"), Some("new"));
+    fs::rename(&real, scene.root.join("before")).unwrap();
+    scene.rest();
+    fs::create_dir(&real).unwrap();
+    fs::write(real.join("b.lua"), "again").unwrap();
+    let file = link.join("b.lua");
+    scene.expect(ChangeKind::Appeared, &file, Some("again"));
+    scene.follow(&file);
+    scene.expect_no_more(&file);
+}
+
 by_both_means! {
     edits_behind_a_linked_folder
     swaps_a_link_to_a_folder
@@ -117,4 +135,5 @@ by_both_means! {
     edits_behind_a_linked_file
     is_followed_by_two_names
     follows_a_link_that_leads_nowhere
+    files_appear_behind_a_link
 }
