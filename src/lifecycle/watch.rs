@@ -148,7 +148,8 @@ impl Named {
 }
 
 impl Drop for Watcher {
-    /// Ends the thread, and waits for its end; not where this is that thread.
+    /// Ends the thread, and waits for its end, and so for who is being told: no lock that they
+    /// want may be held. Where this is that thread, it ends once they are done.
     fn drop(&mut self) {
         self.send(Message::End);
         let Some(thread) = self.thread.take() else { return };

@@ -47,14 +47,23 @@ enum Pending {
     /// Once nothing has happened for a while.
     Settle {
         until: Instant,
+        /// What has to be there then, and has been since it was looked at.
         found: Option<Found>,
-        is_closed: bool,
+        /// It was made just now: where it is empty, its bytes are still to come.
+        is_new: bool,
     },
 }
 
 /// What was there, and what the system said of it. That two looks find the same bytes is not
 /// enough: it may have been saved often in between.
 type Found = (Seen, Option<Stamp>);
+
+/// What is known of how a file came there.
+#[derive(Clone, Copy, PartialEq)]
+enum Origin {
+    New,
+    Unknown,
+}
 
 impl File {
     pub(super) fn new(named: Named) -> Self {
@@ -105,10 +114,11 @@ impl File {
             What::Written | What::Modified if !is_end => {}
             What::MovedIn => self.pending = Pending::Look(Instant::now()),
             What::Made if is_link(path) => self.pending = Pending::Look(Instant::now()),
-            What::Lost => self.settle(GONE, Some((Seen::Missing, None))),
+            What::Made => self.settle(SETTLED, None, Origin::New),
+            What::Lost => self.settle(GONE, Some((Seen::Missing, None)), Origin::Unknown),
             What::Attributes if matches!(self.told, Seen::Bytes(_)) => {}
             What::Attributes if self.pending == Pending::Close => {}
-            What::Made | What::Written | What::Modified | What::Attributes | What::Unsure => {
+            What::Written | What::Modified | What::Attributes | What::Unsure => {
                 self.unsure();
             }
         }
@@ -116,17 +126,18 @@ impl File {
 
     /// It may have changed, and may be changing.
     pub(super) fn unsure(&mut self) {
-        self.settle(SETTLED, None);
+        self.settle(SETTLED, None, Origin::Unknown);
     }
 
     /// It is looked at after a while of quiet, or later where that was so before.
-    fn settle(&mut self, time: Duration, found: Option<Found>) {
+    fn settle(&mut self, time: Duration, found: Option<Found>, origin: Origin) {
         let time = if self.is_polled { SETTLED_POLLED } else { time };
-        let mut until = Instant::now() + time;
-        if let Pending::Settle { until: before, .. } = self.pending {
+        let (mut until, mut is_new) = (Instant::now() + time, origin == Origin::New);
+        if let Pending::Settle { until: before, is_new: was_new, .. } = self.pending {
             until = until.max(before);
+            is_new |= was_new;
         }
-        self.pending = Pending::Settle { until, found, is_closed: false };
+        self.pending = Pending::Settle { until, found, is_new };
     }
 
     /// When it is to be looked at.
@@ -152,8 +163,7 @@ impl File {
         match pending {
             Pending::Nothing | Pending::Close => None,
             Pending::Look(_) => self.complete(now),
-            // It was made, and has nothing in it: that comes.
-            Pending::Settle { is_closed: false, .. }
+            Pending::Settle { is_new: true, .. }
                 if seen.is_empty() && TELLS_CLOSES && !self.is_polled =>
             {
                 self.pending = Pending::Close;
@@ -184,7 +194,7 @@ impl File {
                 Seen::Missing => GONE,
                 _ => SETTLED,
             };
-        self.pending = Pending::Settle { until, found: Some(found), is_closed: true };
+        self.pending = Pending::Settle { until, found: Some(found), is_new: false };
         None
     }
 

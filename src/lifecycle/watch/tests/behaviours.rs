@@ -183,6 +183,8 @@ fn empties(means: Means) {
     let (scene, file) = Scene::with_file(means);
     File::create(&file).unwrap();
     scene.expect(ChangeKind::Edited, &file, Some(""));
+    scene.watcher.tell_again(&file);
+    scene.expect(ChangeKind::Edited, &file, Some(""));
     scene.expect_no_more(&file);
 }
 
