@@ -100,6 +100,7 @@
 //!   `default-features = false`); `luau-jit` is Luau with its compiler to native
 //!   code. `luajit` and `luau` need `panic = "unwind"`.
 //! - `native` (default): native plugins.
+//! - `watch` (default): sees files change.
 
 #![cfg_attr(
     not(all(feature = "_lua", feature = "native")),

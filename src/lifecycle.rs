@@ -13,6 +13,9 @@ mod reload;
 mod slot;
 mod state;
 mod tied;
+#[cfg(feature = "watch")]
+#[allow(dead_code, reason = "a host does not use it yet")]
+mod watch;
 
 pub(crate) use batch::Batch;
 pub(crate) use event::emit;

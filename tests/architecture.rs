@@ -44,7 +44,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("lib", &["host", "definitions", "lifecycle", "loading", "plugin", "channel", "error"]),
     ("host", &["definitions", "lifecycle", "loading", "native", "plugin", "channel", "error"]),
     ("definitions", &["plugin", "channel", "error", "file"]),
-    ("lifecycle", &["loading", "plugin", "channel", "error"]),
+    ("lifecycle", &["loading", "plugin", "channel", "error", "file"]),
     ("loading", &["lua", "native", "plugin", "channel", "error", "file"]),
     ("lua", &["plugin", "channel", "error"]),
     ("native", &["plugin", "channel", "error", "file"]),
@@ -55,8 +55,12 @@ const ROOMS: [(&str, &[&str]); 11] = [
 ];
 
 /// Crates that one room of `src/` knows, and no other.
-const BACKENDS: [(&str, &str); 3] =
-    [("mlua", "lua"), ("libloading", "native"), ("twinplug_abi", "native")];
+const BACKENDS: [(&str, &str); 4] = [
+    ("mlua", "lua"),
+    ("libloading", "native"),
+    ("twinplug_abi", "native"),
+    ("notify", "lifecycle"),
+];
 
 /// Where `unsafe` may stand.
 const UNSAFE: [&str; 19] = [
@@ -73,18 +77,15 @@ const UNSAFE: [&str; 19] = [
     "crates/sdk/src/arena.rs",
     "crates/sdk/src/export",
     "crates/sdk/src/host",
-    // stands in for a host
-    "crates/sdk/src/testing/",
-    "crates/sdk/tests/", // look at tables and call entries as a host in C would
-    // has handlers of its own
-    "tests/host/signals.rs",
+    "crates/sdk/src/testing/", // stands in for a host
+    "crates/sdk/tests/",       // look at tables and call entries as a host in C would
+    "tests/host/signals.rs",   // has handlers of its own
     // what people write who have no host
     "benches/plugins/adder/src/by_hand.rs",
     "benches/rows/native/by_hand.rs",
     "benches/rows/lua/by_ffi.rs",
     "benches/peers/stabby.rs",
-    // counts for the program's allocator
-    "benches/rows/memory.rs",
+    "benches/rows/memory.rs", // counts for the program's allocator
 ];
 
 /// Attributes that the macros write into plugins.
@@ -294,8 +295,7 @@ fn blanked(rest: &str) -> usize {
         [b'\'', ..] => match (chars.next(), chars.next()) {
             (Some((_, '\\')), Some((escaped, c))) => until(escaped + c.len_utf8(), "'"),
             (Some(_), Some((end, '\''))) => end + 1,
-            // A lifetime.
-            _ => 0,
+            _ => 0, // A lifetime.
         },
         _ => 0,
     }
