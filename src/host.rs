@@ -14,6 +14,8 @@ pub use builder::HostBuilder;
 
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "watch")]
+use crate::lifecycle::Watching;
 use crate::lifecycle::{self, Events, Group, PluginRef, Registry};
 use crate::loading::{self, Bundle, Inspection};
 use crate::plugin::HostContext;
@@ -24,6 +26,8 @@ use crate::plugin::HostContext;
 pub struct Host {
     registry: Arc<Registry>,
     context: Arc<HostContext>,
+    #[cfg(feature = "watch")]
+    reload: lifecycle::Reload,
 }
 
 impl Host {
@@ -167,6 +171,56 @@ impl Host {
     /// that run do not end. The load before serves on.
     pub fn reload(&self, plugin: &PluginRef) -> Result<()> {
         self.registry.reload(plugin, Arc::downgrade(&self.context))
+    }
+
+    /// Watches a folder of plugins, or a plugin's own file or folder: plugins that were loaded from
+    /// there are [reloaded](Host::reload) as their files change, the parts that they `require` and
+    /// their manifests included, and plugins that appear in the folder are loaded. An edit that
+    /// fails changes nothing, and is not tried again before the next one; [`events`](Host::events)
+    /// has what happens.
+    ///
+    /// Each save counts once, when the file is complete, however the editor writes it; what is only
+    /// touched has not changed. A plugin whose file is gone serves on.
+    ///
+    /// # Errors
+    /// There is no such path, or no thread for it.
+    #[cfg(feature = "watch")]
+    pub fn watch(&self, path: impl AsRef<Path>) -> Result<()> {
+        let watching = {
+            let mut watching = self.registry.watching.lock();
+            match &*watching {
+                Some(watching) => Arc::clone(watching),
+                None => {
+                    let new = Watching::new(self.reload, &self.registry, &self.context)?;
+                    Arc::clone(watching.insert(new))
+                }
+            }
+        };
+        watching.add(path.as_ref())
+    }
+
+    /// Watches a path no more that was given to [`watch`](Host::watch).
+    ///
+    /// # Errors
+    /// It is not watched.
+    #[cfg(feature = "watch")]
+    pub fn unwatch(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        match self.registry.watching() {
+            Some(watching) => watching.remove(path),
+            None => {
+                let message = format!("`{}` is not watched", path.display());
+                Err(Error::new(ErrorKind::NotFound, message))
+            }
+        }
+    }
+
+    /// Reloads what has changed since the last time, on this thread, of a host that does so on
+    /// demand ([`Reload::OnApply`](crate::Reload::OnApply)); how many plugins that were, also of
+    /// those that were not reloaded as the edit has failed.
+    #[cfg(feature = "watch")]
+    pub fn apply_changes(&self) -> usize {
+        self.registry.watching().map_or(0, |watching| watching.apply())
     }
 
     /// What happens to plugins from here on: loads, reloads, edits that were rejected.
@@ -336,6 +390,12 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        // Nothing is loaded any more.
+        #[cfg(feature = "watch")]
+        {
+            let watching = self.registry.watching.lock().take();
+            drop(watching);
+        }
         for channel in self.context.channels.values() {
             channel.close();
         }

@@ -135,6 +135,8 @@ pub use channel::{Channel, IntoMessages, Messages, Receiving, Select, Sending};
 pub use definitions::Definitions;
 pub use error::{Error, ErrorKind, Limit, Result};
 pub use host::{Host, HostBuilder};
+#[cfg(feature = "watch")]
+pub use lifecycle::Reload;
 pub use lifecycle::{
     Event, EventKind, Events, Group, LoadFailure, Loaded, PluginRef, Shadowed, Status,
 };

@@ -14,8 +14,9 @@ mod slot;
 mod state;
 mod tied;
 #[cfg(feature = "watch")]
-#[allow(dead_code, reason = "a host does not use it yet")]
 mod watch;
+#[cfg(feature = "watch")]
+mod watching;
 
 pub(crate) use batch::Batch;
 pub(crate) use event::emit;
@@ -24,3 +25,7 @@ pub use group::Group;
 pub use loaded::{LoadFailure, Loaded, Shadowed};
 pub use plugin_ref::{PluginRef, Status};
 pub(crate) use registry::Registry;
+#[cfg(feature = "watch")]
+pub use watching::Reload;
+#[cfg(feature = "watch")]
+pub(crate) use watching::Watching;

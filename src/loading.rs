@@ -16,7 +16,11 @@ mod survey;
 pub use crate::native::{ImageReport, ImageState};
 pub(crate) use bundle::Bundle;
 pub(crate) use directory::candidates;
+#[cfg(feature = "watch")]
+pub(crate) use directory::{Candidate, candidate};
 pub use inspection::Inspection;
-pub(crate) use loader::{Allowance, Loader, Settings, inspect, start};
+pub(crate) use loader::{Allowance, Loader, Settings, inspect, read, start};
+#[cfg(feature = "watch")]
+pub(crate) use search::kind;
 pub(crate) use search::{Located, locate, name_of};
 pub(crate) use survey::{needed_by, survey};

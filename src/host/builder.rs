@@ -17,6 +17,8 @@ use super::Host;
 use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::Registry;
+#[cfg(feature = "watch")]
+use crate::lifecycle::Reload;
 use crate::loading::{Allowance, Loader, Settings};
 use crate::plugin::{
     Constant, HostContext, HostFunction, Lender, LimitSignal, Output, Permission, Plugins, Total,
@@ -35,6 +37,8 @@ pub struct HostBuilder {
     lender: Lender,
     allowance: Allowance,
     settings: Settings,
+    #[cfg(feature = "watch")]
+    reload: Reload,
     /// The first thing that was wrong; `build` reports it.
     error: Option<Error>,
 }
@@ -56,6 +60,15 @@ impl HostBuilder {
     #[must_use]
     pub fn output(mut self, output: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
         self.output = Some(Box::new(output));
+        self
+    }
+
+    /// Sets when plugins are reloaded whose files have changed, of a host that
+    /// [watches](Host::watch) them: in the background unless set. A game wants it between frames.
+    #[cfg(feature = "watch")]
+    #[must_use]
+    pub fn reload(mut self, when: Reload) -> Self {
+        self.reload = when;
         self
     }
 
@@ -244,6 +257,8 @@ impl HostBuilder {
             return Err(error);
         }
         let functions = self.finished_functions()?;
+        #[cfg(feature = "watch")]
+        let reload = self.reload;
         let HostBuilder { constants, channels, output, lender, allowance, settings, .. } = self;
         let output = output.unwrap_or_else(|| Box::new(to_standard_output));
         let loader = Loader::new(&allowance, settings);
@@ -253,7 +268,12 @@ impl HostBuilder {
         let context = HostContext { plugins, functions, constants, channels, output, lender };
         use_faults(returned_fault);
         let context = Arc::new(context);
-        Ok(Host { registry, context })
+        Ok(Host {
+            registry,
+            context,
+            #[cfg(feature = "watch")]
+            reload,
+        })
     }
 
     fn refuse(&mut self, message: String) {

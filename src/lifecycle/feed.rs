@@ -28,7 +28,7 @@ pub struct Event {
     /// Its version, likewise.
     pub version: Version,
     /// The load that it is about, of those that have served: the first is 1. Of what was
-    /// [rejected](EventKind::Rejected) it is the one that serves on.
+    /// [rejected](EventKind::Rejected) it is the one that serves on, 0 where none does.
     pub generation: u64,
     /// How long it took, where that is known.
     pub time: Option<Duration>,
@@ -52,6 +52,10 @@ pub enum EventKind {
     Retired,
     /// It was unloaded.
     Unloaded,
+    /// Its file is gone: it serves on.
+    Gone,
+    /// Its file is there again: it is reloaded.
+    Back,
 }
 
 impl fmt::Display for EventKind {
@@ -62,6 +66,8 @@ impl fmt::Display for EventKind {
             EventKind::Rejected => "rejected",
             EventKind::Retired => "retired",
             EventKind::Unloaded => "unloaded",
+            EventKind::Gone => "gone",
+            EventKind::Back => "back",
         })
     }
 }
@@ -78,6 +84,23 @@ impl Event {
             generation: generation.number,
             time: None,
             error: None,
+            notes: Vec::new(),
+        }
+    }
+}
+
+#[cfg(feature = "watch")]
+impl Event {
+    /// What appeared in a folder that is watched, and was not loaded.
+    pub(super) fn not_loaded(path: &std::path::Path, error: Error) -> Event {
+        Event {
+            kind: EventKind::Rejected,
+            plugin: crate::loading::name_of(path),
+            plugin_kind: crate::loading::kind(path),
+            version: Version::new(0, 0, 0),
+            generation: 0,
+            time: None,
+            error: Some(error),
             notes: Vec::new(),
         }
     }

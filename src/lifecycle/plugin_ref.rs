@@ -113,6 +113,7 @@ impl PluginRef {
         Status {
             generation: self.slot.generation.load().number,
             rejected: self.slot.rejected.lock().clone(),
+            is_source_gone: self.slot.is_gone(),
         }
     }
 
@@ -152,6 +153,8 @@ pub struct Status {
     pub generation: u64,
     /// Why the last reload was rejected; `None` if it was not.
     pub rejected: Option<Error>,
+    /// Whether its file is gone, of one that is watched. It serves on.
+    pub is_source_gone: bool,
 }
 
 impl fmt::Debug for PluginRef {

@@ -9,8 +9,10 @@ use parking_lot::{Condvar, Mutex};
 
 use super::PluginRef;
 use super::feed::{Event, EventKind, Feed};
-use super::slot::{Slot, Source};
+use super::slot::{Slot, Source, stamp};
 use super::state::Snapshot;
+#[cfg(feature = "watch")]
+use super::watching::Watching;
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::loading::{self, Bundle, Loader, Located};
 #[cfg(feature = "luajit")]
@@ -26,6 +28,9 @@ pub(crate) struct Registry {
     loading: Mutex<Vec<(PathBuf, ThreadId)>>,
     loaded: Condvar,
     pub(crate) feed: Feed,
+    /// Once anything is watched.
+    #[cfg(feature = "watch")]
+    pub(crate) watching: Mutex<Option<Arc<Watching>>>,
     /// How often a plugin has come or gone, or registered more exports.
     changes: AtomicU64,
     /// What compiled scripts call of plugins.
@@ -55,6 +60,8 @@ impl Registry {
             loading: Mutex::default(),
             loaded: Condvar::new(),
             feed: Feed::default(),
+            #[cfg(feature = "watch")]
+            watching: Mutex::default(),
             changes: AtomicU64::new(0),
             #[cfg(feature = "luajit")]
             followed: Mutex::default(),
@@ -73,9 +80,15 @@ impl Registry {
         if let Some(plugin) = self.at(&located.canonical, given) {
             return Ok(plugin);
         }
+        let stamp = stamp(&located.path);
         let built = self.loader.build_first(located, given, host)?;
-        let source = Source { asked: located.asked.clone(), given: given.map(str::to_owned) };
+        let source = Source {
+            asked: located.asked.clone(),
+            given: given.map(str::to_owned),
+            manifest: located.manifest_path(),
+        };
         let plugin = self.begin(&located.path, Some(source), built)?;
+        plugin.slot().see(stamp);
         let file = Some(located.canonical.clone());
         self.insert(Entry { file, is_given: given.is_some(), plugin })
     }
@@ -142,6 +155,10 @@ impl Registry {
         };
         let Some(same) = same else {
             self.feed.tell(&Event::of(EventKind::Loaded, &plugin));
+            #[cfg(feature = "watch")]
+            if let Some(watching) = self.watching() {
+                watching.follow(&plugin);
+            }
             return Ok(plugin);
         };
         plugin.retire()?;
@@ -227,8 +244,17 @@ impl Registry {
             entries.insert(place, entry);
             self.changed();
         })?;
+        #[cfg(feature = "watch")]
+        if let Some(watching) = self.watching() {
+            watching.forget(plugin);
+        }
         self.feed.tell(&Event::of(EventKind::Unloaded, plugin));
         Ok(())
+    }
+
+    #[cfg(feature = "watch")]
+    pub(crate) fn watching(&self) -> Option<Arc<Watching>> {
+        self.watching.lock().clone()
     }
 
     /// A plugin has come or gone.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use twinplug_value::Value;
 
 use super::feed::{Event, EventKind};
-use super::slot::Slot;
+use super::slot::{Slot, stamp};
 use super::state::{Notes, Snapshot};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
@@ -80,8 +80,12 @@ impl Registry {
             return Err(Error::new(ErrorKind::Reload, message));
         };
         let located = loading::locate(&source.asked)?;
-        let next =
-            self.loader.build(&located, source.given.as_deref(), host, &*plugin.current())?;
+        slot.see(stamp(&located.path));
+        let bytes = loading::read(&located.path)?;
+        #[cfg(feature = "watch")]
+        slot.reads(&bytes);
+        let given = source.given.as_deref();
+        let next = self.loader.build(&located, given, bytes, host, &*plugin.current())?;
         let name = &next.descriptor().name;
         if *name != slot.name {
             discard(&*next);

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -31,6 +33,26 @@ pub(super) struct Slot {
     pub(super) reloading: Mutex<()>,
     /// The error of the last reload, if that failed.
     pub(super) rejected: Mutex<Option<Error>>,
+    /// Whether its file is not there any more.
+    is_gone: AtomicBool,
+    /// Its file as it was before it was read last, and what was read where that matters.
+    seen: Mutex<Seen>,
+}
+
+/// What is known of a file that was read.
+#[derive(Default)]
+struct Seen {
+    stamp: Stamp,
+    #[cfg(feature = "watch")]
+    read: Option<super::watch::Fingerprint>,
+}
+
+/// When a file was written last, and its length; `None` if it could not be told.
+pub(super) type Stamp = Option<(SystemTime, u64)>;
+
+pub(super) fn stamp(path: &Path) -> Stamp {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// What was asked for.
@@ -38,6 +60,9 @@ pub(super) struct Source {
     pub(super) asked: PathBuf,
     /// The name that the host has given it.
     pub(super) given: Option<String>,
+    /// Where its manifest is, if it has one.
+    #[cfg_attr(not(feature = "watch"), allow(dead_code, reason = "it is watched"))]
+    pub(super) manifest: PathBuf,
 }
 
 /// One load.
@@ -87,7 +112,18 @@ impl Slot {
             life: Arc::default(),
             reloading: Mutex::default(),
             rejected: Mutex::default(),
+            is_gone: AtomicBool::new(false),
+            seen: Mutex::default(),
         }
+    }
+
+    /// Its file was so before it was read.
+    pub(super) fn see(&self, stamp: Stamp) {
+        self.seen.lock().stamp = stamp;
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Relaxed)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -150,6 +186,39 @@ impl Slot {
         self.generation.store(Arc::new(next));
         drop(others);
         Ok(generation)
+    }
+
+    /// The files that it is made of, whether they are there or not: what changes when they do.
+    #[cfg(feature = "watch")]
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let mut files = self.generation.load().plugin.files();
+        files.push(self.path.clone());
+        if let Some(source) = &self.source {
+            files.push(source.manifest.clone());
+        }
+        files
+    }
+
+    /// Whether its file is another one than was read last.
+    #[cfg(feature = "watch")]
+    pub(super) fn has_changed(&self) -> bool {
+        stamp(&self.path) != self.seen.lock().stamp
+    }
+
+    #[cfg(feature = "watch")]
+    pub(super) fn set_gone(&self, is_gone: bool) {
+        self.is_gone.store(is_gone, Ordering::Relaxed);
+    }
+
+    /// What was read of its file for the last reload.
+    #[cfg(feature = "watch")]
+    pub(super) fn read_last(&self) -> Option<super::watch::Fingerprint> {
+        self.seen.lock().read
+    }
+
+    #[cfg(feature = "watch")]
+    pub(super) fn reads(&self, bytes: &[u8]) {
+        self.seen.lock().read = Some(super::watch::Fingerprint::of(bytes));
     }
 
     /// Calls by handles wait at the gate, of a plugin whose own lock does not keep them out.
@@ -313,6 +382,10 @@ impl sealed::Implemented for Slot {
 
     fn has(&self, name: &str) -> bool {
         self.generation.load().plugin.has(name)
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.generation.load_full().plugin.files()
     }
 
     fn subscribers(&self, event: &str) -> Vec<Subscriber> {

@@ -25,7 +25,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -33,6 +33,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use backend::Means;
 pub(crate) use fingerprint::Fingerprint;
+use fingerprint::Seen;
 pub(crate) use folder::Verdict;
 use worker::{Message, Worker};
 
@@ -42,6 +43,7 @@ use worker::{Message, Worker};
 pub(crate) struct Watcher {
     messages: Sender<Message>,
     thread: Option<JoinHandle<()>>,
+    #[cfg_attr(not(test), allow(dead_code, reason = "the log says so"))]
     is_polling: Arc<AtomicBool>,
 }
 
@@ -97,7 +99,10 @@ impl Watcher {
     /// Follows a file, from the content that the caller knows; from what is there now if it
     /// knows none. Who follows it twice has to [`forget`](Watcher::forget) it twice.
     pub(crate) fn follow(&self, path: &Path, known: Option<Fingerprint>) {
-        self.send(Message::Follow(Named::new(path), known));
+        let named = Named::new(path);
+        // Looked at here: an edit that follows this call is one.
+        let known = known.map_or_else(|| Seen::at(&named.absolute), Seen::Bytes);
+        self.send(Message::Follow(named, known));
     }
 
     /// Follows a file no more. A change that is just being told may still come.
@@ -129,8 +134,9 @@ impl Watcher {
     }
 
     /// Whether anything is looked at time and again, since the system does not tell of it.
+    #[cfg(test)]
     pub(crate) fn is_polling(&self) -> bool {
-        self.is_polling.load(Ordering::Relaxed)
+        self.is_polling.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     fn send(&self, message: Message) {

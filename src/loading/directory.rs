@@ -36,14 +36,29 @@ pub(crate) fn candidates(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn is_candidate(path: &Path) -> bool {
+    candidate(path) == Candidate::Plugin
+}
+
+/// What a path in a folder of plugins may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Candidate {
+    Plugin,
+    /// A folder that has nothing of a plugin so far.
+    Maybe,
+    No,
+}
+
+/// What the path of an entry tells, and of a folder its files' names.
+pub(crate) fn candidate(path: &Path) -> Candidate {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if name.starts_with(['_', '.']) {
-        return false;
-    }
+    let is_script = || name.ends_with(".lua") && !name.ends_with("_test.lua");
     match path.is_dir() {
+        _ if name.starts_with(['_', '.']) => Candidate::No,
         // What cannot be looked at is there: loading tells what is wrong with it.
-        true => OF_A_PLUGIN.iter().any(|file| has(path, file).unwrap_or(true)),
-        false => is_library(&name) || (name.ends_with(".lua") && !name.ends_with("_test.lua")),
+        true if OF_A_PLUGIN.iter().any(|file| has(path, file).unwrap_or(true)) => Candidate::Plugin,
+        true => Candidate::Maybe,
+        false if is_library(&name) || is_script() => Candidate::Plugin,
+        false => Candidate::No,
     }
 }
 

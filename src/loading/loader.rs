@@ -88,16 +88,16 @@ impl Loader {
         built.map_err(|error| cannot_load(&located.path, error))
     }
 
-    /// What a located file would be in place of a plugin that is loaded: built, and not
-    /// started.
+    /// What a located file, which holds these bytes, would be in place of a plugin that is
+    /// loaded: built, and not started.
     pub(crate) fn build(
         &self,
         located: &Located,
         given: Option<&str>,
+        bytes: Vec<u8>,
         host: Weak<HostContext>,
         before: &dyn Plugin,
     ) -> Result<Arc<dyn Plugin>> {
-        let bytes = read(&located.path)?;
         let built = self.build_of(located, given, bytes, host, Some(before));
         built.map_err(|error| cannot_load(&located.path, error))
     }
@@ -367,7 +367,7 @@ fn lay_over(config: &mut Map, over: &Map) {
     }
 }
 
-pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     file::read(path).map_err(|unread| match unread {
         Unread::Io(error) => Error::io("read", path, error),
         Unread::Unfit(what) => {

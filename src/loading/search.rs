@@ -50,6 +50,16 @@ impl Located {
     }
 }
 
+impl Located {
+    /// Where its manifest is, if it has one.
+    pub(crate) fn manifest_path(&self) -> PathBuf {
+        match &self.folder {
+            Some(folder) => folder.join(manifest::FILE),
+            None => beside(&self.path, self.kind),
+        }
+    }
+}
+
 /// The plugin's folder, of whose `init.lua` this is the path.
 fn folder_of(path: &Path) -> Option<&Path> {
     let folder = path.parent().filter(|_| path.ends_with("init.lua"))?;
@@ -119,8 +129,11 @@ fn of_folder(folder: &Path) -> Result<Manifest> {
 
 /// The manifest of a lone file lies beside it: `a.toml`, of `a.lua` as of `liba.so`.
 fn of_file(path: &Path, kind: PluginKind) -> Result<Manifest> {
-    let manifest = path.with_file_name(format!("{}.toml", stem(path, kind)));
-    Manifest::read(&manifest, Of::LoneFile).map_err(|error| cannot_load(path, error))
+    Manifest::read(&beside(path, kind), Of::LoneFile).map_err(|error| cannot_load(path, error))
+}
+
+fn beside(path: &Path, kind: PluginKind) -> PathBuf {
+    path.with_file_name(format!("{}.toml", stem(path, kind)))
 }
 
 fn refused(path: &Path, why: &str) -> Error {
@@ -181,6 +194,12 @@ fn library_stem(name: &str) -> Option<&str> {
         let (stem, version) = name.rsplit_once(".so.")?;
         version.chars().all(|c| c.is_ascii_digit() || c == '.').then_some(stem)
     })
+}
+
+/// The kind that a path says; likewise.
+#[cfg(feature = "watch")]
+pub(crate) fn kind(path: &Path) -> PluginKind {
+    kind_of(path).unwrap_or(PluginKind::Lua)
 }
 
 /// The name that a path says; for a plugin of which nothing else is known.

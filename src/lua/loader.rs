@@ -1,6 +1,6 @@
 //! From a script's text to a plugin.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use mlua::chunk::ChunkMode;
@@ -318,6 +318,16 @@ impl sealed::Implemented for LuaPlugin {
 
     fn has(&self, name: &str) -> bool {
         self.vm.shared.exports.lock().position(name).is_some()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let sources = self.vm.shared.modules.sources();
+        // From memory, they are no files.
+        sources
+            .into_iter()
+            .map(|source| source.path)
+            .filter(|path| path.is_absolute() || path.exists())
+            .collect()
     }
 
     fn subscribers(&self, event: &str) -> Vec<Subscriber> {

@@ -1,6 +1,7 @@
 //! From checked bytes to a plugin.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -262,6 +263,10 @@ impl sealed::Implemented for NativePlugin {
 
     fn has(&self, name: &str) -> bool {
         self.exports.get(name).is_some_and(|symbol| !symbol.entries.private)
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     fn subscribers(&self, event: &str) -> Vec<Subscriber> {

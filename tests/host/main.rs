@@ -86,3 +86,5 @@ mod tracebacks;
 #[cfg(feature = "_lua")]
 mod traps;
 mod twins;
+#[cfg(all(feature = "_lua", feature = "watch"))]
+mod watches;

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::fingerprint::{Fingerprint, Seen, Stamp};
+use super::fingerprint::{Seen, Stamp};
 use super::route::Route;
 use super::signal::{TELLS_CLOSES, What};
 use super::{Change, ChangeKind, Named};
@@ -80,11 +80,10 @@ impl File {
         }
     }
 
-    /// It is followed from what the follower knows of it, else from what is there now.
-    pub(super) fn follow(&mut self, known: Option<Fingerprint>) {
+    /// It is followed from what the follower knows of it.
+    pub(super) fn follow(&mut self, known: Seen) {
         self.followers += 1;
         let now = Seen::at(&self.named.absolute);
-        let known = known.map_or_else(|| now.clone(), Seen::Bytes);
         if self.followers > 1 {
             self.owes |= known != self.told;
         } else {

@@ -33,7 +33,6 @@ struct Scene {
     watcher: Watcher,
     /// What was told, and what the file held when it was.
     told: Receiver<(Change, Option<Vec<u8>>)>,
-    means: Means,
     _folder: TempDir,
 }
 
@@ -46,7 +45,7 @@ impl Scene {
             let bytes = fs::read(&change.path).ok();
             let _ = tell.send((change, bytes));
         });
-        Scene { root, watcher: watcher.unwrap(), told, means, _folder: folder }
+        Scene { root, watcher: watcher.unwrap(), told, _folder: folder }
     }
 
     /// With one file, which is followed.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::backend::{Backend, Means};
 use super::file::{Depth, File};
-use super::fingerprint::Fingerprint;
+use super::fingerprint::Seen;
 use super::folder::{Folder, Judge};
 use super::places::Places;
 use super::signal::{Signal, What};
@@ -23,7 +23,7 @@ use super::{Change, Named};
 /// What the thread is told.
 pub(super) enum Message {
     Signal(Signal),
-    Follow(Named, Option<Fingerprint>),
+    Follow(Named, Seen),
     Forget(PathBuf),
     TellAgain(PathBuf),
     FollowFolder(Named, HashSet<OsString>, Judge),
@@ -148,7 +148,7 @@ impl Worker {
         }
     }
 
-    fn follow(&mut self, named: Named, known: Option<Fingerprint>) {
+    fn follow(&mut self, named: Named, known: Seen) {
         let path = named.path.clone();
         self.files.entry(path.clone()).or_insert_with(|| File::new(named));
         self.settle(&path);

@@ -1,0 +1,289 @@
+//! Reloads plugins as their files change: what the host watches, and what becomes of a change.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, Weak};
+
+use parking_lot::Mutex;
+
+use super::feed::{Event, EventKind};
+use super::watch::{Change, ChangeKind, Means, Verdict, Watcher};
+use super::{PluginRef, Registry};
+use crate::error::{Error, ErrorKind, Result};
+use crate::loading::{self, Candidate};
+use crate::plugin::HostContext;
+
+/// When plugins are reloaded whose files have changed
+/// ([`HostBuilder::reload`](crate::HostBuilder::reload)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reload {
+    /// At once, on a thread of the host's.
+    #[default]
+    Background,
+    /// When the program says so, on the thread that does:
+    /// [`Host::apply_changes`](crate::Host::apply_changes).
+    OnApply,
+}
+
+/// What a host watches.
+pub(crate) struct Watching {
+    watcher: Watcher,
+    mode: Reload,
+    registry: Weak<Registry>,
+    host: Weak<HostContext>,
+    roots: Mutex<Vec<PathBuf>>,
+    followed: Mutex<Followed>,
+    /// What was told, and not done yet.
+    noted: Mutex<Vec<Change>>,
+}
+
+#[derive(Default)]
+struct Followed {
+    /// Of each plugin that is watched the files that it was made of.
+    plugins: Vec<(PluginRef, HashSet<PathBuf>)>,
+    /// What is no plugin, as it could not be loaded.
+    failed: HashSet<PathBuf>,
+}
+
+impl Watching {
+    /// # Errors
+    /// There can be no thread.
+    pub(crate) fn new(
+        mode: Reload,
+        registry: &Arc<Registry>,
+        host: &Arc<HostContext>,
+    ) -> Result<Arc<Watching>> {
+        let this = Arc::<OnceLock<Weak<Watching>>>::default();
+        let told = {
+            let this = Arc::clone(&this);
+            move |change| {
+                if let Some(watching) = this.get().and_then(Weak::upgrade) {
+                    watching.told(change);
+                }
+            }
+        };
+        let watching = Arc::new(Watching {
+            watcher: Watcher::new(Means::System, told)?,
+            mode,
+            registry: Arc::downgrade(registry),
+            host: Arc::downgrade(host),
+            roots: Mutex::default(),
+            followed: Mutex::default(),
+            noted: Mutex::default(),
+        });
+        let _ = this.set(Arc::downgrade(&watching));
+        Ok(watching)
+    }
+
+    /// Watches a folder, or a plugin's file.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn add(&self, path: &Path) -> Result<()> {
+        let root = path.canonicalize().map_err(|error| Error::io("watch", path, error))?;
+        if self.roots.lock().contains(&root) {
+            return Ok(());
+        }
+        if root.is_dir() && loading::candidate(&root) != Candidate::Plugin {
+            let known = loading::candidates(path)?;
+            self.watcher.follow_folder(path, &known, |entry| match loading::candidate(entry) {
+                Candidate::Plugin => Verdict::Wanted,
+                Candidate::Maybe => Verdict::Maybe,
+                Candidate::No => Verdict::Ignored,
+            });
+        }
+        self.roots.lock().push(root);
+        let Some(registry) = self.registry.upgrade() else { return Ok(()) };
+        registry.all().iter().for_each(|plugin| self.follow(plugin));
+        Ok(())
+    }
+
+    /// Watches it no more.
+    ///
+    /// # Errors
+    /// It is not watched.
+    pub(crate) fn remove(&self, path: &Path) -> Result<()> {
+        let root = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let mut roots = self.roots.lock();
+        let place = roots.iter().position(|other| *other == root).ok_or_else(|| {
+            let message = format!("`{}` is not watched", path.display());
+            Error::new(ErrorKind::NotFound, message)
+        })?;
+        roots.remove(place);
+        drop(roots);
+        self.watcher.forget_folder(path);
+        let plugins: Vec<PluginRef> =
+            self.followed.lock().plugins.iter().map(|(plugin, _)| plugin.clone()).collect();
+        plugins.iter().filter(|plugin| !self.is_watched(plugin)).for_each(|it| self.forget(it));
+        Ok(())
+    }
+
+    /// A plugin was loaded: if it is from where is watched, its files are followed from here on.
+    pub(crate) fn follow(&self, plugin: &PluginRef) {
+        if !self.is_watched(plugin) {
+            return;
+        }
+        if !self.follow_files(plugin) {
+            // Its file was changed before that.
+            self.told(Change {
+                path: plugin.path().to_owned(),
+                kind: ChangeKind::Edited,
+                fingerprint: None,
+            });
+        }
+    }
+
+    /// A plugin was unloaded.
+    pub(crate) fn forget(&self, plugin: &PluginRef) {
+        let mut followed = self.followed.lock();
+        let place = followed.plugins.iter().position(|(other, _)| other.is(plugin));
+        let files = place.map(|place| followed.plugins.swap_remove(place).1);
+        drop(followed);
+        files.into_iter().flatten().for_each(|file| self.watcher.forget(&file));
+    }
+
+    /// Does what was noted; how many plugins that has concerned.
+    pub(crate) fn apply(&self) -> usize {
+        let noted = std::mem::take(&mut *self.noted.lock());
+        self.act(&noted)
+    }
+
+    fn is_watched(&self, plugin: &PluginRef) -> bool {
+        let Ok(path) = std::path::absolute(plugin.path()) else { return false };
+        let canonical = plugin.path().canonicalize().unwrap_or_else(|_| path.clone());
+        // A link in a folder that is watched leads elsewhere.
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        let roots = self.roots.lock();
+        plugin.slot().source.is_some()
+            && roots.iter().any(|root| {
+                canonical.starts_with(root)
+                    || folder.as_ref().is_some_and(|it| it.starts_with(root))
+            })
+    }
+
+    /// Follows the files that a plugin is made of now, and no others; false if its own has changed
+    /// since it was loaded.
+    fn follow_files(&self, plugin: &PluginRef) -> bool {
+        let files: HashSet<PathBuf> = plugin.slot().files().into_iter().collect();
+        let mut followed = self.followed.lock();
+        let place = followed.plugins.iter().position(|(other, _)| other.is(plugin));
+        let before = place.map(|place| followed.plugins.swap_remove(place).1).unwrap_or_default();
+        followed.plugins.push((plugin.clone(), files.clone()));
+        drop(followed);
+        files.difference(&before).for_each(|file| self.watcher.follow(file, None));
+        before.difference(&files).for_each(|file| self.watcher.forget(file));
+        !plugin.slot().has_changed()
+    }
+
+    fn told(&self, change: Change) {
+        match self.mode {
+            Reload::OnApply => self.noted.lock().push(change),
+            Reload::Background => drop(self.act(&[change])),
+        }
+    }
+
+    /// Reloads each plugin once of which a file is among these.
+    fn act(&self, changes: &[Change]) -> usize {
+        let mut done: Vec<PluginRef> = Vec::new();
+        // The last change of a file is what counts.
+        for (index, change) in changes.iter().enumerate() {
+            let is_last = changes[index + 1..].iter().all(|later| later.path != change.path);
+            if !is_last {
+                continue;
+            }
+            let users: Vec<PluginRef> = {
+                let followed = self.followed.lock();
+                let uses = |(_, files): &&(_, HashSet<PathBuf>)| files.contains(&change.path);
+                followed.plugins.iter().filter(uses).map(|(plugin, _)| plugin.clone()).collect()
+            };
+            if users.is_empty() {
+                done.extend(self.load(change));
+            }
+            for plugin in users {
+                if !done.iter().any(|other| other.is(&plugin)) && self.reload(&plugin, change) {
+                    done.push(plugin);
+                }
+            }
+        }
+        done.len()
+    }
+
+    /// A change of a plugin's file; whether that has led to anything.
+    fn reload(&self, plugin: &PluginRef, change: &Change) -> bool {
+        let Some(registry) = self.registry.upgrade() else { return false };
+        let is_own = change.path == plugin.path();
+        match change.kind {
+            // Without one of its parts it is what it was.
+            ChangeKind::Gone if !is_own => return false,
+            ChangeKind::Gone => {
+                plugin.slot().set_gone(true);
+                registry.feed.tell(&Event::of(EventKind::Gone, plugin));
+                tracing::warn!(plugin = plugin.name(), "its file is gone, and it serves on");
+                return false;
+            }
+            ChangeKind::Back if is_own => {
+                plugin.slot().set_gone(false);
+                registry.feed.tell(&Event::of(EventKind::Back, plugin));
+            }
+            _ => {}
+        }
+        let reloaded = registry.reload(plugin, Weak::clone(&self.host));
+        if reloaded.as_ref().is_err_and(|error| error.kind() == ErrorKind::Stale) {
+            return false;
+        }
+        self.follow_files(plugin);
+        if let Err(error) = &reloaded
+            && let Some((path, _)) = error.location()
+        {
+            // A part that is new, and fails: who mends it edits that.
+            self.follow_besides(plugin, path);
+        }
+        // What was read may not be what was told: then the next save had begun.
+        let read = plugin.slot().read_last().filter(|_| is_own);
+        if read.is_some() && change.fingerprint.is_some() && read != change.fingerprint {
+            self.watcher.tell_again(&change.path);
+        }
+        true
+    }
+
+    fn follow_besides(&self, plugin: &PluginRef, path: &Path) {
+        let mut followed = self.followed.lock();
+        let own = followed.plugins.iter_mut().find(|(other, _)| other.is(plugin));
+        if own.is_some_and(|(_, files)| files.insert(path.to_owned())) {
+            drop(followed);
+            self.watcher.follow(path, None);
+        }
+    }
+
+    /// Something is new in a folder that is watched, or was edited that could not be loaded.
+    fn load(&self, change: &Change) -> Option<PluginRef> {
+        let registry = self.registry.upgrade()?;
+        if change.kind == ChangeKind::Gone {
+            return None;
+        }
+        let located = loading::locate(&change.path);
+        let loaded =
+            located.and_then(|located| registry.load(&located, None, Weak::clone(&self.host)));
+        let mut followed = self.followed.lock();
+        match loaded {
+            Ok(plugin) => {
+                let had_failed = followed.failed.remove(&change.path);
+                drop(followed);
+                if had_failed {
+                    self.watcher.forget(&change.path);
+                }
+                Some(plugin)
+            }
+            Err(error) => {
+                let is_new = followed.failed.insert(change.path.clone());
+                drop(followed);
+                if is_new {
+                    self.watcher.follow(&change.path, change.fingerprint);
+                }
+                tracing::warn!(path = %change.path.display(), %error, "not loaded");
+                registry.feed.tell(&Event::not_loaded(&change.path, error));
+                None
+            }
+        }
+    }
+}
