@@ -6,10 +6,46 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
 
 /// Larger files are not read.
 const MAX_SIZE: u64 = 1 << 30;
+
+/// When a file was written last, and its length; `None` if there is none.
+type Stamp = Option<(SystemTime, u64)>;
+
+/// The files that were read for one load of a plugin, as they were before that.
+#[derive(Default)]
+pub(crate) struct Reads(Mutex<Vec<(PathBuf, Stamp)>>);
+
+impl Reads {
+    /// A file is about to be read.
+    pub(crate) fn note(&self, path: &Path) {
+        let stamp = stamp(path);
+        self.0.lock().push((path.to_owned(), stamp));
+    }
+
+    /// The files.
+    #[cfg(feature = "watch")]
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.0.lock().iter().map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Those that are others than they were.
+    #[cfg(feature = "watch")]
+    pub(crate) fn changed(&self) -> Vec<PathBuf> {
+        let reads = self.0.lock().clone();
+        reads.into_iter().filter(|(path, before)| stamp(path) != *before).map(|it| it.0).collect()
+    }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
 
 /// Why a file was not read.
 #[derive(Debug)]

@@ -394,7 +394,7 @@ impl Drop for Host {
         #[cfg(feature = "watch")]
         {
             let watching = self.registry.watching.lock().take();
-            drop(watching);
+            watching.inspect(|watching| watching.end());
         }
         for channel in self.context.channels.values() {
             channel.close();

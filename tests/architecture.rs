@@ -46,7 +46,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("definitions", &["plugin", "channel", "error", "file"]),
     ("lifecycle", &["loading", "plugin", "channel", "error", "file"]),
     ("loading", &["lua", "native", "plugin", "channel", "error", "file"]),
-    ("lua", &["plugin", "channel", "error"]),
+    ("lua", &["plugin", "channel", "error", "file"]),
     ("native", &["plugin", "channel", "error", "file"]),
     ("plugin", &["channel", "error"]),
     ("channel", &["plugin", "error"]),

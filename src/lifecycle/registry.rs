@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::PluginRef;
 use super::feed::{Event, EventKind, Feed};
-use super::slot::{Slot, Source, stamp};
+use super::slot::{Slot, Source};
 use super::state::Snapshot;
 #[cfg(feature = "watch")]
 use super::watching::Watching;
@@ -80,15 +80,16 @@ impl Registry {
         if let Some(plugin) = self.at(&located.canonical, given) {
             return Ok(plugin);
         }
-        let stamp = stamp(&located.path);
-        let built = self.loader.build_first(located, given, host)?;
+        let reads = Arc::default();
+        let built = self.loader.build_first(located, given, host, &reads)?;
         let source = Source {
             asked: located.asked.clone(),
             given: given.map(str::to_owned),
             manifest: located.manifest_path(),
         };
         let plugin = self.begin(&located.path, Some(source), built)?;
-        plugin.slot().see(stamp);
+        plugin.slot().tries(&reads);
+        plugin.slot().serves();
         let file = Some(located.canonical.clone());
         self.insert(Entry { file, is_given: given.is_some(), plugin })
     }
@@ -154,11 +155,12 @@ impl Registry {
             same
         };
         let Some(same) = same else {
-            self.feed.tell(&Event::of(EventKind::Loaded, &plugin));
+            // Whoever is told may edit it.
             #[cfg(feature = "watch")]
             if let Some(watching) = self.watching() {
                 watching.follow(&plugin);
             }
+            self.feed.tell(&Event::of(EventKind::Loaded, &plugin));
             return Ok(plugin);
         };
         plugin.retire()?;

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use twinplug_value::Value;
 
 use super::feed::{Event, EventKind};
-use super::slot::{Slot, stamp};
+use super::slot::Slot;
 use super::state::{Notes, Snapshot};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::Reads;
 use crate::loading;
 use crate::plugin::{Gate, Gone, Hook, HostContext, Plugin, cannot_wait, contained, held, within};
 
@@ -26,9 +27,26 @@ impl Registry {
     /// # Errors
     /// It was not, for whatever reason: the load before serves on.
     pub(crate) fn reload(&self, plugin: &PluginRef, host: Weak<HostContext>) -> Result<()> {
+        let reloaded = self.reload_untold(plugin, host)?;
+        #[cfg(feature = "watch")]
+        if let Some(watching) = self.watching() {
+            watching.follow_again(plugin);
+        }
+        self.tell_of(plugin, &reloaded)
+    }
+
+    /// As `reload`; what comes of it is told by `tell_of`.
+    ///
+    /// # Errors
+    /// Nothing has come of it.
+    pub(super) fn reload_untold(
+        &self,
+        plugin: &PluginRef,
+        host: Weak<HostContext>,
+    ) -> Result<Event> {
         let begun = Instant::now();
         let slot = plugin.slot();
-        let one = match held() {
+        let _one = match held() {
             0 => slot.reloading.lock(),
             _ => slot.reloading.try_lock().ok_or_else(|| {
                 cannot_wait(format_args!("plugin `{}`, which is reloaded", plugin.name()))
@@ -38,38 +56,32 @@ impl Registry {
             return Err(plugin.unknown());
         }
         let done = self.build_beside(plugin, host).and_then(|next| hand_over(slot, next));
-        let told = match done {
-            Ok(notes) => {
-                *slot.rejected.lock() = None;
-                self.changed();
-                let reloaded = Event::of(EventKind::Reloaded, plugin);
-                Ok(Event { notes, time: Some(begun.elapsed()), ..reloaded })
-            }
-            Err(error) => {
-                let error = rejected(plugin, error);
-                *slot.rejected.lock() = Some(error.clone());
-                let rejected = Event::of(EventKind::Rejected, plugin);
-                let error = Some(error);
-                Err(Event { error, time: Some(begun.elapsed()), ..rejected })
-            }
-        };
-        drop(one);
-        match told {
-            Ok(reloaded) => {
-                for note in &reloaded.notes {
-                    tracing::warn!(plugin = plugin.name(), "{note}");
-                }
-                tracing::info!(plugin = plugin.name(), version = %plugin.version(), "reloaded");
-                self.feed.tell(&reloaded);
-                Ok(())
-            }
-            Err(rejected) => {
-                self.feed.tell(&rejected);
-                let error = rejected.error.unwrap_or_else(|| plugin.unknown());
-                tracing::warn!(plugin = plugin.name(), %error, "not reloaded");
-                Err(error)
-            }
+        let error = done.as_ref().err().map(|error| rejected(plugin, error));
+        slot.rejected.lock().clone_from(&error);
+        let kind = if error.is_some() { EventKind::Rejected } else { EventKind::Reloaded };
+        if error.is_none() {
+            slot.serves();
+            self.changed();
         }
+        let (time, notes) = (Some(begun.elapsed()), done.unwrap_or_default());
+        Ok(Event { time, notes, error, ..Event::of(kind, plugin) })
+    }
+
+    /// Tells all of a reload.
+    ///
+    /// # Errors
+    /// The reload's own.
+    pub(super) fn tell_of(&self, plugin: &PluginRef, reloaded: &Event) -> Result<()> {
+        self.feed.tell(reloaded);
+        if let Some(error) = &reloaded.error {
+            tracing::warn!(plugin = plugin.name(), %error, "not reloaded");
+            return Err(error.clone());
+        }
+        for note in &reloaded.notes {
+            tracing::warn!(plugin = plugin.name(), "{note}");
+        }
+        tracing::info!(plugin = plugin.name(), version = %reloaded.version, "reloaded");
+        Ok(())
     }
 
     /// Builds the next load, while the one before serves.
@@ -79,13 +91,16 @@ impl Registry {
             let message = "it is from memory: there is no file to load it from anew";
             return Err(Error::new(ErrorKind::Reload, message));
         };
+        let reads = Arc::<Reads>::default();
+        slot.tries(&reads);
+        reads.note(&source.manifest);
         let located = loading::locate(&source.asked)?;
-        slot.see(stamp(&located.path));
+        reads.note(&located.path);
         let bytes = loading::read(&located.path)?;
         #[cfg(feature = "watch")]
         slot.reads(&bytes);
         let given = source.given.as_deref();
-        let next = self.loader.build(&located, given, bytes, host, &*plugin.current())?;
+        let next = self.loader.build(&located, given, (bytes, &reads), host, &*plugin.current())?;
         let name = &next.descriptor().name;
         if *name != slot.name {
             discard(&*next);
@@ -120,6 +135,7 @@ fn hand_over(slot: &Slot, next: Arc<dyn Plugin>) -> Result<Notes> {
     }
     // Whoever waits finds one of them.
     handing.gate.open();
+    slot.let_go();
     done
 }
 
@@ -139,6 +155,7 @@ impl Handing<'_> {
             self.slot.resume();
             return Err(error.context("it cannot be paused"));
         }
+        self.slot.let_go();
         // Conversions are the embedding's code.
         let done = contained(|| {
             self.hook(self.before, Hook::Pause, &[])?;
@@ -171,6 +188,7 @@ impl Handing<'_> {
 
     /// The load before goes.
     fn retire(&self) {
+        self.gate.forget();
         if let Err(error) = self.before.retire(Gone::Replaced) {
             tracing::warn!(plugin = self.slot.name, %error, "the load before has not gone");
         }
@@ -185,13 +203,13 @@ fn discard(next: &dyn Plugin) {
 }
 
 /// The error of a reload, with what it knows of where it failed.
-fn rejected(plugin: &PluginRef, error: Error) -> Error {
+fn rejected(plugin: &PluginRef, error: &Error) -> Error {
     let number = plugin.slot().generation.load().number;
     let message = format!("not reloaded, load {number} serves on: {}", error.message());
-    let rejected = Error::new(ErrorKind::Reload, message).with_inside_of(&error);
+    let rejected = Error::new(ErrorKind::Reload, message).with_inside_of(error);
     let rejected = match error.limit() {
         Some(limit) => rejected.with_limit(limit),
         None => rejected,
     };
-    rejected.with_source(error).in_plugin(plugin.name())
+    rejected.with_source(error.clone()).in_plugin(plugin.name())
 }

@@ -3,9 +3,8 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -16,6 +15,7 @@ use twinplug_value::{Map, MapKey, Value};
 use super::state::Snapshot;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::Reads;
 use crate::plugin::{
     Bound, Descriptor, Gate, Gone, Hook, Plugin, PluginKind, Requirement, Subscriber, Symbol,
     Track, sealed,
@@ -29,30 +29,27 @@ pub(super) struct Slot {
     pub(super) generation: ArcSwap<Generation>,
     /// Until it is unloaded: that of a load may end before.
     pub(super) life: Arc<Life>,
+    /// Counts the uses of handles, once they lead to a second load of a script: so it can be told
+    /// when nobody is at the first any more. One that is never reloaded does without.
+    track: OnceLock<Arc<Track>>,
     /// Held while another load is made, and takes over.
     pub(super) reloading: Mutex<()>,
     /// The error of the last reload, if that failed.
     pub(super) rejected: Mutex<Option<Error>>,
     /// Whether its file is not there any more.
     is_gone: AtomicBool,
-    /// Its file as it was before it was read last, and what was read where that matters.
-    seen: Mutex<Seen>,
+    reads: Mutex<LastReads>,
 }
 
-/// What is known of a file that was read.
+/// The files that were read.
 #[derive(Default)]
-struct Seen {
-    stamp: Stamp,
+struct LastReads {
+    /// For the load that serves, and for the last that was tried.
+    serving: Arc<Reads>,
+    last: Arc<Reads>,
+    /// What was in its own file then, where that matters.
     #[cfg(feature = "watch")]
-    read: Option<super::watch::Fingerprint>,
-}
-
-/// When a file was written last, and its length; `None` if it could not be told.
-pub(super) type Stamp = Option<(SystemTime, u64)>;
-
-pub(super) fn stamp(path: &Path) -> Stamp {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+    fingerprint: Option<super::watch::Fingerprint>,
 }
 
 /// What was asked for.
@@ -110,16 +107,23 @@ impl Slot {
             source,
             generation: ArcSwap::from_pointee(generation),
             life: Arc::default(),
+            track: OnceLock::new(),
             reloading: Mutex::default(),
             rejected: Mutex::default(),
             is_gone: AtomicBool::new(false),
-            seen: Mutex::default(),
+            reads: Mutex::default(),
         }
     }
 
-    /// Its file was so before it was read.
-    pub(super) fn see(&self, stamp: Stamp) {
-        self.seen.lock().stamp = stamp;
+    /// Another load is tried, for which these files are read.
+    pub(super) fn tries(&self, reads: &Arc<Reads>) {
+        self.reads.lock().last = Arc::clone(reads);
+    }
+
+    /// The last one that was tried serves.
+    pub(super) fn serves(&self) {
+        let mut reads = self.reads.lock();
+        reads.serving = Arc::clone(&reads.last);
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -174,7 +178,7 @@ impl Slot {
         let generation = self.generation.load_full();
         let others = generation.links.others.lock();
         let Moves { followed, lost } = generation.links.moves(&others, &*next)?;
-        let track = next.track();
+        let track = next.track().or_else(|| self.track_of(&*next));
         let mut links = Symbols::default();
         for (name, symbol, bound) in followed {
             symbol.lead_to(bound, track.as_ref());
@@ -189,20 +193,25 @@ impl Slot {
     }
 
     /// The files that it is made of, whether they are there or not: what changes when they do.
+    /// After a reload that has failed those of that too: whoever mends it edits one of them.
     #[cfg(feature = "watch")]
     pub(super) fn files(&self) -> Vec<PathBuf> {
-        let mut files = self.generation.load().plugin.files();
+        let (serving, last) = {
+            let reads = self.reads.lock();
+            (Arc::clone(&reads.serving), Arc::clone(&reads.last))
+        };
+        let mut files = serving.files();
+        files.extend(last.files());
         files.push(self.path.clone());
-        if let Some(source) = &self.source {
-            files.push(source.manifest.clone());
-        }
+        files.extend(self.source.as_ref().map(|source| source.manifest.clone()));
         files
     }
 
-    /// Whether its file is another one than was read last.
+    /// The files that are others than those that were read last.
     #[cfg(feature = "watch")]
-    pub(super) fn has_changed(&self) -> bool {
-        stamp(&self.path) != self.seen.lock().stamp
+    pub(super) fn changed(&self) -> Vec<PathBuf> {
+        let last = Arc::clone(&self.reads.lock().last);
+        last.changed()
     }
 
     #[cfg(feature = "watch")]
@@ -213,12 +222,12 @@ impl Slot {
     /// What was read of its file for the last reload.
     #[cfg(feature = "watch")]
     pub(super) fn read_last(&self) -> Option<super::watch::Fingerprint> {
-        self.seen.lock().read
+        self.reads.lock().fingerprint
     }
 
     #[cfg(feature = "watch")]
     pub(super) fn reads(&self, bytes: &[u8]) {
-        self.seen.lock().read = Some(super::watch::Fingerprint::of(bytes));
+        self.reads.lock().fingerprint = Some(super::watch::Fingerprint::of(bytes));
     }
 
     /// Calls by handles wait at the gate, of a plugin whose own lock does not keep them out.
@@ -227,6 +236,16 @@ impl Slot {
         if let Some(track) = generation.plugin.track() {
             generation.links.all().iter().for_each(|(_, symbol)| symbol.pause(gate, &track));
         }
+    }
+
+    fn track_of(&self, next: &dyn Plugin) -> Option<Arc<Track>> {
+        let is_script = next.descriptor().kind == PluginKind::Lua;
+        is_script.then(|| Arc::clone(self.track.get_or_init(|| Arc::new(Track::new()))))
+    }
+
+    /// Lets go of where they led before, if no call is there any more.
+    pub(super) fn let_go(&self) {
+        self.generation.load().links.all().iter().for_each(|(_, symbol)| symbol.free_retired());
     }
 
     /// They lead where they led before.
@@ -382,10 +401,6 @@ impl sealed::Implemented for Slot {
 
     fn has(&self, name: &str) -> bool {
         self.generation.load().plugin.has(name)
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        self.generation.load_full().plugin.files()
     }
 
     fn subscribers(&self, event: &str) -> Vec<Subscriber> {

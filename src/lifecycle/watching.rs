@@ -27,7 +27,8 @@ pub enum Reload {
 
 /// What a host watches.
 pub(crate) struct Watching {
-    watcher: Watcher,
+    /// `None` once the host goes.
+    watcher: Mutex<Option<Watcher>>,
     mode: Reload,
     registry: Weak<Registry>,
     host: Weak<HostContext>,
@@ -63,7 +64,7 @@ impl Watching {
             }
         };
         let watching = Arc::new(Watching {
-            watcher: Watcher::new(Means::System, told)?,
+            watcher: Mutex::new(Some(Watcher::new(Means::System, told)?)),
             mode,
             registry: Arc::downgrade(registry),
             host: Arc::downgrade(host),
@@ -73,6 +74,20 @@ impl Watching {
         });
         let _ = this.set(Arc::downgrade(&watching));
         Ok(watching)
+    }
+
+    /// Ends it: nothing is loaded any more once this has returned, unless that is asked for by what
+    /// is loaded just now.
+    pub(crate) fn end(&self) {
+        let watcher = self.watcher.lock().take();
+        drop(watcher);
+    }
+
+    /// Asks the watcher for something, which waits for nothing.
+    fn ask(&self, ask: impl FnOnce(&Watcher)) {
+        if let Some(watcher) = &*self.watcher.lock() {
+            ask(watcher);
+        }
     }
 
     /// Watches a folder, or a plugin's file.
@@ -86,11 +101,12 @@ impl Watching {
         }
         if root.is_dir() && loading::candidate(&root) != Candidate::Plugin {
             let known = loading::candidates(path)?;
-            self.watcher.follow_folder(path, &known, |entry| match loading::candidate(entry) {
+            let verdict = |entry: &Path| match loading::candidate(entry) {
                 Candidate::Plugin => Verdict::Wanted,
                 Candidate::Maybe => Verdict::Maybe,
                 Candidate::No => Verdict::Ignored,
-            });
+            };
+            self.ask(|watcher| watcher.follow_folder(path, &known, verdict));
         }
         self.roots.lock().push(root);
         let Some(registry) = self.registry.upgrade() else { return Ok(()) };
@@ -111,7 +127,7 @@ impl Watching {
         })?;
         roots.remove(place);
         drop(roots);
-        self.watcher.forget_folder(path);
+        self.ask(|watcher| watcher.forget_folder(path));
         let plugins: Vec<PluginRef> =
             self.followed.lock().plugins.iter().map(|(plugin, _)| plugin.clone()).collect();
         plugins.iter().filter(|plugin| !self.is_watched(plugin)).for_each(|it| self.forget(it));
@@ -120,16 +136,15 @@ impl Watching {
 
     /// A plugin was loaded: if it is from where is watched, its files are followed from here on.
     pub(crate) fn follow(&self, plugin: &PluginRef) {
-        if !self.is_watched(plugin) {
-            return;
+        if self.is_watched(plugin) {
+            self.follow_files(plugin);
         }
-        if !self.follow_files(plugin) {
-            // Its file was changed before that.
-            self.told(Change {
-                path: plugin.path().to_owned(),
-                kind: ChangeKind::Edited,
-                fingerprint: None,
-            });
+    }
+
+    /// A plugin was reloaded, or not: if it is followed, it may be made of other files.
+    pub(crate) fn follow_again(&self, plugin: &PluginRef) {
+        if self.followed.lock().plugins.iter().any(|(other, _)| other.is(plugin)) {
+            self.follow_files(plugin);
         }
     }
 
@@ -139,7 +154,7 @@ impl Watching {
         let place = followed.plugins.iter().position(|(other, _)| other.is(plugin));
         let files = place.map(|place| followed.plugins.swap_remove(place).1);
         drop(followed);
-        files.into_iter().flatten().for_each(|file| self.watcher.forget(&file));
+        files.into_iter().flatten().for_each(|file| self.ask(|watcher| watcher.forget(&file)));
     }
 
     /// Does what was noted; how many plugins that has concerned.
@@ -161,18 +176,24 @@ impl Watching {
             })
     }
 
-    /// Follows the files that a plugin is made of now, and no others; false if its own has changed
-    /// since it was loaded.
-    fn follow_files(&self, plugin: &PluginRef) -> bool {
+    /// Follows the files that a plugin is made of now, and no others.
+    fn follow_files(&self, plugin: &PluginRef) {
         let files: HashSet<PathBuf> = plugin.slot().files().into_iter().collect();
         let mut followed = self.followed.lock();
         let place = followed.plugins.iter().position(|(other, _)| other.is(plugin));
         let before = place.map(|place| followed.plugins.swap_remove(place).1).unwrap_or_default();
         followed.plugins.push((plugin.clone(), files.clone()));
         drop(followed);
-        files.difference(&before).for_each(|file| self.watcher.follow(file, None));
-        before.difference(&files).for_each(|file| self.watcher.forget(file));
-        !plugin.slot().has_changed()
+        for file in files.difference(&before) {
+            self.ask(|watcher| watcher.follow(file, None));
+        }
+        before.difference(&files).for_each(|file| self.ask(|watcher| watcher.forget(file)));
+        // What was edited after it was read, and before it was followed, or is just being written.
+        for file in plugin.slot().changed() {
+            if !before.contains(&file) {
+                self.ask(|watcher| watcher.tell_again(&file));
+            }
+        }
     }
 
     fn told(&self, change: Change) {
@@ -227,32 +248,19 @@ impl Watching {
             }
             _ => {}
         }
-        let reloaded = registry.reload(plugin, Weak::clone(&self.host));
-        if reloaded.as_ref().is_err_and(|error| error.kind() == ErrorKind::Stale) {
+        let Ok(reloaded) = registry.reload_untold(plugin, Weak::clone(&self.host)) else {
             return false;
-        }
-        self.follow_files(plugin);
-        if let Err(error) = &reloaded
-            && let Some((path, _)) = error.location()
-        {
-            // A part that is new, and fails: who mends it edits that.
-            self.follow_besides(plugin, path);
-        }
+        };
+        // Whoever is told may edit what it was made of.
+        self.follow_again(plugin);
         // What was read may not be what was told: then the next save had begun.
         let read = plugin.slot().read_last().filter(|_| is_own);
         if read.is_some() && change.fingerprint.is_some() && read != change.fingerprint {
-            self.watcher.tell_again(&change.path);
+            self.ask(|watcher| watcher.tell_again(&change.path));
         }
+        // The log has it, and the feed.
+        let _ = registry.tell_of(plugin, &reloaded);
         true
-    }
-
-    fn follow_besides(&self, plugin: &PluginRef, path: &Path) {
-        let mut followed = self.followed.lock();
-        let own = followed.plugins.iter_mut().find(|(other, _)| other.is(plugin));
-        if own.is_some_and(|(_, files)| files.insert(path.to_owned())) {
-            drop(followed);
-            self.watcher.follow(path, None);
-        }
     }
 
     /// Something is new in a folder that is watched, or was edited that could not be loaded.
@@ -261,25 +269,18 @@ impl Watching {
         if change.kind == ChangeKind::Gone {
             return None;
         }
+        if self.followed.lock().failed.remove(&change.path) {
+            // Whoever loads it follows it.
+            self.ask(|watcher| watcher.forget(&change.path));
+        }
         let located = loading::locate(&change.path);
         let loaded =
             located.and_then(|located| registry.load(&located, None, Weak::clone(&self.host)));
-        let mut followed = self.followed.lock();
         match loaded {
-            Ok(plugin) => {
-                let had_failed = followed.failed.remove(&change.path);
-                drop(followed);
-                if had_failed {
-                    self.watcher.forget(&change.path);
-                }
-                Some(plugin)
-            }
+            Ok(plugin) => Some(plugin),
             Err(error) => {
-                let is_new = followed.failed.insert(change.path.clone());
-                drop(followed);
-                if is_new {
-                    self.watcher.follow(&change.path, change.fingerprint);
-                }
+                self.followed.lock().failed.insert(change.path.clone());
+                self.ask(|watcher| watcher.follow(&change.path, change.fingerprint));
                 tracing::warn!(path = %change.path.display(), %error, "not loaded");
                 registry.feed.tell(&Event::not_loaded(&change.path, error));
                 None

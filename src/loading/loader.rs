@@ -11,7 +11,7 @@ use super::manifest::Manifest;
 use super::search::cannot_load;
 use super::{Bundle, Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, Unread};
+use crate::file::{self, Reads, Unread};
 use crate::plugin::{
     Gone, HostContext, Limits, Origin, Permission, Plugin, PluginKind, check_name,
 };
@@ -82,9 +82,11 @@ impl Loader {
         located: &Located,
         given: Option<&str>,
         host: Weak<HostContext>,
+        reads: &Arc<Reads>,
     ) -> Result<Arc<dyn Plugin>> {
+        reads.note(&located.path);
         let bytes = read(&located.path)?;
-        let built = self.build_of(located, given, bytes, host, None);
+        let built = self.build_of(located, given, (bytes, reads), host, None);
         built.map_err(|error| cannot_load(&located.path, error))
     }
 
@@ -94,11 +96,11 @@ impl Loader {
         &self,
         located: &Located,
         given: Option<&str>,
-        bytes: Vec<u8>,
+        read: (Vec<u8>, &Arc<Reads>),
         host: Weak<HostContext>,
         before: &dyn Plugin,
     ) -> Result<Arc<dyn Plugin>> {
-        let built = self.build_of(located, given, bytes, host, Some(before));
+        let built = self.build_of(located, given, read, host, Some(before));
         built.map_err(|error| cannot_load(&located.path, error))
     }
 
@@ -106,13 +108,13 @@ impl Loader {
         &self,
         located: &Located,
         given: Option<&str>,
-        bytes: Vec<u8>,
+        (bytes, reads): (Vec<u8>, &Arc<Reads>),
         host: Weak<HostContext>,
         before: Option<&dyn Plugin>,
     ) -> Result<Arc<dyn Plugin>> {
         let origin = located.origin(given);
         match located.kind {
-            PluginKind::Lua => self.build_lua(located, origin, &bytes, host),
+            PluginKind::Lua => self.build_lua(located, origin, (&bytes, reads), host),
             PluginKind::Native => self.build_native(located, origin, bytes, host, before),
         }
     }
@@ -132,13 +134,14 @@ impl Loader {
         &self,
         located: &Located,
         origin: Origin,
-        text: &[u8],
+        (text, reads): (&[u8], &Arc<Reads>),
         host: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
         use crate::lua::{Place, Script};
         let places = self.places(Place::Folder(located.modules()));
         let limits = self.limits(&located.manifest);
-        let script = Script { chunk: file_name(&located.path), text, places, limits };
+        let reads = Arc::clone(reads);
+        let script = Script { chunk: file_name(&located.path), text, places, limits, reads };
         self.run(origin, script, host)
     }
 
@@ -147,7 +150,8 @@ impl Loader {
         use crate::lua::{Place, Script};
         let places = self.places(Place::Memory(bundle.folder(), bundle.files.clone()));
         let limits = self.limits(&bundle.manifest);
-        let script = Script { chunk: bundle.chunk.clone(), text: &bundle.text, places, limits };
+        let (chunk, reads) = (bundle.chunk.clone(), Arc::default());
+        let script = Script { chunk, text: &bundle.text, places, limits, reads };
         self.run(bundle.origin(), script, host)
     }
 
@@ -200,7 +204,7 @@ impl Loader {
         &self,
         _: &Located,
         _: Origin,
-        _: &[u8],
+        _: (&[u8], &Arc<Reads>),
         _: Weak<HostContext>,
     ) -> Result<Arc<dyn Plugin>> {
         Err(without("Lua plugins", "lua54"))

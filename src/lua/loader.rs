@@ -1,6 +1,6 @@
 //! From a script's text to a plugin.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use mlua::chunk::ChunkMode;
@@ -19,6 +19,7 @@ use super::subscriptions;
 use super::symbols::{LuaFunc, LuaVar};
 use super::vm::{Vm, broken};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::Reads;
 use crate::plugin::{
     Bound, Descriptor, FuncTarget, Gate, Gone, Hook, HostContext, Limits, Origin, Plugin,
     PluginKind, RawFunc, Results, Subscriber, Symbol, Track, VarTarget, receive, sealed,
@@ -39,6 +40,8 @@ pub(crate) struct Script<'t> {
     /// Where its modules are.
     pub(crate) places: Vec<Place>,
     pub(crate) limits: Limits,
+    /// Where is noted which files are read.
+    pub(crate) reads: Arc<Reads>,
 }
 
 impl Script<'_> {
@@ -89,10 +92,10 @@ pub(crate) fn load(
     script: Script<'_>,
     context: Weak<HostContext>,
 ) -> Result<LuaPlugin> {
-    let Script { chunk, text, places, limits } = script;
+    let Script { chunk, text, places, limits, reads } = script;
     let declared = Declared::new(chunk.clone(), text);
     let source = Source { chunk, path: origin.path.clone() };
-    let modules = Modules::new(source.clone(), places);
+    let modules = Modules::new(source.clone(), places, reads);
     let vm = Arc::new(Vm::new(origin, modules, declared, limits, context)?);
     with(&vm, |lease| {
         lease.state().core.border.references.belong_to(Arc::downgrade(&vm));
@@ -318,16 +321,6 @@ impl sealed::Implemented for LuaPlugin {
 
     fn has(&self, name: &str) -> bool {
         self.vm.shared.exports.lock().position(name).is_some()
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        let sources = self.vm.shared.modules.sources();
-        // From memory, they are no files.
-        sources
-            .into_iter()
-            .map(|source| source.path)
-            .filter(|path| path.is_absolute() || path.exists())
-            .collect()
     }
 
     fn subscribers(&self, event: &str) -> Vec<Subscriber> {

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind, Result, near};
+use crate::file::Reads;
 use crate::plugin::Permission;
 
 /// Larger modules are refused unread.
@@ -36,6 +38,8 @@ pub(super) struct Modules {
     places: Vec<Place>,
     /// The plugin's own file first, then what it has required.
     sources: Mutex<Vec<Source>>,
+    /// Where is noted what is read.
+    reads: Arc<Reads>,
 }
 
 /// A file that the plugin's code is from.
@@ -54,8 +58,8 @@ pub(super) struct Module {
 
 impl Modules {
     /// For a plugin whose own file is `main`.
-    pub(super) fn new(main: Source, places: Vec<Place>) -> Modules {
-        Modules { places, sources: Mutex::new(vec![main]) }
+    pub(super) fn new(main: Source, places: Vec<Place>, reads: Arc<Reads>) -> Modules {
+        Modules { places, sources: Mutex::new(vec![main]), reads }
     }
 
     /// The plugin's own file, and those that it has required, in that order.
@@ -73,6 +77,11 @@ impl Modules {
         let candidates = [format!("{stem}.lua"), format!("{stem}/init.lua")];
         for place in &self.places {
             for candidate in &candidates {
+                if let Place::Folder(_) | Place::Shelf(_) = place
+                    && place.path(candidate).is_file()
+                {
+                    self.reads.note(&place.path(candidate));
+                }
                 if let Some((path, text)) = place.read(candidate)? {
                     return Ok(Module { source: self.remember(candidate, path), text });
                 }
@@ -94,6 +103,10 @@ impl Modules {
     }
 
     fn missing(&self, name: &str, candidates: &[String; 2]) -> Error {
+        // Whoever makes it has the plugin loaded anew.
+        if let Some(own @ Place::Folder(_)) = self.places.first() {
+            candidates.iter().for_each(|candidate| self.reads.note(&own.path(candidate)));
+        }
         let tried = self.places.iter().flat_map(|place| {
             candidates.iter().map(|candidate| format!("`{}`", place.path(candidate).display()))
         });

@@ -11,7 +11,7 @@ use super::subscriptions::Subscriptions;
 use super::table::Entries;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Gate, HostContext, HostFunction, Requirement, Running, Track};
+use crate::plugin::{Gate, Gone, HostContext, HostFunction, Requirement, Running, Track};
 
 /// One for each load. The image holds it for as long as it is mapped, which is what
 /// the ABI promises the plugin.
@@ -28,6 +28,8 @@ pub(super) struct Context {
     /// Counts the plugin's calls, if it matters whether one runs.
     track: OnceLock<Arc<Track>>,
     is_paused: AtomicBool,
+    /// Whether another load has taken over, once it is closed.
+    was_replaced: AtomicBool,
     gate: Mutex<Option<Arc<Gate>>>,
     /// What the plugin's waits end with.
     pub(super) life: Arc<Life>,
@@ -60,6 +62,7 @@ impl Context {
             image: OnceLock::new(),
             track: OnceLock::new(),
             is_paused: AtomicBool::new(false),
+            was_replaced: AtomicBool::new(false),
             gate: Mutex::default(),
             life: Arc::default(),
             subscriptions: Subscriptions::default(),
@@ -90,14 +93,17 @@ impl Context {
 
     /// Calls of what the plugin has handed out are over, and so are its waits. Those that have
     /// begun are counted by the track.
-    pub(super) fn close(&self) {
+    pub(super) fn close(&self, why: Gone) {
+        self.was_replaced.store(why == Gone::Replaced, Ordering::Release);
         self.closed.store(true, Ordering::Release);
         self.life.end();
     }
 
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
-        self.close();
+        if !self.closed.load(Ordering::Acquire) {
+            self.close(Gone::Unloaded);
+        }
     }
 
     /// Begins a call of what the plugin has handed out, as long as the answer is held.
@@ -114,19 +120,30 @@ impl Context {
     /// Waits in it on behalf of the plugin's calls on this thread. While another load takes over
     /// they do not come back from that.
     pub(super) fn parked<R>(&self, wait: impl FnOnce() -> Result<R>) -> Result<R> {
-        let Some(track) = self.track.get() else { return wait() };
-        let mut done = track.park(wait);
+        let mut done = match self.track.get() {
+            Some(track) => track.park(wait),
+            None => wait(),
+        };
         // It shows that it goes on before it looks; who pauses it looks after it has said so.
         while self.is_paused.load(Ordering::Relaxed) {
             let gate = self.gate.lock().clone();
-            if let Some(gate) = gate
+            if let (Some(gate), Some(track)) = (gate, self.track.get())
                 && let Err(error) = track.park(|| gate.wait(&self.plugin))
             {
                 done = done.and(Err(error));
                 break;
             }
         }
-        done
+        match done {
+            Err(error) if error.kind() == ErrorKind::Stale && self.was_replaced() => {
+                Err(Gone::Replaced.error())
+            }
+            done => done,
+        }
+    }
+
+    fn was_replaced(&self) -> bool {
+        self.was_replaced.load(Ordering::Acquire)
     }
 
     /// What waits of the plugin stays at the gate; `None` lets it go.

@@ -1,7 +1,6 @@
 //! From checked bytes to a plugin.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -203,6 +202,7 @@ impl sealed::Implemented for NativePlugin {
         self.found.lock().iter().for_each(|symbol| symbol.pause(gate, track));
         let left = deadline().map(|deadline| deadline.at.saturating_duration_since(Instant::now()));
         if track.drain(left.unwrap_or(PATIENCE)) {
+            self.found.lock().iter().for_each(Symbol::free_retired);
             return Ok(());
         }
         self.resume();
@@ -265,10 +265,6 @@ impl sealed::Implemented for NativePlugin {
         self.exports.get(name).is_some_and(|symbol| !symbol.entries.private)
     }
 
-    fn files(&self) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
     fn subscribers(&self, event: &str) -> Vec<Subscriber> {
         let Some(image) = self.image.lock().clone() else { return Vec::new() };
         // SAFETY: each is held with the image, and dropped before it.
@@ -287,11 +283,13 @@ impl sealed::Implemented for NativePlugin {
         let found = std::mem::take(&mut *self.found.lock());
         found.iter().for_each(|symbol| symbol.retire(why));
         // Calls that wait come back, so that nobody waits for them.
-        image.context().close();
+        image.context().close(why);
+        image.context().pause(None);
         // SAFETY: the image is held until this returns.
         let handlers = unsafe { image.context().subscriptions.end() };
         let plugin = &self.descriptor.name;
-        if self.track.as_ref().is_some_and(|track| !track.wait(PATIENCE)) {
+        // What has paused it has waited; others enter the load that has taken over.
+        if why == Gone::Unloaded && self.track.as_ref().is_some_and(|it| !it.wait(PATIENCE)) {
             tracing::warn!(plugin, "calls of it still run");
         }
         if let Some(on_unload) = self.hooks[Hook::Unload as usize]

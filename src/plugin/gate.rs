@@ -1,6 +1,7 @@
 //! A gate that calls of a plugin wait at while another load of it takes over.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -12,14 +13,16 @@ use crate::error::{Error, ErrorKind};
 pub struct Gate {
     is_open: Mutex<bool>,
     opened: Condvar,
+    /// What goes through meanwhile leads to these.
+    kept: Mutex<Vec<Box<dyn Any + Send + Sync>>>,
 }
 
 /// What a handle leads to meanwhile: `V` is a function or a variable of the load before.
 pub(crate) struct Paused<V: ?Sized> {
     gate: Arc<Gate>,
     plugin: Arc<str>,
-    /// What a call goes to that comes from inside the plugin.
-    through: Arc<V>,
+    /// What a call goes to that comes from inside the plugin, for as long as the gate keeps it.
+    through: Weak<V>,
     track: Arc<Track>,
 }
 
@@ -27,6 +30,13 @@ impl Gate {
     pub(crate) fn open(&self) {
         *self.is_open.lock() = true;
         self.opened.notify_all();
+        self.forget();
+    }
+
+    /// Nothing goes through any more.
+    pub(crate) fn forget(&self) {
+        let kept = std::mem::take(&mut *self.kept.lock());
+        drop(kept);
     }
 
     /// Waits until it opens.
@@ -55,16 +65,20 @@ impl Gate {
     }
 }
 
-impl<V: ?Sized> Paused<V> {
+impl<V: ?Sized + Send + Sync + 'static> Paused<V> {
     pub(super) fn new(gate: &Arc<Gate>, plugin: &str, through: Arc<V>, track: &Arc<Track>) -> Self {
         let (gate, track) = (Arc::clone(gate), Arc::clone(track));
-        Paused { gate, plugin: plugin.into(), through, track }
+        let weak = Arc::downgrade(&through);
+        gate.kept.lock().push(Box::new(through));
+        Paused { gate, plugin: plugin.into(), through: weak, track }
     }
+}
 
+impl<V: ?Sized> Paused<V> {
     /// Where a call goes whose own thread is inside the plugin already, which waits for that one
     /// to end.
-    pub(super) fn through(&self) -> Option<&V> {
-        self.track.is_raised_here().then_some(&*self.through)
+    pub(super) fn through(&self) -> Option<Arc<V>> {
+        self.through.upgrade().filter(|_| self.track.is_raised_here())
     }
 
     /// Waits; the error is that the call has not begun, or why it does not wait.

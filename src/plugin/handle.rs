@@ -216,7 +216,7 @@ impl<T: Data> Var<T> {
             }
             General::Values(var) => get_value(&**var, here),
             General::Paused(paused) => match paused.through() {
-                Some(var) => get_value(var, here),
+                Some(var) => get_value(&*var, here),
                 None => Err(paused.wait()),
             },
             other => Err(other.refusal()),

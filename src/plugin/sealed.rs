@@ -1,6 +1,5 @@
 //! What the host does with one load of a plugin, and nobody else.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use twinplug_value::{Map, MapKey, Value};
@@ -18,9 +17,6 @@ pub trait Implemented {
 
     /// What counts the uses of its exports, if it matters whether one runs.
     fn track(&self) -> Option<Arc<Track>>;
-
-    /// The files of its parts.
-    fn files(&self) -> Vec<PathBuf>;
 
     /// Those who have subscribed to an event of the host, in the order in which they did.
     fn subscribers(&self, event: &str) -> Vec<Subscriber>;

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "_lua")]
 mod failing;
+#[cfg(feature = "native")]
+mod native;
 #[cfg(feature = "_lua")]
 mod scripts;
 #[cfg(feature = "_lua")]

@@ -5,6 +5,8 @@
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
@@ -32,6 +34,8 @@ pub(super) enum Backend {
         watcher: Option<notify::RecommendedWatcher>,
         /// Ends with notify's thread.
         lives: Receiver<Infallible>,
+        /// How often a watch has begun or ended: each loses what the one before had not told.
+        turns: Arc<AtomicU64>,
     },
     Nothing(Refusal),
 }
@@ -65,15 +69,18 @@ impl Backend {
 
     fn system(messages: Sender<Message>) -> Backend {
         let (alive, lives) = mpsc::channel();
+        let turns = Arc::<AtomicU64>::default();
+        let told_in = Arc::clone(&turns);
         let pass_on = move |event| {
             let _held: &Sender<Infallible> = &alive;
             for signal in Signal::all(event) {
                 // There is nobody to tell any more where this fails.
-                let _ = messages.send(Message::Signal(signal));
+                let turn = told_in.load(Ordering::Acquire);
+                let _ = messages.send(Message::Signal(signal, turn));
             }
         };
         match notify::recommended_watcher(pass_on) {
-            Ok(watcher) => Backend::System { watcher: Some(watcher), lives },
+            Ok(watcher) => Backend::System { watcher: Some(watcher), lives, turns },
             Err(error) => Backend::Nothing(Refusal::Failed(error)),
         }
     }
@@ -81,8 +88,10 @@ impl Backend {
     /// Has the system tell of a folder's entries.
     pub(super) fn watch(&mut self, folder: &Path) -> Result<(), Refusal> {
         match self {
-            Backend::System { watcher: Some(watcher), .. } => {
-                watcher.watch(folder, RecursiveMode::NonRecursive).map_err(refusal)
+            Backend::System { watcher: Some(watcher), turns, .. } => {
+                let watched = watcher.watch(folder, RecursiveMode::NonRecursive);
+                turns.fetch_add(1, Ordering::Release);
+                watched.map_err(refusal)
             }
             Backend::System { watcher: None, .. } => Err(Refusal::Polling),
             Backend::Nothing(Refusal::Exhausted) => Err(Refusal::Exhausted),
@@ -93,10 +102,19 @@ impl Backend {
         }
     }
 
+    /// Changes whenever a watch has begun or ended.
+    pub(super) fn turn(&self) -> u64 {
+        match self {
+            Backend::System { turns, .. } => turns.load(Ordering::Acquire),
+            Backend::Nothing(_) => 0,
+        }
+    }
+
     pub(super) fn unwatch(&mut self, folder: &Path) {
-        if let Backend::System { watcher: Some(watcher), .. } = self {
+        if let Backend::System { watcher: Some(watcher), turns, .. } = self {
             // Of a folder that is gone the watch went with it.
             let _ = watcher.unwatch(folder);
+            turns.fetch_add(1, Ordering::Release);
         }
     }
 
@@ -114,7 +132,7 @@ impl Backend {
 impl Drop for Backend {
     /// Waits until notify's thread has gone.
     fn drop(&mut self) {
-        if let Backend::System { watcher, lives } = self {
+        if let Backend::System { watcher, lives, .. } = self {
             drop(watcher.take());
             let _ = lives.recv_timeout(END);
         }

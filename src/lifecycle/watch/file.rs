@@ -123,6 +123,13 @@ impl File {
         }
     }
 
+    /// A watch has ended that might have told of it.
+    pub(super) fn may_have_missed_its_close(&mut self) {
+        if self.pending == Pending::Close {
+            self.unsure();
+        }
+    }
+
     /// It may have changed, and may be changing.
     pub(super) fn unsure(&mut self) {
         self.settle(SETTLED, None, Origin::Unknown);

@@ -22,7 +22,8 @@ use super::{Change, Named};
 
 /// What the thread is told.
 pub(super) enum Message {
-    Signal(Signal),
+    /// With the turn of the watches in which it was told.
+    Signal(Signal, u64),
     Follow(Named, Seen),
     Forget(PathBuf),
     TellAgain(PathBuf),
@@ -76,11 +77,16 @@ impl Worker {
     }
 
     pub(super) fn run(mut self) {
+        let mut turn = self.ways.places.backend.turn();
         while !self.ends {
             self.wait();
             self.take_all();
             self.poll();
             self.look();
+            let now = self.ways.places.backend.turn();
+            if std::mem::replace(&mut turn, now) != now {
+                self.files.values_mut().for_each(File::may_have_missed_its_close);
+            }
         }
     }
 
@@ -127,9 +133,14 @@ impl Worker {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Signal(Signal::Entry(path, what)) => self.entry(&path, what),
-            Message::Signal(Signal::Overflow) => self.look_at_all(),
-            Message::Signal(Signal::Failed(error)) => {
+            Message::Signal(Signal::Entry(path, what), turn) => {
+                // Its close may have been lost with the watch that has told of it.
+                let is_old = turn != self.ways.places.backend.turn();
+                let what = if is_old && what == What::Modified { What::Unsure } else { what };
+                self.entry(&path, what);
+            }
+            Message::Signal(Signal::Overflow, _) => self.look_at_all(),
+            Message::Signal(Signal::Failed(error), _) => {
                 tracing::warn!(%error, "watching failed: all files are looked at again");
                 self.look_at_all();
             }

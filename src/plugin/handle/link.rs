@@ -179,7 +179,7 @@ fn attempt<R: Data>(target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
         General::Values(function) => with_values(&**function, args),
         General::Converted(_) => converted(target, args),
         General::Paused(paused) => match paused.through() {
-            Some(function) => with_values(function, args),
+            Some(function) => with_values(&*function, args),
             None => Err(paused.wait()),
         },
         other => Err(other.refusal()),
@@ -288,7 +288,7 @@ impl VarLink {
             },
             General::Values(var) => set_value(&**var, value, here),
             General::Paused(paused) => match paused.through() {
-                Some(var) => set_value(var, value, here),
+                Some(var) => set_value(&*var, value, here),
                 None => Err(paused.wait()),
             },
             other => Err(other.refusal()),

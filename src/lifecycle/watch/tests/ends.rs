@@ -3,7 +3,9 @@
 use std::fs;
 use std::sync::{Arc, Mutex, mpsc};
 
-use super::{ChangeKind, Means, PATIENCE, Scene, Watcher, by_both_means, replace, verdict};
+use super::{
+    ChangeKind, Fingerprint, Means, PATIENCE, Scene, Watcher, by_both_means, replace, verdict,
+};
 
 fn forgets_a_file(means: Means) {
     let (scene, file) = Scene::with_file(means);
@@ -108,8 +110,23 @@ fn is_used_and_dropped_by_who_is_told(means: Means) {
     assert_eq!(told.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
 }
 
+/// Who follows a file again, just after nobody did, is told of the next edit.
+fn a_file_is_followed_again_at_once(means: Means) {
+    let (scene, file) = Scene::with_file(means);
+    for round in 0..if means == Means::Polling { 3 } else { 200 } {
+        scene.watcher.forget(&file);
+        scene.watcher.follow(&file, None);
+        let content = format!("edit {round}");
+        fs::write(&file, &content).unwrap();
+        // Who follows it while it is empty, as it is just being written, may be told that.
+        let complete = Fingerprint::of(content.as_bytes());
+        while scene.next().0.fingerprint != Some(complete) {}
+    }
+}
+
 by_both_means! {
     forgets_a_file
     leaves_no_folder_held
     is_used_and_dropped_by_who_is_told
+    a_file_is_followed_again_at_once
 }

@@ -19,7 +19,7 @@ use crate::lifecycle::watch::signal::Signal;
 /// There was more to tell than there was room for: all is looked at again.
 fn looks_at_all_after_an_overflow(means: Means) {
     let (scene, file) = Scene::with_file(means);
-    scene.watcher.send(Message::Signal(Signal::Overflow));
+    scene.watcher.send(Message::Signal(Signal::Overflow, 0));
     scene.rest();
     fs::write(&file, "second").unwrap();
     scene.expect(ChangeKind::Edited, &file, Some("second"));
@@ -29,7 +29,7 @@ fn looks_at_all_after_an_overflow(means: Means) {
 fn goes_on_after_an_error(means: Means) {
     let (scene, file) = Scene::with_file(means);
     let error = notify::Error::generic("made up");
-    scene.watcher.send(Message::Signal(Signal::Failed(error)));
+    scene.watcher.send(Message::Signal(Signal::Failed(error), 0));
     fs::write(&file, "second").unwrap();
     scene.expect(ChangeKind::Edited, &file, Some("second"));
     scene.expect_no_more(&file);
@@ -44,7 +44,7 @@ fn an_overflow_hides_nothing() {
     fs::write(&file, "second").unwrap();
     scene.rest();
     assert_eq!(scene.told.try_recv().ok(), None, "it was not told");
-    scene.watcher.send(Message::Signal(Signal::Overflow));
+    scene.watcher.send(Message::Signal(Signal::Overflow, 0));
     scene.expect(ChangeKind::Edited, &file, Some("second"));
     scene.expect_no_more(&file);
 }
