@@ -154,10 +154,13 @@ impl Registry {
             same
         };
         let Some(same) = same else {
+            // Followed first: who is told of it may edit it at once.
+            #[cfg(feature = "watch")]
+            let changed = self.watching().filter(|watching| watching.follow(&plugin));
             self.feed.tell(&Event::of(EventKind::Loaded, &plugin));
             #[cfg(feature = "watch")]
-            if let Some(watching) = self.watching() {
-                watching.follow(&plugin);
+            if let Some(watching) = changed {
+                watching.catch_up(&plugin);
             }
             return Ok(plugin);
         };

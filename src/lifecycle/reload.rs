@@ -54,6 +54,12 @@ impl Registry {
             }
         };
         drop(one);
+        // Before it is told: who is told of it may edit it at once.
+        #[cfg(feature = "watch")]
+        if let Some(watching) = self.watching() {
+            let error = told.as_ref().err().and_then(|rejected| rejected.error.as_ref());
+            watching.follow_anew(plugin, error);
+        }
         match told {
             Ok(reloaded) => {
                 for note in &reloaded.notes {

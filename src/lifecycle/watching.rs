@@ -1,13 +1,13 @@
 //! Reloads plugins as their files change: what the host watches, and what becomes of a change.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
 use super::feed::{Event, EventKind};
-use super::watch::{Change, ChangeKind, Means, Verdict, Watcher};
+use super::watch::{Change, ChangeKind, Fingerprint, Means, Verdict, Watcher};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loading::{self, Candidate};
@@ -41,8 +41,8 @@ pub(crate) struct Watching {
 struct Followed {
     /// Of each plugin that is watched the files that it was made of.
     plugins: Vec<(PluginRef, HashSet<PathBuf>)>,
-    /// What is no plugin, as it could not be loaded.
-    failed: HashSet<PathBuf>,
+    /// What is no plugin, as it could not be loaded; and the files that could mend it.
+    failed: HashMap<PathBuf, HashSet<PathBuf>>,
 }
 
 impl Watching {
@@ -94,7 +94,9 @@ impl Watching {
         }
         self.roots.lock().push(root);
         let Some(registry) = self.registry.upgrade() else { return Ok(()) };
-        registry.all().iter().for_each(|plugin| self.follow(plugin));
+        let plugins = registry.all();
+        let changed = plugins.iter().filter(|plugin| self.follow(plugin));
+        changed.for_each(|plugin| self.catch_up(plugin));
         Ok(())
     }
 
@@ -115,21 +117,46 @@ impl Watching {
         let plugins: Vec<PluginRef> =
             self.followed.lock().plugins.iter().map(|(plugin, _)| plugin.clone()).collect();
         plugins.iter().filter(|plugin| !self.is_watched(plugin)).for_each(|it| self.forget(it));
+        self.forget_failed();
         Ok(())
     }
 
     /// A plugin was loaded: if it is from where is watched, its files are followed from here on.
-    pub(crate) fn follow(&self, plugin: &PluginRef) {
+    /// Whether its own was changed before that, which is then to be [told](Watching::catch_up).
+    #[must_use]
+    pub(crate) fn follow(&self, plugin: &PluginRef) -> bool {
         if !self.is_watched(plugin) {
+            return false;
+        }
+        let asked = plugin.slot().source.as_ref().map(|source| &source.asked);
+        let mended = asked.and_then(|asked| self.followed.lock().failed.remove(asked));
+        let is_as_loaded = self.follow_files(plugin);
+        mended.into_iter().flatten().for_each(|file| self.watcher.forget(&file));
+        !is_as_loaded
+    }
+
+    /// A plugin's file was changed before it was followed.
+    pub(crate) fn catch_up(&self, plugin: &PluginRef) {
+        let path = plugin.path().to_owned();
+        self.told(Change { path, kind: ChangeKind::Edited, fingerprint: None });
+    }
+
+    /// What is where is watched could not be loaded: it is tried again when it is edited.
+    pub(crate) fn failed(&self, path: &Path, error: &Error) {
+        if path.exists() && self.is_below(path) {
+            self.not_loaded(path, None, error);
+        }
+    }
+
+    /// A plugin was reloaded, or was not by that error: it may be made of other files now.
+    pub(crate) fn follow_anew(&self, plugin: &PluginRef, error: Option<&Error>) {
+        if !self.followed.lock().plugins.iter().any(|(other, _)| other.is(plugin)) {
             return;
         }
-        if !self.follow_files(plugin) {
-            // Its file was changed before that.
-            self.told(Change {
-                path: plugin.path().to_owned(),
-                kind: ChangeKind::Edited,
-                fingerprint: None,
-            });
+        self.follow_files(plugin);
+        if let Some((path, _)) = error.and_then(Error::location) {
+            // A part that is new, and fails: who mends it edits that.
+            self.follow_besides(plugin, path);
         }
     }
 
@@ -148,17 +175,28 @@ impl Watching {
         self.act(&noted)
     }
 
+    /// What could not be loaded, and is not where is watched any more.
+    fn forget_failed(&self) {
+        let failed: Vec<PathBuf> = self.followed.lock().failed.keys().cloned().collect();
+        for path in failed.iter().filter(|path| !self.is_below(path)) {
+            let files = self.followed.lock().failed.remove(path);
+            files.into_iter().flatten().for_each(|file| self.watcher.forget(&file));
+        }
+    }
+
     fn is_watched(&self, plugin: &PluginRef) -> bool {
-        let Ok(path) = std::path::absolute(plugin.path()) else { return false };
-        let canonical = plugin.path().canonicalize().unwrap_or_else(|_| path.clone());
+        plugin.slot().source.is_some() && self.is_below(plugin.path())
+    }
+
+    /// Whether it is in a folder that is watched, or such a path itself.
+    fn is_below(&self, path: &Path) -> bool {
+        let Ok(path) = std::path::absolute(path) else { return false };
+        let canonical = path.canonicalize().unwrap_or_else(|_| path.clone());
         // A link in a folder that is watched leads elsewhere.
         let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-        let roots = self.roots.lock();
-        plugin.slot().source.is_some()
-            && roots.iter().any(|root| {
-                canonical.starts_with(root)
-                    || folder.as_ref().is_some_and(|it| it.starts_with(root))
-            })
+        self.roots.lock().iter().any(|root| {
+            canonical.starts_with(root) || folder.as_ref().is_some_and(|it| it.starts_with(root))
+        })
     }
 
     /// Follows the files that a plugin is made of now, and no others; false if its own has changed
@@ -231,13 +269,6 @@ impl Watching {
         if reloaded.as_ref().is_err_and(|error| error.kind() == ErrorKind::Stale) {
             return false;
         }
-        self.follow_files(plugin);
-        if let Err(error) = &reloaded
-            && let Some((path, _)) = error.location()
-        {
-            // A part that is new, and fails: who mends it edits that.
-            self.follow_besides(plugin, path);
-        }
         // What was read may not be what was told: then the next save had begun.
         let read = plugin.slot().read_last().filter(|_| is_own);
         if read.is_some() && change.fingerprint.is_some() && read != change.fingerprint {
@@ -261,29 +292,50 @@ impl Watching {
         if change.kind == ChangeKind::Gone {
             return None;
         }
-        let located = loading::locate(&change.path);
+        let path = {
+            let followed = self.followed.lock();
+            let mut failed = followed.failed.iter();
+            let found = failed.find(|(_, files)| files.contains(&change.path));
+            found.map_or_else(|| change.path.clone(), |(path, _)| path.clone())
+        };
+        let located = loading::locate(&path);
         let loaded =
             located.and_then(|located| registry.load(&located, None, Weak::clone(&self.host)));
-        let mut followed = self.followed.lock();
         match loaded {
-            Ok(plugin) => {
-                let had_failed = followed.failed.remove(&change.path);
-                drop(followed);
-                if had_failed {
-                    self.watcher.forget(&change.path);
-                }
-                Some(plugin)
-            }
+            Ok(plugin) => Some(plugin),
             Err(error) => {
-                let is_new = followed.failed.insert(change.path.clone());
-                drop(followed);
-                if is_new {
-                    self.watcher.follow(&change.path, change.fingerprint);
-                }
-                tracing::warn!(path = %change.path.display(), %error, "not loaded");
-                registry.feed.tell(&Event::not_loaded(&change.path, error));
+                tracing::warn!(path = %path.display(), %error, "not loaded");
+                self.not_loaded(&path, change.fingerprint, &error);
                 None
             }
         }
     }
+
+    /// Follows what could mend it; `known` is what its file held.
+    fn not_loaded(&self, path: &Path, known: Option<Fingerprint>, error: &Error) {
+        let files = mending(path, error);
+        let before = {
+            let mut followed = self.followed.lock();
+            followed.failed.insert(path.to_owned(), files.clone()).unwrap_or_default()
+        };
+        for file in files.difference(&before) {
+            self.watcher.follow(file, known.filter(|_| file == path));
+        }
+        before.difference(&files).for_each(|file| self.watcher.forget(file));
+        if let Some(registry) = self.registry.upgrade() {
+            registry.feed.tell(&Event::not_loaded(path, error.clone()));
+        }
+    }
+}
+
+/// The files that could mend a plugin which could not be loaded: its own, its manifest, and where
+/// it has failed.
+fn mending(path: &Path, error: &Error) -> HashSet<PathBuf> {
+    let mut files: HashSet<_> = match loading::locate(path) {
+        Ok(located) => [located.manifest_path(), located.path].into(),
+        Err(_) if path.is_dir() => loading::OF_A_PLUGIN.map(|file| path.join(file)).into(),
+        Err(_) => [path.to_owned()].into(),
+    };
+    files.extend(error.location().map(|(place, _)| place.to_owned()));
+    files
 }
