@@ -48,7 +48,9 @@ impl Host {
     /// already.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<PluginRef> {
         let path = path.as_ref();
-        report(path, self.load_located(path, None))
+        let loaded = self.load_located(path, None);
+        self.note_failure(path, &loaded);
+        report(path, loaded)
     }
 
     /// Loads the plugin at `path` under another name: with its own state, also beside the
@@ -103,6 +105,16 @@ impl Host {
     fn load_located(&self, path: &Path, given: Option<&str>) -> Result<PluginRef> {
         let located = loading::locate(path)?;
         self.registry.load(&located, given, Arc::downgrade(&self.context))
+    }
+
+    /// What is where is watched is loaded once it can be.
+    fn note_failure(&self, path: &Path, loaded: &Result<PluginRef>) {
+        #[cfg(feature = "watch")]
+        if let (Err(error), Some(watching)) = (loaded, self.registry.watching()) {
+            watching.failed(path, error);
+        }
+        #[cfg(not(feature = "watch"))]
+        let _ = (path, loaded);
     }
 
     fn load_bundle(&self, bundle: &Bundle) -> Result<PluginRef> {
@@ -176,8 +188,9 @@ impl Host {
     /// Watches a folder of plugins, or a plugin's own file or folder: plugins that were loaded from
     /// there are [reloaded](Host::reload) as their files change, the parts that they `require` and
     /// their manifests included, and plugins that appear in the folder are loaded. An edit that
-    /// fails changes nothing, and is not tried again before the next one; [`events`](Host::events)
-    /// has what happens.
+    /// fails changes nothing, and is not tried again before the next one. So it is with what cannot
+    /// be loaded from there, be it by [`load`](Host::load) or [`load_dir`](Host::load_dir) from now
+    /// on: it is loaded once an edit has mended it. [`events`](Host::events) has what happens.
     ///
     /// Each save counts once, when the file is complete, however the editor writes it; what is only
     /// touched has not changed. A plugin whose file is gone serves on.

@@ -17,7 +17,7 @@ pub use crate::native::{ImageReport, ImageState};
 pub(crate) use bundle::Bundle;
 pub(crate) use directory::candidates;
 #[cfg(feature = "watch")]
-pub(crate) use directory::{Candidate, candidate};
+pub(crate) use directory::{Candidate, OF_A_PLUGIN, candidate};
 pub use inspection::Inspection;
 pub(crate) use loader::{Allowance, Loader, Settings, inspect, read, start};
 #[cfg(feature = "watch")]

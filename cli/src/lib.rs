@@ -11,6 +11,7 @@ mod company;
 mod demo;
 mod inspect;
 mod types;
+mod watch;
 
 mod failure;
 mod granting;
@@ -90,6 +91,9 @@ enum Command {
     /// Write what editors have to know of scripts: definitions for LuaLS, and `.luarc.json`
     #[command(after_help = "Example: twinplug types lua-plugins/testplugin.lua -o types")]
     Types(types::Arguments),
+    /// Load plugins, reload them as they are edited, and tell what happens, until Ctrl-C
+    #[command(after_help = "Example: twinplug watch lua-plugins --call Hello --every 100ms")]
+    Watch(watch::Arguments),
 }
 
 impl Command {
@@ -101,6 +105,7 @@ impl Command {
             Command::Inspect(arguments) => inspect::run(&arguments, builder),
             Command::Check(arguments) => check::run(&arguments),
             Command::Types(arguments) => types::run(&arguments, builder),
+            Command::Watch(arguments) => watch::run(arguments, builder),
         }
     }
 }

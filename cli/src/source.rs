@@ -19,10 +19,18 @@ pub(crate) fn is_folder_of_plugins(path: &Path) -> bool {
 
 /// What to load for `path`; the build shows its progress on standard error.
 pub(crate) fn loadable(path: &Path) -> Result<Cow<'_, Path>, BuildError> {
-    // A plugin's folder may have the sources of something else in it.
-    let is_plugin = ["init.lua", "plugin.toml"].iter().any(|file| path.join(file).is_file());
-    if is_plugin || !twinplug_build::is_source(path) {
-        return Ok(Cow::Borrowed(path));
+    match is_source(path) {
+        true => twinplug_build::build(path, Path::new(BUILT)).map(Cow::Owned),
+        false => Ok(Cow::Borrowed(path)),
     }
-    twinplug_build::build(path, Path::new(BUILT)).map(Cow::Owned)
+}
+
+/// Whether it is a source folder. A plugin's folder may have the sources of something else in it.
+pub(crate) fn is_source(path: &Path) -> bool {
+    !is_plugin(path) && twinplug_build::is_source(path)
+}
+
+/// Whether it is a plugin's folder.
+pub(crate) fn is_plugin(path: &Path) -> bool {
+    ["init.lua", "plugin.toml"].iter().any(|file| path.join(file).is_file())
 }

@@ -91,7 +91,8 @@ impl Host {
             report(&located.path, Ok(plugin))
         });
         for failure in &loaded.failures {
-            let _ = report(&failure.path, Err(failure.error.clone()));
+            let failed = report(&failure.path, Err(failure.error.clone()));
+            self.note_failure(&failure.path, &failed);
         }
         for shadowed in &loaded.shadowed {
             let (path, by) = (shadowed.path.display(), shadowed.by.display());

@@ -1,13 +1,13 @@
 //! Reloads plugins as their files change: what the host watches, and what becomes of a change.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
 use super::feed::{Event, EventKind};
-use super::watch::{Change, ChangeKind, Means, Verdict, Watcher};
+use super::watch::{Change, ChangeKind, Fingerprint, Means, Verdict, Watcher};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loading::{self, Candidate};
@@ -42,8 +42,8 @@ pub(crate) struct Watching {
 struct Followed {
     /// Of each plugin that is watched the files that it was made of.
     plugins: Vec<(PluginRef, HashSet<PathBuf>)>,
-    /// What is no plugin, as it could not be loaded.
-    failed: HashSet<PathBuf>,
+    /// What is no plugin, as it could not be loaded; and the files that could mend it.
+    failed: HashMap<PathBuf, HashSet<PathBuf>>,
 }
 
 impl Watching {
@@ -131,13 +131,24 @@ impl Watching {
         let plugins: Vec<PluginRef> =
             self.followed.lock().plugins.iter().map(|(plugin, _)| plugin.clone()).collect();
         plugins.iter().filter(|plugin| !self.is_watched(plugin)).for_each(|it| self.forget(it));
+        self.forget_failed();
         Ok(())
     }
 
     /// A plugin was loaded: if it is from where is watched, its files are followed from here on.
     pub(crate) fn follow(&self, plugin: &PluginRef) {
         if self.is_watched(plugin) {
+            let asked = plugin.slot().source.as_ref().map(|source| &source.asked);
+            let mended = asked.and_then(|asked| self.followed.lock().failed.remove(asked));
             self.follow_files(plugin);
+            self.forget_files(mended.unwrap_or_default());
+        }
+    }
+
+    /// What is where is watched could not be loaded: it is tried again when it is edited.
+    pub(crate) fn failed(&self, path: &Path, error: &Error) {
+        if path.exists() && self.is_below(path) {
+            self.not_loaded(path, None, error);
         }
     }
 
@@ -154,7 +165,20 @@ impl Watching {
         let place = followed.plugins.iter().position(|(other, _)| other.is(plugin));
         let files = place.map(|place| followed.plugins.swap_remove(place).1);
         drop(followed);
-        files.into_iter().flatten().for_each(|file| self.ask(|watcher| watcher.forget(&file)));
+        self.forget_files(files.unwrap_or_default());
+    }
+
+    fn forget_files(&self, files: HashSet<PathBuf>) {
+        files.iter().for_each(|file| self.ask(|watcher| watcher.forget(file)));
+    }
+
+    /// What could not be loaded, and is not where is watched any more.
+    fn forget_failed(&self) {
+        let failed: Vec<PathBuf> = self.followed.lock().failed.keys().cloned().collect();
+        for path in failed.iter().filter(|path| !self.is_below(path)) {
+            let files = self.followed.lock().failed.remove(path);
+            self.forget_files(files.unwrap_or_default());
+        }
     }
 
     /// Does what was noted; how many plugins that has concerned.
@@ -164,16 +188,18 @@ impl Watching {
     }
 
     fn is_watched(&self, plugin: &PluginRef) -> bool {
-        let Ok(path) = std::path::absolute(plugin.path()) else { return false };
-        let canonical = plugin.path().canonicalize().unwrap_or_else(|_| path.clone());
+        plugin.slot().source.is_some() && self.is_below(plugin.path())
+    }
+
+    /// Whether it is in a folder that is watched, or such a path itself.
+    fn is_below(&self, path: &Path) -> bool {
+        let Ok(path) = std::path::absolute(path) else { return false };
+        let canonical = path.canonicalize().unwrap_or_else(|_| path.clone());
         // A link in a folder that is watched leads elsewhere.
         let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-        let roots = self.roots.lock();
-        plugin.slot().source.is_some()
-            && roots.iter().any(|root| {
-                canonical.starts_with(root)
-                    || folder.as_ref().is_some_and(|it| it.starts_with(root))
-            })
+        self.roots.lock().iter().any(|root| {
+            canonical.starts_with(root) || folder.as_ref().is_some_and(|it| it.starts_with(root))
+        })
     }
 
     /// Follows the files that a plugin is made of now, and no others.
@@ -269,22 +295,49 @@ impl Watching {
         if change.kind == ChangeKind::Gone {
             return None;
         }
-        if self.followed.lock().failed.remove(&change.path) {
-            // Whoever loads it follows it.
-            self.ask(|watcher| watcher.forget(&change.path));
-        }
-        let located = loading::locate(&change.path);
+        let path = {
+            let followed = self.followed.lock();
+            let mut failed = followed.failed.iter();
+            let found = failed.find(|(_, files)| files.contains(&change.path));
+            found.map_or_else(|| change.path.clone(), |(path, _)| path.clone())
+        };
+        let located = loading::locate(&path);
         let loaded =
             located.and_then(|located| registry.load(&located, None, Weak::clone(&self.host)));
-        match loaded {
-            Ok(plugin) => Some(plugin),
-            Err(error) => {
-                self.followed.lock().failed.insert(change.path.clone());
-                self.ask(|watcher| watcher.follow(&change.path, change.fingerprint));
-                tracing::warn!(path = %change.path.display(), %error, "not loaded");
-                registry.feed.tell(&Event::not_loaded(&change.path, error));
-                None
-            }
+        loaded
+            .inspect_err(|error| {
+                tracing::warn!(path = %path.display(), %error, "not loaded");
+                self.not_loaded(&path, change.fingerprint, error);
+            })
+            .ok()
+    }
+
+    /// Follows what could mend it; `known` is what its file held.
+    fn not_loaded(&self, path: &Path, known: Option<Fingerprint>, error: &Error) {
+        let files = mending(path, error);
+        let before = {
+            let mut followed = self.followed.lock();
+            followed.failed.insert(path.to_owned(), files.clone()).unwrap_or_default()
+        };
+        for file in files.difference(&before) {
+            let known = known.filter(|_| file == path);
+            self.ask(|watcher| watcher.follow(file, known));
+        }
+        before.difference(&files).for_each(|file| self.ask(|watcher| watcher.forget(file)));
+        if let Some(registry) = self.registry.upgrade() {
+            registry.feed.tell(&Event::not_loaded(path, error.clone()));
         }
     }
+}
+
+/// The files that could mend a plugin which could not be loaded: its own, its manifest, and where
+/// it has failed.
+fn mending(path: &Path, error: &Error) -> HashSet<PathBuf> {
+    let mut files: HashSet<_> = match loading::locate(path) {
+        Ok(located) => [located.manifest_path(), located.path].into(),
+        Err(_) if path.is_dir() => loading::OF_A_PLUGIN.map(|file| path.join(file)).into(),
+        Err(_) => [path.to_owned()].into(),
+    };
+    files.extend(error.location().map(|(place, _)| place.to_owned()));
+    files
 }

@@ -9,7 +9,7 @@ use super::search::is_library;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The files that make a folder a plugin's.
-const OF_A_PLUGIN: [&str; 2] = [manifest::FILE, "init.lua"];
+pub(crate) const OF_A_PLUGIN: [&str; 2] = [manifest::FILE, "init.lua"];
 
 /// The paths in a folder that could be plugins', sorted by name: scripts, libraries of this
 /// system, and folders with a manifest or an `init.lua`.

@@ -199,12 +199,15 @@ fn on_demand_nothing_changes_before() {
 #[test]
 fn what_is_unloaded_or_watched_no_more_stays_as_it_is() {
     let watched = Watched::new(&[("p.lua", NAME), ("q.lua", NAME), ("r.lua", NAME)]);
+    watched.write("s.lua", "function Name( end");
+    watched.expect(EventKind::Rejected, "s", 0);
     watched.host.unload(watched.plugin("p")).unwrap();
     watched.expect(EventKind::Unloaded, "p", 1);
     watched.write("q.lua", &named("q"));
     watched.expect(EventKind::Reloaded, "q", 2);
     watched.host.unwatch(watched.folder.path()).unwrap();
     watched.write("r.lua", &named("r"));
+    watched.write("s.lua", NAME);
     watched.host.watch(watched.path("q.lua")).unwrap();
     watched.write("q.lua", &named("q2"));
     watched.expect(EventKind::Reloaded, "q", 3);
@@ -213,6 +216,35 @@ fn what_is_unloaded_or_watched_no_more_stays_as_it_is() {
     assert_eq!(error.to_string(), "`nowhere` is not watched");
     let error = watched.host.watch("nowhere").unwrap_err();
     assert!(error.to_string().starts_with("cannot watch `nowhere`: "), "{error}");
+}
+
+#[test]
+fn what_failed_to_load_is_loaded_once_it_is_mended() {
+    let watched = Watched::new(&[]);
+    watched.host.unwatch(watched.folder.path()).unwrap();
+    watched.write("p.lua", "function Name( end");
+    watched.write("q/plugin.toml", "entry = 'main.lua'");
+    watched.write("q/main.lua", "require 'part' function Name() return 'q' end");
+    watched.write("r/plugin.toml", "nme = 'r'");
+    watched.write("r/init.lua", NAME);
+    watched.host.watch(watched.folder.path()).unwrap();
+    let loaded = watched.host.load_dir(watched.folder.path()).unwrap();
+    assert_eq!(loaded.failures.len(), 3);
+    ["p", "q", "r"].iter().for_each(|name| drop(watched.expect(EventKind::Rejected, name, 0)));
+    watched.write("p.lua", NAME);
+    watched.expect(EventKind::Loaded, "p", 1);
+    watched.write("q/main.lua", "function Name( end");
+    watched.expect(EventKind::Rejected, "q", 0);
+    watched.write("q/main.lua", NAME);
+    watched.expect(EventKind::Loaded, "q", 1);
+    watched.write("q/main.lua", &named("q"));
+    watched.expect(EventKind::Reloaded, "q", 2);
+    watched.write("r/plugin.toml", "name = 'r'");
+    watched.expect(EventKind::Loaded, "r", 1);
+    watched.write("r/init.lua", &named("r"));
+    watched.expect(EventKind::Reloaded, "r", 2);
+    assert!(watched.host.load(watched.path("none.lua")).is_err());
+    assert!(watched.events.try_recv().is_none());
 }
 
 /// Its watcher ends with it, in the middle of whatever it does.

@@ -20,3 +20,5 @@ mod transcript;
 mod twins;
 mod types;
 mod usage;
+#[cfg(unix)]
+mod watch;

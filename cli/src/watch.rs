@@ -1,0 +1,251 @@
+//! `watch`: the edit loop. Plugins are loaded and watched, and what happens to them is told as
+//! it comes, until Ctrl-C.
+//!
+//! All that is told is told by one thread; others send it what happens.
+
+mod calls;
+mod line;
+mod sources;
+
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use twinplug::{Event, EventKind, Events, Host, HostBuilder};
+
+use crate::company::Company;
+use crate::failure::Failure;
+use crate::granting::Granting;
+use crate::output::{self, Printed};
+use crate::source;
+use calls::{Called, Calls};
+use line::{Form, Line};
+use sources::{Built, Sources};
+
+/// How often a function is called, unless it is said.
+const EVERY: Duration = Duration::from_secs(1);
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A folder of plugins, one plugin, or the source folder of a native one
+    #[arg(value_name = "DIR")]
+    path: PathBuf,
+    /// Call a function of every plugin that has it, time and again; tell when its result changes
+    #[arg(long, value_name = "FUNC")]
+    call: Option<String>,
+    /// How often it is called, like 16ms; each second if not given
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "call")]
+    every: Option<Duration>,
+    /// One object a line, for programs
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    company: Company,
+    #[command(flatten)]
+    granting: Granting,
+}
+
+/// What the thread that tells is sent.
+enum Happening {
+    Event(Event),
+    Built(Built),
+    /// It is to end.
+    Stop,
+}
+
+/// What is watched, and what was told of it.
+struct Watch {
+    host: Host,
+    form: Form,
+    calls: Option<Calls>,
+    /// Results that have changed; each waits until the load that it is of was told.
+    called: VecDeque<Called>,
+    /// The last load that was told, by the plugin's name.
+    loads: HashMap<String, u64>,
+    /// The library that each source folder was built to.
+    libraries: HashMap<PathBuf, PathBuf>,
+}
+
+pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
+    let Arguments { path, call, every, json, company, granting } = arguments;
+    let (sender, happenings) = mpsc::channel();
+    stop_at_interrupt(sender.clone())?;
+    let printed = Printed::default();
+    let builder = granting.grant(builder);
+    let (builder, form) = match json {
+        true => (builder.output(output::to_standard_error), Form::Json),
+        false => {
+            let printing = printed.clone();
+            (builder.output(move |_, text| printing.print(text)), Form::Text(printed))
+        }
+    };
+    let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
+    let events = host.events();
+    let calls = call.map(|function| Calls::new(function, every.unwrap_or(EVERY)));
+    let (called, loads, libraries) = (VecDeque::new(), HashMap::new(), HashMap::new());
+    let mut watch = Watch { host, form, calls, called, loads, libraries };
+
+    company.load(&watch.host)?;
+    let sources = watch.begin(&path)?;
+    // Told before anything else can happen, and so before the first call.
+    while let Some(event) = events.try_recv() {
+        watch.tell(event)?;
+    }
+    if !json {
+        output::note(&format!("watching `{}`: Ctrl-C ends it", path.display()));
+    }
+    if let Some(sources) = sources {
+        let sender = sender.clone();
+        thread::spawn(move || sources.watch(|built| sender.send(Happening::Built(built)).is_ok()));
+    }
+    let forwarded = forward(events, sender);
+    watch.follow(&happenings)?;
+    watch.end(forwarded, &happenings)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Watch {
+    /// Loads what is at a path, and watches it; gives what has to be built when it changes.
+    ///
+    /// A plugin that cannot be loaded is no failure: that is an event, and may be mended.
+    fn begin(&mut self, path: &Path) -> Result<Option<Sources>, Failure> {
+        let mut sources = Sources::at(path);
+        for built in sources.iter_mut().flat_map(Sources::build) {
+            self.take(built)?;
+        }
+        let Watch { host, .. } = self;
+        if source::is_source(path) {
+            return Ok(sources);
+        }
+        if !path.exists() {
+            // A name without its ending, or nothing.
+            host.watch(host.load(path)?.path())?;
+            return Ok(sources);
+        }
+        // Before it is loaded: what fails is then tried again when it is edited.
+        host.watch(path)?;
+        match path.is_dir() && !source::is_plugin(path) {
+            true => drop(host.load_dir(path)?),
+            false => drop(host.load(path)),
+        }
+        Ok(sources)
+    }
+
+    /// Tells what happens, and calls in between, until it is to end.
+    fn follow(&mut self, happenings: &Receiver<Happening>) -> Result<(), Failure> {
+        loop {
+            let wait = self
+                .calls
+                .as_ref()
+                .map(|calls| calls.next.saturating_duration_since(Instant::now()));
+            let happening = match wait {
+                Some(wait) => happenings.recv_timeout(wait),
+                None => happenings.recv().map_err(RecvTimeoutError::from),
+            };
+            match happening {
+                Ok(Happening::Event(event)) => self.tell(event)?,
+                Ok(Happening::Built(built)) => self.take(built)?,
+                Err(RecvTimeoutError::Timeout) => self.call()?,
+                Ok(Happening::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    /// Unloads everything, and tells that as well.
+    fn end(
+        self,
+        forwarded: JoinHandle<()>,
+        happenings: &Receiver<Happening>,
+    ) -> Result<(), Failure> {
+        Company::leave(&self.host)?;
+        let Watch { host, form, .. } = self;
+        drop(host);
+        forwarded.join().expect("forwarding does not panic");
+        for happening in happenings.try_iter() {
+            if let Happening::Event(event) = happening {
+                form.tell(&Line::of(event))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, event: Event) -> Result<(), Failure> {
+        if matches!(event.kind, EventKind::Loaded | EventKind::Reloaded) {
+            self.loads.insert(event.plugin.clone(), event.generation);
+        }
+        // What the plugin has printed came before.
+        self.host.flush_output();
+        self.form.tell(&Line::of(event))?;
+        self.tell_called()
+    }
+
+    /// A source folder was built. Its library is loaded the first time, and then is watched.
+    fn take(&mut self, built: Built) -> Result<(), Failure> {
+        match built.library {
+            Ok(library) if !self.libraries.contains_key(&built.folder) => {
+                self.host.watch(&library)?;
+                // What fails is an event.
+                drop(self.host.load(&library));
+                self.libraries.insert(built.folder, library);
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let name = built.folder.file_name().unwrap_or_default().to_string_lossy();
+                let before = self.libraries.get(&built.folder).and_then(|library| {
+                    self.host.plugins().into_iter().find(|plugin| plugin.path() == library)
+                });
+                let line = Line::not_built(&name, before.as_ref(), &error.to_string());
+                Ok(self.form.tell(&line)?)
+            }
+        }
+    }
+
+    fn call(&mut self) -> Result<(), Failure> {
+        self.called.extend(self.calls.iter_mut().flat_map(|calls| calls.call(&self.host)));
+        self.host.flush_output();
+        self.tell_called()
+    }
+
+    fn tell_called(&mut self) -> Result<(), Failure> {
+        let is_told =
+            |called: &mut Called| self.loads.get(called.plugin.name()) >= Some(&called.generation);
+        while let Some(called) = self.called.pop_front_if(is_told) {
+            self.form.tell(&Line::called(called))?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends the events on, until the host is gone.
+fn forward(events: Events, sender: Sender<Happening>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        for event in events {
+            if sender.send(Happening::Event(event)).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Ctrl-C ends it; a second one does not wait for a call that runs.
+fn stop_at_interrupt(sender: Sender<Happening>) -> Result<(), Failure> {
+    let mut is_asked = false;
+    let stop = move || {
+        if std::mem::replace(&mut is_asked, true) || sender.send(Happening::Stop).is_err() {
+            process::exit(1);
+        }
+    };
+    ctrlc::set_handler(stop)
+        .map_err(|error| Failure::Unmet(format!("cannot wait for Ctrl-C: {error}")))
+}
+
+fn time(text: &str) -> Result<Duration, &'static str> {
+    match humantime::parse_duration(text) {
+        Ok(time) if !time.is_zero() => Ok(time),
+        _ => Err("expected a time, like `16ms` or `2s`"),
+    }
+}

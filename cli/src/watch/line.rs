@@ -1,0 +1,140 @@
+//! A [`Line`]: one thing that has happened, as programs and people read it.
+
+use std::io;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use twinplug::serde::Serialize;
+use twinplug::{Error, Event, EventKind, PluginRef};
+
+use super::calls::Called;
+use crate::output::{self, Printed};
+
+/// For whom it is told.
+pub(super) enum Form {
+    /// Programs.
+    Json,
+    /// People, in between of what plugins print.
+    Text(Printed),
+}
+
+/// The object of `--json`; its shape is stable.
+#[derive(Serialize)]
+#[serde(crate = "twinplug::serde")]
+pub(super) struct Line {
+    event: String,
+    plugin: String,
+    kind: Option<String>,
+    version: Option<String>,
+    generation: Option<u64>,
+    ms: Option<f64>,
+    error: Option<String>,
+    result: Option<Box<RawValue>>,
+    #[serde(skip)]
+    traceback: Option<String>,
+    #[serde(skip)]
+    notes: Vec<String>,
+}
+
+impl Line {
+    pub(super) fn of(event: Event) -> Line {
+        let is_loaded = event.generation > 0;
+        Line {
+            event: event.kind.to_string(),
+            plugin: event.plugin,
+            kind: Some(event.plugin_kind.to_string()),
+            version: is_loaded.then(|| event.version.to_string()),
+            generation: is_loaded.then_some(event.generation),
+            ms: event.time.map(milliseconds),
+            notes: event.notes,
+            ..Line::failed(event.error.as_ref())
+        }
+    }
+
+    /// A source folder could not be built, of that plugin if one was loaded from it before.
+    pub(super) fn not_built(name: &str, plugin: Option<&PluginRef>, error: &str) -> Line {
+        let line = match plugin {
+            Some(plugin) => Line::about(plugin, plugin.status().generation),
+            None => Line { plugin: name.to_owned(), ..Line::failed(None) },
+        };
+        let (event, kind) = (EventKind::Rejected.to_string(), Some("native".to_owned()));
+        Line { event, kind, error: Some(error.to_owned()), ..line }
+    }
+
+    pub(super) fn called(called: Called) -> Line {
+        let Called { plugin, generation, result } = called;
+        let line = Line { event: "called".to_owned(), ..Line::about(&plugin, generation) };
+        match result {
+            Ok(result) => Line { result: Some(result), ..line },
+            Err(error) => {
+                let Line { error, traceback, .. } = Line::failed(Some(&error));
+                Line { error, traceback, ..line }
+            }
+        }
+    }
+
+    fn about(plugin: &PluginRef, generation: u64) -> Line {
+        Line {
+            plugin: plugin.name().to_owned(),
+            kind: Some(plugin.kind().to_string()),
+            version: Some(plugin.version().to_string()),
+            generation: Some(generation),
+            ..Line::failed(None)
+        }
+    }
+
+    fn failed(error: Option<&Error>) -> Line {
+        Line {
+            event: String::new(),
+            plugin: String::new(),
+            kind: None,
+            version: None,
+            generation: None,
+            ms: None,
+            error: error.map(Error::to_string),
+            result: None,
+            traceback: error.and_then(Error::traceback).map(str::to_owned),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The lines for people.
+    fn text(&self) -> Vec<String> {
+        let mut head = format!("{} {}", self.event, self.plugin);
+        let more = [
+            self.version.as_ref().map(|version| format!(" {version}")),
+            self.generation.map(|generation| format!(" (load {generation})")),
+            self.ms.map(|ms| format!(" in {ms:.1} ms")),
+            self.result.as_ref().map(|result| format!(": {}", result.get())),
+        ];
+        head.extend(more.into_iter().flatten());
+        let error = self.error.iter().flat_map(|error| error.lines());
+        let traceback = self.traceback.iter().flat_map(|traceback| traceback.lines());
+        let below = error.map(|line| format!("  {line}"));
+        let below = below.chain(traceback.map(|line| format!("    {line}")));
+        let notes = self.notes.iter().map(|note| format!("  note: {note}"));
+        [head].into_iter().chain(below).chain(notes).collect()
+    }
+}
+
+impl Form {
+    pub(super) fn tell(&self, line: &Line) -> io::Result<()> {
+        match self {
+            Form::Json => {
+                line.notes
+                    .iter()
+                    .for_each(|note| output::note(&format!("{}: {note}", line.plugin)));
+                output::json(line)
+            }
+            Form::Text(printed) => {
+                printed.end_line()?;
+                line.text().iter().try_for_each(|line| output::line(line))
+            }
+        }
+    }
+}
+
+/// To the microsecond.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
