@@ -177,6 +177,9 @@ impl Host {
     /// of it has succeeded do calls go to the new code, and the load before is retired, with
     /// `on_unload`. A call of it that waits for something ends with [`ErrorKind::Retired`].
     ///
+    /// From inside of the plugin (in a function of the host that it has called, in a hook) it is done
+    /// on another thread once that has ended: then [`events`](Host::events) tell what comes of it.
+    ///
     /// # Errors
     /// Of kind [`ErrorKind::Reload`]: the file cannot be loaded, its code or a hook has failed or
     /// takes too long, an export is gone or has another type for which a handle is held, or calls

@@ -38,6 +38,7 @@ pub(crate) use called::answer_call;
 pub(crate) use called::as_one;
 #[cfg(feature = "native")]
 pub(crate) use called::call_fault;
+pub(crate) use callers::run as run_elsewhere;
 #[cfg(feature = "_lua")]
 pub(crate) use cancel::was_cancelled;
 pub(crate) use chain::{

@@ -16,17 +16,33 @@ use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::Reads;
 use crate::loading;
-use crate::plugin::{Gate, Gone, Hook, HostContext, Plugin, cannot_wait, contained, held, within};
+use crate::plugin::{Gate, Gone, Hook, HostContext, Plugin, contained, run_elsewhere, within};
 
 /// How long the calls that run may take to end, and each hook.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Registry {
-    /// Loads a plugin anew from where it was loaded from.
+    /// Loads a plugin anew from where it was loaded from; later, on another thread, where this one
+    /// is inside of it: then what comes of it is told, and not answered.
     ///
     /// # Errors
     /// It was not, for whatever reason: the load before serves on.
-    pub(crate) fn reload(&self, plugin: &PluginRef, host: Weak<HostContext>) -> Result<()> {
+    pub(crate) fn reload(
+        self: &Arc<Self>,
+        plugin: &PluginRef,
+        host: Weak<HostContext>,
+    ) -> Result<()> {
+        if !plugin.slot().is_inside() {
+            return self.reload_now(plugin, host);
+        }
+        let (registry, plugin) = (Arc::downgrade(self), plugin.clone());
+        run_elsewhere(Box::new(move || {
+            // It is told, and in the log.
+            let _ = registry.upgrade().map(|registry| registry.reload_now(&plugin, host));
+        }))
+    }
+
+    fn reload_now(&self, plugin: &PluginRef, host: Weak<HostContext>) -> Result<()> {
         let reloaded = self.reload_untold(plugin, host)?;
         #[cfg(feature = "watch")]
         if let Some(watching) = self.watching() {
@@ -35,7 +51,7 @@ impl Registry {
         self.tell_of(plugin, &reloaded)
     }
 
-    /// As `reload`; what comes of it is told by `tell_of`.
+    /// As `reload_now`; what comes of it is told by `tell_of`.
     ///
     /// # Errors
     /// Nothing has come of it.
@@ -46,25 +62,21 @@ impl Registry {
     ) -> Result<Event> {
         let begun = Instant::now();
         let slot = plugin.slot();
-        let _one = match held() {
-            0 => slot.reloading.lock(),
-            _ => slot.reloading.try_lock().ok_or_else(|| {
-                cannot_wait(format_args!("plugin `{}`, which is reloaded", plugin.name()))
-            })?,
-        };
-        if !self.has(plugin) {
-            return Err(plugin.unknown());
-        }
-        let done = self.build_beside(plugin, host).and_then(|next| hand_over(slot, next));
-        let error = done.as_ref().err().map(|error| rejected(plugin, error));
-        slot.rejected.lock().clone_from(&error);
-        let kind = if error.is_some() { EventKind::Rejected } else { EventKind::Reloaded };
-        if error.is_none() {
-            slot.serves();
-            self.changed();
-        }
-        let (time, notes) = (Some(begun.elapsed()), done.unwrap_or_default());
-        Ok(Event { time, notes, error, ..Event::of(kind, plugin) })
+        slot.reloading(|| {
+            if !self.has(plugin) {
+                return Err(plugin.unknown());
+            }
+            let done = self.build_beside(plugin, host).and_then(|next| hand_over(slot, next));
+            let error = done.as_ref().err().map(|error| rejected(plugin, error));
+            slot.rejected.lock().clone_from(&error);
+            let kind = if error.is_some() { EventKind::Rejected } else { EventKind::Reloaded };
+            if error.is_none() {
+                slot.serves();
+                self.changed();
+            }
+            let (time, notes) = (Some(begun.elapsed()), done.unwrap_or_default());
+            Ok(Event { time, notes, error, ..Event::of(kind, plugin) })
+        })
     }
 
     /// Tells all of a reload.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::thread::{self, ThreadId};
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -18,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::Reads;
 use crate::plugin::{
     Bound, Descriptor, Gate, Gone, Hook, Plugin, PluginKind, Requirement, Subscriber, Symbol,
-    Track, sealed,
+    Track, held, sealed,
 };
 
 pub(super) struct Slot {
@@ -33,7 +34,9 @@ pub(super) struct Slot {
     /// when nobody is at the first any more. One that is never reloaded does without.
     track: OnceLock<Arc<Track>>,
     /// Held while another load is made, and takes over.
-    pub(super) reloading: Mutex<()>,
+    reloading: Mutex<()>,
+    /// By which thread.
+    reloader: Mutex<Option<ThreadId>>,
     /// The error of the last reload, if that failed.
     pub(super) rejected: Mutex<Option<Error>>,
     /// Whether its file is not there any more.
@@ -109,10 +112,36 @@ impl Slot {
             life: Arc::default(),
             track: OnceLock::new(),
             reloading: Mutex::default(),
+            reloader: Mutex::default(),
             rejected: Mutex::default(),
             is_gone: AtomicBool::new(false),
             reads: Mutex::default(),
         }
+    }
+
+    /// Does it while no other load is made of the plugin; not where this thread
+    /// [is inside](Slot::is_inside).
+    pub(super) fn reloading<R>(&self, reload: impl FnOnce() -> R) -> R {
+        /// Also when it panics.
+        struct Reloader<'s>(&'s Slot);
+        impl Drop for Reloader<'_> {
+            fn drop(&mut self) {
+                *self.0.reloader.lock() = None;
+            }
+        }
+        let _one = self.reloading.lock();
+        *self.reloader.lock() = Some(thread::current().id());
+        let _reloader = Reloader(self);
+        reload()
+    }
+
+    /// Whether this thread is in a call of the plugin, or of another one that it holds, or makes
+    /// another load of it just now: a reload from there waits until that has ended.
+    pub(super) fn is_inside(&self) -> bool {
+        let track = self.generation.load().plugin.track();
+        held() > 0
+            || *self.reloader.lock() == Some(thread::current().id())
+            || track.is_some_and(|track| track.is_raised_here())
     }
 
     /// Another load is tried, for which these files are read.
@@ -337,8 +366,8 @@ impl Links {
                 moves.lost.push(symbol.clone());
                 continue;
             }
-            let bound = next.bind(name).map_err(|_| held(name, "is gone"))?;
-            symbol.goes_on(&bound).map_err(|why| held(name, &why))?;
+            let bound = next.bind(name).map_err(|_| is_held(name, "is gone"))?;
+            symbol.goes_on(&bound).map_err(|why| is_held(name, &why))?;
             moves.followed.push((name.clone(), symbol.clone(), bound));
         }
         Ok(moves)
@@ -346,7 +375,7 @@ impl Links {
 }
 
 /// The error of an export that somebody holds a handle on.
-fn held(name: &str, why: &str) -> Error {
+fn is_held(name: &str, why: &str) -> Error {
     let message = format!("`{name}` {why}, and a handle on it is held");
     Error::new(ErrorKind::Reload, message).of_symbol(name)
 }

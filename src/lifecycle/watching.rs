@@ -11,7 +11,7 @@ use super::watch::{Change, ChangeKind, Fingerprint, Means, Verdict, Watcher};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loading::{self, Candidate};
-use crate::plugin::HostContext;
+use crate::plugin::{HostContext, held};
 
 /// When plugins are reloaded whose files have changed
 /// ([`HostBuilder::reload`](crate::HostBuilder::reload)).
@@ -183,6 +183,10 @@ impl Watching {
 
     /// Does what was noted; how many plugins that has concerned.
     pub(crate) fn apply(&self) -> usize {
+        // Inside of a plugin it is done the next time.
+        if held() > 0 {
+            return 0;
+        }
         let noted = std::mem::take(&mut *self.noted.lock());
         self.act(&noted)
     }

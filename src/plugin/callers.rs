@@ -31,7 +31,7 @@ static SEATS: Mutex<Vec<Arc<Seat>>> = Mutex::new(Vec::new());
 ///
 /// # Errors
 /// The system has no thread for it.
-pub(super) fn run(job: Job) -> Result<()> {
+pub(crate) fn run(job: Job) -> Result<()> {
     // Whoever takes a seat out of the list gives it a call.
     let seat = SEATS.lock().pop();
     if let Some(seat) = seat {

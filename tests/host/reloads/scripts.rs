@@ -168,3 +168,54 @@ fn reloads_from_several_threads_come_one_after_the_other() {
         std::iter::from_fn(|| edited.events.try_recv()).map(|event| event.generation).collect();
     assert_eq!(generations.len(), 40);
 }
+
+/// In a function that it has called, in one that waits, in a hook of the reload itself.
+#[test]
+fn a_reload_from_inside_is_made_afterwards() {
+    use crate::offers::{of, reaching};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.lua");
+    let text = |load: usize, hook: &str| {
+        format!(
+            "function Plain() host.plain() return {load} end
+            function Waits() local _ = host.waits() return {load} end
+            function Load() return {load} end {hook}"
+        )
+    };
+    std::fs::write(&path, text(1, "")).unwrap();
+    let host = reaching(|builder, cell| {
+        let waits = Arc::clone(&cell);
+        let reload = |host: &twinplug::Host| host.reload(&host.plugin("p")?);
+        builder
+            .function("plain", move || reload(&of(&cell)))
+            .blocking_function("waits", move || reload(&of(&waits)))
+    });
+    let events = host.events();
+    let plugin = host.load(&path).unwrap();
+    let next = || events.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    assert_eq!(next().kind, EventKind::Loaded);
+    let load = plugin.func::<(), usize>("Load").unwrap();
+    std::fs::write(&path, text(2, "")).unwrap();
+    assert_eq!(plugin.call("Plain", ()).unwrap(), Value::Int(1), "it ends on the old code");
+    assert_eq!((next().kind, load.call(()).unwrap()), (EventKind::Reloaded, 2));
+    // A call that waits is no hindrance, and ends with its load.
+    std::fs::write(&path, text(3, "")).unwrap();
+    let error = plugin.call("Waits", ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Retired, "{error:?}");
+    assert_eq!((next().kind, load.call(()).unwrap()), (EventKind::Reloaded, 3));
+    for call in ["plain", "waits"] {
+        let hook = format!("function on_load() if host.has_plugin('p') then host.{call}() end end");
+        std::fs::write(&path, text(4, &hook)).unwrap();
+        host.reload(&plugin).unwrap();
+        // The one that it has asked for asks for another one, and so on.
+        assert_eq!([next().kind, next().kind], [EventKind::Reloaded; 2]);
+        std::fs::write(&path, text(5, "")).unwrap();
+        // One that has read it as it was just being written has changed nothing.
+        host.reload(&plugin).unwrap();
+        while load.call(()).unwrap() != 5 {
+            thread::yield_now();
+        }
+        while events.try_recv().is_some() {}
+    }
+}
