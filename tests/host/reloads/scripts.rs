@@ -209,7 +209,10 @@ fn a_reload_from_inside_is_made_afterwards() {
         std::fs::write(&path, text(4, &hook)).unwrap();
         host.reload(&plugin).unwrap();
         // The one that it has asked for asks for another one, and so on.
-        assert_eq!([next().kind, next().kind], [EventKind::Reloaded; 2]);
+        let mut reloads = 0;
+        while reloads < 2 {
+            reloads += usize::from(next().kind == EventKind::Reloaded);
+        }
         std::fs::write(&path, text(5, "")).unwrap();
         // One that has read it as it was just being written has changed nothing.
         host.reload(&plugin).unwrap();
