@@ -63,11 +63,16 @@ pub(crate) enum Progress<T> {
 }
 
 impl<T> Progress<T> {
-    /// Waits on this thread, where that is possible.
-    pub(crate) fn finish(self, channel: &dyn AnyChannel) -> Result<T> {
+    /// Waits on this thread, where that is possible, by way of `waits`.
+    #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "scripts let their VM go"))]
+    pub(crate) fn finish(
+        self,
+        channel: &dyn AnyChannel,
+        waits: impl FnOnce(Box<dyn FnOnce() -> Result<T> + Send>) -> Result<T>,
+    ) -> Result<T> {
         match self {
             Progress::Done(done) => Ok(done),
-            Progress::Waits(wait) if held() == 0 => wait(),
+            Progress::Waits(wait) if held() == 0 => waits(wait),
             Progress::Waits(_) => Err(cannot_wait(format_args!("channel `{}`", channel.name()))),
         }
     }

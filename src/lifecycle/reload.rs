@@ -4,19 +4,21 @@
 //! The order is that of the steps in [`Registry::reload`]. Whatever fails, the load before serves
 //! as it did, and nothing is left of the other.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use twinplug_value::Value;
 
 use super::feed::{Event, EventKind};
-use super::slot::Slot;
+use super::slot::{Slot, making_a_load};
 use super::state::{Notes, Snapshot};
 use super::{PluginRef, Registry};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::file::Reads;
 use crate::loading;
-use crate::plugin::{Gate, Gone, Hook, HostContext, Plugin, contained, run_elsewhere, within};
+use crate::plugin::{
+    Gate, Gone, Hook, HostContext, Plugin, PluginKind, contained, run_elsewhere, within,
+};
 
 /// How long the calls that run may take to end, and each hook.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -112,7 +114,7 @@ impl Registry {
         #[cfg(feature = "watch")]
         slot.reads(&bytes);
         let given = source.given.as_deref();
-        let next = self.loader.build(&located, given, (bytes, &reads), host, &*plugin.current())?;
+        let next = self.loader.build(&located, given, (bytes, &reads), host, slot.track())?;
         let name = &next.descriptor().name;
         if *name != slot.name {
             discard(&*next);
@@ -123,6 +125,16 @@ impl Registry {
             );
             return Err(Error::new(ErrorKind::Reload, message));
         }
+        let version = &next.descriptor().version;
+        if self
+            .all()
+            .iter()
+            .any(|it| it.name() == name && it.version() == *version && !it.is(plugin))
+        {
+            discard(&*next);
+            let message = format!("`{name}` {version} is loaded already: give it another version");
+            return Err(Error::new(ErrorKind::Reload, message));
+        }
         Ok(next)
     }
 }
@@ -131,22 +143,24 @@ impl Registry {
 fn hand_over(slot: &Slot, next: Arc<dyn Plugin>) -> Result<Notes> {
     let before = slot.generation.load_full();
     let initial = Snapshot::of(&*next);
-    let handing = Handing { slot, before: &*before.plugin, gate: Arc::default() };
+    let handing = Handing { slot, before: Arc::clone(&before.plugin), gate: Arc::default() };
     // Asked first, as a pause is felt.
     let done = slot.check(&*next).and_then(|()| {
         handing.pause_and(|| {
-            let notes = handing.carry(&before.initial, &*next, &initial)?;
-            within(PATIENCE, || next.start())?;
+            let notes = handing.carry(&before.initial, &next, &initial)?;
+            in_time(&next, |next| next.start())?;
             slot.take_over(Arc::clone(&next), initial)?;
             Ok(notes)
         })
     });
-    match &done {
-        Ok(_) => handing.retire(),
-        Err(_) => discard(&*next),
+    if done.is_ok() {
+        handing.retire();
     }
     // Whoever waits finds one of them.
     handing.gate.open();
+    if done.is_err() {
+        discard(&*next);
+    }
     slot.let_go();
     done
 }
@@ -154,7 +168,7 @@ fn hand_over(slot: &Slot, next: Arc<dyn Plugin>) -> Result<Notes> {
 /// A load, and who is to take over from it.
 struct Handing<'h> {
     slot: &'h Slot,
-    before: &'h dyn Plugin,
+    before: Arc<dyn Plugin>,
     gate: Arc<Gate>,
 }
 
@@ -170,11 +184,11 @@ impl Handing<'_> {
         self.slot.let_go();
         // Conversions are the embedding's code.
         let done = contained(|| {
-            self.hook(self.before, Hook::Pause, &[])?;
+            self.hook(&self.before, Hook::Pause, Vec::new())?;
             then()
         });
         if done.is_err() {
-            if let Err(error) = self.hook(self.before, Hook::Resume, &[]) {
+            if let Err(error) = self.hook(&self.before, Hook::Resume, Vec::new()) {
                 tracing::warn!(plugin = self.slot.name, %error, "after a reload that failed");
             }
             self.before.resume();
@@ -184,18 +198,18 @@ impl Handing<'_> {
     }
 
     /// Carries over what the load before has.
-    fn carry(&self, began: &Snapshot, next: &dyn Plugin, initial: &Snapshot) -> Result<Notes> {
-        let saved = self.hook(self.before, Hook::Save, &[])?;
-        let notes = Snapshot::carry(began, &Snapshot::of(self.before), next, initial);
+    fn carry(&self, began: &Snapshot, next: &Arc<dyn Plugin>, initial: &Snapshot) -> Result<Notes> {
+        let saved = self.hook(&self.before, Hook::Save, Vec::new())?;
+        let notes = Snapshot::carry(began, &Snapshot::of(&*self.before), &**next, initial);
         if let Some(saved) = saved {
             let version = self.before.descriptor().version.to_string();
-            self.hook(next, Hook::Restore, &[saved, Value::Str(version)])?;
+            self.hook(next, Hook::Restore, vec![saved, Value::Str(version)])?;
         }
         Ok(notes)
     }
 
-    fn hook(&self, of: &dyn Plugin, hook: Hook, args: &[Value]) -> Result<Option<Value>> {
-        within(PATIENCE, || of.hook(hook, args))
+    fn hook(&self, of: &Arc<dyn Plugin>, hook: Hook, args: Vec<Value>) -> Result<Option<Value>> {
+        in_time(of, move |of| of.hook(hook, &args))
     }
 
     /// The load before goes.
@@ -203,13 +217,35 @@ impl Handing<'_> {
         self.gate.forget();
         if let Err(error) = self.before.retire(Gone::Replaced) {
             tracing::warn!(plugin = self.slot.name, %error, "the load before has not gone");
+            // Whoever is in it goes on there.
+            self.before.resume();
         }
     }
 }
 
+/// Has a load do something, for which it has so much time. What native code does is not stopped:
+/// it has a thread of its own, which stays in it.
+fn in_time<R: Send + 'static>(
+    load: &Arc<dyn Plugin>,
+    work: impl FnOnce(&dyn Plugin) -> Result<R> + Send + 'static,
+) -> Result<R> {
+    if load.descriptor().kind == PluginKind::Lua {
+        return within(PATIENCE, || work(&**load));
+    }
+    let (send, done) = mpsc::channel();
+    let load = Arc::clone(load);
+    run_elsewhere(Box::new(move || {
+        let worked = contained(|| making_a_load(|| within(PATIENCE, || work(&*load))));
+        // Whoever waited for it may have gone.
+        let _ = send.send(worked);
+    }))?;
+    let late = |_| Err(Error::stopped(Limit::Deadline(PATIENCE), Some("native code")));
+    done.recv_timeout(PATIENCE).unwrap_or_else(late)
+}
+
 /// Nothing is left of a load that does not take over.
 fn discard(next: &dyn Plugin) {
-    if let Err(error) = next.retire(Gone::Unloaded) {
+    if let Err(error) = next.retire(Gone::Replaced) {
         tracing::warn!(plugin = next.descriptor().name, %error, "a load that failed has not gone");
     }
 }

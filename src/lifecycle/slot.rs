@@ -1,11 +1,11 @@
 //! One plugin's place: the load that serves now, and all handles on it, which follow it from one
 //! load to the next.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::thread::{self, ThreadId};
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::Reads;
 use crate::plugin::{
     Bound, Descriptor, Gate, Gone, Hook, Plugin, PluginKind, Requirement, Subscriber, Symbol,
-    Track, held, sealed,
+    Track, cannot_wait, held, sealed,
 };
 
 pub(super) struct Slot {
@@ -30,13 +30,11 @@ pub(super) struct Slot {
     pub(super) generation: ArcSwap<Generation>,
     /// Until it is unloaded: that of a load may end before.
     pub(super) life: Arc<Life>,
-    /// Counts the uses of handles, once they lead to a second load of a script: so it can be told
-    /// when nobody is at the first any more. One that is never reloaded does without.
-    track: OnceLock<Arc<Track>>,
+    /// Counts the uses of handles on all loads of the plugin; on the first load of a script, and
+    /// where it does not matter, nobody counts.
+    track: Arc<Track>,
     /// Held while another load is made, and takes over.
     reloading: Mutex<()>,
-    /// By which thread.
-    reloader: Mutex<Option<ThreadId>>,
     /// The error of the last reload, if that failed.
     pub(super) rejected: Mutex<Option<Error>>,
     /// Whether its file is not there any more.
@@ -63,6 +61,25 @@ pub(super) struct Source {
     /// Where its manifest is, if it has one.
     #[cfg_attr(not(feature = "watch"), allow(dead_code, reason = "it is watched"))]
     pub(super) manifest: PathBuf,
+}
+
+thread_local! {
+    /// How many loads this thread makes in place of others.
+    static LOADS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Does what is part of a reload, on whichever thread: one from within that comes later.
+pub(super) fn making_a_load<R>(load: impl FnOnce() -> R) -> R {
+    /// Also when it panics.
+    struct Loads;
+    impl Drop for Loads {
+        fn drop(&mut self) {
+            LOADS.set(LOADS.get() - 1);
+        }
+    }
+    LOADS.set(LOADS.get() + 1);
+    let _loads = Loads;
+    load()
 }
 
 /// One load.
@@ -103,6 +120,7 @@ impl Slot {
         initial: Snapshot,
     ) -> Slot {
         let name = plugin.descriptor().name.clone();
+        let track = plugin.track().unwrap_or_else(|| Arc::new(Track::new()));
         let generation = Generation::new(1, (plugin, initial), &name, Symbols::default());
         Slot {
             name,
@@ -110,9 +128,8 @@ impl Slot {
             source,
             generation: ArcSwap::from_pointee(generation),
             life: Arc::default(),
-            track: OnceLock::new(),
+            track,
             reloading: Mutex::default(),
-            reloader: Mutex::default(),
             rejected: Mutex::default(),
             is_gone: AtomicBool::new(false),
             reads: Mutex::default(),
@@ -122,26 +139,14 @@ impl Slot {
     /// Does it while no other load is made of the plugin; not where this thread
     /// [is inside](Slot::is_inside).
     pub(super) fn reloading<R>(&self, reload: impl FnOnce() -> R) -> R {
-        /// Also when it panics.
-        struct Reloader<'s>(&'s Slot);
-        impl Drop for Reloader<'_> {
-            fn drop(&mut self) {
-                *self.0.reloader.lock() = None;
-            }
-        }
         let _one = self.reloading.lock();
-        *self.reloader.lock() = Some(thread::current().id());
-        let _reloader = Reloader(self);
-        reload()
+        making_a_load(reload)
     }
 
     /// Whether this thread is in a call of the plugin, or of another one that it holds, or makes
-    /// another load of it just now: a reload from there waits until that has ended.
+    /// another load of any: a reload from there waits until that has ended.
     pub(super) fn is_inside(&self) -> bool {
-        let track = self.generation.load().plugin.track();
-        held() > 0
-            || *self.reloader.lock() == Some(thread::current().id())
-            || track.is_some_and(|track| track.is_raised_here())
+        held() > 0 || LOADS.get() > 0 || self.track.is_raised_here()
     }
 
     /// Another load is tried, for which these files are read.
@@ -207,7 +212,8 @@ impl Slot {
         let generation = self.generation.load_full();
         let others = generation.links.others.lock();
         let Moves { followed, lost } = generation.links.moves(&others, &*next)?;
-        let track = next.track().or_else(|| self.track_of(&*next));
+        let is_counted = next.track().is_some() || next.descriptor().kind == PluginKind::Lua;
+        let track = is_counted.then(|| Arc::clone(&self.track));
         let mut links = Symbols::default();
         for (name, symbol, bound) in followed {
             symbol.lead_to(bound, track.as_ref());
@@ -267,9 +273,9 @@ impl Slot {
         }
     }
 
-    fn track_of(&self, next: &dyn Plugin) -> Option<Arc<Track>> {
-        let is_script = next.descriptor().kind == PluginKind::Lua;
-        is_script.then(|| Arc::clone(self.track.get_or_init(|| Arc::new(Track::new()))))
+    /// What counts the uses of the plugin's loads.
+    pub(super) fn track(&self) -> &Arc<Track> {
+        &self.track
     }
 
     /// Lets go of where they led before, if no call is there any more.
@@ -290,6 +296,14 @@ impl Slot {
     /// # Errors
     /// It cannot go; all is as before.
     pub(super) fn retire(&self) -> Result<()> {
+        // A reload that is under way ends first; none comes after, as the plugin is not found.
+        let _one = match self.is_inside() {
+            false => self.reloading.lock(),
+            true => self.reloading.try_lock().ok_or_else(|| {
+                let error = cannot_wait(format_args!("plugin `{}`, which is reloaded", self.name));
+                error.in_plugin(&self.name)
+            })?,
+        };
         let generation = self.generation.load();
         let links = generation.links.all();
         links.iter().for_each(|(_, symbol)| symbol.retire(Gone::Unloaded));
@@ -362,13 +376,14 @@ impl Links {
     fn moves(&self, others: &Symbols, next: &dyn Plugin) -> Result<Moves> {
         let mut moves = Moves { followed: Vec::new(), lost: Vec::new() };
         for (name, symbol) in self.ready.iter().chain(others) {
-            if !symbol.is_held() {
-                moves.lost.push(symbol.clone());
-                continue;
+            let bound = next.bind(name).map_err(|_| "is gone".to_owned());
+            let bound = bound.and_then(|bound| symbol.goes_on(&bound).map(|()| bound));
+            match bound {
+                // Also one that nobody holds: it may be looked up just now.
+                Ok(bound) => moves.followed.push((name.clone(), symbol.clone(), bound)),
+                Err(why) if symbol.is_held() => return Err(is_held(name, &why)),
+                Err(_) => moves.lost.push(symbol.clone()),
             }
-            let bound = next.bind(name).map_err(|_| is_held(name, "is gone"))?;
-            symbol.goes_on(&bound).map_err(|why| is_held(name, &why))?;
-            moves.followed.push((name.clone(), symbol.clone(), bound));
         }
         Ok(moves)
     }

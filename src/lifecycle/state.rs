@@ -16,6 +16,7 @@ use crate::plugin::{Plugin, Symbol};
 pub(super) struct Snapshot {
     variables: Map,
     state: Vec<Map>,
+    unread: Notes,
 }
 
 /// What was not carried, and why: a line each.
@@ -26,13 +27,22 @@ impl Snapshot {
     pub(super) fn of(plugin: &dyn Plugin) -> Snapshot {
         let descriptor = plugin.descriptor();
         let is_var = |ty: &ExportType| matches!(ty, ExportType::Var(_));
-        let names = descriptor.exports.iter().filter(|export| is_var(&export.ty));
-        let variables = names.filter_map(|export| {
-            let value = read(plugin, &export.name).ok()?;
-            Some((MapKey::Str(export.name.clone()), value))
-        });
-        let variables = variables.collect();
-        Snapshot { variables, state: plugin.state().unwrap_or_default() }
+        let mut snapshot = Snapshot::default();
+        for export in descriptor.exports.iter().filter(|export| is_var(&export.ty)) {
+            let name = MapKey::Str(export.name.clone());
+            match read(plugin, &export.name) {
+                Ok(value) => drop(snapshot.variables.insert(name, value)),
+                Err(error) => note(&mut snapshot.unread, &name, Err(error)),
+            }
+        }
+        match plugin.state() {
+            Ok(state) => snapshot.state = state,
+            Err(error) => {
+                let text = format!("private state starts anew: {}", error.message());
+                snapshot.unread.push(text);
+            }
+        }
+        snapshot
     }
 
     /// Carries over into a load that has just been built what is to be carried, between its own
@@ -43,7 +53,7 @@ impl Snapshot {
         next: &dyn Plugin,
         initial: &Snapshot,
     ) -> Notes {
-        let mut notes = Notes::new();
+        let mut notes = now.unread.clone();
         let variables = merge(&before.variables, &now.variables, &initial.variables, &mut notes);
         for (name, value) in variables {
             let set = write(next, &name, &value);

@@ -278,6 +278,11 @@ impl Watching {
             }
             _ => {}
         }
+        if plugin.slot().is_inside() {
+            // It is done the next time.
+            self.noted.lock().push(change.clone());
+            return false;
+        }
         let Ok(reloaded) = registry.reload_untold(plugin, Weak::clone(&self.host)) else {
             return false;
         };

@@ -13,7 +13,7 @@ use super::{Bundle, Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Reads, Unread};
 use crate::plugin::{
-    Gone, HostContext, Limits, Origin, Permission, Plugin, PluginKind, check_name,
+    Gone, HostContext, Limits, Origin, Permission, Plugin, PluginKind, Track, check_name,
 };
 
 /// What a host allows native plugins that others may not.
@@ -98,9 +98,9 @@ impl Loader {
         given: Option<&str>,
         read: (Vec<u8>, &Arc<Reads>),
         host: Weak<HostContext>,
-        before: &dyn Plugin,
+        track: &Arc<Track>,
     ) -> Result<Arc<dyn Plugin>> {
-        let built = self.build_of(located, given, read, host, Some(before));
+        let built = self.build_of(located, given, read, host, Some(track));
         built.map_err(|error| cannot_load(&located.path, error))
     }
 
@@ -110,12 +110,12 @@ impl Loader {
         given: Option<&str>,
         (bytes, reads): (Vec<u8>, &Arc<Reads>),
         host: Weak<HostContext>,
-        before: Option<&dyn Plugin>,
+        track: Option<&Arc<Track>>,
     ) -> Result<Arc<dyn Plugin>> {
         let origin = located.origin(given);
         match located.kind {
             PluginKind::Lua => self.build_lua(located, origin, (&bytes, reads), host),
-            PluginKind::Native => self.build_native(located, origin, bytes, host, before),
+            PluginKind::Native => self.build_native(located, origin, bytes, host, track),
         }
     }
 
@@ -224,7 +224,7 @@ impl Loader {
         mut origin: Origin,
         bytes: Vec<u8>,
         host: Weak<HostContext>,
-        before: Option<&dyn Plugin>,
+        track: Option<&Arc<Track>>,
     ) -> Result<Arc<dyn Plugin>> {
         let mut checked = crate::native::check(bytes, folder(located))?;
         checked.unload = located.manifest.unload.unwrap_or(checked.unload);
@@ -234,7 +234,7 @@ impl Loader {
         self.settings.grants.check(&name, &origin.permissions)?;
         check_requirements(&origin, &host)?;
         self.configure(&mut origin, &name);
-        let track = before.and_then(|before| before.track());
+        let track = track.cloned();
         Ok(Arc::new(crate::native::load(&origin, &checked, host, &self.images, track)?))
     }
 
@@ -245,7 +245,7 @@ impl Loader {
         _: Origin,
         _: Vec<u8>,
         _: Weak<HostContext>,
-        _: Option<&dyn Plugin>,
+        _: Option<&Arc<Track>>,
     ) -> Result<Arc<dyn Plugin>> {
         Err(without("native plugins", "native"))
     }

@@ -202,7 +202,7 @@ unsafe fn send(
             // SAFETY: the value follows the ABI by the plugin's promise.
             let mut message = RawSource::new(*message).written_by(&**context);
             let sent = channel.send_from(&mut message, wait, &context.life)?;
-            context.parked(|| sent.finish(&**channel))?;
+            sent.finish(&**channel, |wait| context.parked(wait, drop))?;
             Ok(())
         })
     }
@@ -236,7 +236,8 @@ impl Attached {
         ty: &Type,
         sink: &mut RawSink<'_>,
     ) -> Result<(), Failure> {
-        let message = self.context.parked(|| got.finish(&*self.channel))?;
+        let give_back = |message: Box<dyn Message>| message.give_back();
+        let message = got.finish(&*self.channel, |wait| self.context.parked(wait, give_back))?;
         write_as(&*message, ty, sink).map_err(|error| {
             let channel = format!("channel `{}`", self.channel.name());
             Failure::from(Error::from(error.of(channel)))

@@ -110,7 +110,15 @@ impl Context {
     pub(super) fn begin_call(&self) -> Result<Option<Running<'_>>> {
         // Raised first: who closes it and then waits sees the call, or this sees that it is
         // closed.
-        let running = self.track.get().map(|track| track.raise());
+        let track = self.track.get();
+        let is_inside = track.is_some_and(|track| track.is_raised_here());
+        let running = track.map(|track| track.raise());
+        while !is_inside && self.is_paused.load(Ordering::Relaxed) {
+            let gate = self.gate.lock().clone();
+            if let (Some(gate), Some(track)) = (gate, track) {
+                track.park(|| gate.wait(&self.plugin))?;
+            }
+        }
         match self.closed.load(Ordering::Acquire) {
             true => Err(unloaded()),
             false => Ok(running),
@@ -118,28 +126,29 @@ impl Context {
     }
 
     /// Waits in it on behalf of the plugin's calls on this thread. While another load takes over
-    /// they do not come back from that.
-    pub(super) fn parked<R>(&self, wait: impl FnOnce() -> Result<R>) -> Result<R> {
-        let mut done = match self.track.get() {
-            Some(track) => track.park(wait),
-            None => wait(),
-        };
+    /// they do not come back from that; once it has, their wait has failed, and what they have got
+    /// is given back.
+    pub(super) fn parked<T>(
+        &self,
+        wait: impl FnOnce() -> Result<T>,
+        give_back: impl FnOnce(T),
+    ) -> Result<T> {
+        let Some(track) = self.track.get() else { return self.replaced(wait(), give_back) };
+        let done = track.park(wait);
         // It shows that it goes on before it looks; who pauses it looks after it has said so.
         while self.is_paused.load(Ordering::Relaxed) {
             let gate = self.gate.lock().clone();
-            if let (Some(gate), Some(track)) = (gate, self.track.get())
-                && let Err(error) = track.park(|| gate.wait(&self.plugin))
-            {
-                done = done.and(Err(error));
-                break;
-            }
+            gate.into_iter().for_each(|gate| track.park(|| gate.wait_until_open()));
         }
-        match done {
-            Err(error) if error.kind() == ErrorKind::Stale && self.was_replaced() => {
-                Err(Gone::Replaced.error())
-            }
-            done => done,
+        self.replaced(done, give_back)
+    }
+
+    fn replaced<T>(&self, done: Result<T>, give_back: impl FnOnce(T)) -> Result<T> {
+        if !self.was_replaced() {
+            return done;
         }
+        done.map(give_back).ok();
+        Err(Gone::Replaced.error())
     }
 
     fn was_replaced(&self) -> bool {

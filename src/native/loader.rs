@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use semver::Version;
 use twinplug_abi::{self as abi};
 use twinplug_value::raw::{Arena, RawArgs, RawSink, Returned, use_hosting};
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct NativePlugin {
     descriptor: Arc<Descriptor>,
     /// Its exports; private ones, which nobody looks up, too.
-    exports: HashMap<String, Arc<NativeSymbol>, RandomState>,
+    exports: RwLock<HashMap<String, Arc<NativeSymbol>, RandomState>>,
     /// What was looked up of this load.
     found: Mutex<Vec<Symbol>>,
     /// Counts its calls, if it matters whether one runs: it has state, or goes.
@@ -107,7 +107,7 @@ fn build(
     };
     Ok(NativePlugin {
         descriptor: Arc::new(descriptor),
-        exports: exports.into_iter().map(symbol).collect(),
+        exports: RwLock::new(exports.into_iter().map(symbol).collect()),
         found: Mutex::default(),
         track,
         hooks: Hook::ALL.map(|hook| table.hook(hook)),
@@ -177,7 +177,8 @@ impl Plugin for NativePlugin {
 
 impl sealed::Implemented for NativePlugin {
     fn bind(&self, name: &str) -> Result<Bound> {
-        let public = self.exports.get(name).filter(|symbol| !symbol.entries.private);
+        let exports = self.exports.read();
+        let public = exports.get(name).filter(|symbol| !symbol.entries.private);
         let symbol = public.ok_or_else(|| {
             let known = self.descriptor.exports.iter().map(|export| export.name.as_str());
             Symbol::missing(&self.descriptor.name, name, known)
@@ -221,8 +222,12 @@ impl sealed::Implemented for NativePlugin {
     }
 
     fn state(&self) -> Result<Vec<Map>> {
-        let private = self.exports.values().filter(|symbol| symbol.entries.private);
-        let fields = private.map(|symbol| {
+        let exports = self.exports.read();
+        let private = exports.values().filter(|symbol| symbol.entries.private);
+        // Its code is called without the lock.
+        let private: Vec<_> = private.cloned().collect();
+        drop(exports);
+        let fields = private.iter().map(|symbol| {
             let mut value = Returned::new();
             ValueVar::get(&**symbol, &mut value)?;
             let context = symbol.image.context();
@@ -236,24 +241,30 @@ impl sealed::Implemented for NativePlugin {
 
     fn set_state(&self, _: usize, field: &MapKey, value: &Value) -> Result<()> {
         let symbol = match field {
-            MapKey::Str(name) => self.exports.get(name).filter(|symbol| symbol.entries.private),
+            MapKey::Str(name) => self.exports.read().get(name).cloned(),
             MapKey::Int(_) => None,
         };
+        let symbol = symbol.filter(|symbol| symbol.entries.private);
         let Some(symbol) = symbol else {
             return Err(Error::new(ErrorKind::Symbol, "it has no such state"));
         };
         let ExportType::Var(ty) = &symbol.entries.export.ty else { return Ok(()) };
         let arena = Arena::new();
         let mut sink = RawSink::new(&arena);
-        sink.set_reader(&**symbol);
+        sink.set_reader(&*symbol);
         to_sink(&ty.coerce(value.clone())?, &mut sink)?;
-        ValueVar::set(&**symbol, RawArgs::written(&sink))
+        ValueVar::set(&*symbol, RawArgs::written(&sink))
     }
 
     fn hook(&self, hook: Hook, args: &[Value]) -> Result<Option<Value>> {
         let Some(function) = self.hooks[hook as usize] else { return Ok(None) };
         let Some(image) = self.image.lock().clone() else { return Err(Gone::Unloaded.error()) };
-        let called = call_hook(image.context(), hook.name(), function, args);
+        // It is inside of the plugin, and so are its calls of that.
+        let call = || call_hook(image.context(), hook.name(), function, args);
+        let called = match &self.track {
+            Some(track) => track.count(call),
+            None => call(),
+        };
         called.map(Some).map_err(|error| error.context(format_args!("its {} failed", hook.name())))
     }
 
@@ -262,7 +273,7 @@ impl sealed::Implemented for NativePlugin {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.exports.get(name).is_some_and(|symbol| !symbol.entries.private)
+        self.exports.read().get(name).is_some_and(|symbol| !symbol.entries.private)
     }
 
     fn subscribers(&self, event: &str) -> Vec<Subscriber> {
@@ -270,11 +281,7 @@ impl sealed::Implemented for NativePlugin {
         // SAFETY: each is held with the image, and dropped before it.
         let handlers = unsafe { image.context().subscriptions.to(event) };
         let plugin = &self.descriptor.name;
-        let told = handlers.into_iter().map(|handler| Told {
-            handler,
-            track: self.track.clone(),
-            image: Arc::clone(&image),
-        });
+        let told = handlers.into_iter().map(|handler| Told { handler, image: Arc::clone(&image) });
         told.map(|told| Subscriber::new(plugin, event, move |args| told.tell(args))).collect()
     }
 
@@ -299,6 +306,9 @@ impl sealed::Implemented for NativePlugin {
             tracing::warn!(plugin, %error, "its on_unload failed");
         }
         drop(handlers);
+        // Each holds the image.
+        let exports = std::mem::take(&mut *self.exports.write());
+        drop(exports);
         image.retire();
         found.iter().for_each(Symbol::free_retired);
         Ok(())
@@ -308,7 +318,6 @@ impl sealed::Implemented for NativePlugin {
 /// A handler of an event, which is told of it; dropped before the image that it is in.
 struct Told {
     handler: Held,
-    track: Option<Arc<Track>>,
     image: Arc<Image>,
 }
 
@@ -330,9 +339,10 @@ impl Told {
             let view = result.view().written_by(&**context);
             Ok(Some(from_view(view).map_err(|error: ConvertError| error.of("result"))?))
         };
-        match &self.track {
-            Some(track) => track.count(tell),
-            None => tell(),
+        match self.image.context().begin_call() {
+            Ok(_running) => tell(),
+            Err(error) if error.kind() == ErrorKind::Stale => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }

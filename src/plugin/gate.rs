@@ -39,6 +39,15 @@ impl Gate {
         drop(kept);
     }
 
+    /// Waits until it opens, for as long as that takes.
+    #[cfg(feature = "native")]
+    pub(crate) fn wait_until_open(&self) {
+        let mut is_open = self.is_open.lock();
+        while !*is_open {
+            self.opened.wait(&mut is_open);
+        }
+    }
+
     /// Waits until it opens.
     ///
     /// # Errors

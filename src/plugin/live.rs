@@ -94,8 +94,11 @@ impl<T> Live<T> {
     /// Puts other content there; its uses are counted if there is a track, which is the one that
     /// this place has, if it has one.
     pub(crate) fn lead_to(&self, content: T, track: Option<&Arc<Track>>) {
-        let is_counted = track
-            .is_some_and(|track| Arc::ptr_eq(self.track.get_or_init(|| Arc::clone(track)), track));
+        let is_counted = track.is_some_and(|track| {
+            let own = self.track.get_or_init(|| Arc::clone(track));
+            debug_assert!(Arc::ptr_eq(own, track), "all loads of a plugin have one track");
+            Arc::ptr_eq(own, track)
+        });
         self.put(boxed(content, if is_counted { TRACKED } else { 0 }).into_inner());
     }
 

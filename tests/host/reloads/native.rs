@@ -90,17 +90,26 @@ struct Native {
     plugin: PluginRef,
     notes: Arc<std::sync::Mutex<Vec<String>>>,
     waits: Arc<AtomicUsize>,
+    /// What happens in a hook, besides its note.
+    in_hook: Arc<std::sync::Mutex<Option<InHook>>>,
 }
+
+type InHook = Box<dyn Fn(&Host, &str) + Send>;
 
 impl Native {
     fn new(flags: &[&str]) -> Native {
         let notes = Arc::<std::sync::Mutex<Vec<String>>>::default();
         let waits = Arc::<AtomicUsize>::default();
+        let in_hook = Arc::<std::sync::Mutex<Option<InHook>>>::default();
         let shop = Shop::new();
         let host = reaching(|builder: HostBuilder, cell| {
             let (notes, waits) = (Arc::clone(&notes), Arc::clone(&waits));
+            let (hooked, hook_cell) = (Arc::clone(&in_hook), Arc::clone(&cell));
             let note = move |what: String, number: i64| {
                 notes.lock().unwrap().push(format!("{what} {number}"));
+                if let Some(in_hook) = &*hooked.lock().unwrap() {
+                    in_hook(&of(&hook_cell), &what);
+                }
             };
             builder
                 .channel::<i64>("in", 0)
@@ -124,7 +133,11 @@ impl Native {
         compile(&shop, 1, flags);
         let plugin = host.load(shop.folder.path().join("libp.so")).unwrap();
         notes.lock().unwrap().clear();
-        Native { shop, host, plugin, notes, waits }
+        Native { shop, host, plugin, notes, waits, in_hook }
+    }
+
+    fn in_hook(&self, does: impl Fn(&Host, &str) + Send + 'static) {
+        *self.in_hook.lock().unwrap() = Some(Box::new(does));
     }
 
     fn edit(&self, load: usize, flags: &[&str]) -> twinplug::Result<()> {
@@ -292,4 +305,98 @@ fn a_plugin_changes_its_kind() {
     host.reload(&plugin).unwrap();
     assert_eq!((play.call(()).unwrap(), score.get().unwrap()), (0, 3));
     assert_eq!(plugin.call("Found", ()).unwrap(), twinplug::Value::Int(9));
+}
+
+#[test]
+fn what_is_looked_up_meanwhile_leads_to_one_of_the_loads() {
+    let native = Native::new(&["-DSTATE"]);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    native.plugin.call("Load", ()).unwrap();
+                }
+            });
+        }
+        for load in 2..22 {
+            native.edit(load, &["-DSTATE"]).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// The load that is being made goes as well.
+#[test]
+fn an_unload_waits_for_a_reload() {
+    let native = Native::new(&["-DSTATE"]);
+    let load = native.plugin.func::<(), i64>("Load").unwrap();
+    let (restores, restoring) = std::sync::mpsc::channel();
+    native.in_hook(move |_, what| {
+        if what == "restore" {
+            restores.send(()).unwrap();
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    compile(&native.shop, 2, &["-DSTATE"]);
+    thread::scope(|scope| {
+        let reloading = scope.spawn(|| native.host.reload(&native.plugin));
+        restoring.recv().unwrap();
+        native.host.unload(native.plugin.clone()).unwrap();
+        reloading.join().unwrap().unwrap();
+    });
+    assert_eq!(load.call(()).unwrap_err().kind(), ErrorKind::Stale);
+    assert_eq!(native.notes().last().unwrap(), "unload 2");
+    assert!(native.host.images().is_empty(), "{:?}", native.host.images());
+}
+
+/// A hook is inside of the plugin: its calls of that go to the load that it is in.
+#[test]
+fn a_hook_uses_its_plugin() {
+    let native = Native::new(&["-DSTATE"]);
+    native.in_hook(|host, what| {
+        let load = host.plugin("p").unwrap().call("Load", ()).unwrap();
+        assert_eq!(load, twinplug::Value::Int(if what == "unload" { 2 } else { 1 }), "{what}");
+    });
+    native.edit(2, &["-DSTATE"]).unwrap();
+    assert_eq!(native.notes().len(), 5);
+}
+
+/// What a call got while its plugin was paused goes to the next receiver.
+#[test]
+fn a_message_that_came_in_the_pause_is_given_back() {
+    let native = Native::new(&["-DSTATE"]);
+    let wait = native.plugin.func::<(), i64>("Wait").unwrap();
+    let waits = wait.clone();
+    let waiting = thread::spawn(move || waits.call(()));
+    while native.waits.load(Ordering::SeqCst) == 0 {
+        thread::yield_now();
+    }
+    native.in_hook(|host, what| {
+        if what == "save" {
+            // It is received, as the call waits for it.
+            host.channel::<i64>("in").unwrap().send(7).unwrap();
+        }
+    });
+    native.edit(2, &["-DSTATE"]).unwrap();
+    let error = waiting.join().unwrap().unwrap_err().to_string();
+    assert_eq!(error, "plugin `p`: `Wait`: the plugin was reloaded meanwhile");
+    assert_eq!(wait.call(()).unwrap(), 7);
+}
+
+#[test]
+fn a_hook_that_never_returns_is_a_reload_that_fails() {
+    let native = Native::new(&["-DSTATE"]);
+    let load = native.plugin.func::<(), i64>("Load").unwrap();
+    let (ends, end) = std::sync::mpsc::channel::<()>();
+    let end = std::sync::Mutex::new(end);
+    native.in_hook(move |_, what| {
+        if what == "restore" {
+            let _ = end.lock().unwrap().recv();
+        }
+    });
+    let error = native.edit(2, &["-DSTATE"]).unwrap_err();
+    assert!(error.to_string().ends_with("native code: deadline of 5 s"), "{error}");
+    assert_eq!(load.call(()).unwrap(), 1);
+    drop(ends);
 }
