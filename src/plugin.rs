@@ -55,6 +55,7 @@ pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
 #[cfg(feature = "luajit")]
 pub(crate) use followed::Followed;
 pub(crate) use gate::Gate;
+pub(crate) use handle::Casual;
 #[cfg(feature = "_lua")]
 pub(crate) use handle::receive;
 pub use handle::{Calling, Dynamic, Func, Var};

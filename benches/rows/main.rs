@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
 
 mod channels;
+#[cfg(feature = "watch")]
+mod edits;
 #[cfg(feature = "_lua")]
 mod limits;
 #[cfg(feature = "_lua")]
@@ -38,5 +40,7 @@ fn main() -> std::io::Result<()> {
     lua::measure(&mut report, effort);
     #[cfg(feature = "_lua")]
     limits::measure(&mut report, effort);
+    #[cfg(feature = "watch")]
+    edits::measure(&mut report, effort);
     report.write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench/report.json"))
 }

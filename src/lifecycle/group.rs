@@ -9,7 +9,7 @@ use twinplug_value::{Args, Data, Value};
 
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Func, Plugin, Symbol};
+use crate::plugin::{Casual, Plugin, Symbol};
 
 /// A function of every plugin that exports one of that name, in load order;
 /// [`Host::group`](crate::Host::group) gives it. It follows: who is loaded later belongs to it,
@@ -40,7 +40,7 @@ struct Member<A, R> {
     /// The load that the function is of.
     current: Weak<dyn Plugin>,
     /// Or why it cannot be called so.
-    function: Result<Func<A, R>>,
+    function: Result<Casual<A, R>>,
     health: Arc<Health>,
 }
 
@@ -103,6 +103,11 @@ impl<A: Args + Clone, R: Data> Group<A, R> {
             };
             let is_stale = result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Stale);
             if is_stale && !self.shared.registry.has(&member.plugin) {
+                continue;
+            }
+            // A reload has taken it away just now.
+            let is_retired = result.as_ref().is_err_and(|it| it.kind() == ErrorKind::Retired);
+            if is_retired && !member.plugin.current().has(&self.shared.name) {
                 continue;
             }
             self.note(member, &result);
@@ -201,7 +206,7 @@ impl<A: Args, R: Data> Members<A, R> {
                 Ok(Symbol::Func(function)) => list.push(Member {
                     plugin,
                     current: Arc::downgrade(&current),
-                    function: function.typed(),
+                    function: function.typed().map(Casual::new),
                     health: before.map(|member| Arc::clone(&member.health)).unwrap_or_default(),
                 }),
                 Ok(Symbol::Var(var)) => others.push((plugin, var.no_func())),

@@ -16,6 +16,7 @@ pub use self::calling::Calling;
 pub(super) use self::link::Place;
 pub(crate) use self::link::receive;
 use self::link::{FuncLink, Typed, VarLink, call_scalars, get_value, of_plain};
+pub(crate) use self::rebind::Casual;
 use super::live::{Live, Track};
 use super::target::{FuncTarget, General, VarTarget};
 use super::{Got, within};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ptr;
+use std::sync::atomic::AtomicUsize;
 
 use twinplug_value::raw::{Arena, Failed, RawArgs, RawSink, Returned, Scalars};
 use twinplug_value::{
@@ -20,6 +21,8 @@ pub(super) struct FuncLink {
     pub(super) place: Place,
     /// As what it is held.
     pub(super) uses: Uses<(&'static [&'static Type], &'static Type)>,
+    /// How many handles do without it, should a reload take it away.
+    pub(super) casual: AtomicUsize,
 }
 
 /// All handles on one variable share it.
@@ -68,7 +71,7 @@ impl WriteArgs for Values<'_> {
 
 impl FuncLink {
     pub(super) fn new(target: Live<FuncTarget>, place: Place) -> Self {
-        FuncLink { target, place, uses: Uses::default() }
+        FuncLink { target, place, uses: Uses::default(), casual: AtomicUsize::new(0) }
     }
 
     pub(super) fn call<R: Data>(&self, target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {

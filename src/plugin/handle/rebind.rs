@@ -1,5 +1,7 @@
 //! Handles over a reload: whether they can go on with another load, and their way to it.
 
+use std::ops::Deref;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -40,10 +42,34 @@ impl<T: Copy> Uses<T> {
     }
 }
 
+/// A handle that is no hindrance to a reload which takes the function away: it leads nowhere then.
+pub(crate) struct Casual<A, R>(Func<A, R>);
+
+impl<A, R> Casual<A, R> {
+    pub(crate) fn new(function: Func<A, R>) -> Self {
+        function.link.casual.fetch_add(1, Ordering::Relaxed);
+        Casual(function)
+    }
+}
+
+impl<A, R> Deref for Casual<A, R> {
+    type Target = Func<A, R>;
+
+    fn deref(&self) -> &Func<A, R> {
+        &self.0
+    }
+}
+
+impl<A, R> Drop for Casual<A, R> {
+    fn drop(&mut self) {
+        self.0.link.casual.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Func<Dynamic> {
     /// Whether anybody holds a handle on it, besides this one.
     pub(in crate::plugin) fn is_held(&self) -> bool {
-        Arc::strong_count(&self.link) > 1
+        Arc::strong_count(&self.link) > 1 + self.link.casual.load(Ordering::Relaxed)
     }
 
     #[cfg(feature = "native")]

@@ -106,7 +106,7 @@ fn a_hook_of_the_load_before_fails() {
     let (path, line) = error.location().unwrap();
     assert_eq!((path.file_name().unwrap().to_str().unwrap(), line), ("p.lua", 1));
     let traceback = error.traceback().unwrap();
-    assert!(traceback.starts_with("[C]: in function 'error'\np.lua:1: in "), "{traceback}");
+    assert!(traceback.contains("p.lua:1"), "{traceback}");
 }
 
 /// A call that does not end in time holds it up.

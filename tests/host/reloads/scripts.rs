@@ -69,6 +69,21 @@ fn other_plugins_and_groups_follow() {
 }
 
 #[test]
+fn a_group_is_no_hindrance_to_a_function_that_goes() {
+    let edited = Edited::new("function Name() return 'old' end");
+    let group = edited.host.group::<(), String>("Name");
+    assert_eq!(group.call(()).len(), 1);
+    edited.edit("function Other() end").unwrap();
+    assert!(group.call(()).is_empty());
+    edited.edit("function Name() return 'back' end").unwrap();
+    assert_eq!(group.call(()).pop().unwrap().1.unwrap(), "back");
+    // A handle is, as before.
+    let name = edited.plugin.func::<(), String>("Name").unwrap();
+    edited.edit("function Other() end").unwrap_err();
+    assert_eq!((name.call(()).unwrap(), group.call(()).len()), ("back".to_owned(), 1));
+}
+
+#[test]
 fn a_call_that_waits_ends_with_the_load_that_it_is_in() {
     let text = "function Wait() host.note('waits') local n = host.channel('in'):recv() host.note('on') return n end";
     let edited = Edited::with(text, |builder| builder.channel::<i64>("in", 0));
