@@ -66,7 +66,10 @@ impl Func<Dynamic> {
         let fit = signature.accepts_args(A::TYPES).map_err(refuse)?;
         R::SCHEMA.accepts(&signature.result).map_err(|error| refuse(error.of("result")))?;
         self.link.uses.add((A::TYPES, R::SCHEMA), |(params, result)| {
-            std::ptr::eq(params, A::TYPES) && std::ptr::eq(result, R::SCHEMA)
+            // The compiler may keep a constant in several places.
+            params.len() == A::TYPES.len()
+                && params.iter().zip(A::TYPES).all(|(one, other)| is_same(one, other))
+                && is_same(result, R::SCHEMA)
         });
         Ok(Func { link: Arc::clone(&self.link), fit, types: PhantomData })
     }
@@ -182,7 +185,7 @@ impl Var<Value> {
             }
             place.name(Error::new(ErrorKind::Type, message).of_symbol(&place.symbol))
         })?;
-        self.link.uses.add(asked, |other| std::ptr::eq(other, asked));
+        self.link.uses.add(asked, |other| is_same(other, asked));
         Ok(Var { link: Arc::clone(&self.link), fit, types: PhantomData })
     }
 
@@ -203,4 +206,8 @@ impl Var<Value> {
     pub(in crate::plugin) fn free_retired(&self) {
         self.link.target.free_replaced();
     }
+}
+
+fn is_same(one: &Type, other: &Type) -> bool {
+    std::ptr::eq(one, other) || one == other
 }
