@@ -431,6 +431,10 @@ impl sealed::Implemented for Slot {
         self.generation.load_full().plugin.hook(hook, args)
     }
 
+    fn variables(&self) -> Result<Vec<(String, Result<Value>)>> {
+        self.generation.load_full().plugin.variables()
+    }
+
     fn state(&self) -> Result<Vec<Map>> {
         self.generation.load_full().plugin.state()
     }

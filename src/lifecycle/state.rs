@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use twinplug_value::{ExportType, Map, MapKey, Value};
+use twinplug_value::{Map, MapKey, Value};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Plugin, Symbol};
@@ -25,14 +25,18 @@ pub(super) type Notes = Vec<String>;
 impl Snapshot {
     /// The values of this moment; what cannot be read is left out.
     pub(super) fn of(plugin: &dyn Plugin) -> Snapshot {
-        let descriptor = plugin.descriptor();
-        let is_var = |ty: &ExportType| matches!(ty, ExportType::Var(_));
         let mut snapshot = Snapshot::default();
-        for export in descriptor.exports.iter().filter(|export| is_var(&export.ty)) {
-            let name = MapKey::Str(export.name.clone());
-            match read(plugin, &export.name) {
-                Ok(value) => drop(snapshot.variables.insert(name, value)),
-                Err(error) => note(&mut snapshot.unread, &name, Err(error)),
+        match plugin.variables() {
+            Ok(variables) => variables.into_iter().for_each(|(name, value)| {
+                let name = MapKey::Str(name);
+                match value {
+                    Ok(value) => drop(snapshot.variables.insert(name, value)),
+                    Err(error) => note(&mut snapshot.unread, &name, Err(error)),
+                }
+            }),
+            Err(error) => {
+                let text = format!("all variables start anew: {}", error.message());
+                snapshot.unread.push(text);
             }
         }
         match plugin.state() {
@@ -109,13 +113,6 @@ impl Tables<'_> {
         let empties = self.before.iter().take(self.index).filter(|fields| fields.is_empty());
         let mut next = self.next.iter().enumerate().filter(|(_, fields)| fields.is_empty());
         self.began().is_empty().then(|| next.nth(empties.count())).flatten().map(|(index, _)| index)
-    }
-}
-
-fn read(plugin: &dyn Plugin, name: &str) -> Result<Value> {
-    match plugin.lookup(name)? {
-        Symbol::Var(var) => var.get(),
-        Symbol::Func(_) => Ok(Value::Null),
     }
 }
 

@@ -298,6 +298,24 @@ impl sealed::Implemented for LuaPlugin {
         self.vm.resume();
     }
 
+    fn variables(&self) -> Result<Vec<(String, Result<DataValue>)>> {
+        let all: Vec<LuaVar> = {
+            let exports = self.vm.shared.exports.lock();
+            let homes = exports.list.iter().enumerate().filter_map(|(index, export)| {
+                let Some(Home::Var(table, key)) = exports.home(index) else { return None };
+                let vm = Arc::clone(&self.vm);
+                Some(LuaVar::new(vm, (table, key), &export.name, Type::Any))
+            });
+            homes.collect()
+        };
+        // The VM is entered once for all.
+        with(&self.vm, |lease| {
+            let read =
+                |var: &LuaVar| (var.name().to_owned(), receive(|got| var.get_in(lease, got)));
+            Ok(all.iter().map(read).collect())
+        })
+    }
+
     fn state(&self) -> Result<Vec<Map>> {
         let tables = with(&self.vm, |_| Ok(self.vm.shared.states.lock().clone()))?;
         tables.iter().map(|table| table.fields(&self.vm)).collect()

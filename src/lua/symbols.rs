@@ -200,19 +200,7 @@ impl RawVar for LuaVar {
         if let Some(read) = self.get_quickly(got) {
             return read;
         }
-        with(&self.vm, |lease| {
-            let coroutine = lease.coroutine();
-            // SAFETY: the VM is entered, the coroutine does not run, and has nothing on its
-            // stack until the lease is given back.
-            let stack = unsafe {
-                self.push(coroutine);
-                Stack::new(lease.border(), coroutine)
-            };
-            match stack.read_scalar(VALUE, self.scalars, got) {
-                true => Ok(()),
-                false => stack.read_variable(VALUE, &self.declared, &self.name, got),
-            }
-        })
+        with(&self.vm, |lease| self.get_in(lease, got))
     }
 
     fn set(&self, value: Write<'_>) -> Result<()> {
@@ -261,6 +249,27 @@ impl LuaVar {
     ) -> LuaVar {
         let scalars = Scalars::of(&declared);
         LuaVar { vm, table, key, name: name.to_owned(), declared, scalars }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reads it, with its VM entered and nothing on the coroutine's stack, as there is afterwards.
+    pub(super) fn get_in(&self, lease: &Lease<'_>, got: &mut Got<'_>) -> Result<()> {
+        let coroutine = lease.coroutine();
+        // SAFETY: the VM is entered, the coroutine does not run, and has nothing on its stack.
+        let stack = unsafe {
+            self.push(coroutine);
+            Stack::new(lease.border(), coroutine)
+        };
+        let read = match stack.read_scalar(VALUE, self.scalars, got) {
+            true => Ok(()),
+            false => stack.read_variable(VALUE, &self.declared, &self.name, got),
+        };
+        // SAFETY: as above; what was read is no longer on it.
+        unsafe { ffi::lua_settop(coroutine, 0) };
+        read
     }
 
     /// Pushes the table that holds it, and its value.

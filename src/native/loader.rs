@@ -221,6 +221,16 @@ impl sealed::Implemented for NativePlugin {
         }
     }
 
+    fn variables(&self) -> Result<Vec<(String, Result<Value>)>> {
+        let exports = self.descriptor.exports.iter();
+        let variables = exports.filter(|export| matches!(export.ty, ExportType::Var(_)));
+        let read = |name: &str| match self.lookup(name)? {
+            Symbol::Var(var) => var.get(),
+            Symbol::Func(_) => Ok(Value::Null),
+        };
+        Ok(variables.map(|export| (export.name.clone(), read(&export.name))).collect())
+    }
+
     fn state(&self) -> Result<Vec<Map>> {
         let exports = self.exports.read();
         let private = exports.values().filter(|symbol| symbol.entries.private);

@@ -38,6 +38,9 @@ pub trait Implemented {
     /// Calls a hook; what it gives, if the plugin has it.
     fn hook(&self, hook: Hook, args: &[Value]) -> Result<Option<Value>>;
 
+    /// The values of its variables.
+    fn variables(&self) -> Result<Vec<(String, Result<Value>)>>;
+
     /// Its private state, in one or more tables, by field.
     fn state(&self) -> Result<Vec<Map>>;
 
