@@ -23,7 +23,7 @@ pub struct Event {
     pub kind: EventKind,
     /// The plugin's name.
     pub plugin: String,
-    /// Its kind, now; of what was [retired](EventKind::Retired), then.
+    /// Its kind, now; of what was [unloaded](EventKind::Unloaded), then.
     pub plugin_kind: PluginKind,
     /// Its version, likewise.
     pub version: Version,
@@ -48,8 +48,6 @@ pub enum EventKind {
     Reloaded,
     /// It was not reloaded: the load before serves on.
     Rejected,
-    /// The load from which another one has taken over has gone.
-    Retired,
     /// It was unloaded.
     Unloaded,
     /// Its file is gone: it serves on.
@@ -64,7 +62,6 @@ impl fmt::Display for EventKind {
             EventKind::Loaded => "loaded",
             EventKind::Reloaded => "reloaded",
             EventKind::Rejected => "rejected",
-            EventKind::Retired => "retired",
             EventKind::Unloaded => "unloaded",
             EventKind::Gone => "gone",
             EventKind::Back => "back",

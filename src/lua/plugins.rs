@@ -373,7 +373,8 @@ impl Link {
 }
 
 /// The error of another plugin, whose name its text begins with. A deadline that has passed is
-/// that of all calls of the thread, as is that they were cancelled; other limits are the other plugin's own.
+/// that of all calls of the thread, as is that they were cancelled; other limits are the other
+/// plugin's own.
 fn told(error: Error) -> Error {
     let told = Error::new(error.kind(), error.to_string()).with_inside_of(&error);
     let told = match overdue() {
