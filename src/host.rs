@@ -3,6 +3,7 @@
 mod builder;
 mod definitions;
 mod directories;
+mod versions;
 
 use std::fmt;
 use std::path::Path;
@@ -245,7 +246,7 @@ impl Host {
         self.registry.feed.subscribe()
     }
 
-    /// The newest version of the plugin of that name.
+    /// The newest version of the plugin of that name, of those that it is [pinned](Host::pin) to.
     ///
     /// # Errors
     /// None is loaded; the message has the names near to it.

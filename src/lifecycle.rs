@@ -13,6 +13,7 @@ mod reload;
 mod slot;
 mod state;
 mod tied;
+mod versions;
 #[cfg(feature = "watch")]
 mod watch;
 #[cfg(feature = "watch")]
@@ -24,7 +25,7 @@ pub use feed::{Event, EventKind, Events};
 pub use group::Group;
 pub use loaded::{LoadFailure, Loaded, Shadowed};
 pub use plugin_ref::{PluginRef, Status};
-pub(crate) use registry::Registry;
+pub(crate) use registry::{Registry, Versions};
 #[cfg(feature = "watch")]
 pub use watching::Reload;
 #[cfg(feature = "watch")]

@@ -1,7 +1,6 @@
 //! From a save to the first call that runs what was saved.
 
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -54,7 +53,7 @@ impl Edited {
 
     /// Saves, and waits until that is so.
     fn save(&self, content: &[u8], is_live: impl Fn() -> bool) -> Duration {
-        let path: &Path = self.plugin.path();
+        let path = self.plugin.path();
         let begun = Instant::now();
         fs::write(path, content).unwrap();
         while !is_live() {

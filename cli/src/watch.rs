@@ -196,7 +196,7 @@ impl Watch {
             Err(error) => {
                 let name = built.folder.file_name().unwrap_or_default().to_string_lossy();
                 let before = self.libraries.get(&built.folder).and_then(|library| {
-                    self.host.plugins().into_iter().find(|plugin| plugin.path() == library)
+                    self.host.plugins().into_iter().find(|plugin| plugin.path() == *library)
                 });
                 let line = Line::not_built(&name, before.as_ref(), &error.to_string());
                 Ok(self.form.tell(&line)?)

@@ -16,9 +16,9 @@ use twinplug_value::{Data, Kind, Value};
 use super::Host;
 use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lifecycle::Registry;
 #[cfg(feature = "watch")]
 use crate::lifecycle::Reload;
+use crate::lifecycle::{Registry, Versions};
 use crate::loading::{Allowance, Loader, Settings};
 use crate::plugin::{
     Constant, HostContext, HostFunction, Lender, LimitSignal, Output, Permission, Plugins, Total,
@@ -39,6 +39,7 @@ pub struct HostBuilder {
     settings: Settings,
     #[cfg(feature = "watch")]
     reload: Reload,
+    versions: Versions,
     /// The first thing that was wrong; `build` reports it.
     error: Option<Error>,
 }
@@ -69,6 +70,17 @@ impl HostBuilder {
     #[must_use]
     pub fn reload(mut self, when: Reload) -> Self {
         self.reload = when;
+        self
+    }
+
+    /// Has a newer version that appears in a folder which the host [watches](Host::watch) be loaded
+    /// beside the older one, with a state of its own. Unless set it takes over from that one, as by
+    /// [`Host::replace`], but not where a handle is held that it has nothing for; and it is loaded
+    /// beside the older one all the same where a plugin requires that.
+    #[cfg(feature = "watch")]
+    #[must_use]
+    pub fn side_by_side(mut self) -> Self {
+        self.versions = Versions::SideBySide;
         self
     }
 
@@ -259,10 +271,10 @@ impl HostBuilder {
         let functions = self.finished_functions()?;
         #[cfg(feature = "watch")]
         let reload = self.reload;
-        let HostBuilder { constants, channels, output, lender, allowance, settings, .. } = self;
+        let HostBuilder { constants, channels, output, lender, .. } = self;
         let output = output.unwrap_or_else(|| Box::new(to_standard_output));
-        let loader = Loader::new(&allowance, settings);
-        let registry = Arc::new(Registry::new(loader));
+        let loader = Loader::new(&self.allowance, self.settings);
+        let registry = Arc::new(Registry::new(loader, self.versions));
         let plugins: Weak<dyn Plugins> = Arc::downgrade(&(Arc::clone(&registry) as _));
         let plugins = OnceLock::from(plugins);
         let context = HostContext { plugins, functions, constants, channels, output, lender };

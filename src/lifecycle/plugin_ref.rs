@@ -1,7 +1,7 @@
 //! [`PluginRef`]: one plugin, as its host's users hold it.
 
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use semver::Version;
@@ -42,10 +42,10 @@ impl PluginRef {
         self.slot.generation.load().kind
     }
 
-    /// The file it was loaded from; of one from memory, the name that it was given, as
-    /// if that were a script's or a folder's.
+    /// The file that the load which serves now is from; of one from memory, the name that it was
+    /// given, as if that were a script's or a folder's.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> PathBuf {
         self.slot.path()
     }
 

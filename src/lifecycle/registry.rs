@@ -9,11 +9,12 @@ use parking_lot::{Condvar, Mutex};
 
 use super::PluginRef;
 use super::feed::{Event, EventKind, Feed};
-use super::slot::{Slot, Source};
+use super::slot::{Built, Slot, Source};
 use super::state::Snapshot;
+use super::versions::Pins;
 #[cfg(feature = "watch")]
 use super::watching::Watching;
-use crate::error::{Error, ErrorKind, Result, near};
+use crate::error::{Error, ErrorKind, Result};
 use crate::loading::{self, Bundle, Loader, Located};
 #[cfg(feature = "luajit")]
 use crate::plugin::Followed;
@@ -22,7 +23,11 @@ use crate::plugin::{HostContext, Plugin, Plugins, Requirement, cannot_wait, held
 /// The loaded plugins, in load order.
 pub(crate) struct Registry {
     pub(crate) loader: Loader,
-    entries: Mutex<Vec<Entry>>,
+    pub(super) entries: Mutex<Vec<Entry>>,
+    pub(super) pins: Pins,
+    /// Whether a newer version that appears is loaded beside the older.
+    #[cfg_attr(not(feature = "watch"), allow(dead_code, reason = "of folders that are watched"))]
+    pub(super) is_side_by_side: bool,
     /// The files that are being loaded, each by one thread: the same file is not
     /// loaded twice, and a body that waits holds up no other file.
     loading: Mutex<Vec<(PathBuf, ThreadId)>>,
@@ -38,25 +43,35 @@ pub(crate) struct Registry {
     followed: Mutex<Vec<Weak<Followed>>>,
 }
 
-struct Entry {
+pub(super) struct Entry {
     /// By its one true name; `None` of one from memory.
     file: Option<PathBuf>,
     /// Whether the host has given it its name.
     is_given: bool,
-    plugin: PluginRef,
+    pub(super) plugin: PluginRef,
+}
+
+/// What a host does with a newer version that appears in a folder which it watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Versions {
+    #[default]
+    TakeOver,
+    SideBySide,
 }
 
 /// A file is being loaded on this thread; dropped when that has ended.
-struct Loading<'r> {
+pub(super) struct Loading<'r> {
     registry: &'r Registry,
     canonical: &'r Path,
 }
 
 impl Registry {
-    pub(crate) fn new(loader: Loader) -> Self {
+    pub(crate) fn new(loader: Loader, versions: Versions) -> Self {
         Registry {
             loader,
             entries: Mutex::default(),
+            pins: Pins::default(),
+            is_side_by_side: versions == Versions::SideBySide,
             loading: Mutex::default(),
             loaded: Condvar::new(),
             feed: Feed::default(),
@@ -82,12 +97,7 @@ impl Registry {
         }
         let reads = Arc::default();
         let built = self.loader.build_first(located, given, host, &reads)?;
-        let source = Source {
-            asked: located.asked.clone(),
-            given: given.map(str::to_owned),
-            manifest: located.manifest_path(),
-        };
-        let plugin = self.begin(&located.path, Some(source), built)?;
+        let plugin = self.begin(Source::file(located, given), built)?;
         plugin.slot().tries(&reads);
         plugin.slot().serves();
         let file = Some(located.canonical.clone());
@@ -102,25 +112,20 @@ impl Registry {
         host: Weak<HostContext>,
     ) -> Result<PluginRef> {
         let built = self.loader.build_bundle(bundle, host)?;
-        let plugin = self.begin(&bundle.path, None, built)?;
+        let plugin = self.begin(Source::memory(&bundle.path), built)?;
         self.insert(Entry { file: None, is_given: true, plugin })
     }
 
     /// Has a plugin that was built begin to serve.
-    fn begin(
-        &self,
-        path: &Path,
-        source: Option<Source>,
-        built: Arc<dyn Plugin>,
-    ) -> Result<PluginRef> {
+    fn begin(&self, source: Source, built: Arc<dyn Plugin>) -> Result<PluginRef> {
         // Before its code changes them.
         let initial = Snapshot::of(&*built);
-        let built = loading::start(path, built)?;
-        Ok(PluginRef::new(Slot::new(path.to_owned(), source, built, initial)))
+        let plugin = loading::start(&source.path, built)?;
+        Ok(PluginRef::new(Slot::new(Built { plugin, initial, source })))
     }
 
     /// Waits until nobody else loads the file.
-    fn start<'r>(&'r self, canonical: &'r Path) -> Result<Loading<'r>> {
+    pub(super) fn start<'r>(&'r self, canonical: &'r Path) -> Result<Loading<'r>> {
         let here = thread::current().id();
         let mut loading = self.loading.lock();
         while let Some((_, other)) = loading.iter().find(|(path, _)| path == canonical) {
@@ -173,46 +178,6 @@ impl Registry {
             same.path().display(),
         );
         Err(Error::new(ErrorKind::Refused, message))
-    }
-
-    /// The newest version of a name; of equal ones the last that was loaded.
-    pub(crate) fn newest(&self, name: &str) -> Result<PluginRef> {
-        let entries = self.entries.lock();
-        let found = newest(&entries, |plugin| plugin.name() == name);
-        found.ok_or_else(|| Error::new(ErrorKind::NotFound, none(name, &entries)))
-    }
-
-    /// The newest version that a plugin may use which requires this.
-    ///
-    /// # Errors
-    /// None is loaded; the message has the versions that are, or the names near to it.
-    pub(crate) fn required(&self, requirement: &Requirement) -> Result<PluginRef> {
-        let entries = self.entries.lock();
-        newest(&entries, |plugin| plugin.meets(requirement)).ok_or_else(|| {
-            let Requirement { name, range } = requirement;
-            let others = entries.iter().map(|entry| &entry.plugin);
-            let others = others.filter(|plugin| plugin.name() == name);
-            let others = others.map(|it| format!("{} (`{}`)", it.version(), it.path().display()));
-            let what = match others.collect::<Vec<_>>() {
-                others if others.is_empty() => none(name, &entries),
-                others => format!("`{name}` is loaded in {}", others.join(", ")),
-            };
-            let message = format!("it requires `{name}` {range}, and {what}");
-            Error::new(ErrorKind::NotFound, message)
-        })
-    }
-
-    /// The plugins that require this one, and that another one would not do for now.
-    pub(crate) fn dependents(&self, plugin: &PluginRef) -> Vec<PluginRef> {
-        let entries = self.entries.lock();
-        let follows = |other: &PluginRef| {
-            let requires = other.requires();
-            let requirement = requires.iter().find(|it| it.name == plugin.name());
-            let used = requirement.and_then(|it| newest(&entries, |plugin| plugin.meets(it)));
-            used.is_some_and(|used| used.is(plugin))
-        };
-        let plugins = entries.iter().map(|entry| &entry.plugin);
-        plugins.filter(|other| follows(other)).cloned().collect()
     }
 
     /// Changes whenever a plugin has come or gone, or has registered more exports.
@@ -269,9 +234,39 @@ impl Registry {
         });
     }
 
+    /// A plugin may be from another file by now.
+    pub(super) fn moved(&self, plugin: &PluginRef) {
+        let file = plugin.slot().origin().map(|origin| origin.canonical);
+        let mut entries = self.entries.lock();
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.plugin.is(plugin)) {
+            entry.file = file;
+        }
+        drop(entries);
+        self.changed();
+    }
+
+    /// # Errors
+    /// A file was loaded as another plugin.
+    pub(super) fn refuse_if_loaded(
+        &self,
+        plugin: &PluginRef,
+        canonical: &Path,
+        given: Option<&str>,
+    ) -> Result<()> {
+        match self.at(canonical, given) {
+            Some(other) if !other.is(plugin) => {
+                let (path, name, version) = (canonical.display(), other.name(), other.version());
+                let message =
+                    format!("`{path}` is loaded already, as `{name}` {version}: unload that first");
+                Err(Error::new(ErrorKind::Reload, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What was loaded from a file. A name that the host gives is another plugin, unless
     /// it is the one that the plugin has anyway.
-    fn at(&self, file: &Path, given: Option<&str>) -> Option<PluginRef> {
+    pub(super) fn at(&self, file: &Path, given: Option<&str>) -> Option<PluginRef> {
         let entries = self.entries.lock();
         // These paths are alike where their bytes are; so looked at they cost a tenth.
         let is_it = |path: &PathBuf| path.as_os_str() == file.as_os_str();
@@ -282,18 +277,6 @@ impl Registry {
         })?;
         Some(entry.plugin.clone())
     }
-}
-
-/// The newest of these; of equal versions the last that was loaded.
-fn newest(entries: &[Entry], is_it: impl Fn(&PluginRef) -> bool) -> Option<PluginRef> {
-    let plugins = entries.iter().map(|entry| &entry.plugin).filter(|plugin| is_it(plugin));
-    plugins.max_by(|a, b| a.version().cmp_precedence(&b.version())).cloned()
-}
-
-/// That none of that name is there, and those near to it.
-fn none(name: &str, entries: &[Entry]) -> String {
-    let near = near(name, entries.iter().map(|entry| entry.plugin.name()));
-    format!("no plugin `{name}` is loaded{near}")
 }
 
 impl Plugins for Registry {

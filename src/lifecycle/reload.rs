@@ -4,13 +4,15 @@
 //! The order is that of the steps in [`Registry::reload`]. Whatever fails, the load before serves
 //! as it did, and nothing is left of the other.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Weak, mpsc};
 use std::time::{Duration, Instant};
 
+use semver::Version;
 use twinplug_value::Value;
 
 use super::feed::{Event, EventKind};
-use super::slot::{Slot, making_a_load};
+use super::slot::{Built, Handles, Slot, Source, making_a_load};
 use super::state::{Notes, Snapshot};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Limit, Result};
@@ -23,29 +25,74 @@ use crate::plugin::{
 /// How long the calls that run may take to end, and each hook.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What takes over from a load.
+#[derive(Clone, Debug)]
+pub(super) enum Next {
+    /// Its file, as that is now.
+    Again,
+    /// Another one: the program says so.
+    Replacement(PathBuf),
+    /// Another one, which has appeared and is newer.
+    #[cfg_attr(not(feature = "watch"), allow(dead_code, reason = "of folders that are watched"))]
+    Newer(PathBuf),
+    /// One that it was loaded from before, as that version.
+    Before(PathBuf, Version),
+}
+
+impl Next {
+    fn asked(&self) -> Option<&PathBuf> {
+        match self {
+            Next::Again => None,
+            Next::Replacement(path) | Next::Newer(path) | Next::Before(path, _) => Some(path),
+        }
+    }
+
+    /// What becomes of handles that it has nothing for. Only the program can know that nobody
+    /// needs them.
+    fn handles(&self) -> Handles {
+        match self {
+            Next::Again | Next::Newer(_) => Handles::GoOn,
+            Next::Replacement(_) | Next::Before(..) => Handles::MayEnd,
+        }
+    }
+}
+
 impl Registry {
-    /// Loads a plugin anew from where it was loaded from; later, on another thread, where this one
-    /// is inside of it: then what comes of it is told, and not answered.
+    /// Has another load take over from a plugin; later, on another thread, where this one is inside
+    /// of it: then what comes of it is told, and not answered.
     ///
     /// # Errors
     /// It was not, for whatever reason: the load before serves on.
+    pub(super) fn reload_as(
+        self: &Arc<Self>,
+        plugin: &PluginRef,
+        next: Next,
+        host: Weak<HostContext>,
+    ) -> Result<()> {
+        if !plugin.slot().is_inside() {
+            return self.reload_now(plugin, &next, host);
+        }
+        let (registry, plugin) = (Arc::downgrade(self), plugin.clone());
+        run_elsewhere(Box::new(move || {
+            // It is told, and in the log.
+            let _ = registry.upgrade().map(|registry| registry.reload_now(&plugin, &next, host));
+        }))
+    }
+
+    /// Loads a plugin anew from where it was loaded from, as `reload_as`.
+    ///
+    /// # Errors
+    /// As there.
     pub(crate) fn reload(
         self: &Arc<Self>,
         plugin: &PluginRef,
         host: Weak<HostContext>,
     ) -> Result<()> {
-        if !plugin.slot().is_inside() {
-            return self.reload_now(plugin, host);
-        }
-        let (registry, plugin) = (Arc::downgrade(self), plugin.clone());
-        run_elsewhere(Box::new(move || {
-            // It is told, and in the log.
-            let _ = registry.upgrade().map(|registry| registry.reload_now(&plugin, host));
-        }))
+        self.reload_as(plugin, Next::Again, host)
     }
 
-    fn reload_now(&self, plugin: &PluginRef, host: Weak<HostContext>) -> Result<()> {
-        let reloaded = self.reload_untold(plugin, host)?;
+    fn reload_now(&self, plugin: &PluginRef, next: &Next, host: Weak<HostContext>) -> Result<()> {
+        let reloaded = self.reload_untold(plugin, next, host)?;
         #[cfg(feature = "watch")]
         if let Some(watching) = self.watching() {
             watching.follow_again(plugin);
@@ -60,24 +107,38 @@ impl Registry {
     pub(super) fn reload_untold(
         &self,
         plugin: &PluginRef,
+        next: &Next,
         host: Weak<HostContext>,
     ) -> Result<Event> {
         let begun = Instant::now();
         let slot = plugin.slot();
+        // Before the plugin's own lock, as who loads that file may reload the plugin.
+        let canonical = next.asked().and_then(|asked| Some(loading::locate(asked).ok()?.canonical));
+        let _loading = canonical.as_ref().map(|canonical| self.start(canonical)).transpose()?;
         slot.reloading(|| {
             if !self.has(plugin) {
                 return Err(plugin.unknown());
             }
-            let done = self.build_beside(plugin, host).and_then(|next| hand_over(slot, next));
+            let users = self.dependents(plugin);
+            let built = self.build_beside(plugin, next, host);
+            let done = built.and_then(|built| hand_over(slot, built, next.handles()));
             let error = done.as_ref().err().map(|error| rejected(plugin, error));
             slot.rejected.lock().clone_from(&error);
             let kind = if error.is_some() { EventKind::Rejected } else { EventKind::Reloaded };
+            let mut notes = done.unwrap_or_default();
+            // Whoever mends another file than its own has it take over once more.
+            if error.is_some() && !matches!(next, Next::Again) {
+                slot.gives_up();
+            }
             if error.is_none() {
                 slot.serves();
-                self.changed();
+                self.moved(plugin);
+                if let Next::Before(_, version) = next {
+                    self.pin_exactly(plugin.name(), version.clone());
+                }
+                notes.extend(users.iter().filter_map(|user| self.lacks(user, plugin.name())));
             }
-            let (time, notes) = (Some(begun.elapsed()), done.unwrap_or_default());
-            Ok(Event { time, notes, error, ..Event::of(kind, plugin) })
+            Ok(Event { time: Some(begun.elapsed()), notes, error, ..Event::of(kind, plugin) })
         })
     }
 
@@ -99,57 +160,79 @@ impl Registry {
     }
 
     /// Builds the next load, while the one before serves.
-    fn build_beside(&self, plugin: &PluginRef, host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+    fn build_beside(
+        &self,
+        plugin: &PluginRef,
+        next: &Next,
+        host: Weak<HostContext>,
+    ) -> Result<Built> {
         let slot = plugin.slot();
-        let Some(source) = &slot.source else {
+        let origin = slot.origin();
+        let asked = next.asked().or(origin.as_ref().map(|origin| &origin.asked));
+        let asked = asked.ok_or_else(|| {
             let message = "it is from memory: there is no file to load it from anew";
-            return Err(Error::new(ErrorKind::Reload, message));
-        };
+            Error::new(ErrorKind::Reload, message)
+        })?;
         let reads = Arc::<Reads>::default();
         slot.tries(&reads);
-        reads.note(&source.manifest);
-        let located = loading::locate(&source.asked)?;
+        if let (Next::Again, Some(origin)) = (next, &origin) {
+            reads.note(&origin.manifest);
+        }
+        let located = loading::locate(asked)?;
+        let given = origin.as_ref().and_then(|origin| origin.given.as_deref());
+        self.refuse_if_loaded(plugin, &located.canonical, given)?;
+        let source = Source::file(&located, given);
+        if let Some(origin) = source.origin.as_ref().filter(|_| !matches!(next, Next::Again)) {
+            reads.note(&origin.manifest);
+        }
         reads.note(&located.path);
         let bytes = loading::read(&located.path)?;
         #[cfg(feature = "watch")]
         slot.reads(&bytes);
-        let given = source.given.as_deref();
-        let next = self.loader.build(&located, given, (bytes, &reads), host, slot.track())?;
-        let name = &next.descriptor().name;
-        if *name != slot.name {
-            discard(&*next);
-            let message = format!(
+        let built = self.loader.build(&located, given, (bytes, &reads), host, slot.track())?;
+        self.check_built(plugin, next, &*built).inspect_err(|_| discard(&*built))?;
+        Ok(Built { initial: Snapshot::of(&*built), plugin: built, source })
+    }
+
+    /// Whether what was built may take over from a plugin.
+    fn check_built(&self, plugin: &PluginRef, next: &Next, built: &dyn Plugin) -> Result<()> {
+        let refuse = |message| Err(Error::new(ErrorKind::Reload, message));
+        let descriptor = built.descriptor();
+        let (name, version, own) = (&descriptor.name, &descriptor.version, plugin.name());
+        match next {
+            Next::Again if name != own => refuse(format!(
                 "`{}` says now that it is `{name}`: give it its name back, or load it as another \
                  plugin",
-                source.asked.display(),
-            );
-            return Err(Error::new(ErrorKind::Reload, message));
+                plugin.path().display(),
+            )),
+            Next::Replacement(path) | Next::Newer(path) | Next::Before(path, _) if name != own => {
+                refuse(format!(
+                    "`{}` is `{name}`, and only another `{own}` takes over from it: give it that \
+                     name, or load it beside",
+                    path.display(),
+                ))
+            }
+            Next::Before(path, before) if version != before => refuse(format!(
+                "`{}` was {before}, and is {version} by now: there is nothing to go back to",
+                path.display(),
+            )),
+            Next::Before(..) => self.check_same(plugin, version),
+            _ => self.check_same(plugin, version).and_then(|()| self.check_pin(plugin, version)),
         }
-        let version = &next.descriptor().version;
-        if self
-            .all()
-            .iter()
-            .any(|it| it.name() == name && it.version() == *version && !it.is(plugin))
-        {
-            discard(&*next);
-            let message = format!("`{name}` {version} is loaded already: give it another version");
-            return Err(Error::new(ErrorKind::Reload, message));
-        }
-        Ok(next)
     }
 }
 
 /// Has the next load take over; what was not carried.
-fn hand_over(slot: &Slot, next: Arc<dyn Plugin>) -> Result<Notes> {
+fn hand_over(slot: &Slot, next: Built, handles: Handles) -> Result<Notes> {
     let before = slot.generation.load_full();
-    let initial = Snapshot::of(&*next);
+    let plugin = Arc::clone(&next.plugin);
     let handing = Handing { slot, before: Arc::clone(&before.plugin), gate: Arc::default() };
     // Asked first, as a pause is felt.
-    let done = slot.check(&*next).and_then(|()| {
+    let done = slot.check(&*plugin, handles).and_then(|()| {
         handing.pause_and(|| {
-            let notes = handing.carry(&before.initial, &next, &initial)?;
-            in_time(&next, |next| next.start())?;
-            slot.take_over(Arc::clone(&next), initial)?;
+            let notes = handing.carry(&before.initial, &plugin, &next.initial)?;
+            in_time(&plugin, |next| next.start())?;
+            slot.take_over(next, handles)?;
             Ok(notes)
         })
     });
@@ -159,7 +242,7 @@ fn hand_over(slot: &Slot, next: Arc<dyn Plugin>) -> Result<Notes> {
     // Whoever waits finds one of them.
     handing.gate.open();
     if done.is_err() {
-        discard(&*next);
+        discard(&*plugin);
     }
     slot.let_go();
     done

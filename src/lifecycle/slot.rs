@@ -1,32 +1,32 @@
 //! One plugin's place: the load that serves now, and all handles on it, which follow it from one
 //! load to the next.
 
+mod generation;
+mod source;
+
 use std::cell::Cell;
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use semver::Version;
 use twinplug_value::{Map, MapKey, Value};
 
-use super::state::Snapshot;
+use self::generation::Symbols;
+pub(super) use self::generation::{Built, Generation, Handles};
+pub(super) use self::source::{Origin, Source};
 use crate::channel::Life;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::file::Reads;
 use crate::plugin::{
-    Bound, Descriptor, Gate, Gone, Hook, Plugin, PluginKind, Requirement, Subscriber, Symbol,
-    Track, cannot_wait, held, sealed,
+    Bound, Descriptor, Gate, Gone, Hook, Plugin, PluginKind, Subscriber, Symbol, Track,
+    cannot_wait, held, sealed,
 };
 
 pub(super) struct Slot {
     pub(super) name: String,
-    path: PathBuf,
-    /// Where it is loaded from anew; `None` of one from memory.
-    pub(super) source: Option<Source>,
     pub(super) generation: ArcSwap<Generation>,
     /// Until it is unloaded: that of a load may end before.
     pub(super) life: Arc<Life>,
@@ -40,6 +40,8 @@ pub(super) struct Slot {
     /// Whether its file is not there any more.
     is_gone: AtomicBool,
     reads: Mutex<LastReads>,
+    /// The files that it was loaded from before, and in which versions.
+    superseded: Mutex<Vec<(Version, PathBuf)>>,
 }
 
 /// The files that were read.
@@ -51,16 +53,6 @@ struct LastReads {
     /// What was in its own file then, where that matters.
     #[cfg(feature = "watch")]
     fingerprint: Option<super::watch::Fingerprint>,
-}
-
-/// What was asked for.
-pub(super) struct Source {
-    pub(super) asked: PathBuf,
-    /// The name that the host has given it.
-    pub(super) given: Option<String>,
-    /// Where its manifest is, if it has one.
-    #[cfg_attr(not(feature = "watch"), allow(dead_code, reason = "it is watched"))]
-    pub(super) manifest: PathBuf,
 }
 
 thread_local! {
@@ -82,50 +74,13 @@ pub(super) fn making_a_load<R>(load: impl FnOnce() -> R) -> R {
     load()
 }
 
-/// One load.
-pub(super) struct Generation {
-    /// From 1, of those that have served.
-    pub(super) number: u64,
-    pub(super) version: Version,
-    pub(super) kind: PluginKind,
-    pub(super) requires: Vec<Requirement>,
-    pub(super) plugin: Arc<dyn Plugin>,
-    /// What it began with.
-    pub(super) initial: Snapshot,
-    links: Links,
-}
-
-/// What handles share, an entry for each export that was looked up.
-#[derive(Default)]
-struct Links {
-    /// Found without a lock: those of a native plugin, which are all there from the start.
-    ready: Symbols,
-    others: Mutex<Symbols>,
-}
-
-type Symbols = HashMap<String, Symbol, RandomState>;
-
-/// The handles on a plugin, and where they will lead in its next load.
-struct Moves {
-    followed: Vec<(String, Symbol, Bound)>,
-    /// What nobody holds.
-    lost: Vec<Symbol>,
-}
-
 impl Slot {
-    pub(super) fn new(
-        path: PathBuf,
-        source: Option<Source>,
-        plugin: Arc<dyn Plugin>,
-        initial: Snapshot,
-    ) -> Slot {
-        let name = plugin.descriptor().name.clone();
-        let track = plugin.track().unwrap_or_else(|| Arc::new(Track::new()));
-        let generation = Generation::new(1, (plugin, initial), &name, Symbols::default());
+    pub(super) fn new(built: Built) -> Slot {
+        let name = built.plugin.descriptor().name.clone();
+        let track = built.plugin.track().unwrap_or_else(|| Arc::new(Track::new()));
+        let generation = Generation::new(1, built, &name, Symbols::default());
         Slot {
             name,
-            path,
-            source,
             generation: ArcSwap::from_pointee(generation),
             life: Arc::default(),
             track,
@@ -133,6 +88,7 @@ impl Slot {
             rejected: Mutex::default(),
             is_gone: AtomicBool::new(false),
             reads: Mutex::default(),
+            superseded: Mutex::default(),
         }
     }
 
@@ -158,14 +114,26 @@ impl Slot {
     pub(super) fn serves(&self) {
         let mut reads = self.reads.lock();
         reads.serving = Arc::clone(&reads.last);
+        self.is_gone.store(false, Ordering::Relaxed);
+    }
+
+    /// The last one that was tried is of no more concern.
+    pub(super) fn gives_up(&self) {
+        let mut reads = self.reads.lock();
+        reads.last = Arc::clone(&reads.serving);
     }
 
     pub(super) fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Relaxed)
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn path(&self) -> PathBuf {
+        self.generation.load().source.path.clone()
+    }
+
+    /// What it was loaded from last; `None` of one from memory.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        self.generation.load().source.origin.clone()
     }
 
     /// What follows that export through the loads of the plugin.
@@ -189,42 +157,48 @@ impl Slot {
         }
     }
 
-    /// Whether all handles that somebody holds would go on in another load.
+    /// Whether all handles that somebody holds would go on in another load, where they must.
     ///
     /// # Errors
     /// One of them would not.
-    pub(super) fn check(&self, next: &dyn Plugin) -> Result<()> {
+    pub(super) fn check(&self, next: &dyn Plugin, handles: Handles) -> Result<()> {
         let generation = self.generation.load();
         let others = generation.links.others.lock();
-        generation.links.moves(&others, next).map(drop)
+        generation.links.moves(&others, next, handles).map(drop)
     }
 
-    /// The load takes over: handles that somebody holds lead to it from here on. The one before
-    /// is what this gives.
+    /// The load takes over: handles that somebody holds lead to it from here on.
     ///
     /// # Errors
-    /// One of them cannot; nothing has changed.
-    pub(super) fn take_over(
-        &self,
-        next: Arc<dyn Plugin>,
-        initial: Snapshot,
-    ) -> Result<Arc<Generation>> {
+    /// One of them cannot, and must; nothing has changed.
+    pub(super) fn take_over(&self, next: Built, handles: Handles) -> Result<()> {
         let generation = self.generation.load_full();
         let others = generation.links.others.lock();
-        let Moves { followed, lost } = generation.links.moves(&others, &*next)?;
-        let is_counted = next.track().is_some() || next.descriptor().kind == PluginKind::Lua;
-        let track = is_counted.then(|| Arc::clone(&self.track));
-        let mut links = Symbols::default();
-        for (name, symbol, bound) in followed {
-            symbol.lead_to(bound, track.as_ref());
-            links.insert(name, symbol);
-        }
-        // One that is found just now is of the load before.
-        lost.iter().for_each(|symbol| symbol.retire(Gone::Replaced));
-        let next = Generation::new(generation.number + 1, (next, initial), &self.name, links);
+        let moves = generation.links.moves(&others, &*next.plugin, handles)?;
+        let is_counted =
+            next.plugin.track().is_some() || next.plugin.descriptor().kind == PluginKind::Lua;
+        let links = moves.make(is_counted.then_some(&self.track));
+        let next = Generation::new(generation.number + 1, next, &self.name, links);
+        self.supersede(&generation, &next);
         self.generation.store(Arc::new(next));
-        drop(others);
-        Ok(generation)
+        Ok(())
+    }
+
+    /// Takes down what may be gone back to.
+    fn supersede(&self, before: &Generation, next: &Generation) {
+        let mut superseded = self.superseded.lock();
+        superseded.retain(|(version, _)| *version != next.version);
+        if let (Some(before_origin), Some(origin)) = (&before.source.origin, &next.source.origin)
+            && before_origin.canonical != origin.canonical
+        {
+            superseded.retain(|(version, _)| *version != before.version);
+            superseded.push((before.version.clone(), before_origin.asked.clone()));
+        }
+    }
+
+    /// The files that it was loaded from before, and in which versions.
+    pub(super) fn superseded(&self) -> Vec<(Version, PathBuf)> {
+        self.superseded.lock().clone()
     }
 
     /// The files that it is made of, whether they are there or not: what changes when they do.
@@ -237,8 +211,9 @@ impl Slot {
         };
         let mut files = serving.files();
         files.extend(last.files());
-        files.push(self.path.clone());
-        files.extend(self.source.as_ref().map(|source| source.manifest.clone()));
+        let Source { path, origin } = &self.generation.load().source;
+        files.push(path.clone());
+        files.extend(origin.as_ref().map(|origin| origin.manifest.clone()));
         files
     }
 
@@ -315,84 +290,6 @@ impl Slot {
         self.life.end();
         Ok(())
     }
-}
-
-impl Generation {
-    fn new(
-        number: u64,
-        (plugin, initial): (Arc<dyn Plugin>, Snapshot),
-        name: &str,
-        links: Symbols,
-    ) -> Generation {
-        let descriptor = plugin.descriptor();
-        let Descriptor { version, kind, requires, exports, .. } = &*descriptor;
-        let (version, kind, requires) = (version.clone(), *kind, requires.clone());
-        let mut generation = Generation {
-            number,
-            version,
-            kind,
-            requires,
-            plugin,
-            initial,
-            links: Links::default(),
-        };
-        if kind == PluginKind::Lua {
-            generation.links.others = Mutex::new(links);
-            return generation;
-        }
-        generation.links.ready = links;
-        for export in exports {
-            if !generation.links.ready.contains_key(&export.name)
-                && let Ok(symbol) = generation.link(name, &export.name)
-            {
-                generation.links.ready.insert(export.name.clone(), symbol);
-            }
-        }
-        generation
-    }
-
-    /// Handles lead to this load.
-    fn lead_back(&self, links: &[(String, Symbol)]) {
-        let track = self.plugin.track();
-        for (name, symbol) in links {
-            if let Ok(bound) = self.plugin.bind(name) {
-                symbol.lead_to(bound, track.as_ref());
-            }
-        }
-    }
-
-    fn link(&self, plugin: &str, name: &str) -> Result<Symbol> {
-        Ok(Symbol::new(plugin, name, self.plugin.bind(name)?, self.plugin.track()))
-    }
-}
-
-impl Links {
-    fn all(&self) -> Vec<(String, Symbol)> {
-        let others = self.others.lock();
-        let all = self.ready.iter().chain(others.iter());
-        all.map(|(name, symbol)| (name.clone(), symbol.clone())).collect()
-    }
-
-    fn moves(&self, others: &Symbols, next: &dyn Plugin) -> Result<Moves> {
-        let mut moves = Moves { followed: Vec::new(), lost: Vec::new() };
-        for (name, symbol) in self.ready.iter().chain(others) {
-            let bound = next.bind(name).map_err(|_| "is gone".to_owned());
-            let bound = bound.and_then(|bound| symbol.goes_on(&bound).map(|()| bound));
-            match bound {
-                // Also one that nobody holds: it may be looked up just now.
-                Ok(bound) => moves.followed.push((name.clone(), symbol.clone(), bound)),
-                Err(why) if symbol.is_held() => return Err(is_held(name, &why)),
-                Err(_) => moves.lost.push(symbol.clone()),
-            }
-        }
-        Ok(moves)
-    }
-}
-
-/// The error of an export that somebody holds a handle on.
-fn is_held(name: &str, why: &str) -> Error {
-    let message = format!("`{name}` {why}, and a handle on it is held");
-    Error::new(ErrorKind::Reload, message).of_symbol(name)
 }
 
 impl Plugin for Slot {

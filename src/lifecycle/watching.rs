@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 
 use super::feed::{Event, EventKind};
+use super::reload::Next;
+use super::versions::Arrival;
 use super::watch::{Change, ChangeKind, Fingerprint, Means, Verdict, Watcher};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
@@ -42,8 +44,21 @@ pub(crate) struct Watching {
 struct Followed {
     /// Of each plugin that is watched the files that it was made of.
     plugins: Vec<(PluginRef, HashSet<PathBuf>)>,
-    /// What is no plugin, as it could not be loaded; and the files that could mend it.
-    failed: HashMap<PathBuf, HashSet<PathBuf>>,
+    /// What is no plugin that serves, and the files that could change that.
+    apart: HashMap<PathBuf, Apart>,
+}
+
+struct Apart {
+    why: Why,
+    files: HashSet<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// It could not be loaded, or not take over.
+    Failed,
+    /// It is another version of what serves, which has taken over from it, or is pinned.
+    Waits,
 }
 
 impl Watching {
@@ -131,18 +146,23 @@ impl Watching {
         let plugins: Vec<PluginRef> =
             self.followed.lock().plugins.iter().map(|(plugin, _)| plugin.clone()).collect();
         plugins.iter().filter(|plugin| !self.is_watched(plugin)).for_each(|it| self.forget(it));
-        self.forget_failed();
+        self.forget_apart();
         Ok(())
     }
 
     /// A plugin was loaded: if it is from where is watched, its files are followed from here on.
     pub(crate) fn follow(&self, plugin: &PluginRef) {
         if self.is_watched(plugin) {
-            let asked = plugin.slot().source.as_ref().map(|source| &source.asked);
-            let mended = asked.and_then(|asked| self.followed.lock().failed.remove(asked));
             self.follow_files(plugin);
-            self.forget_files(mended.unwrap_or_default());
+            self.no_more_apart(plugin);
         }
+    }
+
+    /// What a plugin is loaded from serves.
+    fn no_more_apart(&self, plugin: &PluginRef) {
+        let asked = plugin.slot().origin().map(|origin| origin.asked);
+        let apart = asked.and_then(|asked| self.followed.lock().apart.remove(&asked));
+        self.forget_files(apart.map(|apart| apart.files).unwrap_or_default());
     }
 
     /// What is where is watched could not be loaded: it is tried again when it is edited.
@@ -152,10 +172,16 @@ impl Watching {
         }
     }
 
-    /// A plugin was reloaded, or not: if it is followed, it may be made of other files.
+    /// A plugin was reloaded, or not: it may be made of other files, and from elsewhere.
     pub(crate) fn follow_again(&self, plugin: &PluginRef) {
-        if self.followed.lock().plugins.iter().any(|(other, _)| other.is(plugin)) {
-            self.follow_files(plugin);
+        match self.is_watched(plugin) {
+            true => self.follow(plugin),
+            false => self.forget(plugin),
+        }
+        for (_, path) in plugin.slot().superseded() {
+            if self.is_below(&path) && !self.followed.lock().apart.contains_key(&path) {
+                self.set_apart(&path, Why::Waits, files_of(&path), None);
+            }
         }
     }
 
@@ -172,12 +198,24 @@ impl Watching {
         files.iter().for_each(|file| self.ask(|watcher| watcher.forget(file)));
     }
 
-    /// What could not be loaded, and is not where is watched any more.
-    fn forget_failed(&self) {
-        let failed: Vec<PathBuf> = self.followed.lock().failed.keys().cloned().collect();
-        for path in failed.iter().filter(|path| !self.is_below(path)) {
-            let files = self.followed.lock().failed.remove(path);
-            self.forget_files(files.unwrap_or_default());
+    /// What does not serve, and is not where is watched any more.
+    fn forget_apart(&self) {
+        let apart: Vec<PathBuf> = self.followed.lock().apart.keys().cloned().collect();
+        for path in apart.iter().filter(|path| !self.is_below(path)) {
+            let apart = self.followed.lock().apart.remove(path);
+            self.forget_files(apart.map(|apart| apart.files).unwrap_or_default());
+        }
+    }
+
+    /// Versions that a pin has held up are looked at again.
+    pub(crate) fn try_held(&self) {
+        let waiting: Vec<PathBuf> = {
+            let followed = self.followed.lock();
+            let waits = followed.apart.iter().filter(|(_, apart)| apart.why == Why::Waits);
+            waits.map(|(path, _)| path.clone()).collect()
+        };
+        for path in waiting {
+            self.told(Change { path, kind: ChangeKind::Appeared, fingerprint: None });
         }
     }
 
@@ -192,7 +230,7 @@ impl Watching {
     }
 
     fn is_watched(&self, plugin: &PluginRef) -> bool {
-        plugin.slot().source.is_some() && self.is_below(plugin.path())
+        plugin.slot().origin().is_some() && self.is_below(&plugin.path())
     }
 
     /// Whether it is in a folder that is watched, or such a path itself.
@@ -283,7 +321,8 @@ impl Watching {
             self.noted.lock().push(change.clone());
             return false;
         }
-        let Ok(reloaded) = registry.reload_untold(plugin, Weak::clone(&self.host)) else {
+        let Ok(reloaded) = registry.reload_untold(plugin, &Next::Again, Weak::clone(&self.host))
+        else {
             return false;
         };
         // Whoever is told may edit what it was made of.
@@ -298,55 +337,111 @@ impl Watching {
         true
     }
 
-    /// Something is new in a folder that is watched, or was edited that could not be loaded.
+    /// Something is new in a folder that is watched, or was edited that does not serve.
     fn load(&self, change: &Change) -> Option<PluginRef> {
         let registry = self.registry.upgrade()?;
         if change.kind == ChangeKind::Gone {
             return None;
         }
-        let path = {
-            let followed = self.followed.lock();
-            let mut failed = followed.failed.iter();
-            let found = failed.find(|(_, files)| files.contains(&change.path));
-            found.map_or_else(|| change.path.clone(), |(path, _)| path.clone())
-        };
+        let (path, waits) = self.apart(&change.path);
         let located = loading::locate(&path);
-        let loaded =
-            located.and_then(|located| registry.load(&located, None, Weak::clone(&self.host)));
-        loaded
-            .inspect_err(|error| {
-                tracing::warn!(path = %path.display(), %error, "not loaded");
-                self.not_loaded(&path, change.fingerprint, error);
-            })
-            .ok()
+        let loaded = located.and_then(|located| match registry.arrival(&located) {
+            Arrival::Newer(older) => Ok(self.take_over(&registry, &older, &path, change)),
+            Arrival::Held => {
+                tracing::info!(path = %path.display(), "a newer version, and others are pinned");
+                self.set_apart(&path, Why::Waits, files_of(&path), change.fingerprint);
+                Ok(None)
+            }
+            Arrival::Older if waits => Ok(None),
+            Arrival::Older | Arrival::Beside => {
+                registry.load(&located, None, Weak::clone(&self.host)).map(Some)
+            }
+        });
+        loaded.unwrap_or_else(|error| {
+            tracing::warn!(path = %path.display(), %error, "not loaded");
+            self.not_loaded(&path, change.fingerprint, &error);
+            None
+        })
     }
 
-    /// Follows what could mend it; `known` is what its file held.
+    /// What does not serve and is made of that file, which may be all of it; and whether it is
+    /// another version of what does.
+    fn apart(&self, file: &Path) -> (PathBuf, bool) {
+        let followed = self.followed.lock();
+        let mut apart = followed.apart.iter();
+        let found = apart.find(|(path, apart)| *path == file || apart.files.contains(file));
+        match found {
+            Some((path, apart)) => (path.clone(), apart.why == Why::Waits),
+            None => (file.to_owned(), false),
+        }
+    }
+
+    /// A newer version takes over from a plugin; that, if anything has come of it.
+    fn take_over(
+        &self,
+        registry: &Registry,
+        older: &PluginRef,
+        path: &Path,
+        change: &Change,
+    ) -> Option<PluginRef> {
+        if older.slot().is_inside() {
+            // It is done the next time.
+            self.noted.lock().push(change.clone());
+            return None;
+        }
+        let next = Next::Newer(path.to_owned());
+        let reloaded = registry.reload_untold(older, &next, Weak::clone(&self.host)).ok()?;
+        self.follow_again(older);
+        if let Some(error) = &reloaded.error {
+            self.set_apart(path, Why::Failed, mending(path, error), change.fingerprint);
+        }
+        // The log has it, and the feed.
+        let _ = registry.tell_of(older, &reloaded);
+        Some(older.clone())
+    }
+
+    /// Follows what could mend it, and tells; `known` is what its file held.
     fn not_loaded(&self, path: &Path, known: Option<Fingerprint>, error: &Error) {
-        let files = mending(path, error);
+        self.set_apart(path, Why::Failed, mending(path, error), known);
+        if let Some(registry) = self.registry.upgrade() {
+            registry.feed.tell(&Event::not_loaded(path, error.clone()));
+        }
+    }
+
+    /// Follows what does not serve, and could by another edit of these files.
+    fn set_apart(
+        &self,
+        path: &Path,
+        why: Why,
+        files: HashSet<PathBuf>,
+        known: Option<Fingerprint>,
+    ) {
         let before = {
-            let mut followed = self.followed.lock();
-            followed.failed.insert(path.to_owned(), files.clone()).unwrap_or_default()
+            let apart = Apart { why, files: files.clone() };
+            self.followed.lock().apart.insert(path.to_owned(), apart)
         };
+        let before = before.map(|apart| apart.files).unwrap_or_default();
         for file in files.difference(&before) {
             let known = known.filter(|_| file == path);
             self.ask(|watcher| watcher.follow(file, known));
         }
         before.difference(&files).for_each(|file| self.ask(|watcher| watcher.forget(file)));
-        if let Some(registry) = self.registry.upgrade() {
-            registry.feed.tell(&Event::not_loaded(path, error.clone()));
-        }
+    }
+}
+
+/// The files that say what is at a path, and what it needs.
+fn files_of(path: &Path) -> HashSet<PathBuf> {
+    match loading::locate(path) {
+        Ok(located) => [located.manifest_path(), located.path].into(),
+        Err(_) if path.is_dir() => loading::OF_A_PLUGIN.map(|file| path.join(file)).into(),
+        Err(_) => [path.to_owned()].into(),
     }
 }
 
 /// The files that could mend a plugin which could not be loaded: its own, its manifest, and where
 /// it has failed.
 fn mending(path: &Path, error: &Error) -> HashSet<PathBuf> {
-    let mut files: HashSet<_> = match loading::locate(path) {
-        Ok(located) => [located.manifest_path(), located.path].into(),
-        Err(_) if path.is_dir() => loading::OF_A_PLUGIN.map(|file| path.join(file)).into(),
-        Err(_) => [path.to_owned()].into(),
-    };
+    let mut files = files_of(path);
     files.extend(error.location().map(|(place, _)| place.to_owned()));
     files
 }

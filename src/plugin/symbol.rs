@@ -41,6 +41,14 @@ impl Symbol {
         }
     }
 
+    /// Whatever came from this symbol leads nowhere any more, and says this.
+    pub(crate) fn end(&self, why: &str) {
+        match self {
+            Symbol::Var(var) => var.end(why),
+            Symbol::Func(func) => func.end(why),
+        }
+    }
+
     /// The export's name.
     #[cfg(feature = "native")]
     pub(crate) fn name(&self) -> &str {

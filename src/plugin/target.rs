@@ -38,6 +38,8 @@ pub(crate) enum General<M: ?Sized, V: ?Sized> {
     /// Nowhere for the moment.
     Paused(Paused<V>),
     Gone(Gone),
+    /// Nowhere any more, as what has taken over from the plugin has no place for it; and why.
+    Ended(Box<str>),
 }
 
 /// Why a handle leads nowhere.
@@ -74,6 +76,7 @@ impl<M: ?Sized, V: ?Sized> General<M, V> {
         match self {
             General::Gone(gone) => gone.error(),
             General::Paused(paused) => paused.wait(),
+            General::Ended(why) => Error::new(ErrorKind::Stale, &**why),
             _ => Error::new(ErrorKind::Call, "it is not called so"),
         }
     }

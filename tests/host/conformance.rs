@@ -29,7 +29,7 @@ fn it_says_what_it_is(twin: &Twin) {
     let descriptor = plugin.descriptor();
     assert_eq!(
         (plugin.name(), plugin.version().to_string().as_str(), plugin.kind(), plugin.path()),
-        ("testplugin", "1.0.0", twin.kind, twin.testplugin.as_path())
+        ("testplugin", "1.0.0", twin.kind, twin.testplugin.clone())
     );
     let mut exports: Vec<_> = descriptor
         .exports

@@ -72,7 +72,7 @@ fn plugins_of_either_kind_are_loaded_after_those_that_they_require(twin: &Twin) 
     let loaded = desk.load();
     assert_eq!((desk.failures(&loaded), loaded.shadowed.len()), (vec![], 0));
     let paths: Vec<_> = loaded.plugins.iter().map(PluginRef::path).collect();
-    assert_eq!(paths, [&testplugin, &probe]);
+    assert_eq!(paths, [testplugin, probe]);
     assert_eq!(names(&desk.stage.host.plugins()), ["testplugin", "probe"]);
     let testplugin = &loaded.plugins[0];
     testplugin.var::<i64>("Value").unwrap().set(7).unwrap();

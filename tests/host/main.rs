@@ -86,5 +86,7 @@ mod tracebacks;
 #[cfg(feature = "_lua")]
 mod traps;
 mod twins;
+#[cfg(feature = "_lua")]
+mod versions;
 #[cfg(all(feature = "_lua", feature = "watch"))]
 mod watches;

@@ -1,6 +1,6 @@
 //! What manifests say, and how they are refused.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 use twinplug::{ErrorKind, Host, Map, PluginRef, Value};
@@ -119,7 +119,7 @@ fn a_folder_with_a_manifest_starts_where_it_says() {
     let files = ["plugin.toml", "src/main.lua", "part.lua"].map(read);
     let plugin = desk.stage.host.load_files("clock", files).unwrap();
     assert_eq!(plugin.call("Get", ()).unwrap(), configured());
-    assert_eq!((plugin.path(), plugin.version().minor), (Path::new("clock/src/main.lua"), 4));
+    assert_eq!((plugin.path(), plugin.version().minor), ("clock/src/main.lua".into(), 4));
 }
 
 #[cfg(feature = "native")]

@@ -102,7 +102,7 @@ fn files_in_memory_are_a_plugins_folder() {
         ("code.lua", "\x1bLua"),
     ]);
     let plugin = stage.host.load_files("game", files.clone()).unwrap();
-    assert_eq!((plugin.name(), plugin.path()), ("game", Path::new("game/init.lua")));
+    assert_eq!((plugin.name(), plugin.path()), ("game", "game/init.lua".into()));
     assert_eq!(plugin.var::<String>("Part").unwrap().get().unwrap(), "game/part.lua");
     assert_eq!(plugin.call("Get", ("deep.inner",)).unwrap(), Value::Str("inner".into()));
     let error = plugin.call("Get", ("deep",)).unwrap_err();

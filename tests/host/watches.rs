@@ -1,6 +1,8 @@
 //! `Host::watch`: what becomes of plugins as their files change. How editors save is tried with
 //! the watcher itself.
 
+mod versions;
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -16,7 +16,7 @@ use super::{
 #[cfg(feature = "luajit")]
 use crate::plugin::Followed;
 use crate::plugin::target::Gone;
-use crate::plugin::{Results, within};
+use crate::plugin::{RawFunc, RawVar, Results, ValueFunc, ValueVar, within};
 
 impl Func<Dynamic> {
     /// Calls the function with values, which are brought to its parameters' types.
@@ -158,8 +158,16 @@ impl Func<Dynamic> {
 
     /// The plugin is gone: calls answer that they are stale.
     pub(in crate::plugin) fn retire(&self, why: Gone) {
-        let target = FuncTarget::nowhere(self.signature(), General::Gone(why));
-        self.link.target.replace(target);
+        self.lead_nowhere(General::Gone(why));
+    }
+
+    /// Calls answer this, and that they are stale.
+    pub(in crate::plugin) fn end(&self, why: &str) {
+        self.lead_nowhere(General::Ended(why.into()));
+    }
+
+    fn lead_nowhere(&self, why: General<dyn RawFunc, dyn ValueFunc>) {
+        self.link.target.replace(FuncTarget::nowhere(self.signature(), why));
     }
 
     /// Lets go of what it led to, unless a call of the plugin still runs.
@@ -198,8 +206,16 @@ impl Var<Value> {
 
     /// The plugin is gone: uses answer that they are stale.
     pub(in crate::plugin) fn retire(&self, why: Gone) {
-        let target = VarTarget { ty: self.ty(), general: General::Gone(why) };
-        self.link.target.replace(target);
+        self.lead_nowhere(General::Gone(why));
+    }
+
+    /// Uses answer this, and that they are stale.
+    pub(in crate::plugin) fn end(&self, why: &str) {
+        self.lead_nowhere(General::Ended(why.into()));
+    }
+
+    fn lead_nowhere(&self, general: General<dyn RawVar, dyn ValueVar>) {
+        self.link.target.replace(VarTarget { ty: self.ty(), general });
     }
 
     /// Lets go of what it led to, unless a call of the plugin still runs.
