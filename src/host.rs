@@ -254,7 +254,8 @@ impl Host {
         self.registry.newest(name)
     }
 
-    /// All loaded plugins, in load order.
+    /// All loaded plugins, in load order. Layers are not among them: each plugin knows
+    /// [its own](PluginRef::layers).
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginRef> {
         self.registry.all()
@@ -417,7 +418,7 @@ impl Drop for Host {
             channel.close();
         }
         // Who requires others goes before them, as those were there first.
-        for plugin in self.registry.all().into_iter().rev() {
+        for plugin in self.registry.with_layers().into_iter().rev() {
             if let Err(error) = self.registry.unload(&plugin) {
                 tracing::warn!(plugin = plugin.name(), %error, "not unloaded");
             }

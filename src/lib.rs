@@ -144,8 +144,8 @@ pub use loading::Inspection;
 #[cfg(feature = "native")]
 pub use loading::{ImageReport, ImageState};
 pub use plugin::{
-    Calling, Descriptor, Dynamic, Export, Func, LimitSignal, Plugin, PluginKind, Requirement,
-    Symbol, Var,
+    Calling, Descriptor, Dynamic, Export, Func, LimitSignal, OnFault, Over, Plugin, PluginKind,
+    Requirement, Symbol, Var,
 };
 pub use semver::{Version, VersionReq};
 pub use serde;

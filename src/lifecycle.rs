@@ -11,6 +11,7 @@ mod plugin_ref;
 mod registry;
 mod reload;
 mod slot;
+mod stack;
 mod state;
 mod tied;
 mod versions;

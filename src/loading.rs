@@ -19,8 +19,10 @@ pub(crate) use directory::candidates;
 #[cfg(feature = "watch")]
 pub(crate) use directory::{Candidate, OF_A_PLUGIN, candidate};
 pub use inspection::Inspection;
-pub(crate) use loader::{Allowance, Loader, Settings, inspect, read, start};
+pub(crate) use loader::{Allowance, Into, Loader, Settings, inspect, read, start};
 #[cfg(feature = "watch")]
 pub(crate) use search::kind;
-pub(crate) use search::{Located, locate, name_of};
+pub(crate) use search::{Located, cannot_load, locate, name_of};
+#[cfg(feature = "watch")]
+pub(crate) use survey::survey_of;
 pub(crate) use survey::{needed_by, survey};

@@ -24,6 +24,8 @@ pub(crate) mod sealed;
 mod subscriber;
 mod symbol;
 mod target;
+#[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+mod visits;
 mod waiting;
 
 use std::sync::Arc;
@@ -51,14 +53,14 @@ pub(crate) use context::{
     wake,
 };
 pub(crate) use descriptor::check_name;
-pub use descriptor::{Descriptor, Export, PluginKind, Requirement};
+pub use descriptor::{Descriptor, Export, OnFault, Over, PluginKind, Requirement};
 #[cfg(feature = "luajit")]
 pub(crate) use followed::Followed;
 pub(crate) use gate::Gate;
-pub(crate) use handle::Casual;
 #[cfg(feature = "_lua")]
 pub(crate) use handle::receive;
 pub use handle::{Calling, Dynamic, Func, Var};
+pub(crate) use handle::{Casual, Layered, Report, fit};
 pub(crate) use hook::Hook;
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};
@@ -76,6 +78,9 @@ pub(crate) use subscriber::Subscriber;
 pub(crate) use symbol::Bound;
 pub use symbol::Symbol;
 pub(crate) use target::{FuncTarget, Gone, VarTarget};
+#[cfg(feature = "_lua")]
+pub(crate) use visits::Visits;
+pub(crate) use visits::parked;
 pub(crate) use waiting::Answer;
 
 /// One load of a plugin, of either kind.
@@ -90,6 +95,12 @@ pub trait Plugin: Send + Sync + sealed::Implemented {
     ///
     /// # Errors
     /// There is none; the message has the names near to it.
+    fn lookup(&self, name: &str) -> Result<Symbol>;
+}
+
+/// What a layer lies over, as that layer sees it.
+pub(crate) trait Base: Send + Sync {
+    /// The symbol of that name, of whoever has it below.
     fn lookup(&self, name: &str) -> Result<Symbol>;
 }
 

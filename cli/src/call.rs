@@ -69,8 +69,7 @@ pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode
     let printed = Printed::default();
     let host = host(granting.grant(builder), channel, &wanted, printed.clone())?;
 
-    company.load(&host)?;
-    let plugin = host.load(source::loadable(&path)?)?;
+    let plugin = company.load_around(&host, &source::loadable(&path)?)?;
     for (name, value) in set {
         plugin.var::<Value>(&name)?.set(value)?;
     }

@@ -67,16 +67,12 @@ fn check(path: &Path) -> Vec<(PathBuf, Checked)> {
 }
 
 fn judge(file: &Path, found: twinplug::Result<Inspection>) -> Checked {
-    let found = found.map_err(|error| {
+    found.map_err(|error| {
         let message = error.to_string();
         // The verdict names the path already.
         let head = format!("cannot load `{}`: ", file.display());
         message.strip_prefix(&head).map(str::to_owned).unwrap_or(message)
-    })?;
-    match found.refusal {
-        Some(refusal) => Err(refusal),
-        None => Ok(found),
-    }
+    })
 }
 
 fn report<'c>(path: &Path, checked: &'c Checked) -> Report<'c> {

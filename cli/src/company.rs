@@ -1,15 +1,15 @@
 //! `--with`: plugins that are loaded before the one in question, as it requires them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use twinplug::Host;
+use twinplug::{Host, PluginRef};
 
 use crate::failure::Failure;
 use crate::source;
 
 #[derive(clap::Args)]
 pub(crate) struct Company {
-    /// Load a plugin before, or a folder of plugins: what the plugin requires
+    /// Load a plugin before, or a folder of plugins: what the plugin requires; a layer after it
     #[arg(long, value_name = "PATH")]
     with: Vec<PathBuf>,
 }
@@ -18,13 +18,16 @@ impl Company {
     /// Loads them, in the order of the command line; those of a folder as they require each
     /// other.
     pub(crate) fn load(&self, host: &Host) -> Result<(), Failure> {
-        for path in &self.with {
-            match source::is_folder_of_plugins(path) {
-                true => drop(host.load_dir(path)?.all()?),
-                false => drop(host.load(source::loadable(path)?)?),
-            }
-        }
-        Ok(())
+        self.with.iter().try_for_each(|path| load(host, path))
+    }
+
+    /// Loads a plugin after those that it may require, and then the layers over it.
+    pub(crate) fn load_around(&self, host: &Host, path: &Path) -> Result<PluginRef, Failure> {
+        let (layers, others): (Vec<_>, Vec<_>) = self.with.iter().partition(|path| is_layer(path));
+        others.into_iter().try_for_each(|path| load(host, path))?;
+        let plugin = host.load(path)?;
+        layers.into_iter().try_for_each(|path| load(host, path))?;
+        Ok(plugin)
     }
 
     /// Unloads all that the host has, the last first, before the command's last word.
@@ -35,4 +38,17 @@ impl Company {
         host.flush_output();
         Ok(())
     }
+}
+
+fn load(host: &Host, path: &Path) -> Result<(), Failure> {
+    match source::is_folder_of_plugins(path) {
+        true => drop(host.load_dir(path)?.all()?),
+        false => drop(host.load(source::loadable(path)?)?),
+    }
+    Ok(())
+}
+
+/// Whether it is a script that lies over another plugin.
+fn is_layer(path: &Path) -> bool {
+    Host::inspect(path).is_ok_and(|found| found.over.is_some())
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use sha2::{Digest, Sha256};
 use twinplug::serde::Serialize;
-use twinplug::{Export, Host, HostBuilder, Inspection, Requirement};
+use twinplug::{Export, Host, HostBuilder, Inspection, PluginRef, Requirement};
 
 use crate::company::Company;
 use crate::failure::Failure;
@@ -49,6 +49,8 @@ struct Report {
     permissions: Vec<String>,
     /// The plugin that it is a layer over.
     over: Option<String>,
+    /// The layers over it, the lowest first, of one that is loaded with them.
+    layers: Vec<Layer>,
     /// What makes a native plugin behave otherwise than a plugin should.
     hazards: Vec<String>,
 }
@@ -61,6 +63,16 @@ struct Listed {
     symbol: &'static str,
     #[serde(rename = "type")]
     ty: String,
+}
+
+/// A layer over the plugin.
+#[derive(Serialize)]
+#[serde(crate = "twinplug::serde")]
+struct Layer {
+    name: String,
+    path: String,
+    /// The exports of the plugin that it serves.
+    serves: Vec<String>,
 }
 
 /// One plugin that is needed.
@@ -98,6 +110,7 @@ impl Report {
             requires: inspection.requires.iter().map(Required::of).collect(),
             permissions: inspection.permissions,
             over: inspection.over,
+            layers: Vec::new(),
             hazards: inspection.hazards,
         }
     }
@@ -111,12 +124,12 @@ impl Report {
     ) -> Result<(), Failure> {
         let builder = builder.output(output::to_standard_error);
         let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
-        company.load(&host)?;
-        let plugin = host.load(path)?;
+        let plugin = company.load_around(&host, path)?;
         let descriptor = plugin.descriptor();
         self.name = descriptor.name.clone();
         self.version = Some(descriptor.version.to_string());
         self.exports = Some(listed(&descriptor.exports));
+        self.layers = plugin.layers().iter().map(|layer| Layer::of(layer, &plugin)).collect();
         Company::leave(&host)
     }
 
@@ -140,6 +153,10 @@ impl Report {
         if let Some(over) = &self.over {
             output::line(&format!("over     {over}"))?;
         }
+        for Layer { name, path, serves } in &self.layers {
+            let serves = if serves.is_empty() { "nothing".to_owned() } else { serves.join(", ") };
+            output::line(&format!("layer    {name} ({path}) serves {serves}"))?;
+        }
         for hazard in &self.hazards {
             output::line(&format!("hazard   {hazard}"))?;
         }
@@ -150,6 +167,22 @@ impl Report {
                 show_exports(exports)?;
                 output::line("         what its init registers is not among them: --load shows it")
             }
+        }
+    }
+}
+
+impl Layer {
+    fn of(layer: &PluginRef, plugin: &PluginRef) -> Layer {
+        let descriptor = plugin.descriptor();
+        let serves = descriptor
+            .exports
+            .iter()
+            .map(|export| &export.name)
+            .filter(|name| plugin.server(name).is_ok_and(|server| server == *layer));
+        Layer {
+            name: layer.name().to_owned(),
+            path: layer.path().display().to_string(),
+            serves: serves.cloned().collect(),
         }
     }
 }

@@ -7,13 +7,14 @@ use super::order::{Failed, Member, Order, State};
 use super::{LoadFailure, Loaded, PluginRef, Registry, Shadowed};
 use crate::error::{Error, Result};
 use crate::loading::{self, Located};
+use crate::plugin::Requirement;
 
 /// Plugins that are to be loaded.
 #[derive(Default)]
 pub(crate) struct Batch {
     members: Vec<Member>,
-    /// Where each name was found first, and in which directory.
-    names: HashMap<String, (usize, PathBuf)>,
+    /// Where each name was found first, and in which directory; of a layer with what that lies over.
+    names: HashMap<(String, Option<String>), (usize, PathBuf)>,
     /// The files that were met.
     files: HashSet<PathBuf>,
     directories: usize,
@@ -65,8 +66,9 @@ impl Batch {
             Ok((survey, _)) => survey.name.clone(),
             Err(_) => loading::name_of(&path),
         };
+        let over = found.as_ref().ok().and_then(|(survey, _)| survey.over.clone());
         let here = (self.directories, path.clone());
-        let (directory, by) = self.names.entry(name.clone()).or_insert(here);
+        let (directory, by) = self.names.entry((name.clone(), over.clone())).or_insert(here);
         if *directory != self.directories {
             self.shadowed.push(Shadowed { path, name, by: by.clone() });
             return None;
@@ -74,12 +76,16 @@ impl Batch {
         Some(match found {
             Ok((survey, located)) => {
                 libraries.extend(survey.libraries);
-                let (version, requires) = (survey.version, survey.requires);
-                Member { path, name, version, requires, state: State::Waits(Box::new(located)) }
+                let (version, mut requires) = (survey.version, survey.requires);
+                // What it lies over comes before it.
+                let base = over.as_ref().filter(|over| requires.iter().all(|it| it.name != **over));
+                requires.extend(base.map(Requirement::any));
+                let state = State::Waits(Box::new(located));
+                Member { path, name, version, requires, over, state }
             }
             Err(error) => {
                 let state = State::Failed(Failed::by_itself(&name, error));
-                Member { path, name, version: None, requires: Vec::new(), state }
+                Member { path, name, version: None, requires: Vec::new(), over: None, state }
             }
         })
     }

@@ -15,7 +15,7 @@ pub(crate) fn emit(
     let args = args.to_values().map_err(Error::from);
     let args = args.map_err(|error| error.context(format_args!("event `{event}`")));
     let mut results = Vec::new();
-    for plugin in registry.all() {
+    for plugin in registry.with_layers() {
         // Asked when it is its turn: an earlier one may have unloaded it.
         for subscriber in plugin.current().subscribers(event) {
             let told = match &args {

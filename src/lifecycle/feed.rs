@@ -54,6 +54,11 @@ pub enum EventKind {
     Gone,
     /// Its file is there again: it is reloaded.
     Back,
+    /// A load has gone, as another one has taken over.
+    Retired,
+    /// A function of a layer has failed, and what lies below was called in its place
+    /// ([`OnFault::Base`](crate::OnFault::Base)): of each load and function the first time.
+    Faulted,
 }
 
 impl fmt::Display for EventKind {
@@ -65,6 +70,8 @@ impl fmt::Display for EventKind {
             EventKind::Unloaded => "unloaded",
             EventKind::Gone => "gone",
             EventKind::Back => "back",
+            EventKind::Retired => "retired",
+            EventKind::Faulted => "faulted",
         })
     }
 }

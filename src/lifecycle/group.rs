@@ -1,15 +1,15 @@
 //! [`Group`]: one function of every plugin that has it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 use twinplug_value::{Args, Data, Value};
 
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Casual, Plugin, Symbol};
+use crate::plugin::{Casual, Symbol};
 
 /// A function of every plugin that exports one of that name, in load order;
 /// [`Host::group`](crate::Host::group) gives it. It follows: who is loaded later belongs to it,
@@ -37,8 +37,8 @@ struct Members<A, R> {
 
 struct Member<A, R> {
     plugin: PluginRef,
-    /// The load that the function is of.
-    current: Weak<dyn Plugin>,
+    /// The loads that the function may be of: the plugin's, and those of its layers.
+    loads: Vec<(PluginRef, u64)>,
     /// Or why it cannot be called so.
     function: Result<Casual<A, R>>,
     health: Arc<Health>,
@@ -107,7 +107,7 @@ impl<A: Args + Clone, R: Data> Group<A, R> {
             }
             // A reload has taken it away just now.
             let is_retired = result.as_ref().is_err_and(|it| it.kind() == ErrorKind::Retired);
-            if is_retired && !member.plugin.current().has(&self.shared.name) {
+            if is_retired && !member.plugin.has(&self.shared.name) {
                 continue;
             }
             self.note(member, &result);
@@ -197,15 +197,15 @@ impl<A: Args, R: Data> Members<A, R> {
         let changes = registry.changes();
         let (mut list, mut others) = (Vec::new(), Vec::new());
         for plugin in registry.all() {
-            let current = plugin.current();
-            if !current.has(name) {
+            if !plugin.has(name) {
                 continue;
             }
-            let before = known.iter().find(|member| member.is(&plugin, &current));
+            let loads = plugin.loads();
+            let before = known.iter().find(|member| member.is(&plugin, &loads));
             match plugin.lookup(name) {
                 Ok(Symbol::Func(function)) => list.push(Member {
                     plugin,
-                    current: Arc::downgrade(&current),
+                    loads,
                     function: function.typed().map(Casual::new),
                     health: before.map(|member| Arc::clone(&member.health)).unwrap_or_default(),
                 }),
@@ -219,9 +219,14 @@ impl<A: Args, R: Data> Members<A, R> {
 }
 
 impl<A, R> Member<A, R> {
-    /// Whether it is that load of that plugin.
-    fn is(&self, plugin: &PluginRef, current: &Arc<dyn Plugin>) -> bool {
-        self.plugin.is(plugin) && std::ptr::addr_eq(self.current.as_ptr(), Arc::as_ptr(current))
+    /// Whether it is of these loads of that plugin.
+    fn is(&self, plugin: &PluginRef, loads: &[(PluginRef, u64)]) -> bool {
+        let is_same = |(one, other): (&(PluginRef, u64), &(PluginRef, u64))| {
+            one.0.is(&other.0) && one.1 == other.1
+        };
+        self.plugin.is(plugin)
+            && self.loads.len() == loads.len()
+            && self.loads.iter().zip(loads).all(is_same)
     }
 }
 

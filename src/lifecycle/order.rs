@@ -24,6 +24,8 @@ pub(super) struct Member {
     /// `None` where it is not known yet.
     pub(super) version: Option<Version>,
     pub(super) requires: Vec<Requirement>,
+    /// What it is a layer over: then it is no plugin that others require.
+    pub(super) over: Option<String>,
     pub(super) state: State,
 }
 
@@ -66,8 +68,8 @@ impl Member {
 
     /// Whether it may turn out to be what is required.
     fn may_meet(&self, requirement: &Requirement) -> bool {
-        let range = &requirement.range;
-        self.name == requirement.name && self.version.as_ref().is_none_or(|it| range.matches(it))
+        self.name == requirement.name
+            && self.version.as_ref().is_none_or(|version| requirement.admits(version))
     }
 
     fn refusal(&self, why: &str) -> Error {
@@ -86,7 +88,9 @@ impl<'r> Order<'r> {
             members,
         };
         for (index, member) in order.members.iter().enumerate() {
-            order.named.entry(member.name.clone()).or_default().push(index);
+            if member.over.is_none() {
+                order.named.entry(member.name.clone()).or_default().push(index);
+            }
             for requirement in &member.requires {
                 order.requiring.entry(requirement.name.clone()).or_default().push(index);
             }
@@ -185,7 +189,7 @@ impl<'r> Order<'r> {
     /// Why one is refused that lacks another one.
     fn lacking(&self, index: usize, requirement: &Requirement, missing: &Error) -> Failed {
         let member = &self.members[index];
-        let Requirement { name, range } = requirement;
+        let Requirement { name, range, .. } = requirement;
         let of_its_name = self.named.get(name).into_iter().flatten();
         let cause =
             of_its_name.map(|&index| &self.members[index]).find_map(|other| match &other.state {

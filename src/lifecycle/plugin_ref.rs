@@ -10,7 +10,7 @@ use twinplug_value::{Args, Data, Value};
 use super::slot::Slot;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Descriptor, Func, Plugin, PluginKind, Requirement, Symbol, Var};
+use crate::plugin::{Descriptor, Func, Plugin, PluginKind, Requirement, Symbol, Var, sealed};
 
 /// A loaded plugin. Cheap to clone; after [`Host::unload`](crate::Host::unload)
 /// everything that came from it answers that it is stale.
@@ -20,8 +20,8 @@ pub struct PluginRef {
 }
 
 impl PluginRef {
-    pub(super) fn new(slot: Slot) -> Self {
-        PluginRef { slot: Arc::new(slot) }
+    pub(super) fn of(slot: Arc<Slot>) -> Self {
+        PluginRef { slot }
     }
 
     /// The plugin's name.
@@ -49,7 +49,7 @@ impl PluginRef {
         self.slot.path()
     }
 
-    /// The plugin as it is loaded now, and no later load of it: once another one has taken over,
+    /// The plugin as it is loaded now, without layers, and no later load of it: once another one has taken over,
     /// calls by its handles answer [`ErrorKind::Retired`].
     #[must_use]
     pub fn current(&self) -> Arc<dyn Plugin> {
@@ -61,8 +61,51 @@ impl PluginRef {
         Arc::clone(&self.slot) as _
     }
 
-    pub(super) fn slot(&self) -> &Slot {
+    pub(super) fn slot(&self) -> &Arc<Slot> {
         &self.slot
+    }
+
+    /// The layers that lie over the plugin, the lowest first: scripts that say `---@over` it.
+    #[must_use]
+    pub fn layers(&self) -> Vec<PluginRef> {
+        let layers = self.slot.layers();
+        layers.iter().filter_map(|rung| rung.serving()).map(PluginRef::of).collect()
+    }
+
+    /// The plugin that this is a layer over, while that is loaded.
+    #[must_use]
+    pub fn over(&self) -> Option<PluginRef> {
+        self.slot.rung.as_ref()?.base().ok().map(PluginRef::of)
+    }
+
+    /// Who serves an export: the topmost layer that has it, or the plugin itself.
+    ///
+    /// # Errors
+    /// Nobody does; the message has the names near to it.
+    pub fn server(&self, export: &str) -> Result<PluginRef> {
+        let layers = self.slot.layers();
+        let layer = layers.iter().rev().find(|rung| rung.has(export)).and_then(|it| it.serving());
+        match layer {
+            Some(layer) => Ok(PluginRef::of(layer)),
+            None => self.lookup(export).map(|_| self.clone()),
+        }
+    }
+
+    /// Whether it, or a layer over it, exports that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        sealed::Implemented::has(&*self.slot, name)
+    }
+
+    /// Which loads serve now: its own, and those of the layers over it.
+    pub(super) fn loads(&self) -> Vec<(PluginRef, u64)> {
+        let plugins = std::iter::once(self.clone()).chain(self.layers());
+        let number = |plugin: &PluginRef| plugin.slot.generation.load().number;
+        plugins.map(|plugin| (plugin.clone(), number(&plugin))).collect()
+    }
+
+    /// Whether it lies over another plugin, and is none of its own.
+    pub(super) fn is_layer(&self) -> bool {
+        self.slot.rung.is_some()
     }
 
     /// What the plugin says of itself.
@@ -124,7 +167,7 @@ impl PluginRef {
 
     /// Whether it is what a plugin needs that requires this.
     pub(super) fn meets(&self, requirement: &Requirement) -> bool {
-        self.name() == requirement.name && requirement.range.matches(&self.version())
+        self.name() == requirement.name && requirement.admits(&self.version())
     }
 
     pub(super) fn retire(&self) -> Result<()> {
@@ -144,6 +187,15 @@ impl PluginRef {
         Error::new(ErrorKind::Stale, "the plugin is not loaded in this host").in_plugin(self.name())
     }
 }
+
+/// Both are the same plugin, whichever of its loads serves.
+impl PartialEq for PluginRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other)
+    }
+}
+
+impl Eq for PluginRef {}
 
 /// How a plugin fares: [`PluginRef::status`].
 #[derive(Clone, Debug)]

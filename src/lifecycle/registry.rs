@@ -1,5 +1,6 @@
 //! The plugins that a host has loaded, by name and version.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -10,15 +11,19 @@ use parking_lot::{Condvar, Mutex};
 use super::PluginRef;
 use super::feed::{Event, EventKind, Feed};
 use super::slot::{Built, Slot, Source};
+use super::stack::Rung;
 use super::state::Snapshot;
 use super::versions::Pins;
 #[cfg(feature = "watch")]
 use super::watching::Watching;
 use crate::error::{Error, ErrorKind, Result};
-use crate::loading::{self, Bundle, Loader, Located};
+use crate::file::Reads;
+use crate::loading::{self, Bundle, Into, Loader, Located};
 #[cfg(feature = "luajit")]
 use crate::plugin::Followed;
-use crate::plugin::{HostContext, Plugin, Plugins, Requirement, cannot_wait, held};
+use crate::plugin::{
+    Base, Gone, HostContext, Over, Plugin, Plugins, Requirement, cannot_wait, held,
+};
 
 /// The loaded plugins, in load order.
 pub(crate) struct Registry {
@@ -32,7 +37,7 @@ pub(crate) struct Registry {
     /// loaded twice, and a body that waits holds up no other file.
     loading: Mutex<Vec<(PathBuf, ThreadId)>>,
     loaded: Condvar,
-    pub(crate) feed: Feed,
+    pub(crate) feed: Arc<Feed>,
     /// Once anything is watched.
     #[cfg(feature = "watch")]
     pub(crate) watching: Mutex<Option<Arc<Watching>>>,
@@ -74,7 +79,7 @@ impl Registry {
             is_side_by_side: versions == Versions::SideBySide,
             loading: Mutex::default(),
             loaded: Condvar::new(),
-            feed: Feed::default(),
+            feed: Arc::default(),
             #[cfg(feature = "watch")]
             watching: Mutex::default(),
             changes: AtomicU64::new(0),
@@ -91,13 +96,28 @@ impl Registry {
         given: Option<&str>,
         host: Weak<HostContext>,
     ) -> Result<PluginRef> {
+        self.load_as_read(located, given, host, loading::read)
+    }
+
+    /// As `load`; `read` gives what is in the file, where that is known.
+    pub(super) fn load_as_read(
+        &self,
+        located: &Located,
+        given: Option<&str>,
+        host: Weak<HostContext>,
+        read: impl FnOnce(&Path) -> Result<Vec<u8>>,
+    ) -> Result<PluginRef> {
         let _loading = self.start(&located.canonical)?;
         if let Some(plugin) = self.at(&located.canonical, given) {
             return Ok(plugin);
         }
-        let reads = Arc::default();
-        let built = self.loader.build_first(located, given, host, &reads)?;
-        let plugin = self.begin(Source::file(located, given), built)?;
+        let reads = Arc::<Reads>::default();
+        reads.note(&located.path);
+        let bytes = read(&located.path)?;
+        let rung = OnceCell::new();
+        let into = Into { host, track: None, base: &|over| self.place(over, &rung) };
+        let built = self.loader.build(located, given, (bytes, &reads), into)?;
+        let plugin = self.begin(Source::file(located, given), built, rung.into_inner())?;
         plugin.slot().tries(&reads);
         plugin.slot().serves();
         let file = Some(located.canonical.clone());
@@ -111,17 +131,39 @@ impl Registry {
         bundle: &Bundle,
         host: Weak<HostContext>,
     ) -> Result<PluginRef> {
-        let built = self.loader.build_bundle(bundle, host)?;
-        let plugin = self.begin(Source::memory(&bundle.path), built)?;
+        let rung = OnceCell::new();
+        let into = Into { host, track: None, base: &|over| self.place(over, &rung) };
+        let built = self.loader.build_bundle(bundle, into)?;
+        let plugin = self.begin(Source::memory(&bundle.path), built, rung.into_inner())?;
         self.insert(Entry { file: None, is_given: true, plugin })
     }
 
-    /// Has a plugin that was built begin to serve.
-    fn begin(&self, source: Source, built: Arc<dyn Plugin>) -> Result<PluginRef> {
+    /// Finds what a layer lies over, and its place there.
+    fn place(&self, over: &Over, rung: &OnceCell<Arc<Rung>>) -> Result<Arc<dyn Base>> {
+        let place = self.rung(over)?;
+        Ok(rung.get_or_init(|| place).below())
+    }
+
+    /// Has a plugin that was built begin to serve; a layer has that place.
+    fn begin(
+        &self,
+        source: Source,
+        built: Arc<dyn Plugin>,
+        rung: Option<Arc<Rung>>,
+    ) -> Result<PluginRef> {
+        if let Some(rung) = &rung {
+            let checked = rung.base().and_then(|base| base.check_layer(rung, &built));
+            if let Err(error) = checked {
+                built.retire(Gone::Unloaded)?;
+                return Err(loading::cannot_load(&source.path, error));
+            }
+        }
         // Before its code changes them.
         let initial = Snapshot::of(&*built);
         let plugin = loading::start(&source.path, built)?;
-        Ok(PluginRef::new(Slot::new(Built { plugin, initial, source })))
+        let slot = Arc::new(Slot::new(Built { plugin, initial, source }, rung));
+        slot.rung.iter().for_each(|rung| rung.take(&slot));
+        Ok(PluginRef::of(slot))
     }
 
     /// Waits until nobody else loads the file.
@@ -152,14 +194,15 @@ impl Registry {
                 .iter()
                 .map(|entry| &entry.plugin)
                 .find(|other| other.name() == plugin.name() && other.version() == plugin.version());
-            let same = same.cloned();
+            let same = same.filter(|same| !same.is_layer() && !plugin.is_layer()).cloned();
             if same.is_none() {
                 entries.push(entry);
-                self.changed();
             }
             same
         };
         let Some(same) = same else {
+            self.lay(&plugin)?;
+            self.changed();
             // Whoever is told may edit it.
             #[cfg(feature = "watch")]
             if let Some(watching) = self.watching() {
@@ -190,14 +233,26 @@ impl Registry {
         self.entries.lock().iter().any(|entry| entry.plugin.is(plugin))
     }
 
-    /// All, in load order.
+    /// All that are no layers, in load order.
     pub(crate) fn all(&self) -> Vec<PluginRef> {
+        let mut plugins = self.with_layers();
+        plugins.retain(|plugin| !plugin.is_layer());
+        plugins
+    }
+
+    /// All, in load order.
+    pub(crate) fn with_layers(&self) -> Vec<PluginRef> {
         self.entries.lock().iter().map(|entry| entry.plugin.clone()).collect()
     }
 
     /// Retires a plugin, and forgets it. From the start nobody else finds it; should
     /// it not let itself be retired, it is put back.
     pub(crate) fn unload(&self, plugin: &PluginRef) -> Result<()> {
+        if !self.has(plugin) {
+            return Err(plugin.unknown());
+        }
+        // What lies over it goes with it.
+        plugin.layers().iter().rev().try_for_each(|layer| self.unload(layer))?;
         let (place, entry) = {
             let mut entries = self.entries.lock();
             let place = entries.iter().position(|entry| entry.plugin.is(plugin));
@@ -205,7 +260,9 @@ impl Registry {
             self.changed();
             (place, entries.remove(place))
         };
+        plugin.lift();
         plugin.retire().inspect_err(|_| {
+            plugin.lay_again();
             let mut entries = self.entries.lock();
             let place = place.min(entries.len());
             entries.insert(place, entry);

@@ -17,9 +17,9 @@ use super::state::{Notes, Snapshot};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::file::Reads;
-use crate::loading;
+use crate::loading::{self, Into};
 use crate::plugin::{
-    Gate, Gone, Hook, HostContext, Plugin, PluginKind, contained, run_elsewhere, within,
+    Base, Gate, Gone, Hook, HostContext, Over, Plugin, PluginKind, contained, run_elsewhere, within,
 };
 
 /// How long the calls that run may take to end, and each hook.
@@ -32,18 +32,18 @@ pub(super) enum Next {
     Again,
     /// Another one: the program says so.
     Replacement(PathBuf),
-    /// Another one, which has appeared and is newer.
+    /// Another one, which has appeared and is newer, with what is in it.
     #[cfg_attr(not(feature = "watch"), allow(dead_code, reason = "of folders that are watched"))]
-    Newer(PathBuf),
+    Newer(PathBuf, Arc<[u8]>),
     /// One that it was loaded from before, as that version.
     Before(PathBuf, Version),
 }
 
 impl Next {
-    fn asked(&self) -> Option<&PathBuf> {
+    pub(super) fn asked(&self) -> Option<&PathBuf> {
         match self {
             Next::Again => None,
-            Next::Replacement(path) | Next::Newer(path) | Next::Before(path, _) => Some(path),
+            Next::Replacement(path) | Next::Newer(path, _) | Next::Before(path, _) => Some(path),
         }
     }
 
@@ -51,7 +51,7 @@ impl Next {
     /// needs them.
     fn handles(&self) -> Handles {
         match self {
-            Next::Again | Next::Newer(_) => Handles::GoOn,
+            Next::Again | Next::Newer(..) => Handles::GoOn,
             Next::Replacement(_) | Next::Before(..) => Handles::MayEnd,
         }
     }
@@ -186,10 +186,15 @@ impl Registry {
             reads.note(&origin.manifest);
         }
         reads.note(&located.path);
-        let bytes = loading::read(&located.path)?;
+        let bytes = match next {
+            Next::Newer(_, bytes) => bytes.to_vec(),
+            _ => loading::read(&located.path)?,
+        };
         #[cfg(feature = "watch")]
         slot.reads(&bytes);
-        let built = self.loader.build(&located, given, (bytes, &reads), host, slot.track())?;
+        let base = |over: &Over| place_of(slot, over);
+        let into = Into { host, track: Some(slot.track()), base: &base };
+        let built = self.loader.build(&located, given, (bytes, &reads), into)?;
         self.check_built(plugin, next, &*built).inspect_err(|_| discard(&*built))?;
         Ok(Built { initial: Snapshot::of(&*built), plugin: built, source })
     }
@@ -199,13 +204,18 @@ impl Registry {
         let refuse = |message| Err(Error::new(ErrorKind::Reload, message));
         let descriptor = built.descriptor();
         let (name, version, own) = (&descriptor.name, &descriptor.version, plugin.name());
+        if plugin.is_layer() && descriptor.over.is_none() {
+            return refuse(format!("`{name}` is a layer no more: unload it, and load it again"));
+        }
         match next {
             Next::Again if name != own => refuse(format!(
                 "`{}` says now that it is `{name}`: give it its name back, or load it as another \
                  plugin",
                 plugin.path().display(),
             )),
-            Next::Replacement(path) | Next::Newer(path) | Next::Before(path, _) if name != own => {
+            Next::Replacement(path) | Next::Newer(path, _) | Next::Before(path, _)
+                if name != own =>
+            {
                 refuse(format!(
                     "`{}` is `{name}`, and only another `{own}` takes over from it: give it that \
                      name, or load it beside",
@@ -222,13 +232,26 @@ impl Registry {
     }
 }
 
+/// What lies below a plugin that is a layer over that.
+fn place_of(slot: &Slot, over: &Over) -> Result<Arc<dyn Base>> {
+    match &slot.rung {
+        Some(rung) if rung.base()?.name == over.plugin => Ok(rung.below()),
+        _ => {
+            let (name, over) = (&slot.name, &over.plugin);
+            let message =
+                format!("`{name}` is a layer over `{over}` now: unload it, and load it again");
+            Err(Error::new(ErrorKind::Reload, message))
+        }
+    }
+}
+
 /// Has the next load take over; what was not carried.
 fn hand_over(slot: &Slot, next: Built, handles: Handles) -> Result<Notes> {
     let before = slot.generation.load_full();
     let plugin = Arc::clone(&next.plugin);
     let handing = Handing { slot, before: Arc::clone(&before.plugin), gate: Arc::default() };
     // Asked first, as a pause is felt.
-    let done = slot.check(&*plugin, handles).and_then(|()| {
+    let done = slot.check(&plugin, handles).and_then(|()| {
         handing.pause_and(|| {
             let notes = handing.carry(&before.initial, &plugin, &next.initial)?;
             in_time(&plugin, |next| next.start())?;

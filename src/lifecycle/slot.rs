@@ -2,27 +2,28 @@
 //! load to the next.
 
 mod generation;
+mod links;
 mod source;
 
 use std::cell::Cell;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use semver::Version;
 use twinplug_value::{Map, MapKey, Value};
 
-use self::generation::Symbols;
-pub(super) use self::generation::{Built, Generation, Handles};
+pub(super) use self::generation::{Built, Generation, Handles, Symbols};
 pub(super) use self::source::{Origin, Source};
+use super::stack::{self, Rung};
 use crate::channel::Life;
 use crate::error::{Error, Result};
 use crate::file::Reads;
 use crate::plugin::{
-    Bound, Descriptor, Gate, Gone, Hook, Plugin, PluginKind, Subscriber, Symbol, Track,
-    cannot_wait, held, sealed,
+    Bound, Descriptor, Gate, Gone, Hook, Plugin, Subscriber, Symbol, Track, cannot_wait, held,
+    sealed,
 };
 
 pub(super) struct Slot {
@@ -42,6 +43,12 @@ pub(super) struct Slot {
     reads: Mutex<LastReads>,
     /// The files that it was loaded from before, and in which versions.
     superseded: Mutex<Vec<(Version, PathBuf)>>,
+    /// The layers over it, the lowest first. Held while links are made, or are led elsewhere.
+    stack: Mutex<Vec<Weak<Rung>>>,
+    /// Where calls wait while it is paused.
+    gate: Mutex<Option<Arc<Gate>>>,
+    /// Its own place over another plugin, of a layer.
+    pub(super) rung: Option<Arc<Rung>>,
 }
 
 /// The files that were read.
@@ -75,10 +82,13 @@ pub(super) fn making_a_load<R>(load: impl FnOnce() -> R) -> R {
 }
 
 impl Slot {
-    pub(super) fn new(built: Built) -> Slot {
+    /// A plugin that was built; a layer has that place.
+    pub(super) fn new(built: Built, rung: Option<Arc<Rung>>) -> Slot {
         let name = built.plugin.descriptor().name.clone();
         let track = built.plugin.track().unwrap_or_else(|| Arc::new(Track::new()));
-        let generation = Generation::new(1, built, &name, Symbols::default());
+        let generation = Generation::new(1, built, Symbols::default(), |plugin, export| {
+            Ok(Symbol::new(&name, export, plugin.bind(export)?, plugin.track()))
+        });
         Slot {
             name,
             generation: ArcSwap::from_pointee(generation),
@@ -89,6 +99,9 @@ impl Slot {
             is_gone: AtomicBool::new(false),
             reads: Mutex::default(),
             superseded: Mutex::default(),
+            stack: Mutex::default(),
+            gate: Mutex::default(),
+            rung,
         }
     }
 
@@ -134,54 +147,6 @@ impl Slot {
     /// What it was loaded from last; `None` of one from memory.
     pub(super) fn origin(&self) -> Option<Origin> {
         self.generation.load().source.origin.clone()
-    }
-
-    /// What follows that export through the loads of the plugin.
-    pub(super) fn find(&self, name: &str) -> Result<Symbol> {
-        loop {
-            let generation = self.generation.load();
-            if let Some(symbol) = generation.links.ready.get(name) {
-                return Ok(symbol.clone());
-            }
-            let mut others = generation.links.others.lock();
-            // Under the lock: who leads its handles to another load has not begun, or is done.
-            if !Arc::ptr_eq(&generation, &self.generation.load()) {
-                continue;
-            }
-            if let Some(symbol) = others.get(name) {
-                return Ok(symbol.clone());
-            }
-            let symbol = generation.link(&self.name, name)?;
-            others.insert(name.to_owned(), symbol.clone());
-            return Ok(symbol);
-        }
-    }
-
-    /// Whether all handles that somebody holds would go on in another load, where they must.
-    ///
-    /// # Errors
-    /// One of them would not.
-    pub(super) fn check(&self, next: &dyn Plugin, handles: Handles) -> Result<()> {
-        let generation = self.generation.load();
-        let others = generation.links.others.lock();
-        generation.links.moves(&others, next, handles).map(drop)
-    }
-
-    /// The load takes over: handles that somebody holds lead to it from here on.
-    ///
-    /// # Errors
-    /// One of them cannot, and must; nothing has changed.
-    pub(super) fn take_over(&self, next: Built, handles: Handles) -> Result<()> {
-        let generation = self.generation.load_full();
-        let others = generation.links.others.lock();
-        let moves = generation.links.moves(&others, &*next.plugin, handles)?;
-        let is_counted =
-            next.plugin.track().is_some() || next.plugin.descriptor().kind == PluginKind::Lua;
-        let links = moves.make(is_counted.then_some(&self.track));
-        let next = Generation::new(generation.number + 1, next, &self.name, links);
-        self.supersede(&generation, &next);
-        self.generation.store(Arc::new(next));
-        Ok(())
     }
 
     /// Takes down what may be gone back to.
@@ -240,30 +205,9 @@ impl Slot {
         self.reads.lock().fingerprint = Some(super::watch::Fingerprint::of(bytes));
     }
 
-    /// Calls by handles wait at the gate, of a plugin whose own lock does not keep them out.
-    pub(super) fn pause(&self, gate: &Arc<Gate>) {
-        let generation = self.generation.load();
-        if let Some(track) = generation.plugin.track() {
-            generation.links.all().iter().for_each(|(_, symbol)| symbol.pause(gate, &track));
-        }
-    }
-
     /// What counts the uses of the plugin's loads.
     pub(super) fn track(&self) -> &Arc<Track> {
         &self.track
-    }
-
-    /// Lets go of where they led before, if no call is there any more.
-    pub(super) fn let_go(&self) {
-        self.generation.load().links.all().iter().for_each(|(_, symbol)| symbol.free_retired());
-    }
-
-    /// They lead where they led before.
-    pub(super) fn resume(&self) {
-        let generation = self.generation.load();
-        if generation.plugin.track().is_some() {
-            generation.lead_back(&generation.links.all());
-        }
     }
 
     /// Unloads it: handles lead nowhere from here on.
@@ -279,14 +223,12 @@ impl Slot {
                 error.in_plugin(&self.name)
             })?,
         };
-        let generation = self.generation.load();
-        let links = generation.links.all();
-        links.iter().for_each(|(_, symbol)| symbol.retire(Gone::Unloaded));
-        if let Err(error) = generation.plugin.retire(Gone::Unloaded) {
-            generation.lead_back(&links);
+        self.each_link(|symbol| symbol.retire(Gone::Unloaded));
+        if let Err(error) = self.generation.load_full().plugin.retire(Gone::Unloaded) {
+            self.lead_back();
             return Err(error.in_plugin(&self.name));
         }
-        links.iter().for_each(|(_, symbol)| symbol.free_retired());
+        self.let_go();
         self.life.end();
         Ok(())
     }
@@ -294,7 +236,13 @@ impl Slot {
 
 impl Plugin for Slot {
     fn descriptor(&self) -> Arc<Descriptor> {
-        self.generation.load().plugin.descriptor()
+        let own = self.generation.load().plugin.descriptor();
+        let layers = self.layers();
+        if layers.is_empty() {
+            return own;
+        }
+        let exports = stack::exports(&own, &layers);
+        Arc::new(Descriptor { exports, ..Descriptor::clone(&own) })
     }
 
     fn lookup(&self, name: &str) -> Result<Symbol> {
@@ -345,7 +293,7 @@ impl sealed::Implemented for Slot {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.generation.load().plugin.has(name)
+        self.generation.load().plugin.has(name) || self.layers().iter().any(|rung| rung.has(name))
     }
 
     fn subscribers(&self, event: &str) -> Vec<Subscriber> {

@@ -93,7 +93,7 @@ impl Registry {
     /// # Errors
     /// None is loaded; the message has the versions that are, or the names near to it.
     pub(crate) fn required(&self, requirement: &Requirement) -> Result<PluginRef> {
-        let Requirement { name, range } = requirement;
+        let Requirement { name, range, .. } = requirement;
         let pin = self.pins.of(name);
         let entries = self.entries.lock();
         let found = newest(&entries, |plugin| {
@@ -119,7 +119,7 @@ impl Registry {
             let used = requirement(other).and_then(|it| self.required(&it).ok());
             used.is_some_and(|used| used.is(plugin))
         };
-        self.all().into_iter().filter(follows).collect()
+        self.with_layers().into_iter().filter(follows).collect()
     }
 
     /// What a plugin lacks that has used one of that name, in other words than its own.
@@ -244,6 +244,9 @@ impl Registry {
 
     /// Whether a plugin may have that version: no other one of its name has it.
     pub(super) fn check_same(&self, plugin: &PluginRef, version: &Version) -> Result<()> {
+        if plugin.is_layer() {
+            return Ok(());
+        }
         let name = plugin.name();
         let is_it = |it: &PluginRef| it.name() == name && it.version() == *version;
         match self.all().iter().find(|it| is_it(it) && !it.is(plugin)) {
@@ -273,13 +276,18 @@ impl Registry {
         }
     }
 
-    /// What becomes of a file that has appeared.
+    /// What becomes of a file that has appeared, and holds these bytes.
     #[cfg(feature = "watch")]
-    pub(super) fn arrival(&self, located: &crate::loading::Located) -> Arrival {
+    pub(super) fn arrival(&self, located: &crate::loading::Located, bytes: &[u8]) -> Arrival {
         if self.is_side_by_side || self.at(&located.canonical, None).is_some() {
             return Arrival::Beside;
         }
-        let Ok(survey) = crate::loading::survey(located) else { return Arrival::Beside };
+        let Ok(survey) = crate::loading::survey_of(located, bytes.to_vec()) else {
+            return Arrival::Beside;
+        };
+        if survey.over.is_some() {
+            return Arrival::Beside;
+        }
         let Some(version) = survey.version else { return Arrival::Beside };
         let Ok(serving) = self.newest(&survey.name) else { return Arrival::Beside };
         if !version.cmp_precedence(&serving.version()).is_gt() {
@@ -299,21 +307,26 @@ impl Registry {
     }
 }
 
+/// Those that are no layers.
+fn plugins(entries: &[Entry]) -> impl Iterator<Item = &PluginRef> {
+    entries.iter().map(|entry| &entry.plugin).filter(|plugin| !plugin.is_layer())
+}
+
 /// The newest of these; of equal versions the last that was loaded.
 fn newest(entries: &[Entry], is_it: impl Fn(&PluginRef) -> bool) -> Option<PluginRef> {
-    let plugins = entries.iter().map(|entry| &entry.plugin).filter(|plugin| is_it(plugin));
+    let plugins = plugins(entries).filter(|plugin| is_it(plugin));
     plugins.max_by(|a, b| a.version().cmp_precedence(&b.version())).cloned()
 }
 
 /// That none of that name is there, and those near to it.
 fn none(name: &str, entries: &[Entry]) -> String {
-    let near = near(name, entries.iter().map(|entry| entry.plugin.name()));
+    let near = near(name, plugins(entries).map(PluginRef::name));
     format!("no plugin `{name}` is loaded{near}")
 }
 
 /// The versions of a name that are loaded, and from where.
 fn loaded(entries: &[Entry], name: &str) -> Option<String> {
-    let plugins = entries.iter().map(|entry| &entry.plugin).filter(|it| it.name() == name);
+    let plugins = plugins(entries).filter(|it| it.name() == name);
     let versions: Vec<_> =
         plugins.map(|it| format!("{} (`{}`)", it.version(), it.path().display())).collect();
     (!versions.is_empty()).then(|| versions.join(", "))

@@ -125,7 +125,7 @@ impl Watching {
         }
         self.roots.lock().push(root);
         let Some(registry) = self.registry.upgrade() else { return Ok(()) };
-        registry.all().iter().for_each(|plugin| self.follow(plugin));
+        registry.with_layers().iter().for_each(|plugin| self.follow(plugin));
         Ok(())
     }
 
@@ -304,6 +304,10 @@ impl Watching {
         match change.kind {
             // Without one of its parts it is what it was.
             ChangeKind::Gone if !is_own => return false,
+            ChangeKind::Gone if plugin.is_layer() => {
+                self.lift(&registry, plugin);
+                return false;
+            }
             ChangeKind::Gone => {
                 plugin.slot().set_gone(true);
                 registry.feed.tell(&Event::of(EventKind::Gone, plugin));
@@ -337,6 +341,17 @@ impl Watching {
         true
     }
 
+    /// The file of a layer is gone: so is the layer, until the file is there again.
+    fn lift(&self, registry: &Registry, layer: &PluginRef) {
+        let Some(origin) = layer.slot().origin() else { return };
+        // Whoever is told that it is gone may write it anew.
+        self.set_apart(&origin.asked, Why::Failed, files_of(&origin.asked), None);
+        if let Err(error) = registry.unload(layer) {
+            tracing::warn!(plugin = layer.name(), %error, "its file is gone, and it serves on");
+            self.no_more_apart(layer);
+        }
+    }
+
     /// Something is new in a folder that is watched, or was edited that does not serve.
     fn load(&self, change: &Change) -> Option<PluginRef> {
         let registry = self.registry.upgrade()?;
@@ -344,17 +359,30 @@ impl Watching {
             return None;
         }
         let (path, waits) = self.apart(&change.path);
-        let located = loading::locate(&path);
-        let loaded = located.and_then(|located| match registry.arrival(&located) {
-            Arrival::Newer(older) => Ok(self.take_over(&registry, &older, &path, change)),
-            Arrival::Held => {
-                tracing::info!(path = %path.display(), "a newer version, and others are pinned");
-                self.set_apart(&path, Why::Waits, files_of(&path), change.fingerprint);
-                Ok(None)
+        let loaded = loading::locate(&path).and_then(|located| {
+            let bytes = loading::read(&located.path)?;
+            let told = change.fingerprint.filter(|_| located.path == change.path);
+            if told.is_some_and(|told| told != Fingerprint::of(&bytes)) {
+                // The next save has begun: it is told by itself.
+                let why = if waits { Why::Waits } else { Why::Failed };
+                self.set_apart(&path, why, files_of(&path), change.fingerprint);
+                return Ok(None);
             }
-            Arrival::Older if waits => Ok(None),
-            Arrival::Older | Arrival::Beside => {
-                registry.load(&located, None, Weak::clone(&self.host)).map(Some)
+            match registry.arrival(&located, &bytes) {
+                Arrival::Newer(older) => {
+                    let next = Next::Newer(path.clone(), bytes.into());
+                    Ok(self.take_over(&registry, &older, &next, change))
+                }
+                Arrival::Held => {
+                    tracing::info!(path = %path.display(), "a newer version, and others are pinned");
+                    self.set_apart(&path, Why::Waits, files_of(&path), change.fingerprint);
+                    Ok(None)
+                }
+                Arrival::Older if waits => Ok(None),
+                Arrival::Older | Arrival::Beside => {
+                    let host = Weak::clone(&self.host);
+                    registry.load_as_read(&located, None, host, |_| Ok(bytes)).map(Some)
+                }
             }
         });
         loaded.unwrap_or_else(|error| {
@@ -381,7 +409,7 @@ impl Watching {
         &self,
         registry: &Registry,
         older: &PluginRef,
-        path: &Path,
+        next: &Next,
         change: &Change,
     ) -> Option<PluginRef> {
         if older.slot().is_inside() {
@@ -389,10 +417,9 @@ impl Watching {
             self.noted.lock().push(change.clone());
             return None;
         }
-        let next = Next::Newer(path.to_owned());
-        let reloaded = registry.reload_untold(older, &next, Weak::clone(&self.host)).ok()?;
+        let reloaded = registry.reload_untold(older, next, Weak::clone(&self.host)).ok()?;
         self.follow_again(older);
-        if let Some(error) = &reloaded.error {
+        if let (Some(error), Some(path)) = (&reloaded.error, next.asked()) {
             self.set_apart(path, Why::Failed, mending(path, error), change.fingerprint);
         }
         // The log has it, and the feed.

@@ -69,6 +69,8 @@ impl Bundle {
             config: self.manifest.config.clone(),
             permissions: self.manifest.permissions.clone(),
             requires: self.manifest.requires.clone(),
+            over: self.manifest.over(),
+            on_fault: self.manifest.on_fault,
         }
     }
 

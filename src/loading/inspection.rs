@@ -30,8 +30,6 @@ pub struct Inspection {
     pub permissions: Vec<String>,
     /// The plugin that it says it is a layer over.
     pub over: Option<String>,
-    /// Why a host would not load it, although nothing is wrong with the file.
-    pub refusal: Option<String>,
     /// What makes a native plugin behave otherwise than a plugin should, a line each:
     /// static thread-local storage, unique symbols, a Go runtime, ..
     pub hazards: Vec<String>,

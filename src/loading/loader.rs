@@ -13,7 +13,8 @@ use super::{Bundle, Inspection, Located};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Reads, Unread};
 use crate::plugin::{
-    Gone, HostContext, Limits, Origin, Permission, Plugin, PluginKind, Track, check_name,
+    Base, Gone, HostContext, Limits, Origin, Over, Permission, Plugin, PluginKind, Track,
+    check_name,
 };
 
 /// What a host allows native plugins that others may not.
@@ -52,6 +53,15 @@ impl Settings {
     }
 }
 
+/// Where a plugin comes into: what the loader has from the host that it loads for.
+pub(crate) struct Into<'h> {
+    pub(crate) host: Weak<HostContext>,
+    /// What counts the uses of the plugin that it is to take over from.
+    pub(crate) track: Option<&'h Arc<Track>>,
+    /// Finds what a layer lies over.
+    pub(crate) base: &'h dyn Fn(&Over) -> Result<Arc<dyn Base>>,
+}
+
 /// Loads files, and remembers what of them is mapped.
 pub(crate) struct Loader {
     settings: Settings,
@@ -75,58 +85,27 @@ impl Loader {
         Loader { settings }
     }
 
-    /// Builds what a located file is, under the name that the host gives it, if it gives one:
-    /// [`start`] follows.
-    pub(crate) fn build_first(
-        &self,
-        located: &Located,
-        given: Option<&str>,
-        host: Weak<HostContext>,
-        reads: &Arc<Reads>,
-    ) -> Result<Arc<dyn Plugin>> {
-        reads.note(&located.path);
-        let bytes = read(&located.path)?;
-        let built = self.build_of(located, given, (bytes, reads), host, None);
-        built.map_err(|error| cannot_load(&located.path, error))
-    }
-
-    /// What a located file, which holds these bytes, would be in place of a plugin that is
-    /// loaded: built, and not started.
+    /// Builds what a located file is, which holds these bytes, under the name that the host gives
+    /// it, if it gives one: [`start`] follows.
     pub(crate) fn build(
         &self,
         located: &Located,
         given: Option<&str>,
-        read: (Vec<u8>, &Arc<Reads>),
-        host: Weak<HostContext>,
-        track: &Arc<Track>,
+        (bytes, reads): (Vec<u8>, &Arc<Reads>),
+        into: Into<'_>,
     ) -> Result<Arc<dyn Plugin>> {
-        let built = self.build_of(located, given, read, host, Some(track));
+        let origin = located.origin(given);
+        let built = match located.kind {
+            PluginKind::Lua => self.build_lua(located, origin, (&bytes, reads), into),
+            PluginKind::Native => self.build_native(located, origin, bytes, into),
+        };
         built.map_err(|error| cannot_load(&located.path, error))
     }
 
-    fn build_of(
-        &self,
-        located: &Located,
-        given: Option<&str>,
-        (bytes, reads): (Vec<u8>, &Arc<Reads>),
-        host: Weak<HostContext>,
-        track: Option<&Arc<Track>>,
-    ) -> Result<Arc<dyn Plugin>> {
-        let origin = located.origin(given);
-        match located.kind {
-            PluginKind::Lua => self.build_lua(located, origin, (&bytes, reads), host),
-            PluginKind::Native => self.build_native(located, origin, bytes, host, track),
-        }
-    }
-
     /// Builds a script from memory.
-    pub(crate) fn build_bundle(
-        &self,
-        bundle: &Bundle,
-        host: Weak<HostContext>,
-    ) -> Result<Arc<dyn Plugin>> {
+    pub(crate) fn build_bundle(&self, bundle: &Bundle, into: Into<'_>) -> Result<Arc<dyn Plugin>> {
         let path = bundle.path.clone();
-        self.run_bundle(bundle, host).map_err(|error| cannot_load(&path, error))
+        self.run_bundle(bundle, into).map_err(|error| cannot_load(&path, error))
     }
 
     #[cfg(feature = "_lua")]
@@ -135,24 +114,24 @@ impl Loader {
         located: &Located,
         origin: Origin,
         (text, reads): (&[u8], &Arc<Reads>),
-        host: Weak<HostContext>,
+        into: Into<'_>,
     ) -> Result<Arc<dyn Plugin>> {
         use crate::lua::{Place, Script};
         let places = self.places(Place::Folder(located.modules()));
         let limits = self.limits(&located.manifest);
         let reads = Arc::clone(reads);
         let script = Script { chunk: file_name(&located.path), text, places, limits, reads };
-        self.run(origin, script, host)
+        self.run(origin, script, into)
     }
 
     #[cfg(feature = "_lua")]
-    fn run_bundle(&self, bundle: &Bundle, host: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+    fn run_bundle(&self, bundle: &Bundle, into: Into<'_>) -> Result<Arc<dyn Plugin>> {
         use crate::lua::{Place, Script};
         let places = self.places(Place::Memory(bundle.folder(), bundle.files.clone()));
         let limits = self.limits(&bundle.manifest);
         let (chunk, reads) = (bundle.chunk.clone(), Arc::default());
         let script = Script { chunk, text: &bundle.text, places, limits, reads };
-        self.run(bundle.origin(), script, host)
+        self.run(bundle.origin(), script, into)
     }
 
     #[cfg(feature = "_lua")]
@@ -160,7 +139,7 @@ impl Loader {
         &self,
         mut origin: Origin,
         script: crate::lua::Script<'_>,
-        host: Weak<HostContext>,
+        Into { host, base, .. }: Into<'_>,
     ) -> Result<Arc<dyn Plugin>> {
         let head = script.head(&origin.path)?;
         head.tell(&mut origin)?;
@@ -168,7 +147,15 @@ impl Loader {
         self.configure(&mut origin, &name);
         self.settings.grants.check(&name, &origin.permissions)?;
         check_requirements(&origin, &host)?;
-        let plugin: Arc<dyn Plugin> = Arc::new(crate::lua::load(&origin, script, host)?);
+        if origin.over.is_none() && origin.on_fault.is_some() {
+            return Err(lies_over_nothing());
+        }
+        let base =
+            origin.over.as_ref().map(base).transpose().map_err(|error| match &head.over {
+                Some(over) => error.with_location(&origin.path, over.line),
+                None => error,
+            })?;
+        let plugin: Arc<dyn Plugin> = Arc::new(crate::lua::load(&origin, script, host, base)?);
         let own = &plugin.descriptor().name;
         if *own != name && self.settings.config.contains_key(own) {
             plugin.retire(Gone::Unloaded)?;
@@ -195,7 +182,7 @@ impl Loader {
     }
 
     #[cfg(not(feature = "_lua"))]
-    fn run_bundle(&self, _: &Bundle, _: Weak<HostContext>) -> Result<Arc<dyn Plugin>> {
+    fn run_bundle(&self, _: &Bundle, _: Into<'_>) -> Result<Arc<dyn Plugin>> {
         Err(without("Lua plugins", "lua54"))
     }
 
@@ -205,7 +192,7 @@ impl Loader {
         _: &Located,
         _: Origin,
         _: (&[u8], &Arc<Reads>),
-        _: Weak<HostContext>,
+        _: Into<'_>,
     ) -> Result<Arc<dyn Plugin>> {
         Err(without("Lua plugins", "lua54"))
     }
@@ -223,9 +210,9 @@ impl Loader {
         located: &Located,
         mut origin: Origin,
         bytes: Vec<u8>,
-        host: Weak<HostContext>,
-        track: Option<&Arc<Track>>,
+        Into { host, track, .. }: Into<'_>,
     ) -> Result<Arc<dyn Plugin>> {
+        refuse_layer(&origin)?;
         let mut checked = crate::native::check(bytes, folder(located))?;
         checked.unload = located.manifest.unload.unwrap_or(checked.unload);
         let name = origin.settle_name(Some(checked.name.clone()))?;
@@ -244,8 +231,7 @@ impl Loader {
         _: &Located,
         _: Origin,
         _: Vec<u8>,
-        _: Weak<HostContext>,
-        _: Option<&Arc<Track>>,
+        _: Into<'_>,
     ) -> Result<Arc<dyn Plugin>> {
         Err(without("native plugins", "native"))
     }
@@ -274,6 +260,25 @@ fn check_requirements(origin: &Origin, host: &Weak<HostContext>) -> Result<()> {
     })
 }
 
+/// A layer is laid over others, and is a script: it is what is edited.
+#[cfg(feature = "native")]
+fn refuse_layer(origin: &Origin) -> Result<()> {
+    let Some(over) = &origin.over else { return Ok(()) };
+    let message = format!(
+        "its manifest says that it is over `{}`, and a layer is a script: leave that out, or put a \
+         script in its place",
+        over.plugin
+    );
+    Err(Error::new(ErrorKind::Refused, message))
+}
+
+#[cfg(feature = "_lua")]
+fn lies_over_nothing() -> Error {
+    let message =
+        "its manifest says `on_fault`, and it is a layer over nothing: say `over` as well";
+    Error::new(ErrorKind::Refused, message)
+}
+
 /// Checks a located file without running any of its code.
 pub(crate) fn inspect(located: &Located) -> Result<Inspection> {
     let bytes = read(&located.path)?;
@@ -300,8 +305,7 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         exports: None,
         requires: origin.requires,
         permissions: names(&origin.permissions),
-        refusal: head.over.as_ref().map(|over| over.refusal()),
-        over: head.over.map(|over| over.name),
+        over: origin.over.map(|over| over.plugin),
         hazards: Vec::new(),
         bytes,
     })
@@ -309,6 +313,7 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
 
 #[cfg(feature = "native")]
 fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
+    refuse_layer(&located.origin(None))?;
     let checked = crate::native::check(bytes, folder(located))?;
     let mut hazards: Vec<String> = checked.hazards.iter().map(|&hazard| hazard.into()).collect();
     hazards.extend(checked.dependencies.hazards(folder(located)));
@@ -326,7 +331,6 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         requires: own.requires.clone(),
         permissions: names(&own.permissions),
         over: None,
-        refusal: None,
         hazards,
         bytes: checked.bytes,
     })

@@ -1,7 +1,6 @@
 //! [`Manifest`]: what `plugin.toml` says of a plugin, or `a.toml` of a lone `a.lua`.
 //!
-//! All that a manifest may say is read and checked here. What this version cannot do
-//! yet is refused, so that nobody relies on a line that has no effect.
+//! All that a manifest may say is read and checked here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -16,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 use twinplug_value::{Map, MapKey, Value};
 
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::plugin::{Permission, Requirement, Said};
+use crate::plugin::{OnFault, Over, Permission, Requirement, Said, check_name};
 
 /// The manifest of a plugin's folder.
 pub(super) const FILE: &str = "plugin.toml";
@@ -47,8 +46,10 @@ pub(crate) struct Manifest {
     pub(crate) version: Option<Version>,
     /// The file that a folder's plugin starts in.
     pub(crate) entry: Option<String>,
+    /// The plugin that it is a layer over.
     over: Option<String>,
-    on_fault: Option<String>,
+    #[serde(deserialize_with = "on_fault")]
+    pub(crate) on_fault: Option<OnFault>,
     /// Whether a native plugin's image may be unmapped.
     pub(crate) unload: Option<bool>,
     /// What a script asks for beyond the sandbox.
@@ -96,6 +97,12 @@ impl Manifest {
             name: self.name.clone(),
             version: self.version.clone(),
         }
+    }
+
+    /// What it is a layer over, if it says that.
+    pub(crate) fn over(&self) -> Option<Over> {
+        let on_fault = self.on_fault.unwrap_or_default();
+        self.over.clone().map(|plugin| Over { plugin, on_fault })
     }
 
     /// Reads a file, if it is there.
@@ -149,11 +156,10 @@ impl Manifest {
                 self.entry.as_ref().is_some_and(leads_out),
                 "it leads out of the plugin's folder",
             ),
-            ("over", self.over.is_some(), "this version has no layers over native plugins yet"),
             (
-                "on_fault",
-                self.on_fault.is_some(),
-                "this version has no layers over native plugins yet",
+                "over",
+                self.over.as_ref().is_some_and(|over| check_name(over).is_err()),
+                "it is no plugin's name",
             ),
         ];
         checks.into_iter().find(|(_, holds, _)| *holds).map(|(key, _, why)| (key, why))
@@ -214,6 +220,15 @@ fn host_range<'de, D: Deserializer<'de>>(
 fn requirements<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Requirement>, D::Error> {
     let ranges = BTreeMap::<String, VersionReq>::deserialize(from)?;
     Ok(ranges.into_iter().map(|(name, range)| Requirement::new(name, range)).collect())
+}
+
+/// `base`: who is called in place of what has failed.
+fn on_fault<'de, D: Deserializer<'de>>(from: D) -> Result<Option<OnFault>, D::Error> {
+    use serde::de::Error as _;
+    match &*String::deserialize(from)? {
+        "base" => Ok(Some(OnFault::Base)),
+        other => Err(D::Error::custom(format!("{other:?}: expected \"base\", or no such line"))),
+    }
 }
 
 /// `64MiB`: a number of bytes.

@@ -37,6 +37,8 @@ impl Located {
             config: self.manifest.config.clone(),
             permissions: self.manifest.permissions.clone(),
             requires: self.manifest.requires.clone(),
+            over: self.manifest.over(),
+            on_fault: self.manifest.on_fault,
         }
     }
 
@@ -140,7 +142,7 @@ fn refused(path: &Path, why: &str) -> Error {
     cannot_load(path, Error::new(ErrorKind::Refused, why))
 }
 
-pub(super) fn cannot_load(path: &Path, error: Error) -> Error {
+pub(crate) fn cannot_load(path: &Path, error: Error) -> Error {
     error.context(format_args!("cannot load `{}`", path.display()))
 }
 

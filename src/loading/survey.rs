@@ -24,6 +24,8 @@ pub(crate) struct Survey {
     /// `None` where only its code can say it.
     pub(crate) version: Option<Version>,
     pub(crate) requires: Vec<Requirement>,
+    /// The plugin that it is a layer over.
+    pub(crate) over: Option<String>,
     /// The libraries that it needs.
     pub(crate) libraries: Vec<String>,
 }
@@ -33,7 +35,14 @@ pub(crate) struct Survey {
 /// # Errors
 /// It cannot be read, or is none that could be loaded.
 pub(crate) fn survey(located: &Located) -> Result<Survey> {
-    let bytes = read(&located.path)?;
+    survey_of(located, read(&located.path)?)
+}
+
+/// As `survey`, of a file that holds these bytes.
+///
+/// # Errors
+/// It is none that could be loaded.
+pub(crate) fn survey_of(located: &Located, bytes: Vec<u8>) -> Result<Survey> {
     let origin = located.origin(None);
     let survey = match located.kind {
         PluginKind::Lua => of_script(located, origin, &bytes),
@@ -64,7 +73,8 @@ fn of_script(located: &Located, mut origin: Origin, text: &[u8]) -> Result<Surve
     head.tell(&mut origin)?;
     let version = origin.version().cloned();
     let name = origin.name().to_owned();
-    Ok(Survey { name, version, requires: origin.requires, libraries: Vec::new() })
+    let over = origin.over.map(|over| over.plugin);
+    Ok(Survey { name, version, requires: origin.requires, over, libraries: Vec::new() })
 }
 
 #[cfg(feature = "native")]
@@ -74,6 +84,7 @@ fn of_library(located: &Located, origin: Origin, bytes: Vec<u8>) -> Result<Surve
         name: origin.settle_name(Some(checked.name))?,
         version: Some(origin.settle_version(Some(checked.version))?),
         requires: origin.requires,
+        over: None,
         libraries: checked.dependencies.needed,
     })
 }
@@ -82,7 +93,7 @@ fn of_library(located: &Located, origin: Origin, bytes: Vec<u8>) -> Result<Surve
 #[cfg(not(all(feature = "_lua", feature = "native")))]
 fn unread(origin: Origin) -> Survey {
     let (name, version) = (origin.name().to_owned(), origin.version().cloned());
-    Survey { name, version, requires: origin.requires, libraries: Vec::new() }
+    Survey { name, version, requires: origin.requires, over: None, libraries: Vec::new() }
 }
 
 #[cfg(not(feature = "_lua"))]

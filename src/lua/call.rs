@@ -15,7 +15,7 @@ use super::raw::{self, Outcome, Reference};
 use super::sink::StackSink;
 use super::vm::{Answer, Core, GoesOn, Pending, State, Vm, broken, dropped};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{cannot_wait, held};
+use crate::plugin::{cannot_wait, held, parked};
 
 /// A VM that is entered, with a coroutine of its own for one use.
 pub(super) struct Lease<'v> {
@@ -147,9 +147,17 @@ impl Lease<'_> {
         let outcome = if held() > 1 {
             Err(cannot_wait("a channel"))
         } else {
+            // Said with the lock held: who has it next sees it.
+            let visits = &self.entry.vm.pause.visits;
+            let visit = matches!(pending, Pending::Visit(_)).then(|| visits.begin());
             self.entry.leave();
-            let outcome = pending();
-            if let Err(error) = self.entry.enter() {
+            let outcome = match pending {
+                Pending::Wait(wait) => parked(wait),
+                Pending::Visit(visit) => visit(),
+            };
+            let entered = self.entry.enter_again();
+            drop(visit);
+            if let Err(error) = entered {
                 match outcome {
                     // The plugin has gone, perhaps: others may have it.
                     Ok(GoesOn::Answer(Answer::Message(message) | Answer::Next(message))) => {

@@ -17,7 +17,7 @@ use super::library::push;
 use super::limits;
 use super::sink::StackSink;
 use super::source::StackSource;
-use super::vm::{Answer, Core, GoesOn, Pending, Shared};
+use super::vm::{Answer, Core, GoesOn, Pending, Shared, Waits};
 use crate::channel::{AnyChannel, Message, Progress, Wait};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::contained;
@@ -303,8 +303,8 @@ impl Core {
         Some(number)
     }
 
-    unsafe fn wait(&self, state: *mut lua_State, pending: Pending) -> c_int {
-        self.shared.will_wait(pending);
+    unsafe fn wait(&self, state: *mut lua_State, pending: Waits) -> c_int {
+        self.shared.will_wait(Pending::Wait(pending));
         // SAFETY: as the caller says.
         unsafe {
             ffi::lua_pushboolean(state, 1);

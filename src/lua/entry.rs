@@ -100,6 +100,17 @@ impl<'v> Entry<'v> {
     /// Takes the lock. Where this thread holds a plugin already it does not wait.
     #[inline(always)]
     pub(super) fn enter(&mut self) -> Result<()> {
+        self.enter_as(Coming::First)
+    }
+
+    /// Takes the lock again, of a call that has let it go.
+    #[inline(never)]
+    pub(super) fn enter_again(&mut self) -> Result<()> {
+        self.enter_as(Coming::Back)
+    }
+
+    #[inline(always)]
+    fn enter_as(&mut self, coming: Coming) -> Result<()> {
         native_stack::check()?;
         let vm = self.vm;
         let thread = Thread::this();
@@ -107,7 +118,7 @@ impl<'v> Entry<'v> {
             return Err(busy(vm));
         };
         if vm.pause.keeps_out(thread) {
-            way = wait_until_resumed(vm, thread, way)?;
+            way = wait_until_resumed(vm, thread, way, coming)?;
         }
         // SAFETY: the lock is held.
         let Some(state) = (unsafe { vm.state() }) else {
@@ -199,6 +210,15 @@ fn not_entered() -> ! {
     unreachable!("a call that waits is entered again before anybody looks")
 }
 
+/// Who comes into a VM.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Coming {
+    /// A call that begins.
+    First,
+    /// One that was there before.
+    Back,
+}
+
 /// How long this thread waits for a VM. A call that is cancelled meanwhile waits on, and keeps its
 /// turn, but is refused then.
 fn patience() -> Patience {
@@ -212,9 +232,15 @@ fn patience() -> Patience {
 /// Another load of the plugin is about to take over: whoever is inside already goes on, others
 /// wait until it has, or has not.
 #[cold]
-fn wait_until_resumed<'v>(vm: &'v Vm, thread: Thread, way: Way<'v>) -> Result<Way<'v>> {
+fn wait_until_resumed<'v>(
+    vm: &'v Vm,
+    thread: Thread,
+    way: Way<'v>,
+    coming: Coming,
+) -> Result<Way<'v>> {
     let mut way = way;
-    while vm.pause.keeps_out(thread) && vm.lock.depth(&way) == 1 {
+    let comes_back = || coming == Coming::Back && vm.pause.lets_back();
+    while vm.pause.keeps_out(thread) && !comes_back() && vm.lock.depth(&way) == 1 {
         vm.lock.leave(way);
         vm.pause.wait(&vm.shared.name())?;
         way = vm.lock.enter(thread.number(), patience).ok_or_else(|| busy(vm))?;

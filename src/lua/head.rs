@@ -45,17 +45,6 @@ pub(crate) struct BadLine {
     pub(crate) message: String,
 }
 
-impl Over {
-    /// Why such a script is not loaded.
-    pub(crate) fn refusal(&self) -> String {
-        format!(
-            "it is a layer over `{}` (`---@over` in line {}), and this host has no layers: without \
-             that line it is a plugin of its own",
-            self.name, self.line
-        )
-    }
-}
-
 impl Head {
     /// Reads the comments before the first code. A mark of byte order and a `#!` line may
     /// stand before them.
@@ -108,6 +97,9 @@ impl Head {
     pub(crate) fn tell(&self, origin: &mut Origin) -> HostResult<()> {
         for Needed { requirement, line } in &self.requires {
             origin.require(requirement, *line)?;
+        }
+        if let Some(Over { name, line }) = &self.over {
+            origin.lie_over(name, *line)?;
         }
         let Some(Named { name, version, line }) = &self.plugin else { return Ok(()) };
         origin.hear(Said {

@@ -16,7 +16,7 @@ use super::limits::{self, HOSTS_TURN, Memory, Section};
 use super::raw;
 use super::sink::StackSink;
 use super::source::StackSource;
-use super::vm::{Core, GoesOn, Shared};
+use super::vm::{Core, GoesOn, Pending, Shared};
 use crate::error::{Error, Result};
 use crate::plugin::{HostFunction, OfBits, held};
 
@@ -324,12 +324,12 @@ impl Core {
         self.current.set(outer);
         let answered = begun.map(|work| {
             let (function, life) = (Arc::clone(function), Arc::clone(&self.shared.life));
-            self.shared.will_wait(Box::new(move || {
+            self.shared.will_wait(Pending::Wait(Box::new(move || {
                 Ok(match function.finish(work, &life) {
                     Ok(answer) => GoesOn::Returned(Returned { function, answer }),
                     Err(error) => GoesOn::Error(error),
                 })
-            }));
+            })));
         });
         // SAFETY: as above: there is room for two values, and the arguments go.
         unsafe {

@@ -46,6 +46,7 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
             let mark = mlua::LightUserData(references::mark());
             return Some(Ok(Value::LightUserData(mark)));
         }
+        b"is_layer" => return Some(Ok(Value::Boolean(shared.base.is_some()))),
         b"method_names" => lua.create_function(method_names),
         b"new_buffer" => {
             let core = core.handed();
@@ -347,6 +348,10 @@ fn unknown(_: &Lua, (path, name, members): (String, LuaString, Table)) -> mlua::
         Ok(())
     })?;
     known.sort();
+    if (&*path, &*name) == ("host", plugins::BASE_KEY) {
+        let what = "is of layers alone: `---@over NAME` in the first comments makes a script one";
+        return Ok(format!("`host.base` {what}"));
+    }
     let near = near(&name, known.iter().map(String::as_str));
     Ok(format!("`{path}` has no `{name}`{near}"))
 }

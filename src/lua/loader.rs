@@ -21,14 +21,15 @@ use super::vm::{Vm, broken};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::Reads;
 use crate::plugin::{
-    Bound, Descriptor, FuncTarget, Gate, Gone, Hook, HostContext, Limits, Origin, Plugin,
-    PluginKind, RawFunc, Results, Subscriber, Symbol, Track, VarTarget, receive, sealed,
+    Base, Bound, Descriptor, FuncTarget, Gate, Gone, Hook, HostContext, Limits, Origin, Over,
+    Plugin, PluginKind, RawFunc, Results, Subscriber, Symbol, Track, VarTarget, receive, sealed,
 };
 
 /// A script, loaded.
 pub(crate) struct LuaPlugin {
     name: String,
     version: Version,
+    over: Option<Over>,
     vm: Arc<Vm>,
 }
 
@@ -48,15 +49,9 @@ impl Script<'_> {
     /// What its first comments say.
     ///
     /// # Errors
-    /// They are wrong, or say that it is no plugin of its own.
+    /// They are wrong.
     pub(crate) fn head(&self, path: &Path) -> Result<Head> {
-        let head = head(path, &self.chunk, self.text)?;
-        match &head.over {
-            None => Ok(head),
-            Some(over) => {
-                Err(Error::new(ErrorKind::Refused, over.refusal()).with_location(path, over.line))
-            }
-        }
+        head(path, &self.chunk, self.text)
     }
 }
 
@@ -86,23 +81,24 @@ pub(crate) fn head(path: &Path, chunk: &str, text: &[u8]) -> Result<Head> {
 }
 
 /// Runs a script's body and takes down what it exports; `start` follows. The origin has heard the first
-/// comments, and what they require is loaded.
+/// comments, and what they require is loaded; `base` is what it is a layer over.
 pub(crate) fn load(
     origin: &Origin,
     script: Script<'_>,
     context: Weak<HostContext>,
+    base: Option<Arc<dyn Base>>,
 ) -> Result<LuaPlugin> {
     let Script { chunk, text, places, limits, reads } = script;
     let declared = Declared::new(chunk.clone(), text);
     let source = Source { chunk, path: origin.path.clone() };
     let modules = Modules::new(source.clone(), places, reads);
-    let vm = Arc::new(Vm::new(origin, modules, declared, limits, context)?);
+    let vm = Arc::new(Vm::new(origin, modules, declared, limits, (context, base))?);
     with(&vm, |lease| {
         lease.state().core.border.references.belong_to(Arc::downgrade(&vm));
         Ok(())
     })?;
     let (name, version) = with(&vm, |lease| run(&vm, lease, origin, &source, text))?;
-    Ok(LuaPlugin { name, version, vm })
+    Ok(LuaPlugin { name, version, over: origin.over.clone(), vm })
 }
 
 /// Runs the body; says what the plugin is.
@@ -241,6 +237,7 @@ impl Plugin for LuaPlugin {
             kind: PluginKind::Lua,
             exports: exports.list.clone(),
             requires: self.vm.shared.requires.clone(),
+            over: self.over.clone(),
         })
     }
 

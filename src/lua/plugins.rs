@@ -19,9 +19,13 @@ use super::library;
 use super::limits::{self, Section};
 use super::sink::StackSink;
 use super::source::read_arguments;
-use super::vm::{Core, GoesOn, Shared, broken};
+use super::vm::{Core, GoesOn, Pending, Shared, broken};
 use crate::error::{Error, Result};
 use crate::plugin::{Dynamic, Func, Plugin, Plugins, Symbol, contained, held, overdue};
+
+/// What `host` has of what a layer lies over, and the name of that for the functions here.
+pub(super) const BASE_KEY: &str = "base";
+const BASE: &str = "";
 
 /// Values that a result puts on the stack while it is written.
 const FOR_WRITING: c_int = 20;
@@ -123,6 +127,14 @@ impl Shared {
         self.newest(&*self.host()?.plugins()?, name)
     }
 
+    /// The symbol of the newest plugin of that name, or of what this one is a layer over.
+    fn symbol(&self, plugins: &dyn Plugins, plugin: &str, symbol: &str) -> Result<Symbol> {
+        match (plugin, &self.base) {
+            (BASE, Some(base)) => base.lookup(symbol),
+            _ => self.newest(plugins, plugin)?.lookup(symbol),
+        }
+    }
+
     /// The newest plugin of that name: of one that this plugin requires, in its range.
     fn newest(&self, plugins: &dyn Plugins, name: &str) -> Result<Arc<dyn Plugin>> {
         match self.requires.iter().find(|requirement| requirement.name == name) {
@@ -130,6 +142,11 @@ impl Shared {
             None => plugins.newest(name),
         }
     }
+}
+
+/// What a plugin is called in messages.
+fn called(plugin: &str) -> &str {
+    if plugin == BASE { BASE_KEY } else { plugin }
 }
 
 impl Core {
@@ -144,7 +161,7 @@ impl Core {
         let plugins = self.shared.host()?.plugins()?;
         let changes = plugins.changes();
         let yes = Value::Boolean(true);
-        match self.shared.newest(&*plugins, plugin)?.lookup(symbol)? {
+        match self.shared.symbol(&*plugins, plugin, symbol)? {
             Symbol::Var(var) if may_wait && is_alone() => {
                 Ok(self.wait_for(move || var.get().map(|value| vec![value])))
             }
@@ -186,12 +203,13 @@ impl Core {
         symbol: &str,
         value: &Value,
     ) -> Result<MultiValue> {
-        let var = match self.shared.plugin(plugin)?.lookup(symbol)? {
+        let plugins = self.shared.host()?.plugins()?;
+        let var = match self.shared.symbol(&*plugins, plugin, symbol)? {
             Symbol::Var(var) => var,
             function => function.into_var::<twinplug_value::Value>()?,
         };
         let value = super::source::read_lua(lua, &self.border, value)
-            .map_err(|error| Error::from(error).at_symbol(symbol).in_plugin(plugin))?;
+            .map_err(|error| Error::from(error).at_symbol(symbol).in_plugin(called(plugin)))?;
         if may_wait && is_alone() {
             return Ok(self.wait_for(move || var.set(value).map(|()| Vec::new())));
         }
@@ -205,7 +223,7 @@ impl Core {
         &self,
         used: impl FnOnce() -> Result<Vec<twinplug_value::Value>> + Send + 'static,
     ) -> MultiValue {
-        self.shared.will_wait(Box::new(|| Ok(used_elsewhere(used))));
+        self.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(used)))));
         MultiValue::from_iter([Value::Boolean(true), Value::Boolean(true)])
     }
 }
@@ -338,7 +356,7 @@ impl Link {
             let arguments = arguments.map_err(|error| self.named(error.into()))?;
             if limits::may_wait(state) && is_alone() && !function.is_leaf() {
                 let call = move || function.call_all(&arguments);
-                core.shared.will_wait(Box::new(|| Ok(used_elsewhere(call))));
+                core.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(call)))));
                 ffi::lua_pushboolean(state, 1);
                 ffi::lua_pushboolean(state, 1);
                 return Ok(2);
@@ -353,7 +371,7 @@ impl Link {
 
     /// An error of what is brought over for it.
     pub(super) fn named(&self, error: Error) -> Error {
-        error.at_symbol(&self.symbol).in_plugin(&self.plugin)
+        error.at_symbol(&self.symbol).in_plugin(called(&self.plugin))
     }
 
     /// The handle, looked up anew where other plugins have come or gone.
@@ -362,8 +380,8 @@ impl Link {
         let changes = plugins.changes();
         let mut current = self.current.borrow_mut();
         if current.changes != changes {
-            let plugin = core.shared.newest(&*plugins, &self.plugin)?;
-            let function = plugin.lookup(&self.symbol)?.into_dynamic()?;
+            let symbol = core.shared.symbol(&*plugins, &self.plugin, &self.symbol)?;
+            let function = symbol.into_dynamic()?;
             #[cfg(feature = "luajit")]
             self.compiled.follow(&function, &*plugins, changes);
             *current = Current { changes, function };

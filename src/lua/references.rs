@@ -23,7 +23,7 @@ use super::limits::{self, Section};
 use super::plugins::{answered, is_alone, used_elsewhere};
 use super::raw;
 use super::source::read_arguments;
-use super::vm::{Core, Vm};
+use super::vm::{Core, Pending, Vm};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::contained;
 pub(super) use buffers::{FUNCTIONS as BUFFER_FUNCTIONS, new_buffer};
@@ -417,7 +417,7 @@ unsafe fn run(core: &Core, state: *mut lua_State) -> Result<c_int> {
         let arguments = read_arguments(&core.border, state, 3, (count - 2).max(0))?;
         if limits::may_wait(state) && is_alone() {
             let call = move || called.call(&arguments);
-            core.shared.will_wait(Box::new(|| Ok(used_elsewhere(call))));
+            core.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(call)))));
             ffi::lua_pushboolean(state, 1);
             ffi::lua_pushboolean(state, 1);
             return Ok(2);

@@ -34,7 +34,7 @@ use super::sink::to_lua;
 use super::{foundation, host_table, libraries};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::plugin::{Gone, HostContext, Limits, Origin, barrier, contained, undisturbed};
+use crate::plugin::{Base, Gone, HostContext, Limits, Origin, barrier, contained, undisturbed};
 pub(super) use pause::Pause;
 pub(super) use shared::Shared;
 
@@ -113,7 +113,14 @@ pub(super) struct Core {
 }
 
 /// A wait, made with the plugin let go; its error is that of the wait itself.
-pub(super) type Pending = Box<dyn FnOnce() -> Result<GoesOn> + Send>;
+pub(super) enum Pending {
+    /// It waits for who knows how long.
+    Wait(Waits),
+    /// It uses another plugin.
+    Visit(Waits),
+}
+
+pub(super) type Waits = Box<dyn FnOnce() -> Result<GoesOn> + Send>;
 
 /// What a call goes on with once it has waited.
 pub(super) enum GoesOn {
@@ -148,13 +155,13 @@ impl Vm {
         modules: Modules,
         declared: Declared,
         limits: Limits,
-        context: Weak<HostContext>,
+        around: (Weak<HostContext>, Option<Arc<dyn Base>>),
     ) -> Result<Vm> {
         #[allow(
             clippy::arc_with_non_send_sync,
             reason = "it goes where its VM goes, and nowhere else"
         )]
-        let shared = Arc::new(Shared::new(origin, modules, declared, context));
+        let shared = Arc::new(Shared::new(origin, modules, declared, around));
         let state = State::new(&shared, origin, &limits)?;
         let quick = AtomicPtr::new(state.core.for_quick_calls());
         let (state, retired) = (UnsafeCell::new(Some(state)), UnsafeCell::new(None));

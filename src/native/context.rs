@@ -11,7 +11,7 @@ use super::subscriptions::Subscriptions;
 use super::table::Entries;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Gate, Gone, HostContext, HostFunction, Requirement, Running, Track};
+use crate::plugin::{Gate, Gone, HostContext, HostFunction, Requirement, Running, Track, parked};
 
 /// One for each load. The image holds it for as long as it is mapped, which is what
 /// the ABI promises the plugin.
@@ -133,8 +133,10 @@ impl Context {
         wait: impl FnOnce() -> Result<T>,
         give_back: impl FnOnce(T),
     ) -> Result<T> {
-        let Some(track) = self.track.get() else { return self.replaced(wait(), give_back) };
-        let done = track.park(wait);
+        let Some(track) = self.track.get() else {
+            return self.replaced(parked(wait), give_back);
+        };
+        let done = track.park(|| parked(wait));
         // It shows that it goes on before it looks; who pauses it looks after it has said so.
         while self.is_paused.load(Ordering::Relaxed) {
             let gate = self.gate.lock().clone();

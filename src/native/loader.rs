@@ -100,6 +100,7 @@ fn build(
         kind: PluginKind::Native,
         exports: public(&exports).map(|entries| entries.export.clone()).collect(),
         requires: origin.requires.clone(),
+        over: None,
     };
     image.loaded(checked.unload);
     let symbol = |entries: Entries| {

@@ -19,6 +19,29 @@ pub struct Descriptor {
     pub exports: Vec<Export>,
     /// The plugins that it says it needs.
     pub requires: Vec<Requirement>,
+    /// What it is a layer over, of a script that is one.
+    pub over: Option<Over>,
+}
+
+/// What a layer lies over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Over {
+    /// The other plugin's name.
+    pub plugin: String,
+    /// What becomes of a call of the layer that fails.
+    pub on_fault: OnFault,
+}
+
+/// What becomes of a call of a layer that fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnFault {
+    /// The caller gets its error.
+    #[default]
+    Fails,
+    /// What lies below is called in its place.
+    Base,
 }
 
 /// A plugin that another one needs.
@@ -29,6 +52,8 @@ pub struct Requirement {
     pub name: String,
     /// The versions that will do.
     pub range: VersionReq,
+    /// Whether any will do, pre-releases too: for what a layer lies over.
+    is_any: bool,
 }
 
 /// One export of a plugin.
@@ -66,7 +91,17 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
 
 impl Requirement {
     pub(crate) fn new(name: impl Into<String>, range: VersionReq) -> Self {
-        Requirement { name: name.into(), range }
+        Requirement { name: name.into(), range, is_any: false }
+    }
+
+    /// Any version of that name.
+    pub(crate) fn any(name: impl Into<String>) -> Self {
+        Requirement { name: name.into(), range: VersionReq::STAR, is_any: true }
+    }
+
+    /// Whether that version will do.
+    pub(crate) fn admits(&self, version: &Version) -> bool {
+        self.is_any || self.range.matches(version)
     }
 }
 

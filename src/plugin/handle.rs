@@ -2,6 +2,7 @@
 
 mod calling;
 mod dynamic;
+mod layered;
 mod link;
 mod rebind;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use twinplug_value::{Args, ConvertError, Data, Fit, Signature, Source, Type, Value, from_source};
 
 pub use self::calling::Calling;
+pub(crate) use self::layered::{Layered, Report, fit};
 pub(super) use self::link::Place;
 pub(crate) use self::link::receive;
 use self::link::{FuncLink, Typed, VarLink, call_scalars, get_value, of_plain};
@@ -46,11 +48,13 @@ pub struct Var<T> {
 }
 
 pub(super) fn func(place: Place, target: FuncTarget, track: Option<Arc<Track>>) -> Func<Dynamic> {
+    let track = track.filter(|_| target.general.is_of_plugin());
     let link = Arc::new(FuncLink::new(live(target, track), place));
     Func { link, fit: Fit::Convert, types: PhantomData }
 }
 
 pub(super) fn var(place: Place, target: VarTarget, track: Option<Arc<Track>>) -> Var<Value> {
+    let track = track.filter(|_| target.general.is_of_plugin());
     let link = Arc::new(VarLink::new(live(target, track), place));
     Var { link, fit: Fit::Convert, types: PhantomData }
 }
@@ -91,7 +95,7 @@ impl<A: Args, R: Data> Func<A, R> {
                 General::Memory(function) if self.fit == Fit::Exact => {
                     match args.as_scalars(|scalars| call_scalars(&**function, scalars)) {
                         Some(Ok(result)) => Ok(result),
-                        Some(Err(error)) => self.link.again(target, &Typed(&args), error),
+                        Some(Err(error)) => self.link.called_again(target, &Typed(&args), error),
                         None => self.call_general(target, &args),
                     }
                 }

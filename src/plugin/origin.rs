@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use semver::Version;
 use twinplug_value::Map;
 
-use super::{Permission, Requirement, check_name};
+use super::{OnFault, Over, Permission, Requirement, check_name};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where a plugin is from, and the names that it has from outside.
@@ -28,6 +28,10 @@ pub(crate) struct Origin {
     pub(crate) permissions: BTreeSet<Permission>,
     /// The plugins that it needs, a name once.
     pub(crate) requires: Vec<Requirement>,
+    /// What it is a layer over.
+    pub(crate) over: Option<Over>,
+    /// What its manifest says of calls that fail, of a layer.
+    pub(crate) on_fault: Option<OnFault>,
 }
 
 /// What one of them says that may name a plugin: its manifest, a script's first comments.
@@ -62,7 +66,7 @@ impl Origin {
     /// Its manifest says another range.
     #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "a script's comments alone"))]
     pub(crate) fn require(&mut self, requirement: &Requirement, line: u32) -> Result<()> {
-        let Requirement { name, range } = requirement;
+        let Requirement { name, range, .. } = requirement;
         match self.requires.iter().find(|other| other.name == *name) {
             None => self.requires.push(requirement.clone()),
             Some(other) if other.range == *range => {}
@@ -77,6 +81,31 @@ impl Origin {
             }
         }
         Ok(())
+    }
+
+    /// Hears what it is a layer over, of a line of its own file.
+    ///
+    /// # Errors
+    /// Its manifest says another plugin.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "a script's comments alone"))]
+    pub(crate) fn lie_over(&mut self, plugin: &str, line: u32) -> Result<()> {
+        match &self.over {
+            Some(over) if over.plugin != plugin => {
+                let message = format!(
+                    "its manifest says that it is over `{}`, and `---@over` in line {line} `{plugin}`: \
+                     let them agree, or leave one of them out",
+                    over.plugin
+                );
+                let error = Error::new(ErrorKind::Refused, message);
+                Err(error.with_location(&self.path, line))
+            }
+            Some(_) => Ok(()),
+            None => {
+                let (plugin, on_fault) = (plugin.to_owned(), self.on_fault.unwrap_or_default());
+                self.over = Some(Over { plugin, on_fault });
+                Ok(())
+            }
+        }
     }
 
     /// Its name as far as it is known before it has run.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use twinplug_value::{Args, Data, Value};
+use twinplug_value::{Args, Data, Signature, Value};
 
-use super::handle::{Place, func, var};
+use super::handle::{Layered, Place, func, var};
 use super::{Dynamic, Func, FuncTarget, Gate, Gone, Track, Var, VarTarget};
 use crate::error::{Error, ErrorKind, Result, near};
 
@@ -21,6 +21,26 @@ pub enum Symbol {
 pub enum Bound {
     Func(FuncTarget),
     Var(VarTarget),
+}
+
+impl Bound {
+    /// A layer's function, in the place of one of that signature.
+    pub(crate) fn layered(layered: Layered, signature: Signature) -> Bound {
+        Bound::Func(FuncTarget::layered(layered, signature))
+    }
+
+    /// Whether it is a layer's.
+    pub(crate) fn is_layered(&self) -> bool {
+        matches!(self, Bound::Func(target) if target.is_layered())
+    }
+
+    /// The same, for whoever waits at the gate meanwhile.
+    pub(crate) fn paused(self, gate: &Arc<Gate>, plugin: &str, track: &Arc<Track>) -> Bound {
+        match self {
+            Bound::Func(target) => Bound::Func(target.paused(gate, plugin, track)),
+            Bound::Var(target) => Bound::Var(target.paused(gate, plugin, track)),
+        }
+    }
 }
 
 impl Symbol {
@@ -84,6 +104,21 @@ impl Symbol {
             (Symbol::Func(_), Bound::Var(_)) => Err("is a variable, was a function".to_owned()),
             (Symbol::Var(_), Bound::Func(_)) => Err("is a function, was a variable".to_owned()),
         }
+    }
+
+    /// Whether a layer's function is what it leads to.
+    pub(crate) fn is_layered(&self) -> bool {
+        matches!(self, Symbol::Func(func) if func.is_layered())
+    }
+
+    /// Whether it leads nowhere since [`Symbol::end`].
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self, Symbol::Func(func) if func.has_ended())
+    }
+
+    /// Whether it leads there already, to a layer's function.
+    pub(crate) fn leads_to(&self, bound: &Bound) -> bool {
+        matches!((self, bound), (Symbol::Func(func), Bound::Func(target)) if func.leads_to(target))
     }
 
     /// Whatever came from this symbol waits at the gate, but what comes from inside the plugin.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use twinplug_value::raw::Entry;
 use twinplug_value::{Signature, Type};
 
-use super::gate::Paused;
-use super::{RawFunc, RawVar, ValueFunc, ValueVar};
+use super::gate::{Gate, Paused};
+use super::handle::Layered;
+use super::{RawFunc, RawVar, Track, ValueFunc, ValueVar};
 use crate::error::{Error, ErrorKind};
 
 /// Where the calls of a function go.
@@ -35,6 +36,8 @@ pub(crate) enum General<M: ?Sized, V: ?Sized> {
     /// Of other types than those that handles were checked with: whatever goes there is brought
     /// to them.
     Converted(Box<Self>),
+    /// To a layer's function, which leads on.
+    Layered(Box<Layered>),
     /// Nowhere for the moment.
     Paused(Paused<V>),
     Gone(Gone),
@@ -70,11 +73,23 @@ impl<M: ?Sized, V: ?Sized> General<M, V> {
         }
     }
 
+    /// Whether all results of a call come out, also where none are declared.
+    pub(super) fn has_all_results(&self) -> bool {
+        matches!(self, General::Memory(_) | General::Layered(_))
+    }
+
+    /// Whether its uses are the plugin's, which a reload has to see: not where it leads on, to what
+    /// counts its own, or nowhere.
+    pub(super) fn is_of_plugin(&self) -> bool {
+        matches!(self.of_itself(), General::Memory(_) | General::Values(_))
+    }
+
     /// Why nothing goes there.
     #[cold]
     pub(super) fn refusal(&self) -> Error {
         match self {
-            General::Gone(gone) => gone.error(),
+            // Where somebody leads the handle elsewhere meanwhile, it goes there.
+            General::Gone(gone) => gone.error().not_begun(),
             General::Paused(paused) => paused.wait(),
             General::Ended(why) => Error::new(ErrorKind::Stale, &**why),
             _ => Error::new(ErrorKind::Call, "it is not called so"),
@@ -101,6 +116,20 @@ impl FuncTarget {
         FuncTarget { direct, is_leaf: false, signature, general: General::Values(function) }
     }
 
+    /// A layer's function, in the place of one of that signature.
+    pub(crate) fn layered(layered: Layered, signature: Signature) -> Self {
+        let general = General::Layered(Box::new(layered));
+        FuncTarget { direct: Entry::NONE, is_leaf: false, signature, general }
+    }
+
+    pub(crate) fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    pub(super) fn is_layered(&self) -> bool {
+        matches!(self.general.of_itself(), General::Layered(_))
+    }
+
     /// As it is, of a function that calls nothing of the host.
     pub(crate) fn leaf(self) -> Self {
         FuncTarget { is_leaf: true, ..self }
@@ -110,6 +139,18 @@ impl FuncTarget {
     pub(super) fn converted(self) -> Self {
         let general = General::Converted(Box::new(self.general));
         FuncTarget { direct: Entry::NONE, general, ..self }
+    }
+
+    /// The same, for whoever waits at the gate meanwhile; of the other kind its own lock keeps
+    /// calls out.
+    pub(super) fn paused(self, gate: &Arc<Gate>, plugin: &str, track: &Arc<Track>) -> Self {
+        match self.general.of_itself() {
+            General::Values(function) => {
+                let paused = Paused::new(gate, plugin, Arc::clone(function), track);
+                FuncTarget::nowhere(self.signature, General::Paused(paused))
+            }
+            _ => self,
+        }
     }
 
     pub(crate) const fn nowhere(
@@ -127,6 +168,17 @@ impl VarTarget {
 
     pub(crate) fn values(var: Arc<dyn ValueVar>, ty: Type) -> Self {
         VarTarget { ty, general: General::Values(var) }
+    }
+
+    /// As [`FuncTarget::paused`].
+    pub(super) fn paused(self, gate: &Arc<Gate>, plugin: &str, track: &Arc<Track>) -> Self {
+        match self.general.of_itself() {
+            General::Values(var) => {
+                let paused = Paused::new(gate, plugin, Arc::clone(var), track);
+                VarTarget { ty: self.ty, general: General::Paused(paused) }
+            }
+            _ => self,
+        }
     }
 
     pub(super) fn converted(self) -> Self {

@@ -21,7 +21,7 @@ fn the_first_comments_say_name_version_and_needs() {
     let found = Host::inspect(desk.folder.path().join("hello_v3.lua")).unwrap();
     assert_eq!((found.name.as_str(), found.version), ("greet", Some(Version::new(1, 2, 0))));
     assert_eq!(found.requires, plugin.descriptor().requires);
-    assert_eq!((found.over, found.refusal), (None, None));
+    assert_eq!(found.over, None);
 
     let same = "---@plugin same 1.2.0\nreturn { _NAME = 'same', _VERSION = '1.2.0' }";
     assert_eq!(desk.load("a.lua", same).unwrap().name(), "same");
@@ -63,8 +63,8 @@ fn first_comments_that_are_wrong_are_refused() {
         "\n---@over physics\nerror('has run')",
         ErrorKind::Refused,
         2,
-        "it is a layer over `physics` (`---@over` in line 2), and this host has no layers: without \
-         that line it is a plugin of its own",
+        "it is a layer over `physics`, and no plugin `physics` is loaded: load that first, or both with \
+         `Host::load_dir` (`--with` of the command)",
     );
     let found = Host::inspect(desk.folder.path().join("head.lua")).unwrap();
     assert_eq!(found.over.as_deref(), Some("physics"));

@@ -44,6 +44,8 @@ mod images;
 #[cfg(feature = "native")]
 mod languages;
 #[cfg(feature = "_lua")]
+mod layers;
+#[cfg(feature = "_lua")]
 mod lazy;
 #[cfg(feature = "_lua")]
 mod leaves;

@@ -205,9 +205,8 @@ fn what_a_manifest_cannot_say_is_refused_with_its_line() {
         "\"mygame four\": unexpected character 'f' while parsing major version number; expected a \
          host's name and its versions, like \"mygame ^0.4\"",
     );
-    let layers = "this version has no layers over native plugins yet";
-    check("name = 'a'\nover = 'physics'", 2, &format!("`over`: {layers}"));
-    check("on_fault = 'base'", 1, &format!("`on_fault`: {layers}"));
+    check("name = 'a'\nover = ''", 2, "`over`: it is no plugin's name");
+    check("over = 'b'\non_fault = 'top'", 2, r#""top": expected "base", or no such line"#);
     check("name = 'a'\npermissions = ['io', 'oss']", 2, "unknown permission `oss`; near: `os`");
     check("permissions = 'io'", 1, "invalid type: string \"io\", expected a sequence");
     check(

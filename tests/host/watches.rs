@@ -1,6 +1,7 @@
 //! `Host::watch`: what becomes of plugins as their files change. How editors save is tried with
 //! the watcher itself.
 
+mod layers;
 mod versions;
 
 use std::fs;

@@ -28,8 +28,7 @@ fn reads_the_first_comments_of_scripts() {
     let ran = twinplug(&["check", &named, &over, &bad]);
     let expected = format!(
         "ok       {named} (lua, greet 1.2.0)\n\
-         refused  {over}: it is a layer over `physics` (`---@over` in line 2), and this host has no \
-         layers: without that line it is a plugin of its own\n\
+         ok       {over} (lua, greet 1.2.0)\n\
          refused  {bad}: hello.lua:1: `---@plugin` takes a name and a version: `---@plugin clock 1.2.0`\n"
     );
     assert_eq!((ran.out, ran.code), (expected, Some(1)));

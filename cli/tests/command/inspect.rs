@@ -11,7 +11,7 @@ fn reports_a_script_without_running_it() {
     let script = file("inspect_script", "greet_v2.lua", "return {}");
     let sum = "7df8f0cd9e1cd0b204a760783671c0ccca4a3258dc7c51f59e9e2295c6c25315";
     twinplug(&["inspect", &script, "--json"]).gives(&format!(
-        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null,"requires":[],"permissions":[],"over":null,"hazards":[]}}"#
+        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null,"requires":[],"permissions":[],"over":null,"layers":[],"hazards":[]}}"#
     ));
     let expected = format!(
         "path     {script}\n\
@@ -55,7 +55,7 @@ fn reads_the_exports_of_a_library_from_the_file() {
     let expected = json!({
         "path": library("testplugin"), "kind": "native", "name": "testplugin",
         "version": "1.0.0", "abi": "1.1", "sha256": null,
-        "requires": [], "permissions": [], "over": null, "hazards": [],
+        "requires": [], "permissions": [], "over": null, "layers": [], "hazards": [],
         "exports": [
             { "name": "Value", "symbol": "var", "type": "int" },
             { "name": "Pd", "symbol": "var", "type": pd },
@@ -89,6 +89,29 @@ fn shows_people_a_table() {
         "         var   long  number",
     ];
     assert_eq!(table, expected);
+}
+
+#[test]
+fn shows_which_layer_serves_what() {
+    let text =
+        "---@over testplugin\nfunction Plugin_fun() host.base.Plugin_fun() end function New() end";
+    let layer = file("inspect_layer", "patch.lua", text);
+    let ran = twinplug(&["inspect", RUST, "--load", "--with", &layer]);
+    let line = format!("layer    patch ({layer}) serves Plugin_fun, New");
+    assert!(ran.out.lines().any(|shown| shown == line), "{}{}", ran.out, ran.err);
+    let ran = twinplug(&["inspect", RUST, "--load", "--with", &layer, "--json"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    let layers = json!([{ "name": "patch", "path": layer, "serves": ["Plugin_fun", "New"] }]);
+    assert_eq!(report["layers"], layers);
+    assert_eq!(report["kind"], "native");
+    // So is it called.
+    let ran = twinplug(&["call", RUST, "Plugin_fun", "--with", &layer, "--set", "Value=7"]);
+    assert_eq!(
+        (ran.out.as_str(), ran.code),
+        ("Value in plugin: 7\nnull\n", Some(0)),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]

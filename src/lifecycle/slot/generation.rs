@@ -10,7 +10,9 @@ use semver::Version;
 use super::Source;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::state::Snapshot;
-use crate::plugin::{Bound, Descriptor, Gone, Plugin, PluginKind, Requirement, Symbol, Track};
+use crate::plugin::{
+    Bound, Descriptor, Gone, OnFault, Plugin, PluginKind, Requirement, Symbol, Track,
+};
 
 /// One load.
 pub(in crate::lifecycle) struct Generation {
@@ -19,6 +21,8 @@ pub(in crate::lifecycle) struct Generation {
     pub(in crate::lifecycle) version: Version,
     pub(in crate::lifecycle) kind: PluginKind,
     pub(in crate::lifecycle) requires: Vec<Requirement>,
+    /// Whether what lies below is called where it fails, of a layer.
+    pub(in crate::lifecycle) falls_back: bool,
     pub(in crate::lifecycle) plugin: Arc<dyn Plugin>,
     /// What it began with.
     pub(in crate::lifecycle) initial: Snapshot,
@@ -51,7 +55,7 @@ pub(super) struct Links {
     pub(super) others: Mutex<Symbols>,
 }
 
-pub(super) type Symbols = HashMap<String, Symbol, RandomState>;
+pub(in crate::lifecycle) type Symbols = HashMap<String, Symbol, RandomState>;
 
 /// The handles on a plugin, and where they will lead in its next load.
 pub(super) struct Moves {
@@ -61,41 +65,32 @@ pub(super) struct Moves {
 }
 
 impl Generation {
-    pub(super) fn new(number: u64, built: Built, name: &str, links: Symbols) -> Generation {
+    /// Handles lead there already by these links; `link` makes others.
+    pub(super) fn new(
+        number: u64,
+        built: Built,
+        links: Symbols,
+        link: impl Fn(&dyn Plugin, &str) -> Result<Symbol>,
+    ) -> Generation {
         let Built { plugin, initial, source } = built;
         let descriptor = plugin.descriptor();
-        let Descriptor { version, kind, requires, exports, .. } = &*descriptor;
+        let Descriptor { version, kind, requires, exports, over, .. } = &*descriptor;
         let (version, kind, requires) = (version.clone(), *kind, requires.clone());
-        let links = match kind {
+        let falls_back = over.as_ref().is_some_and(|over| over.on_fault == OnFault::Base);
+        let mut links = match kind {
             PluginKind::Lua => Links { ready: Symbols::default(), others: Mutex::new(links) },
             PluginKind::Native => Links { ready: links, others: Mutex::default() },
         };
-        let mut generation =
-            Generation { number, version, kind, requires, plugin, initial, source, links };
         if kind == PluginKind::Native {
             for export in exports {
-                if !generation.links.ready.contains_key(&export.name)
-                    && let Ok(symbol) = generation.link(name, &export.name)
+                if !links.ready.contains_key(&export.name)
+                    && let Ok(symbol) = link(&*plugin, &export.name)
                 {
-                    generation.links.ready.insert(export.name.clone(), symbol);
+                    links.ready.insert(export.name.clone(), symbol);
                 }
             }
         }
-        generation
-    }
-
-    /// Handles lead to this load.
-    pub(super) fn lead_back(&self, links: &[(String, Symbol)]) {
-        let track = self.plugin.track();
-        for (name, symbol) in links {
-            if let Ok(bound) = self.plugin.bind(name) {
-                symbol.lead_to(bound, track.as_ref());
-            }
-        }
-    }
-
-    pub(super) fn link(&self, plugin: &str, name: &str) -> Result<Symbol> {
-        Ok(Symbol::new(plugin, name, self.plugin.bind(name)?, self.plugin.track()))
+        Generation { number, version, kind, requires, falls_back, plugin, initial, source, links }
     }
 }
 
@@ -105,18 +100,22 @@ impl Links {
         let all = self.ready.iter().chain(others.iter());
         all.map(|(name, symbol)| (name.clone(), symbol.clone())).collect()
     }
+}
 
+impl Moves {
+    /// Where links lead by what `bind` finds in the next load, which has that version.
+    ///
     /// # Errors
     /// A handle is held that cannot go on, and must.
-    pub(super) fn moves(
-        &self,
-        others: &Symbols,
-        next: &dyn Plugin,
+    pub(super) fn find<'l>(
+        links: impl Iterator<Item = (&'l String, &'l Symbol)>,
+        bind: impl Fn(&str) -> Result<Bound>,
         handles: Handles,
+        version: &Version,
     ) -> Result<Moves> {
         let mut moves = Moves { followed: Vec::new(), lost: Vec::new() };
-        for (name, symbol) in self.ready.iter().chain(others) {
-            let bound = next.bind(name).map_err(|_| "is gone".to_owned());
+        for (name, symbol) in links {
+            let bound = bind(name).map_err(|_| "is gone".to_owned());
             let bound = bound.and_then(|bound| symbol.goes_on(&bound).map(|()| bound));
             match bound {
                 // Also one that nobody holds: it may be looked up just now.
@@ -126,7 +125,6 @@ impl Links {
                 }
                 Err(why) => {
                     let why = (handles == Handles::MayEnd).then(|| {
-                        let version = next.descriptor().version.clone();
                         format!("the plugin was replaced by {version}, where `{name}` {why}")
                     });
                     moves.lost.push((symbol.clone(), why));
@@ -135,9 +133,7 @@ impl Links {
         }
         Ok(moves)
     }
-}
 
-impl Moves {
     /// Leads the handles there; those that do.
     pub(super) fn make(self, track: Option<&Arc<Track>>) -> Symbols {
         let mut links = Symbols::default();

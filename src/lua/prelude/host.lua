@@ -197,6 +197,9 @@ local members = {
   end,
 }
 
+-- What a layer lies over, by the name that no plugin has.
+if raw.is_layer then members.base = other("") end
+
 local function group(path)
   local at = members
   for i = 1, #path - 1 do

@@ -2,7 +2,8 @@
 //! thread that has paused it, until another load has taken over, or has not.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -10,14 +11,21 @@ use super::Vm;
 use crate::error::Result;
 use crate::lua::entry::Entry;
 use crate::lua::limits::Thread;
-use crate::plugin::Gate;
+use crate::plugin::{Gate, Visits};
 
 #[derive(Default)]
 pub(in crate::lua) struct Pause {
     /// The number of the thread that comes in; 0 where all do. It changes with the lock held.
     thread: AtomicUsize,
+    /// Whether calls that were there before come back meanwhile.
+    lets_back: AtomicBool,
     gate: Mutex<Option<Arc<Gate>>>,
+    /// The calls that use other plugins.
+    pub(in crate::lua) visits: Arc<Visits>,
 }
+
+/// How long calls may take to come back that use another plugin.
+const AWAY: Duration = Duration::from_secs(1);
 
 impl Pause {
     #[inline(always)]
@@ -29,6 +37,11 @@ impl Pause {
     #[inline(always)]
     pub(in crate::lua) fn keeps_out(&self, thread: Thread) -> bool {
         self.is_on() && self.thread.load(Ordering::Relaxed) != thread.number()
+    }
+
+    /// Whether who was there before comes back in, though it keeps others out.
+    pub(in crate::lua) fn lets_back(&self) -> bool {
+        self.lets_back.load(Ordering::Relaxed)
     }
 
     /// All come in again. With the lock held.
@@ -58,7 +71,20 @@ impl Vm {
         *self.pause.gate.lock() = Some(Arc::clone(gate));
         self.pause.thread.store(Thread::this().number(), Ordering::Relaxed);
         self.keep_quick_calls_out();
-        Ok(())
+        self.pause.lets_back.store(true, Ordering::Relaxed);
+        let until = Instant::now() + AWAY;
+        let mut entered = Ok(());
+        while entered.is_ok() && !self.pause.visits.are_back() && Instant::now() < until {
+            entry.leave();
+            self.pause.visits.wait(until);
+            entered = entry.enter();
+        }
+        self.pause.lets_back.store(false, Ordering::Relaxed);
+        if entered.is_err() {
+            // Without the lock, and others see it a little later. Quick calls take the longer way.
+            self.pause.end();
+        }
+        entered
     }
 
     /// All come in again, once they are let through the gate.

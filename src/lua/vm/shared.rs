@@ -19,7 +19,7 @@ use crate::lua::raw::Reference;
 use crate::lua::state::StateTable;
 use crate::lua::subscriptions::Subscriptions;
 use crate::lua::trails::Trails;
-use crate::plugin::{HostContext, Origin, Requirement};
+use crate::plugin::{Base, HostContext, Origin, Requirement};
 
 /// One VM's.
 pub(in crate::lua) struct Shared {
@@ -28,6 +28,8 @@ pub(in crate::lua) struct Shared {
     pub(in crate::lua) context: Weak<HostContext>,
     /// The plugins that it needs, and in which versions.
     pub(in crate::lua) requires: Vec<Requirement>,
+    /// What it is a layer over.
+    pub(in crate::lua) base: Option<Arc<dyn Base>>,
     /// What the plugin's waits end with.
     pub(in crate::lua) life: Arc<Life>,
     /// The wait that a call is about to yield for.
@@ -57,12 +59,13 @@ impl Shared {
         origin: &Origin,
         modules: Modules,
         declared: Declared,
-        context: Weak<HostContext>,
+        (context, base): (Weak<HostContext>, Option<Arc<dyn Base>>),
     ) -> Shared {
         Shared {
             name: Mutex::new(origin.name().into()),
             context,
             requires: origin.requires.clone(),
+            base,
             life: Arc::default(),
             pending: Mutex::new(None),
             failure: Mutex::new(None),

@@ -80,29 +80,37 @@ impl Func<Dynamic> {
     /// As [`call`](Func::call).
     pub(crate) fn call_all(&self, args: &[Value]) -> Result<Vec<Value>> {
         let target = self.link.target.enter();
-        let (General::Memory(function), Type::Any) = (&target.general, &*target.signature.result)
-        else {
-            let declared = target.signature.result.clone();
+        if target.general.has_all_results() && *target.signature.result == Type::Any {
             drop(target);
-            return Ok(match (&*declared, self.call(args)?) {
-                (Type::Tuple(_), Value::List(items)) => items,
-                (Type::Null, Value::Null) => Vec::new(),
-                (_, result) => vec![result],
-            });
-        };
+            return self.reach_all(args).map_err(|error| self.link.place.at(error));
+        }
+        let declared = target.signature.result.clone();
+        drop(target);
+        self.call(args).map(|result| all_results(&declared, result))
+    }
+
+    /// As `call_all`; the error does not say what was called, and may say that it has not begun.
+    pub(super) fn reach_all(&self, args: &[Value]) -> Result<Vec<Value>> {
+        let target = self.link.target.enter();
         let coerced = target.signature.coerce_args(args.to_vec());
-        let called = coerced.map_err(Error::from).and_then(|args| {
-            receive(|got| {
+        let is_any = *target.signature.result == Type::Any;
+        let called = coerced.map_err(Error::from).and_then(|args| match &target.general {
+            General::Memory(function) if is_any => receive(|got| {
                 let mut write = |sink: &mut dyn Sink| Values(&args).write(sink);
                 function.call(&mut write, Results::All, got)
-            })
+            }),
+            General::Layered(layered) if is_any => layered.call_all(&args),
+            _ => {
+                let result = self.link.reach(&target, &Values(&args))?;
+                Ok(all_results(&target.signature.result, result))
+            }
         });
         match called {
             Err(error) if error.has_not_begun() && self.has_moved(&target) => {
                 drop(target);
-                self.call_all(args)
+                self.reach_all(args)
             }
-            called => called.map_err(|error| self.link.place.at(error)),
+            called => called,
         }
     }
 
@@ -221,6 +229,15 @@ impl Var<Value> {
     /// Lets go of what it led to, unless a call of the plugin still runs.
     pub(in crate::plugin) fn free_retired(&self) {
         self.link.target.free_replaced();
+    }
+}
+
+/// The results of a function that declares how many it has.
+fn all_results(declared: &Type, result: Value) -> Vec<Value> {
+    match (declared, result) {
+        (Type::Tuple(_), Value::List(items)) => items,
+        (Type::Null, Value::Null) => Vec::new(),
+        (_, result) => vec![result],
     }
 }
 

@@ -77,14 +77,28 @@ impl FuncLink {
     pub(super) fn call<R: Data>(&self, target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
         match attempt(target, args) {
             Ok(result) => Ok(result),
-            Err(error) => self.again(target, args, error),
+            Err(error) => self.called_again(target, args, error),
         }
+    }
+
+    /// As `call`; the error does not say what was called, and may say that it has not begun.
+    pub(super) fn reach<R: Data>(&self, target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
+        attempt(target, args).or_else(|error| self.again(target, args, error))
+    }
+
+    #[cold]
+    pub(super) fn called_again<R: Data>(
+        &self,
+        target: &FuncTarget,
+        args: &impl WriteArgs,
+        error: Error,
+    ) -> Result<R> {
+        self.again(target, args, error).map_err(|error| self.place.at(error))
     }
 
     /// What comes of a call that has failed. Where it had not begun, as another load had taken
     /// over before that, it goes there; no call is lost to a reload, and none is made twice.
-    #[cold]
-    pub(super) fn again<R: Data>(
+    fn again<R: Data>(
         &self,
         target: &FuncTarget,
         args: &impl WriteArgs,
@@ -106,7 +120,7 @@ impl FuncLink {
             held = now;
             let _ = &held;
         }
-        Err(self.place.at(error))
+        Err(error)
     }
 
     #[inline(never)]
@@ -181,6 +195,7 @@ fn attempt<R: Data>(target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
         General::Memory(function) => in_memory(&**function, args),
         General::Values(function) => with_values(&**function, args),
         General::Converted(_) => converted(target, args),
+        General::Layered(layered) => layered.call(args),
         General::Paused(paused) => match paused.through() {
             Some(function) => with_values(&*function, args),
             None => Err(paused.wait()),
@@ -196,6 +211,7 @@ fn converted<R: Data>(target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
     match target.general.of_itself() {
         General::Memory(function) => in_memory(&**function, &Values(&args)),
         General::Values(function) => with_values(&**function, &Values(&args)),
+        General::Layered(layered) => layered.call(&Values(&args)),
         other => Err(other.refusal()),
     }
 }

@@ -95,6 +95,7 @@ impl Func<Dynamic> {
             Ok(Fit::Exact) => target,
             _ => target.converted(),
         };
+        let track = track.filter(|_| target.general.is_of_plugin());
         self.link.target.lead_to(target, track);
     }
 }
@@ -150,6 +151,7 @@ impl Var<twinplug_value::Value> {
             Ok(Fit::Exact) => target,
             _ => target.converted(),
         };
+        let track = track.filter(|_| target.general.is_of_plugin());
         self.link.target.lead_to(target, track);
     }
 }
