@@ -178,7 +178,11 @@ impl Watch {
         }
         // What the plugin has printed came before.
         self.host.flush_output();
-        self.form.tell(&Line::of(event))?;
+        // People see it in the line of what has taken over.
+        let is_seen = event.kind == EventKind::Retired && matches!(self.form, Form::Text(_));
+        if !is_seen {
+            self.form.tell(&Line::of(event))?;
+        }
         self.tell_called()
     }
 

@@ -57,6 +57,13 @@ impl Next {
     }
 }
 
+/// What has come of a reload.
+pub(super) struct Reloaded {
+    pub(super) event: Event,
+    /// The load that has gone.
+    retired: Option<Event>,
+}
+
 impl Registry {
     /// Has another load take over from a plugin; later, on another thread, where this one is inside
     /// of it: then what comes of it is told, and not answered.
@@ -109,7 +116,7 @@ impl Registry {
         plugin: &PluginRef,
         next: &Next,
         host: Weak<HostContext>,
-    ) -> Result<Event> {
+    ) -> Result<Reloaded> {
         let begun = Instant::now();
         let slot = plugin.slot();
         // Before the plugin's own lock, as who loads that file may reload the plugin.
@@ -120,6 +127,7 @@ impl Registry {
                 return Err(plugin.unknown());
             }
             let users = self.dependents(plugin);
+            let retired = Event::of(EventKind::Retired, plugin);
             let built = self.build_beside(plugin, next, host);
             let done = built.and_then(|built| hand_over(slot, built, next.handles()));
             let error = done.as_ref().err().map(|error| rejected(plugin, error));
@@ -138,7 +146,9 @@ impl Registry {
                 }
                 notes.extend(users.iter().filter_map(|user| self.lacks(user, plugin.name())));
             }
-            Ok(Event { time: Some(begun.elapsed()), notes, error, ..Event::of(kind, plugin) })
+            let retired = error.is_none().then_some(retired);
+            let time = Some(begun.elapsed());
+            Ok(Reloaded { event: Event { time, notes, error, ..Event::of(kind, plugin) }, retired })
         })
     }
 
@@ -146,16 +156,18 @@ impl Registry {
     ///
     /// # Errors
     /// The reload's own.
-    pub(super) fn tell_of(&self, plugin: &PluginRef, reloaded: &Event) -> Result<()> {
-        self.feed.tell(reloaded);
-        if let Some(error) = &reloaded.error {
+    pub(super) fn tell_of(&self, plugin: &PluginRef, reloaded: &Reloaded) -> Result<()> {
+        let Reloaded { event, retired } = reloaded;
+        self.feed.tell(event);
+        retired.iter().for_each(|retired| self.feed.tell(retired));
+        if let Some(error) = &event.error {
             tracing::warn!(plugin = plugin.name(), %error, "not reloaded");
             return Err(error.clone());
         }
-        for note in &reloaded.notes {
+        for note in &event.notes {
             tracing::warn!(plugin = plugin.name(), "{note}");
         }
-        tracing::info!(plugin = plugin.name(), version = %reloaded.version, "reloaded");
+        tracing::info!(plugin = plugin.name(), version = %event.version, "reloaded");
         Ok(())
     }
 

@@ -419,7 +419,7 @@ impl Watching {
         }
         let reloaded = registry.reload_untold(older, next, Weak::clone(&self.host)).ok()?;
         self.follow_again(older);
-        if let (Some(error), Some(path)) = (&reloaded.error, next.asked()) {
+        if let (Some(error), Some(path)) = (&reloaded.event.error, next.asked()) {
             self.set_apart(path, Why::Failed, mending(path, error), change.fingerprint);
         }
         // The log has it, and the feed.

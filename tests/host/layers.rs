@@ -82,7 +82,10 @@ fn a_layer_serves_what_it_has_and_the_base_the_rest() {
     let (fall, name) = (bench.fall(), bench.name());
     assert_eq!((fall.call((2,)).unwrap(), name.call(()).unwrap()), (20, "physics".to_owned()));
     let layer = bench
-        .lay("moon", "function Fall(time) return host.base.Fall(time) // 5 end\nfunction Tide() return 3 end")
+        .lay(
+            "moon",
+            "function Fall(time) return host.base.Fall(time) / 5 end\nfunction Tide() return 3 end",
+        )
         .unwrap();
     // Handles that were there before follow.
     assert_eq!((fall.call((2,)).unwrap(), name.call(()).unwrap()), (4, "physics".to_owned()));

@@ -108,7 +108,7 @@ fn shows_which_layer_serves_what() {
     let ran = twinplug(&["call", RUST, "Plugin_fun", "--with", &layer, "--set", "Value=7"]);
     assert_eq!(
         (ran.out.as_str(), ran.code),
-        ("Value in plugin: 7\nnull\n", Some(0)),
+        ("plugin load...\nValue in plugin: 7\nnull\n", Some(0)),
         "{}",
         ran.err
     );

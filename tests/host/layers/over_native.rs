@@ -145,3 +145,22 @@ fn no_call_is_lost_while_layer_and_base_are_edited() {
     let images = native.host.images();
     assert_eq!(images.len(), 1, "{images:?}");
 }
+
+/// On LuaJIT loops that call such a function are compiled with its address in them.
+#[test]
+fn compiled_loops_follow_a_layer_over_a_leaf_function() {
+    let library = crate::twins::build("tests/fixtures/leaves");
+    let host = Host::builder().no_time_limit().build().unwrap();
+    host.load(library).unwrap();
+    let text = "local leaves = host.plugin('leaves')
+      function Sum(n) local x = 0 for i = 1, n do x = leaves.add(x, i) end return x end";
+    let sum = host.load_source("sums", text).unwrap().func::<(i64,), i64>("Sum").unwrap();
+    assert_eq!(sum.call((1000,)).unwrap(), 500_500);
+    let layer = "---@over leaves\nfunction add(a, b) return host.base.add(a, b) + 1 end";
+    for _ in 0..3 {
+        let layer = host.load_source("more", layer).unwrap();
+        assert_eq!(sum.call((1000,)).unwrap(), 501_500);
+        host.unload(layer).unwrap();
+        assert_eq!(sum.call((1000,)).unwrap(), 500_500);
+    }
+}

@@ -179,9 +179,15 @@ fn reloads_from_several_threads_come_one_after_the_other() {
         }
     });
     assert_eq!(edited.plugin.status().generation, 41);
-    let generations: Vec<_> =
-        std::iter::from_fn(|| edited.events.try_recv()).map(|event| event.generation).collect();
-    assert_eq!(generations.len(), 40);
+    // Each has taken over from one, and no two from the same; who is told tells it later.
+    let mut told: Vec<_> = std::iter::from_fn(|| edited.events.try_recv())
+        .map(|event| (event.kind.to_string(), event.generation))
+        .collect();
+    told.sort();
+    let of =
+        |kind: &str, from: u64| (from..from + 40).map(|load| (kind.to_owned(), load)).collect();
+    let (reloaded, retired): (Vec<_>, Vec<_>) = (of("reloaded", 2), of("retired", 1));
+    assert_eq!(told, [reloaded, retired].concat());
 }
 
 /// In a function that it has called, in one that waits, in a hook of the reload itself.
@@ -208,7 +214,12 @@ fn a_reload_from_inside_is_made_afterwards() {
     });
     let events = host.events();
     let plugin = host.load(&path).unwrap();
-    let next = || events.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    let next = || loop {
+        let event = events.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+        if event.kind != EventKind::Retired {
+            return event;
+        }
+    };
     assert_eq!(next().kind, EventKind::Loaded);
     let load = plugin.func::<(), usize>("Load").unwrap();
     std::fs::write(&path, text(2, "")).unwrap();
