@@ -17,7 +17,7 @@ use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "watch")]
 use crate::lifecycle::Watching;
-use crate::lifecycle::{self, Events, Group, PluginRef, Registry};
+use crate::lifecycle::{self, Events, Group, PluginRef, Registry, Stats};
 use crate::loading::{self, Bundle, Inspection};
 use crate::plugin::HostContext;
 
@@ -259,6 +259,28 @@ impl Host {
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginRef> {
         self.registry.all()
+    }
+
+    /// What each plugin has done and holds, layers too, in load order.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let host = twinplug::Host::builder().measure_calls().build()?;
+    /// let clock = host.load_source("clock", "function Now(n) assert(n > 0) return n end")?;
+    /// let now = clock.func::<(i64,), i64>("Now")?;
+    /// assert!(now.call((1,)).is_ok() && now.call((0,)).is_err());
+    ///
+    /// let [stats] = &host.stats()[..] else { panic!("one plugin") };
+    /// let calls = stats.calls.unwrap();
+    /// assert_eq!((calls.count, calls.errors), (2, 1));
+    /// assert!(stats.memory > Some(10_000));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Vec<Stats> {
+        self.registry.stats()
     }
 
     /// The function of that name of every plugin that exports one, in load order; of several

@@ -138,14 +138,14 @@ pub use host::{Host, HostBuilder};
 #[cfg(feature = "watch")]
 pub use lifecycle::Reload;
 pub use lifecycle::{
-    Event, EventKind, Events, Group, LoadFailure, Loaded, PluginRef, Shadowed, Status,
+    Event, EventKind, Events, Group, LoadFailure, Loaded, PluginRef, Shadowed, Stats, Status,
 };
 pub use loading::Inspection;
 #[cfg(feature = "native")]
 pub use loading::{ImageReport, ImageState};
 pub use plugin::{
-    Calling, Descriptor, Dynamic, Export, Func, LimitSignal, OnFault, Over, Plugin, PluginKind,
-    Requirement, Symbol, Var,
+    Calling, Calls, Descriptor, Dynamic, Export, Func, LimitSignal, OnFault, Over, Plugin,
+    PluginKind, Requirement, Symbol, Var,
 };
 pub use semver::{Version, VersionReq};
 pub use serde;

@@ -25,8 +25,8 @@ pub(crate) use event::emit;
 pub use feed::{Event, EventKind, Events};
 pub use group::Group;
 pub use loaded::{LoadFailure, Loaded, Shadowed};
-pub use plugin_ref::{PluginRef, Status};
-pub(crate) use registry::{Registry, Versions};
+pub use plugin_ref::{PluginRef, Stats, Status};
+pub(crate) use registry::{Manner, Registry};
 #[cfg(feature = "watch")]
 pub use watching::Reload;
 #[cfg(feature = "watch")]

@@ -17,6 +17,7 @@ mod limits;
 mod live;
 mod loan;
 mod log;
+mod measured;
 mod origin;
 mod passed_on;
 mod permission;
@@ -67,6 +68,8 @@ pub(crate) use limits::{Limits, Total};
 pub(crate) use live::{Running, Track, barrier};
 pub(crate) use loan::Lender;
 pub(crate) use log::LogLevel;
+pub use measured::Calls;
+pub(crate) use measured::Counters;
 pub(crate) use origin::{Origin, Said};
 #[cfg(feature = "native")]
 pub(crate) use passed_on::Service;

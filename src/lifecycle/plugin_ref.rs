@@ -10,7 +10,9 @@ use twinplug_value::{Args, Data, Value};
 use super::slot::Slot;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Descriptor, Func, Plugin, PluginKind, Requirement, Symbol, Var, sealed};
+use crate::plugin::{
+    Calls, Descriptor, Func, Plugin, PluginKind, Requirement, Symbol, Var, sealed,
+};
 
 /// A loaded plugin. Cheap to clone; after [`Host::unload`](crate::Host::unload)
 /// everything that came from it answers that it is stale.
@@ -160,6 +162,15 @@ impl PluginRef {
         }
     }
 
+    /// What it has done.
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            plugin: self.clone(),
+            calls: self.slot.counters.as_ref().map(|counters| counters.calls()),
+            memory: sealed::Implemented::memory(&*self.slot),
+        }
+    }
+
     /// The plugins that it needs.
     pub(super) fn requires(&self) -> Vec<Requirement> {
         self.slot.generation.load().requires.clone()
@@ -186,6 +197,21 @@ impl PluginRef {
     pub(super) fn unknown(&self) -> Error {
         Error::new(ErrorKind::Stale, "the plugin is not loaded in this host").in_plugin(self.name())
     }
+}
+
+/// What a plugin has done, and what it holds: [`Host::stats`](crate::Host::stats).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The plugin, or the layer.
+    pub plugin: PluginRef,
+    /// The calls of its functions by handles, of the host and of other plugins, through all of its
+    /// loads; `None` of a host that does not
+    /// [measure](crate::HostBuilder::measure_calls) them.
+    pub calls: Option<Calls>,
+    /// How many bytes of memory the VM of a script holds; while the script is busy, as it was the
+    /// last time. `None` of a native plugin: its memory is the process's.
+    pub memory: Option<usize>,
 }
 
 /// Both are the same plugin, whichever of its loads serves.

@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::PluginRef;
 use super::feed::{Event, EventKind, Feed};
+use super::plugin_ref::Stats;
 use super::slot::{Built, Slot, Source};
 use super::stack::Rung;
 use super::state::Snapshot;
@@ -33,6 +34,7 @@ pub(crate) struct Registry {
     /// Whether a newer version that appears is loaded beside the older.
     #[cfg_attr(not(feature = "watch"), allow(dead_code, reason = "of folders that are watched"))]
     pub(super) is_side_by_side: bool,
+    measures_calls: bool,
     /// The files that are being loaded, each by one thread: the same file is not
     /// loaded twice, and a body that waits holds up no other file.
     loading: Mutex<Vec<(PathBuf, ThreadId)>>,
@@ -56,12 +58,13 @@ pub(super) struct Entry {
     pub(super) plugin: PluginRef,
 }
 
-/// What a host does with a newer version that appears in a folder which it watches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Versions {
-    #[default]
-    TakeOver,
-    SideBySide,
+/// What a host does with its plugins, unless they say otherwise.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// Whether a newer version that appears is loaded beside the older one.
+    pub(crate) is_side_by_side: bool,
+    /// Whether calls are counted.
+    pub(crate) measures_calls: bool,
 }
 
 /// A file is being loaded on this thread; dropped when that has ended.
@@ -71,12 +74,13 @@ pub(super) struct Loading<'r> {
 }
 
 impl Registry {
-    pub(crate) fn new(loader: Loader, versions: Versions) -> Self {
+    pub(crate) fn new(loader: Loader, manner: Manner) -> Self {
         Registry {
             loader,
             entries: Mutex::default(),
             pins: Pins::default(),
-            is_side_by_side: versions == Versions::SideBySide,
+            is_side_by_side: manner.is_side_by_side,
+            measures_calls: manner.measures_calls,
             loading: Mutex::default(),
             loaded: Condvar::new(),
             feed: Arc::default(),
@@ -161,7 +165,8 @@ impl Registry {
         // Before its code changes them.
         let initial = Snapshot::of(&*built);
         let plugin = loading::start(&source.path, built)?;
-        let slot = Arc::new(Slot::new(Built { plugin, initial, source }, rung));
+        let counters = self.measures_calls.then(Arc::default);
+        let slot = Arc::new(Slot::new(Built { plugin, initial, source }, rung, counters));
         slot.rung.iter().for_each(|rung| rung.take(&slot));
         Ok(PluginRef::of(slot))
     }
@@ -238,6 +243,11 @@ impl Registry {
         let mut plugins = self.with_layers();
         plugins.retain(|plugin| !plugin.is_layer());
         plugins
+    }
+
+    /// What all have done, layers too, in load order.
+    pub(crate) fn stats(&self) -> Vec<Stats> {
+        self.with_layers().iter().map(PluginRef::stats).collect()
     }
 
     /// All, in load order.

@@ -22,8 +22,8 @@ use crate::channel::Life;
 use crate::error::{Error, Result};
 use crate::file::Reads;
 use crate::plugin::{
-    Bound, Descriptor, Gate, Gone, Hook, Plugin, Subscriber, Symbol, Track, cannot_wait, held,
-    sealed,
+    Bound, Counters, Descriptor, Gate, Gone, Hook, Plugin, Subscriber, Symbol, Track, cannot_wait,
+    held, sealed,
 };
 
 pub(super) struct Slot {
@@ -49,6 +49,8 @@ pub(super) struct Slot {
     gate: Mutex<Option<Arc<Gate>>>,
     /// Its own place over another plugin, of a layer.
     pub(super) rung: Option<Arc<Rung>>,
+    /// Counts calls, where the host wants that.
+    pub(super) counters: Option<Arc<Counters>>,
 }
 
 /// The files that were read.
@@ -83,11 +85,16 @@ pub(super) fn making_a_load<R>(load: impl FnOnce() -> R) -> R {
 
 impl Slot {
     /// A plugin that was built; a layer has that place.
-    pub(super) fn new(built: Built, rung: Option<Arc<Rung>>) -> Slot {
+    pub(super) fn new(
+        built: Built,
+        rung: Option<Arc<Rung>>,
+        counters: Option<Arc<Counters>>,
+    ) -> Slot {
         let name = built.plugin.descriptor().name.clone();
         let track = built.plugin.track().unwrap_or_else(|| Arc::new(Track::new()));
         let generation = Generation::new(1, built, Symbols::default(), |plugin, export| {
-            Ok(Symbol::new(&name, export, plugin.bind(export)?, plugin.track()))
+            let bound = own(&counters, plugin, export)?;
+            Ok(Symbol::new(&name, export, bound, plugin.track()))
         });
         Slot {
             name,
@@ -102,6 +109,7 @@ impl Slot {
             stack: Mutex::default(),
             gate: Mutex::default(),
             rung,
+            counters,
         }
     }
 
@@ -234,6 +242,15 @@ impl Slot {
     }
 }
 
+/// Where an export of the plugin itself is.
+fn own(counters: &Option<Arc<Counters>>, plugin: &dyn Plugin, name: &str) -> Result<Bound> {
+    let bound = plugin.bind(name)?;
+    Ok(match counters {
+        Some(counters) => bound.measured(counters),
+        None => bound,
+    })
+}
+
 impl Plugin for Slot {
     fn descriptor(&self) -> Arc<Descriptor> {
         let own = self.generation.load().plugin.descriptor();
@@ -290,6 +307,10 @@ impl sealed::Implemented for Slot {
 
     fn track(&self) -> Option<Arc<Track>> {
         self.generation.load_full().plugin.track()
+    }
+
+    fn memory(&self) -> Option<usize> {
+        self.generation.load_full().plugin.memory()
     }
 
     fn has(&self, name: &str) -> bool {

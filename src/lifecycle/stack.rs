@@ -148,15 +148,14 @@ impl Base for Below {
     }
 }
 
-/// Where a name leads in a plugin that has these layers, the lowest first; `below` gives what is
-/// called where one of them fails.
+/// Where a name leads in a plugin that has these layers, the lowest first, and for itself leads
+/// there; `below` gives what is called where one of them fails.
 pub(super) fn bind(
-    plugin: &dyn Plugin,
+    own: Result<Bound>,
     layers: &[Arc<Rung>],
     name: &str,
     below: impl Fn(&[Arc<Rung>], &Rung) -> Option<Symbol>,
 ) -> Result<Bound> {
-    let own = plugin.bind(name);
     for (index, rung) in layers.iter().enumerate().rev() {
         let Some((layer, function)) = rung.function(name) else { continue };
         let signature = match &own {

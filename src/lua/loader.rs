@@ -334,6 +334,10 @@ impl sealed::Implemented for LuaPlugin {
         called.map(Some).map_err(|error| error.context(format_args!("its {} failed", hook.name())))
     }
 
+    fn memory(&self) -> Option<usize> {
+        Some(self.vm.memory())
+    }
+
     fn has(&self, name: &str) -> bool {
         self.vm.shared.exports.lock().position(name).is_some()
     }

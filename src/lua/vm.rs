@@ -9,8 +9,9 @@ mod shared;
 
 use std::cell::{Cell, UnsafeCell};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use mlua::ffi::lua_State;
 use mlua::{Lua, Table, Value};
@@ -34,7 +35,9 @@ use super::sink::to_lua;
 use super::{foundation, host_table, libraries};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
-use crate::plugin::{Base, Gone, HostContext, Limits, Origin, barrier, contained, undisturbed};
+use crate::plugin::{
+    Base, Gone, HostContext, Limits, Origin, barrier, contained, undisturbed, within,
+};
 pub(super) use pause::Pause;
 pub(super) use shared::Shared;
 
@@ -52,6 +55,8 @@ pub(super) struct Vm {
     was_replaced: AtomicBool,
     /// Who keeps others out while another load takes over.
     pub(super) pause: Pause,
+    /// How many bytes it held when somebody asked.
+    held: AtomicUsize,
     /// The inside, for quick calls; null while something else has to be done as the VM is
     /// entered, and once it was retired.
     quick: AtomicPtr<Core>,
@@ -112,6 +117,9 @@ pub(super) struct Core {
     pub(super) compiled: super::leaf::Compiled,
 }
 
+/// How long who only asks waits for a VM.
+const BRIEFLY: Duration = Duration::from_millis(1);
+
 /// A wait, made with the plugin let go; its error is that of the wait itself.
 pub(super) enum Pending {
     /// It waits for who knows how long.
@@ -167,7 +175,8 @@ impl Vm {
         let (state, retired) = (UnsafeCell::new(Some(state)), UnsafeCell::new(None));
         let has_lost = AtomicBool::new(false);
         let (was_replaced, pause) = (AtomicBool::new(false), Pause::default());
-        Ok(Vm { lock: Lock::new(), state, retired, shared, has_lost, was_replaced, pause, quick })
+        let (lock, held) = (Lock::new(), AtomicUsize::new(0));
+        Ok(Vm { lock, state, retired, shared, has_lost, was_replaced, pause, held, quick })
     }
 
     /// Runs the plugin's `on_unload` and drops the VM, once the calls that run in it have
@@ -254,6 +263,15 @@ impl Vm {
             true => Gone::Replaced.error(),
             false => Gone::Unloaded.error(),
         }
+    }
+
+    /// How many bytes it holds; where it is busy, how many that were the last time.
+    pub(super) fn memory(&self) -> usize {
+        let mut entry = Entry::outside(self);
+        if let Ok(()) = within(BRIEFLY, || entry.enter()) {
+            self.held.store(entry.state().lua.used_memory(), Ordering::Relaxed);
+        }
+        self.held.load(Ordering::Relaxed)
     }
 
     /// Nobody calls it quickly until `let_quick_calls_in`. With the lock held.

@@ -283,6 +283,11 @@ impl sealed::Implemented for NativePlugin {
         self.track.clone()
     }
 
+    /// It takes memory where it likes.
+    fn memory(&self) -> Option<usize> {
+        None
+    }
+
     fn has(&self, name: &str) -> bool {
         self.exports.read().get(name).is_some_and(|symbol| !symbol.entries.private)
     }

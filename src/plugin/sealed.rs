@@ -50,6 +50,10 @@ pub trait Implemented {
     /// It takes no such value, or has no such field.
     fn set_state(&self, table: usize, field: &MapKey, value: &Value) -> Result<()>;
 
+    /// How many bytes of memory it holds, where that is known: those of a script, which is asked
+    /// unless it is busy.
+    fn memory(&self) -> Option<usize>;
+
     /// Ends this load, once its calls have ended: what was handed out answers that, and why.
     fn retire(&self, why: Gone) -> Result<()>;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use twinplug_value::{Args, Data, Signature, Value};
 
 use super::handle::{Layered, Place, func, var};
-use super::{Dynamic, Func, FuncTarget, Gate, Gone, Track, Var, VarTarget};
+use super::{Counters, Dynamic, Func, FuncTarget, Gate, Gone, Track, Var, VarTarget};
 use crate::error::{Error, ErrorKind, Result, near};
 
 /// A variable or a function of a plugin, of a type that is known at run time.
@@ -27,6 +27,14 @@ impl Bound {
     /// A layer's function, in the place of one of that signature.
     pub(crate) fn layered(layered: Layered, signature: Signature) -> Bound {
         Bound::Func(FuncTarget::layered(layered, signature))
+    }
+
+    /// The same; calls of a function are counted there.
+    pub(crate) fn measured(self, counters: &Arc<Counters>) -> Bound {
+        match self {
+            Bound::Func(target) => Bound::Func(target.measured(counters)),
+            var @ Bound::Var(_) => var,
+        }
     }
 
     /// Whether it is a layer's.

@@ -7,8 +7,8 @@ use twinplug_value::{Signature, Type};
 
 use super::gate::{Gate, Paused};
 use super::handle::Layered;
-use super::{RawFunc, RawVar, Track, ValueFunc, ValueVar};
-use crate::error::{Error, ErrorKind};
+use super::{Counters, RawFunc, RawVar, Track, ValueFunc, ValueVar};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Where the calls of a function go.
 pub struct FuncTarget {
@@ -38,6 +38,8 @@ pub(crate) enum General<M: ?Sized, V: ?Sized> {
     Converted(Box<Self>),
     /// To a layer's function, which leads on.
     Layered(Box<Layered>),
+    /// What is counted.
+    Measured(Box<Self>, Arc<Counters>),
     /// Nowhere for the moment.
     Paused(Paused<V>),
     Gone(Gone),
@@ -68,14 +70,25 @@ impl<M: ?Sized, V: ?Sized> General<M, V> {
     /// Where converted values go.
     pub(super) fn of_itself(&self) -> &Self {
         match self {
-            General::Converted(inner) => inner,
+            General::Converted(inner) | General::Measured(inner, _) => inner.of_itself(),
             other => other,
         }
     }
 
     /// Whether all results of a call come out, also where none are declared.
     pub(super) fn has_all_results(&self) -> bool {
-        matches!(self, General::Memory(_) | General::Layered(_))
+        match self {
+            General::Measured(inner, _) => inner.has_all_results(),
+            other => matches!(other, General::Memory(_) | General::Layered(_)),
+        }
+    }
+
+    /// Makes a call of what it leads to, which is counted where that is wanted.
+    pub(super) fn calling<R>(&self, call: impl FnOnce(&Self) -> Result<R>) -> Result<R> {
+        match self {
+            General::Measured(inner, counters) => counters.measure(|| call(inner)),
+            other => call(other),
+        }
     }
 
     /// Whether its uses are the plugin's, which a reload has to see: not where it leads on, to what
@@ -114,6 +127,12 @@ impl FuncTarget {
         signature: Signature,
     ) -> Self {
         FuncTarget { direct, is_leaf: false, signature, general: General::Values(function) }
+    }
+
+    /// The same, with its calls counted: each goes the general way.
+    pub(super) fn measured(self, counters: &Arc<Counters>) -> Self {
+        let general = General::Measured(Box::new(self.general), Arc::clone(counters));
+        FuncTarget { direct: Entry::NONE, general, ..self }
     }
 
     /// A layer's function, in the place of one of that signature.

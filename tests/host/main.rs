@@ -82,6 +82,7 @@ mod shared;
 mod shop;
 #[cfg(all(feature = "_lua", target_os = "linux", not(feature = "luau")))]
 mod signals;
+mod stats;
 mod threads;
 #[cfg(feature = "_lua")]
 mod tracebacks;

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Weak};
 
 use super::generation::{Built, Generation, Handles, Moves};
-use super::{Rung, Slot, stack};
+use super::{Rung, Slot, own, stack};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Bound, Gate, Plugin, PluginKind, Symbol, Track};
 
@@ -70,12 +70,18 @@ impl Slot {
     /// Where a name leads now; to the gate, if the plugin is paused.
     fn bound(&self, plugin: &dyn Plugin, layers: &[Arc<Rung>], name: &str) -> Result<Bound> {
         let below = |layers: &[Arc<Rung>], rung: &Rung| self.find_under(layers, rung, name).ok();
-        let bound = stack::bind(plugin, layers, name, below)?;
+        let bound = stack::bind(own(&self.counters, plugin, name), layers, name, below)?;
         let gate = self.gate.lock().clone();
         Ok(match (gate, plugin.track()) {
             (Some(gate), Some(track)) => bound.paused(&gate, &self.name, &track),
             _ => bound,
         })
+    }
+
+    /// Where a name leads in a load that may not serve yet: no link is made for it.
+    fn bind_as_is(&self, plugin: &dyn Plugin, layers: &[Arc<Rung>], name: &str) -> Result<Bound> {
+        let own = own(&self.counters, plugin, name);
+        stack::bind(own, layers, name, |_, rung| rung.links.lock().get(name).cloned())
     }
 
     /// Whether all handles that somebody holds would go on in another load, where they must, and
@@ -124,7 +130,7 @@ impl Slot {
         stack::check(&exports, &self.name, &layer.descriptor())?;
         rung.prepare(Some(layer));
         let held = generation.links.all().into_iter().find(|(name, symbol)| {
-            let is_lost = || bind_as_is(&*generation.plugin, &layers, name).is_err();
+            let is_lost = || self.bind_as_is(&*generation.plugin, &layers, name).is_err();
             symbol.is_layered() && symbol.is_held() && is_lost()
         });
         rung.prepare(None);
@@ -149,13 +155,13 @@ impl Slot {
         let own = {
             let others = generation.links.others.lock();
             let links = generation.links.ready.iter().chain(others.iter());
-            let bind = |name: &str| bind_as_is(next, layers, name);
+            let bind = |name: &str| self.bind_as_is(next, layers, name);
             Moves::find(links, bind, handles, version)?
         };
         let mut below = Vec::new();
         for (index, rung) in layers.iter().enumerate().rev() {
             let links = rung.links.lock();
-            let bind = |name: &str| bind_as_is(next, &layers[..index], name);
+            let bind = |name: &str| self.bind_as_is(next, &layers[..index], name);
             let moves = Moves::find(links.iter(), bind, handles, version)?;
             below.push((Arc::clone(rung), moves));
         }
@@ -191,7 +197,7 @@ impl Slot {
         }
         *self.gate.lock() = None;
         let next = Generation::new(generation.number + 1, next, links, |plugin, name| {
-            let bound = bind_as_is(plugin, &layers, name)?;
+            let bound = self.bind_as_is(plugin, &layers, name)?;
             Ok(Symbol::new(&self.name, name, bound, plugin.track()))
         });
         self.supersede(&generation, &next);
@@ -300,11 +306,6 @@ impl Slot {
             rung.links().iter().for_each(|(_, symbol)| does(symbol));
         }
     }
-}
-
-/// Where a name leads in a load that does not serve: no link is made for it.
-fn bind_as_is(plugin: &dyn Plugin, layers: &[Arc<Rung>], name: &str) -> Result<Bound> {
-    stack::bind(plugin, layers, name, |_, rung| rung.links.lock().get(name).cloned())
 }
 
 /// The places in a stack that somebody holds.

@@ -95,11 +95,16 @@ impl Func<Dynamic> {
         let coerced = target.signature.coerce_args(args.to_vec());
         let is_any = *target.signature.result == Type::Any;
         let called = coerced.map_err(Error::from).and_then(|args| match &target.general {
-            General::Memory(function) if is_any => receive(|got| {
-                let mut write = |sink: &mut dyn Sink| Values(&args).write(sink);
-                function.call(&mut write, Results::All, got)
-            }),
-            General::Layered(layered) if is_any => layered.call_all(&args),
+            general if is_any && general.has_all_results() => {
+                general.calling(|general| match general {
+                    General::Memory(function) => receive(|got| {
+                        let mut write = |sink: &mut dyn Sink| Values(&args).write(sink);
+                        function.call(&mut write, Results::All, got)
+                    }),
+                    General::Layered(layered) => layered.call_all(&args),
+                    other => Err(other.refusal()),
+                })
+            }
             _ => {
                 let result = self.link.reach(&target, &Values(&args))?;
                 Ok(all_results(&target.signature.result, result))

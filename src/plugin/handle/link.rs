@@ -194,7 +194,8 @@ fn attempt<R: Data>(target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
     match &target.general {
         General::Memory(function) => in_memory(&**function, args),
         General::Values(function) => with_values(&**function, args),
-        General::Converted(_) => converted(target, args),
+        General::Converted(inner) => converted(target, inner, args),
+        General::Measured(..) => target.general.calling(|general| plainly(general, args)),
         General::Layered(layered) => layered.call(args),
         General::Paused(paused) => match paused.through() {
             Some(function) => with_values(&*function, args),
@@ -206,12 +207,24 @@ fn attempt<R: Data>(target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
 
 /// Where the types are others than those that the arguments were checked with.
 #[cold]
-fn converted<R: Data>(target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {
+fn converted<R: Data>(
+    target: &FuncTarget,
+    inner: &General<dyn RawFunc, dyn ValueFunc>,
+    args: &impl WriteArgs,
+) -> Result<R> {
     let args = target.signature.coerce_args(args.to_values()?)?;
-    match target.general.of_itself() {
-        General::Memory(function) => in_memory(&**function, &Values(&args)),
-        General::Values(function) => with_values(&**function, &Values(&args)),
-        General::Layered(layered) => layered.call(&Values(&args)),
+    inner.calling(|general| plainly(general, &Values(&args)))
+}
+
+/// One call, of what has been looked at: it is neither counted nor converted any more.
+fn plainly<R: Data>(
+    general: &General<dyn RawFunc, dyn ValueFunc>,
+    args: &impl WriteArgs,
+) -> Result<R> {
+    match general {
+        General::Memory(function) => in_memory(&**function, args),
+        General::Values(function) => with_values(&**function, args),
+        General::Layered(layered) => layered.call(args),
         other => Err(other.refusal()),
     }
 }
