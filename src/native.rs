@@ -11,6 +11,7 @@
 mod adopted;
 mod beside;
 mod channels;
+mod companions;
 mod context;
 mod copy;
 mod dependencies;

@@ -6,6 +6,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
+use super::companions::Companion;
 use super::dependencies::{Dependencies, MAX_LIBRARIES};
 use super::foreign::other_machine;
 use super::preflight;
@@ -25,10 +26,10 @@ struct Seeker {
 ///
 /// # Errors
 /// The first that the system would stumble over, and why.
-pub(super) fn check(needs: &Dependencies, origin: &Path) -> Result<()> {
+pub(super) fn check(needs: &Dependencies, origin: &Path) -> Result<Vec<Companion>> {
     let first = Seeker { needs: needs.clone(), origin: origin.to_owned(), inherited: Vec::new() };
     let mut seekers = VecDeque::from([first]);
-    let mut seen = HashSet::new();
+    let (mut seen, mut companions) = (HashSet::new(), Vec::new());
     while let Some(seeker) = seekers.pop_front() {
         for name in &seeker.needs.needed {
             let Some((place, bytes)) = seeker.find(name, &mut seen)? else { continue };
@@ -36,12 +37,14 @@ pub(super) fn check(needs: &Dependencies, origin: &Path) -> Result<()> {
                 let message = format!("it needs more than {MAX_LIBRARIES} libraries beside it");
                 return Err(Error::new(ErrorKind::Refused, message));
             }
+            let one = place.canonicalize().unwrap_or_else(|_| place.clone());
+            companions.push(Companion::new(one, &bytes));
             let needs = preflight::library(&bytes).map_err(|what| refused(&place, &what))?;
             let origin = place.parent().unwrap_or(Path::new("")).to_owned();
             seekers.push_back(Seeker { needs, origin, inherited: seeker.passed_on() });
         }
     }
-    Ok(())
+    Ok(companions)
 }
 
 impl Seeker {

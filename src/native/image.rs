@@ -13,6 +13,7 @@ use libloading::Library;
 use parking_lot::Mutex;
 use twinplug_abi as abi;
 
+use super::companions;
 use super::context::Context;
 use super::copy::Copy;
 use super::go_runtime;
@@ -49,6 +50,7 @@ impl Image {
         context: Arc<Context>,
         place: &Place<'_>,
     ) -> Result<Arc<Image>> {
+        companions::check(&checked.companions)?;
         let runtime = go_runtime::claim(path, checked, place.go_runtimes())?;
         let copied = Copy::new(path, &checked.bytes, &checked.dependencies);
         let mut copy = copied.map_err(|error| Error::io("copy", path, error))?;
@@ -65,6 +67,7 @@ impl Image {
         let library = ManuallyDrop::new(library);
         copy.mapped();
         runtime.mapped();
+        companions::are_mapped(&checked.companions);
         tracing::debug!(plugin = context.plugin, "mapped");
         let table = find_table(&library).inspect_err(|_| {
             // Without an address nothing could tell whether it went: it stays.

@@ -17,6 +17,7 @@ use twinplug_abi as abi;
 use twinplug_value::ExportType;
 
 use super::beside;
+use super::companions::Companion;
 use super::dependencies::{Dependencies, is_go};
 use super::elf;
 use super::foreign::{is_cut_off, other_machine, what_else};
@@ -38,6 +39,8 @@ pub(crate) struct Checked {
     /// Whether the image may be unmapped.
     pub(crate) unload: bool,
     pub(crate) dependencies: Dependencies,
+    /// The libraries beside it that it needs, directly or not.
+    pub(super) companions: Vec<Companion>,
     /// Whether a Go runtime is in the file itself.
     pub(crate) has_go: bool,
     /// What makes the file behave otherwise than a plugin should, a line each.
@@ -97,12 +100,23 @@ pub(crate) fn check(bytes: Vec<u8>, origin: &Path) -> Result<Checked> {
     let Section { name, version, unload, .. } = section;
     check_name(&name).map_err(|fault| refused(format!("broken: {fault}")))?;
     let elf::Facts { dependencies, mut hazards } = facts;
-    beside::check(&dependencies, origin)?;
+    let companions = beside::check(&dependencies, origin)?;
     let has_go = is_go(&file);
     if has_go {
         hazards.push("a Go runtime: it cannot be unloaded, and a process may hold just one");
     }
-    Ok(Checked { name, version, abi, exports, unload, dependencies, has_go, hazards, bytes })
+    Ok(Checked {
+        bytes,
+        name,
+        version,
+        abi,
+        exports,
+        unload,
+        dependencies,
+        companions,
+        has_go,
+        hazards,
+    })
 }
 
 /// What a library needs that is no plugin, if the system's loader can be given it; else

@@ -3,6 +3,10 @@
 #[cfg(feature = "_lua")]
 mod failing;
 #[cfg(feature = "native")]
+mod hazards;
+#[cfg(all(feature = "watch", target_os = "linux"))]
+mod lasting;
+#[cfg(feature = "native")]
 mod native;
 #[cfg(feature = "_lua")]
 mod scripts;
