@@ -15,6 +15,7 @@
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
 
 mod abi_stable;
+mod reloader;
 #[cfg(feature = "_lua")]
 mod rhai;
 mod stabby;
@@ -64,6 +65,7 @@ fn main() -> std::io::Result<()> {
     let mut rows = Rows::beside(&adder);
     abi_stable::measure(&mut rows);
     stabby::measure(&mut rows);
+    reloader::measure(&mut rows);
     #[cfg(feature = "_lua")]
     {
         rhai::measure(&mut rows);
