@@ -104,8 +104,11 @@ fn child() {
     assert!(plugin.status().generation > edits as u64 / 2);
     let (before, held) = before.unwrap();
     assert_eq!(Holdings::now(folder), before);
-    let grown = memory() - held;
-    assert!(grown < 2048, "{grown} KiB more after {edits} edits");
+    // A sanitizer keeps what is freed.
+    if std::env::var_os("TWINPLUG_SLOWER").is_none() {
+        let grown = memory() - held;
+        assert!(grown < 2048, "{grown} KiB more after {edits} edits");
+    }
     #[cfg(feature = "native")]
     assert!(host.images().len() <= 1, "{:?}", host.images());
 }
