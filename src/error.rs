@@ -197,7 +197,6 @@ impl Error {
     }
 
     /// Of a call that has begun.
-    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
     pub(crate) fn begun(self) -> Self {
         self.change(|inner| inner.not_begun = false)
     }

@@ -63,8 +63,8 @@ struct Watch {
     calls: Option<Calls>,
     /// Results that have changed; each waits until the load that it is of was told.
     called: VecDeque<Called>,
-    /// The last load that was told, by the plugin's name.
-    loads: HashMap<String, u64>,
+    /// The last load that was told, by the plugin's name and version.
+    loads: HashMap<(String, String), u64>,
     /// The library that each source folder was built to.
     libraries: HashMap<PathBuf, PathBuf>,
 }
@@ -174,7 +174,8 @@ impl Watch {
 
     fn tell(&mut self, event: Event) -> Result<(), Failure> {
         if matches!(event.kind, EventKind::Loaded | EventKind::Reloaded) {
-            self.loads.insert(event.plugin.clone(), event.generation);
+            let version = event.version.to_string();
+            self.loads.insert((event.plugin.clone(), version), event.generation);
         }
         // What the plugin has printed came before.
         self.host.flush_output();
@@ -215,8 +216,11 @@ impl Watch {
     }
 
     fn tell_called(&mut self) -> Result<(), Failure> {
-        let is_told =
-            |called: &mut Called| self.loads.get(called.plugin.name()) >= Some(&called.generation);
+        let is_told = |called: &mut Called| {
+            let plugin = &called.plugin;
+            let version = (plugin.name().to_owned(), plugin.version().to_string());
+            self.loads.get(&version) >= Some(&called.generation)
+        };
         while let Some(called) = self.called.pop_front_if(is_told) {
             self.form.tell(&Line::called(called))?;
         }

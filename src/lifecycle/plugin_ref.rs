@@ -105,6 +105,13 @@ impl PluginRef {
         plugins.map(|plugin| (plugin.clone(), number(&plugin))).collect()
     }
 
+    /// Whether that version takes over from it where it appears: it is newer; or what this one is
+    /// from is not there any more, and it is another one.
+    pub(super) fn is_older_than(&self, version: &Version) -> bool {
+        let own = self.version();
+        version.cmp_precedence(&own).is_gt() || (self.slot.is_gone() && *version != own)
+    }
+
     /// Whether it lies over another plugin, and is none of its own.
     pub(super) fn is_layer(&self) -> bool {
         self.slot.rung.is_some()

@@ -100,29 +100,32 @@ impl Registry {
         given: Option<&str>,
         host: Weak<HostContext>,
     ) -> Result<PluginRef> {
-        self.load_as_read(located, given, host, loading::read)
+        let reads = Arc::<Reads>::default();
+        self.load_as_read(located, given, host, &reads, |path| {
+            reads.note(path);
+            loading::read(path)
+        })
     }
 
-    /// As `load`; `read` gives what is in the file, where that is known.
+    /// As `load`; `read` gives what is in the file, which was taken down among the `reads`.
     pub(super) fn load_as_read(
         &self,
         located: &Located,
         given: Option<&str>,
         host: Weak<HostContext>,
+        reads: &Arc<Reads>,
         read: impl FnOnce(&Path) -> Result<Vec<u8>>,
     ) -> Result<PluginRef> {
         let _loading = self.start(&located.canonical)?;
         if let Some(plugin) = self.at(&located.canonical, given) {
             return Ok(plugin);
         }
-        let reads = Arc::<Reads>::default();
-        reads.note(&located.path);
         let bytes = read(&located.path)?;
         let rung = OnceCell::new();
         let into = Into { host, track: None, base: &|over| self.place(over, &rung) };
-        let built = self.loader.build(located, given, (bytes, &reads), into)?;
+        let built = self.loader.build(located, given, (bytes, reads), into)?;
         let plugin = self.begin(Source::file(located, given), built, rung.into_inner())?;
-        plugin.slot().tries(&reads);
+        plugin.slot().tries(reads);
         plugin.slot().serves();
         let file = Some(located.canonical.clone());
         self.insert(Entry { file, is_given: given.is_some(), plugin })
@@ -261,8 +264,8 @@ impl Registry {
         if !self.has(plugin) {
             return Err(plugin.unknown());
         }
-        // What lies over it goes with it.
-        plugin.layers().iter().rev().try_for_each(|layer| self.unload(layer))?;
+        // What lies over it goes with it; another thread may be about to do the same.
+        self.unload_layers(plugin)?;
         let (place, entry) = {
             let mut entries = self.entries.lock();
             let place = entries.iter().position(|entry| entry.plugin.is(plugin));
@@ -278,12 +281,22 @@ impl Registry {
             entries.insert(place, entry);
             self.changed();
         })?;
+        plugin.forget_below();
+        // What was laid over it meanwhile.
+        self.unload_layers(plugin)?;
         #[cfg(feature = "watch")]
         if let Some(watching) = self.watching() {
             watching.forget(plugin);
         }
         self.feed.tell(&Event::of(EventKind::Unloaded, plugin));
         Ok(())
+    }
+
+    fn unload_layers(&self, plugin: &PluginRef) -> Result<()> {
+        plugin.layers().iter().rev().try_for_each(|layer| match self.unload(layer) {
+            Err(error) if self.has(layer) => Err(error),
+            _ => Ok(()),
+        })
     }
 
     #[cfg(feature = "watch")]
@@ -303,10 +316,11 @@ impl Registry {
 
     /// A plugin may be from another file by now.
     pub(super) fn moved(&self, plugin: &PluginRef) {
-        let file = plugin.slot().origin().map(|origin| origin.canonical);
+        let origin = plugin.slot().origin();
         let mut entries = self.entries.lock();
         if let Some(entry) = entries.iter_mut().find(|entry| entry.plugin.is(plugin)) {
-            entry.file = file;
+            entry.is_given = origin.as_ref().is_none_or(|origin| origin.given.is_some());
+            entry.file = origin.map(|origin| origin.canonical);
         }
         drop(entries);
         self.changed();

@@ -4,7 +4,7 @@
 //! The order is that of the steps in [`Registry::reload`]. Whatever fails, the load before serves
 //! as it did, and nothing is left of the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak, mpsc};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ use crate::plugin::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What takes over from a load.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Next {
     /// Its file, as that is now.
     Again,
@@ -34,7 +34,7 @@ pub(super) enum Next {
     Replacement(PathBuf),
     /// Another one, which has appeared and is newer, with what is in it.
     #[cfg_attr(not(feature = "watch"), allow(dead_code, reason = "of folders that are watched"))]
-    Newer(PathBuf, Arc<[u8]>),
+    Newer(Newcomer),
     /// One that it was loaded from before, as that version.
     Before(PathBuf, Version),
 }
@@ -43,7 +43,8 @@ impl Next {
     pub(super) fn asked(&self) -> Option<&PathBuf> {
         match self {
             Next::Again => None,
-            Next::Replacement(path) | Next::Newer(path, _) | Next::Before(path, _) => Some(path),
+            Next::Replacement(path) | Next::Before(path, _) => Some(path),
+            Next::Newer(newcomer) => Some(&newcomer.path),
         }
     }
 
@@ -55,6 +56,17 @@ impl Next {
             Next::Replacement(_) | Next::Before(..) => Handles::MayEnd,
         }
     }
+}
+
+/// A file that has appeared.
+#[derive(Clone)]
+pub(super) struct Newcomer {
+    pub(super) path: PathBuf,
+    /// The version that it says.
+    pub(super) version: Version,
+    pub(super) bytes: Arc<[u8]>,
+    /// What was taken down before it was read.
+    pub(super) reads: Arc<Reads>,
 }
 
 /// What has come of a reload.
@@ -81,8 +93,11 @@ impl Registry {
         }
         let (registry, plugin) = (Arc::downgrade(self), plugin.clone());
         run_elsewhere(Box::new(move || {
-            // It is told, and in the log.
-            let _ = registry.upgrade().map(|registry| registry.reload_now(&plugin, &next, host));
+            let Some(registry) = registry.upgrade() else { return };
+            if let Err(error) = registry.reload_now(&plugin, &next, host) {
+                // Also where nothing was tried, and so nobody told.
+                tracing::warn!(plugin = plugin.name(), %error, "not reloaded afterwards");
+            }
         }))
     }
 
@@ -126,10 +141,17 @@ impl Registry {
             if !self.has(plugin) {
                 return Err(plugin.unknown());
             }
+            if let (Next::Newer(newcomer), Some(canonical)) = (next, &canonical) {
+                self.check_newer(plugin, newcomer, canonical)?;
+            }
             let users = self.dependents(plugin);
             let retired = Event::of(EventKind::Retired, plugin);
             let built = self.build_beside(plugin, next, host);
-            let done = built.and_then(|built| hand_over(slot, built, next.handles()));
+            let done = built.and_then(|built| {
+                let version = built.plugin.descriptor().version.clone();
+                let may = || self.may_be(plugin, next, &version);
+                hand_over(slot, built, next.handles(), &may)
+            });
             let error = done.as_ref().err().map(|error| rejected(plugin, error));
             slot.rejected.lock().clone_from(&error);
             let kind = if error.is_some() { EventKind::Rejected } else { EventKind::Reloaded };
@@ -185,7 +207,10 @@ impl Registry {
             let message = "it is from memory: there is no file to load it from anew";
             Error::new(ErrorKind::Reload, message)
         })?;
-        let reads = Arc::<Reads>::default();
+        let reads = match next {
+            Next::Newer(newcomer) => Arc::clone(&newcomer.reads),
+            _ => Arc::default(),
+        };
         slot.tries(&reads);
         if let (Next::Again, Some(origin)) = (next, &origin) {
             reads.note(&origin.manifest);
@@ -194,14 +219,16 @@ impl Registry {
         let given = origin.as_ref().and_then(|origin| origin.given.as_deref());
         self.refuse_if_loaded(plugin, &located.canonical, given)?;
         let source = Source::file(&located, given);
-        if let Some(origin) = source.origin.as_ref().filter(|_| !matches!(next, Next::Again)) {
+        let bytes = match next {
+            Next::Newer(newcomer) => newcomer.bytes.to_vec(),
+            _ => {
+                reads.note(&located.path);
+                loading::read(&located.path)?
+            }
+        };
+        if let (Next::Replacement(_) | Next::Before(..), Some(origin)) = (next, &source.origin) {
             reads.note(&origin.manifest);
         }
-        reads.note(&located.path);
-        let bytes = match next {
-            Next::Newer(_, bytes) => bytes.to_vec(),
-            _ => loading::read(&located.path)?,
-        };
         #[cfg(feature = "watch")]
         slot.reads(&bytes);
         let base = |over: &Over| place_of(slot, over);
@@ -209,6 +236,24 @@ impl Registry {
         let built = self.loader.build(&located, given, (bytes, &reads), into)?;
         self.check_built(plugin, next, &*built).inspect_err(|_| discard(&*built))?;
         Ok(Built { initial: Snapshot::of(&*built), plugin: built, source })
+    }
+
+    /// Whether a plugin's next load may have that version.
+    fn may_be(&self, plugin: &PluginRef, next: &Next, version: &Version) -> Result<()> {
+        self.check_same(plugin, version)?;
+        match next {
+            Next::Before(..) => Ok(()),
+            _ => self.check_pin(plugin, version),
+        }
+    }
+
+    /// Whether what has appeared is still to take over from a plugin: else nothing is tried.
+    fn check_newer(&self, plugin: &PluginRef, newcomer: &Newcomer, canonical: &Path) -> Result<()> {
+        let is_other = self.at(canonical, None).is_some_and(|other| !other.is(plugin));
+        match plugin.is_older_than(&newcomer.version) && !is_other {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Reload, "it is not newer by now")),
+        }
     }
 
     /// Whether what was built may take over from a plugin.
@@ -225,7 +270,9 @@ impl Registry {
                  plugin",
                 plugin.path().display(),
             )),
-            Next::Replacement(path) | Next::Newer(path, _) | Next::Before(path, _)
+            Next::Replacement(path)
+            | Next::Newer(Newcomer { path, .. })
+            | Next::Before(path, _)
                 if name != own =>
             {
                 refuse(format!(
@@ -238,8 +285,7 @@ impl Registry {
                 "`{}` was {before}, and is {version} by now: there is nothing to go back to",
                 path.display(),
             )),
-            Next::Before(..) => self.check_same(plugin, version),
-            _ => self.check_same(plugin, version).and_then(|()| self.check_pin(plugin, version)),
+            _ => self.may_be(plugin, next, version),
         }
     }
 }
@@ -258,7 +304,12 @@ fn place_of(slot: &Slot, over: &Over) -> Result<Arc<dyn Base>> {
 }
 
 /// Has the next load take over; what was not carried.
-fn hand_over(slot: &Slot, next: Built, handles: Handles) -> Result<Notes> {
+fn hand_over(
+    slot: &Slot,
+    next: Built,
+    handles: Handles,
+    may: &dyn Fn() -> Result<()>,
+) -> Result<Notes> {
     let before = slot.generation.load_full();
     let plugin = Arc::clone(&next.plugin);
     let handing = Handing { slot, before: Arc::clone(&before.plugin), gate: Arc::default() };
@@ -267,6 +318,8 @@ fn hand_over(slot: &Slot, next: Built, handles: Handles) -> Result<Notes> {
         handing.pause_and(|| {
             let notes = handing.carry(&before.initial, &plugin, &next.initial)?;
             in_time(&plugin, |next| next.start())?;
+            // Others may have come, or have been pinned, since it was asked.
+            may()?;
             slot.take_over(next, handles)?;
             Ok(notes)
         })

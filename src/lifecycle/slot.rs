@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -23,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::file::Reads;
 use crate::plugin::{
     Bound, Counters, Descriptor, Gate, Gone, Hook, Plugin, Subscriber, Symbol, Track, cannot_wait,
-    held, sealed,
+    held, sealed, within,
 };
 
 pub(super) struct Slot {
@@ -47,6 +48,8 @@ pub(super) struct Slot {
     stack: Mutex<Vec<Weak<Rung>>>,
     /// Where calls wait while it is paused.
     gate: Mutex<Option<Arc<Gate>>>,
+    /// Whether it is unloaded: no link is led anywhere any more. It changes with the stack held.
+    is_over: AtomicBool,
     /// Its own place over another plugin, of a layer.
     pub(super) rung: Option<Arc<Rung>>,
     /// Counts calls, where the host wants that.
@@ -59,10 +62,15 @@ struct LastReads {
     /// For the load that serves, and for the last that was tried.
     serving: Arc<Reads>,
     last: Arc<Reads>,
+    /// For the one that was tried before that.
+    before: Arc<Reads>,
     /// What was in its own file then, where that matters.
     #[cfg(feature = "watch")]
     fingerprint: Option<super::watch::Fingerprint>,
 }
+
+/// How long calls of a layer that goes may take to come back.
+const AWAY: Duration = Duration::from_secs(2);
 
 thread_local! {
     /// How many loads this thread makes in place of others.
@@ -108,6 +116,7 @@ impl Slot {
             superseded: Mutex::default(),
             stack: Mutex::default(),
             gate: Mutex::default(),
+            is_over: AtomicBool::new(false),
             rung,
             counters,
         }
@@ -128,7 +137,12 @@ impl Slot {
 
     /// Another load is tried, for which these files are read.
     pub(super) fn tries(&self, reads: &Arc<Reads>) {
-        self.reads.lock().last = Arc::clone(reads);
+        let mut last = self.reads.lock();
+        last.before = std::mem::replace(&mut last.last, Arc::clone(reads));
+        #[cfg(feature = "watch")]
+        {
+            last.fingerprint = None;
+        }
     }
 
     /// The last one that was tried serves.
@@ -141,7 +155,7 @@ impl Slot {
     /// The last one that was tried is of no more concern.
     pub(super) fn gives_up(&self) {
         let mut reads = self.reads.lock();
-        reads.last = Arc::clone(&reads.serving);
+        reads.last = Arc::clone(&reads.before);
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -231,11 +245,22 @@ impl Slot {
                 error.in_plugin(&self.name)
             })?,
         };
-        self.each_link(|symbol| symbol.retire(Gone::Unloaded));
-        if let Err(error) = self.generation.load_full().plugin.retire(Gone::Unloaded) {
+        let plugin = Arc::clone(&self.generation.load().plugin);
+        // The calls of a layer come back first that are below: those of others are the callers'.
+        let gate = Arc::<Gate>::default();
+        let is_paused = self.rung.is_some()
+            && !self.is_inside()
+            && within(AWAY, || plugin.pause(&gate)).is_ok();
+        self.end_links();
+        let retired = plugin.retire(Gone::Unloaded);
+        if retired.is_err() {
+            if is_paused {
+                plugin.resume();
+            }
             self.lead_back();
-            return Err(error.in_plugin(&self.name));
         }
+        gate.open();
+        retired.map_err(|error| error.in_plugin(&self.name))?;
         self.let_go();
         self.life.end();
         Ok(())

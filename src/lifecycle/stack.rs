@@ -28,6 +28,8 @@ pub(super) struct Rung {
     layer: OnceLock<Weak<Slot>>,
     /// Whether it serves.
     is_laid: AtomicBool,
+    /// Whether the layer has gone: nobody looks below it any more.
+    pub(super) is_over: AtomicBool,
     /// What the layer, or a call of it that has failed, finds below it.
     pub(super) links: Mutex<Symbols>,
     /// The load that is about to take over in the layer: what that has not, it does not serve.
@@ -46,6 +48,7 @@ impl Rung {
             base: Arc::downgrade(base.slot()),
             layer: OnceLock::new(),
             is_laid: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
             links: Mutex::default(),
             next: Mutex::default(),
             told: Mutex::default(),
@@ -125,10 +128,10 @@ impl Rung {
         let number = layer.generation.load().number;
         let is_new = {
             let mut told = self.told.lock();
-            if told.0 != number {
+            if told.0 < number {
                 *told = (number, HashSet::new());
             }
-            told.1.insert(name.to_owned())
+            told.0 == number && told.1.insert(name.to_owned())
         };
         if !is_new {
             return;
@@ -289,6 +292,15 @@ impl PluginRef {
     /// Of a layer: it serves again.
     pub(super) fn lay_again(&self) {
         self.lies(true);
+    }
+
+    /// Of a layer that has gone: what it found below is nobody's any more.
+    pub(super) fn forget_below(&self) {
+        if let Some(rung) = &self.slot().rung
+            && let Ok(base) = rung.base()
+        {
+            base.end_below(rung);
+        }
     }
 
     fn lies(&self, is_laid: bool) {

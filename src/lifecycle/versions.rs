@@ -30,12 +30,13 @@ enum Pin {
 pub(super) enum Arrival {
     /// It is loaded, beside what is there.
     Beside,
-    /// So is this one, which is no newer than another one of its name.
+    /// So is this one, unless it has served before: it is no newer than another one of its name, or
+    /// a layer.
     Older,
-    /// It takes over from that one.
-    Newer(PluginRef),
-    /// It is newer, and the name is pinned to others.
-    Held,
+    /// It takes over from that one, as that version.
+    Newer(PluginRef, Version),
+    /// It is newer, and that name is pinned to others.
+    Held(String),
 }
 
 impl Pin {
@@ -176,7 +177,7 @@ impl Registry {
             self.changed();
             #[cfg(feature = "watch")]
             if let Some(watching) = self.watching() {
-                watching.try_held();
+                watching.try_held(name);
             }
         }
         was_pinned
@@ -286,21 +287,21 @@ impl Registry {
             return Arrival::Beside;
         };
         if survey.over.is_some() {
-            return Arrival::Beside;
+            return Arrival::Older;
         }
         let Some(version) = survey.version else { return Arrival::Beside };
         let Ok(serving) = self.newest(&survey.name) else { return Arrival::Beside };
-        if !version.cmp_precedence(&serving.version()).is_gt() {
+        if !serving.is_older_than(&version) {
             return Arrival::Older;
         }
         if !self.pins.admits(&survey.name, &version) {
-            return Arrival::Held;
+            return Arrival::Held(survey.name);
         }
         let does_for = |user: &PluginRef| {
             user.requires().iter().all(|it| it.name != survey.name || it.range.matches(&version))
         };
         match self.dependents(&serving).iter().all(does_for) {
-            true => Arrival::Newer(serving),
+            true => Arrival::Newer(serving, version),
             // Who needs the older one keeps it.
             false => Arrival::Beside,
         }

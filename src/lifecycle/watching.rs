@@ -7,11 +7,12 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 
 use super::feed::{Event, EventKind};
-use super::reload::Next;
+use super::reload::{Newcomer, Next};
 use super::versions::Arrival;
 use super::watch::{Change, ChangeKind, Fingerprint, Means, Verdict, Watcher};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::Reads;
 use crate::loading::{self, Candidate};
 use crate::plugin::{HostContext, held};
 
@@ -53,12 +54,14 @@ struct Apart {
     files: HashSet<PathBuf>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Why {
     /// It could not be loaded, or not take over.
     Failed,
-    /// It is another version of what serves, which has taken over from it, or is pinned.
-    Waits,
+    /// Another one has taken over from it.
+    Older,
+    /// It is newer than what serves under that name, which is pinned.
+    Held(String),
 }
 
 impl Watching {
@@ -125,7 +128,7 @@ impl Watching {
         }
         self.roots.lock().push(root);
         let Some(registry) = self.registry.upgrade() else { return Ok(()) };
-        registry.with_layers().iter().for_each(|plugin| self.follow(plugin));
+        registry.with_layers().iter().for_each(|plugin| self.follow_again(plugin));
         Ok(())
     }
 
@@ -178,20 +181,47 @@ impl Watching {
             true => self.follow(plugin),
             false => self.forget(plugin),
         }
-        for (_, path) in plugin.slot().superseded() {
-            if self.is_below(&path) && !self.followed.lock().apart.contains_key(&path) {
-                self.set_apart(&path, Why::Waits, files_of(&path), None);
+        let Some(registry) = self.registry.upgrade() else { return };
+        let is_pinned = registry.pin_of(plugin.name()).is_some();
+        for (version, path) in plugin.slot().superseded() {
+            let is_newer = version.cmp_precedence(&plugin.version()).is_gt();
+            let why = match is_pinned && is_newer {
+                true => Why::Held(plugin.name().to_owned()),
+                false => Why::Older,
+            };
+            if self.is_below(&path) && !self.serves(&path) {
+                let known = self.followed.lock().apart.get(&path).map(|apart| apart.why.clone());
+                if known.is_none_or(|known| known != Why::Failed && known != why) {
+                    self.set_apart(&path, why, files_of(&path), None);
+                }
             }
         }
+    }
+
+    /// Whether a plugin is loaded from there.
+    fn serves(&self, path: &Path) -> bool {
+        let followed = self.followed.lock();
+        let is_it = |plugin: &PluginRef| plugin.slot().origin().is_some_and(|it| it.asked == path);
+        followed.plugins.iter().any(|(plugin, _)| is_it(plugin))
     }
 
     /// A plugin was unloaded.
     pub(crate) fn forget(&self, plugin: &PluginRef) {
         let mut followed = self.followed.lock();
         let place = followed.plugins.iter().position(|(other, _)| other.is(plugin));
-        let files = place.map(|place| followed.plugins.swap_remove(place).1);
+        let mut files =
+            place.map(|place| followed.plugins.swap_remove(place).1).unwrap_or_default();
         drop(followed);
-        self.forget_files(files.unwrap_or_default());
+        self.forget_files(std::mem::take(&mut files));
+        // Nor does anybody go back to what it has taken over from.
+        for (_, path) in plugin.slot().superseded() {
+            let apart = {
+                let mut followed = self.followed.lock();
+                let is_its = followed.apart.get(&path).is_some_and(|it| it.why != Why::Failed);
+                if is_its { followed.apart.remove(&path) } else { None }
+            };
+            self.forget_files(apart.map(|apart| apart.files).unwrap_or_default());
+        }
     }
 
     fn forget_files(&self, files: HashSet<PathBuf>) {
@@ -207,16 +237,19 @@ impl Watching {
         }
     }
 
-    /// Versions that a pin has held up are looked at again.
-    pub(crate) fn try_held(&self) {
-        let waiting: Vec<PathBuf> = {
+    /// What a pin of that name has held up is looked at again, as if it had changed just now.
+    pub(crate) fn try_held(&self, name: &str) {
+        let files: Vec<PathBuf> = {
             let followed = self.followed.lock();
-            let waits = followed.apart.iter().filter(|(_, apart)| apart.why == Why::Waits);
-            waits.map(|(path, _)| path.clone()).collect()
+            let is_held = |apart: &&Apart| apart.why == Why::Held(name.to_owned());
+            let held = followed.apart.values().filter(is_held);
+            let held = held.filter_map(|apart| apart.files.iter().find(|file| file.exists()));
+            // An edit of what serves, too.
+            let edited = followed.plugins.iter().map(|(plugin, _)| plugin);
+            let edited = edited.filter(|it| it.name() == name && it.status().rejected.is_some());
+            held.cloned().chain(edited.map(PluginRef::path)).collect()
         };
-        for path in waiting {
-            self.told(Change { path, kind: ChangeKind::Appeared, fingerprint: None });
-        }
+        files.iter().for_each(|file| self.ask(|watcher| watcher.tell_again(file)));
     }
 
     /// Does what was noted; how many plugins that has concerned.
@@ -256,6 +289,10 @@ impl Watching {
             self.ask(|watcher| watcher.follow(file, None));
         }
         before.difference(&files).for_each(|file| self.ask(|watcher| watcher.forget(file)));
+        // It was unloaded meanwhile, perhaps, and forgotten.
+        if self.registry.upgrade().is_some_and(|registry| !registry.has(plugin)) {
+            return self.forget(plugin);
+        }
         // What was edited after it was read, and before it was followed, or is just being written.
         for file in plugin.slot().changed() {
             if !before.contains(&file) {
@@ -359,29 +396,40 @@ impl Watching {
             return None;
         }
         let (path, waits) = self.apart(&change.path);
+        let reads = Arc::<Reads>::default();
         let loaded = loading::locate(&path).and_then(|located| {
+            // What comes after this is seen to have changed.
+            reads.note(&located.manifest_path());
+            reads.note(&located.path);
+            let located = loading::locate(&path)?;
             let bytes = loading::read(&located.path)?;
             let told = change.fingerprint.filter(|_| located.path == change.path);
             if told.is_some_and(|told| told != Fingerprint::of(&bytes)) {
                 // The next save has begun: it is told by itself.
-                let why = if waits { Why::Waits } else { Why::Failed };
+                let why = if waits { Why::Older } else { Why::Failed };
                 self.set_apart(&path, why, files_of(&path), change.fingerprint);
                 return Ok(None);
             }
             match registry.arrival(&located, &bytes) {
-                Arrival::Newer(older) => {
-                    let next = Next::Newer(path.clone(), bytes.into());
+                Arrival::Newer(older, version) => {
+                    let (path, reads) = (path.clone(), Arc::clone(&reads));
+                    let next = Next::Newer(Newcomer { path, version, bytes: bytes.into(), reads });
                     Ok(self.take_over(&registry, &older, &next, change))
                 }
-                Arrival::Held => {
+                Arrival::Held(name) => {
                     tracing::info!(path = %path.display(), "a newer version, and others are pinned");
-                    self.set_apart(&path, Why::Waits, files_of(&path), change.fingerprint);
+                    let why = Why::Held(name.clone());
+                    self.set_apart(&path, why, files_of(&path), change.fingerprint);
+                    // Or not any more.
+                    if registry.pin_of(&name).is_none() {
+                        self.try_held(&name);
+                    }
                     Ok(None)
                 }
                 Arrival::Older if waits => Ok(None),
                 Arrival::Older | Arrival::Beside => {
                     let host = Weak::clone(&self.host);
-                    registry.load_as_read(&located, None, host, |_| Ok(bytes)).map(Some)
+                    registry.load_as_read(&located, None, host, &reads, |_| Ok(bytes)).map(Some)
                 }
             }
         });
@@ -399,7 +447,7 @@ impl Watching {
         let mut apart = followed.apart.iter();
         let found = apart.find(|(path, apart)| *path == file || apart.files.contains(file));
         match found {
-            Some((path, apart)) => (path.clone(), apart.why == Why::Waits),
+            Some((path, apart)) => (path.clone(), apart.why != Why::Failed),
             None => (file.to_owned(), false),
         }
     }
@@ -417,7 +465,10 @@ impl Watching {
             self.noted.lock().push(change.clone());
             return None;
         }
-        let reloaded = registry.reload_untold(older, next, Weak::clone(&self.host)).ok()?;
+        let Ok(reloaded) = registry.reload_untold(older, next, Weak::clone(&self.host)) else {
+            // Others have come, or it has gone, since it was looked at.
+            return self.load(change);
+        };
         self.follow_again(older);
         if let (Some(error), Some(path)) = (&reloaded.event.error, next.asked()) {
             self.set_apart(path, Why::Failed, mending(path, error), change.fingerprint);

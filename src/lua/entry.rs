@@ -239,7 +239,9 @@ fn wait_until_resumed<'v>(
     coming: Coming,
 ) -> Result<Way<'v>> {
     let mut way = way;
-    let comes_back = || coming == Coming::Back && vm.pause.lets_back();
+    // A call that was there before comes back, and so does what such a one has led to.
+    let is_back = || coming == Coming::Back || vm.pause.visits.are_of_this_thread();
+    let comes_back = || vm.pause.lets_back() && is_back();
     while vm.pause.keeps_out(thread) && !comes_back() && vm.lock.depth(&way) == 1 {
         vm.lock.leave(way);
         vm.pause.wait(&vm.shared.name())?;

@@ -39,6 +39,8 @@ pub(super) struct Compiled {
 /// A function that may be called by compiled code, by its address, for as long as the VM lives.
 pub(super) struct Callee {
     function: Func<Dynamic>,
+    /// What compiled code calls it as.
+    signature: Signature,
     followed: Option<Arc<Followed>>,
 }
 
@@ -49,7 +51,8 @@ impl Callee {
         if let Some(followed) = &followed {
             plugins.follow(Arc::downgrade(followed));
         }
-        let callee = Callee { function: function.clone(), followed };
+        let (function_held, signature) = (function.clone(), function.signature());
+        let callee = Callee { function: function_held, signature, followed };
         callee.follow(function, plugins, changes);
         callee
     }
@@ -59,7 +62,7 @@ impl Callee {
         let Some(followed) = self.followed.as_ref().filter(|_| function.is(&self.function)) else {
             return;
         };
-        function.lead(followed);
+        function.lead(followed, &self.signature);
         if plugins.changes() != changes {
             followed.lose();
         }
@@ -74,11 +77,10 @@ const MAKE: &str = include_str!("prelude/leaf.lua");
 /// What the prelude makes a compiled call of: a function that makes it, with its arguments;
 /// nothing where the function is no leaf, or scripts are not compiled.
 pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value>> {
-    let Callee { function, followed } = &link.compiled;
+    let Callee { signature, followed, .. } = &link.compiled;
     let Some(followed) = followed.as_ref().filter(|_| core.is_compiled) else {
         return Ok(Vec::new());
     };
-    let signature = function.signature();
     let params = signature.params.iter().map(|param| &*param.ty);
     let Some(types) = types(&signature.result, params) else { return Ok(Vec::new()) };
     let make = core.leaf_maker(lua).map_err(broken)?;

@@ -98,6 +98,8 @@ pub(crate) fn load(
         Ok(())
     })?;
     let (name, version) = with(&vm, |lease| run(&vm, lease, origin, &source, text))?;
+    // Who asks while it is busy gets this.
+    vm.memory();
     Ok(LuaPlugin { name, version, over: origin.over.clone(), vm })
 }
 

@@ -157,6 +157,11 @@ impl Context {
         self.was_replaced.load(Ordering::Acquire)
     }
 
+    /// Where calls wait while the plugin is paused.
+    pub(super) fn gate(&self) -> Option<Arc<Gate>> {
+        self.gate.lock().clone()
+    }
+
     /// What waits of the plugin stays at the gate; `None` lets it go.
     pub(super) fn pause(&self, gate: Option<&Arc<Gate>>) {
         *self.gate.lock() = gate.cloned();

@@ -167,8 +167,12 @@ impl Plugin for NativePlugin {
         let symbol = Symbol::new(&self.descriptor.name, name, bound, self.track.clone());
         let mut found = self.found.lock();
         // Under the lock: what retires it comes before, or finds this.
-        if self.image.lock().is_none() {
-            symbol.retire(Gone::Unloaded);
+        match (&*self.image.lock(), &self.track) {
+            (None, _) => symbol.retire(Gone::Unloaded),
+            (Some(image), Some(track)) => {
+                image.context().gate().iter().for_each(|gate| symbol.pause(gate, track));
+            }
+            _ => {}
         }
         found.retain(Symbol::is_held);
         found.push(symbol.clone());
@@ -225,7 +229,12 @@ impl sealed::Implemented for NativePlugin {
     fn variables(&self) -> Result<Vec<(String, Result<Value>)>> {
         let exports = self.descriptor.exports.iter();
         let variables = exports.filter(|export| matches!(export.ty, ExportType::Var(_)));
-        let read = |name: &str| match self.lookup(name)? {
+        // Past the gate: it is asked for while it is paused.
+        let here = |name: &str| -> Result<Symbol> {
+            let bound = sealed::Implemented::bind(self, name)?;
+            Ok(Symbol::new(&self.descriptor.name, name, bound, self.track.clone()))
+        };
+        let read = |name: &str| match here(name)? {
             Symbol::Var(var) => var.get(),
             Symbol::Func(_) => Ok(Value::Null),
         };

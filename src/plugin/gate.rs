@@ -2,28 +2,19 @@
 
 use std::any::Any;
 use std::sync::{Arc, Weak};
-use std::thread::{self, ThreadId};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 
-use super::visits::{Parked, Visits};
 use super::{Track, cannot_wait, deadline, held, overdue};
 use crate::error::{Error, ErrorKind};
 
 /// Shut until it opens, once.
 #[derive(Default)]
 pub struct Gate {
-    state: Mutex<State>,
+    is_open: Mutex<bool>,
     opened: Condvar,
     /// What goes through meanwhile leads to these.
     kept: Mutex<Vec<Box<dyn Any + Send + Sync>>>,
-}
-
-#[derive(Default)]
-struct State {
-    is_open: bool,
-    /// What those are out of who wait at it.
-    parked: Vec<(ThreadId, Vec<Arc<Visits>>)>,
 }
 
 /// What a handle leads to meanwhile: `V` is a function or a variable of the load before.
@@ -37,14 +28,7 @@ pub(crate) struct Paused<V: ?Sized> {
 
 impl Gate {
     pub(crate) fn open(&self) {
-        {
-            let mut state = self.state.lock();
-            state.is_open = true;
-            // They are on their way from here on.
-            for (_, out) in state.parked.drain(..) {
-                out.iter().for_each(|visits| visits.raise());
-            }
-        }
+        *self.is_open.lock() = true;
         self.opened.notify_all();
         self.forget();
     }
@@ -58,9 +42,9 @@ impl Gate {
     /// Waits until it opens, for as long as that takes.
     #[cfg(feature = "native")]
     pub(crate) fn wait_until_open(&self) {
-        let mut state = self.state.lock();
-        while !state.is_open {
-            self.opened.wait(&mut state);
+        let mut is_open = self.is_open.lock();
+        while !*is_open {
+            self.opened.wait(&mut is_open);
         }
     }
 
@@ -69,23 +53,8 @@ impl Gate {
     /// # Errors
     /// The thread holds a plugin, or its call must have ended before.
     pub(crate) fn wait(&self, plugin: &str) -> Result<(), Error> {
-        let parked = Parked::new();
-        let mut state = self.state.lock();
-        if state.is_open {
-            return Ok(());
-        }
-        let thread = thread::current().id();
-        state.parked.push((thread, parked.out()));
-        let waited = self.wait_parked(plugin, &mut state);
-        match state.is_open {
-            true => parked.was_raised(),
-            false => state.parked.retain(|(other, _)| *other != thread),
-        }
-        waited
-    }
-
-    fn wait_parked(&self, plugin: &str, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
-        while !state.is_open {
+        let mut is_open = self.is_open.lock();
+        while !*is_open {
             if held() > 0 {
                 return Err(cannot_wait(format_args!("plugin `{plugin}`, which is reloaded")));
             }
@@ -95,9 +64,9 @@ impl Gate {
             }
             // A call that is cancelled meanwhile is refused behind it.
             match deadline() {
-                None => self.opened.wait(state),
+                None => self.opened.wait(&mut is_open),
                 Some(deadline) => {
-                    self.opened.wait_until(state, deadline.at);
+                    self.opened.wait_until(&mut is_open, deadline.at);
                 }
             }
         }

@@ -31,8 +31,13 @@ impl Visits {
     /// A call of this thread goes out.
     pub(crate) fn begin(self: &Arc<Self>) -> Visit {
         self.raise();
-        OUT.with_borrow_mut(|out| out.push(Arc::clone(self)));
+        with_out(|out| out.push(Arc::clone(self)));
         Visit(Arc::clone(self))
+    }
+
+    /// Whether a call of this thread is.
+    pub(crate) fn are_of_this_thread(self: &Arc<Self>) -> bool {
+        with_out(|out| out.iter().any(|visits| Arc::ptr_eq(visits, self))).unwrap_or(false)
     }
 
     /// Whether none is out.
@@ -49,7 +54,7 @@ impl Visits {
         self.is_awaited.store(false, Ordering::SeqCst);
     }
 
-    pub(super) fn raise(&self) {
+    fn raise(&self) {
         self.out.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -65,7 +70,7 @@ impl Visits {
 impl Drop for Visit {
     fn drop(&mut self) {
         // Calls end in the reverse of the order in which they began.
-        OUT.with_borrow_mut(Vec::pop);
+        drop(with_out(Vec::pop));
         self.0.lower();
     }
 }
@@ -78,39 +83,27 @@ pub(crate) fn parked<R>(wait: impl FnOnce() -> R) -> R {
 }
 
 /// The calls of this thread that wait, until this is dropped.
-pub(super) struct Parked {
-    out: Vec<Arc<Visits>>,
-    is_raised: bool,
-}
+struct Parked(Vec<Arc<Visits>>);
 
 impl Parked {
-    pub(super) fn new() -> Parked {
-        let out = OUT.with_borrow_mut(std::mem::take);
+    fn new() -> Parked {
+        let out = with_out(std::mem::take).unwrap_or_default();
         out.iter().for_each(|visits| visits.lower());
-        Parked { out, is_raised: false }
-    }
-
-    /// What it is out of, for who ends the wait: that one raises it, so that nobody sees a call that
-    /// may go on as one that waits.
-    pub(super) fn out(&self) -> Vec<Arc<Visits>> {
-        self.out.clone()
-    }
-
-    /// Who has ended the wait has raised it.
-    pub(super) fn was_raised(mut self) {
-        self.is_raised = true;
+        Parked(out)
     }
 }
 
 impl Drop for Parked {
     fn drop(&mut self) {
-        if !self.is_raised {
-            self.out.iter().for_each(|visits| visits.raise());
-        }
-        if !self.out.is_empty() {
-            OUT.set(std::mem::take(&mut self.out));
-        }
+        let before = std::mem::take(&mut self.0);
+        before.iter().for_each(|visits| visits.raise());
+        with_out(|out| *out = before);
     }
+}
+
+/// Does it with what this thread is out of; not among the last of the thread's destructors.
+fn with_out<R>(does: impl FnOnce(&mut Vec<Arc<Visits>>) -> R) -> Option<R> {
+    OUT.try_with(|out| does(&mut out.borrow_mut())).ok()
 }
 
 #[cfg(test)]

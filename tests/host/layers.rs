@@ -388,6 +388,29 @@ fn a_folder_may_have_both() {
     assert_eq!((physics.call("Name", ()).unwrap(), physics.version().major), ("a".into(), 1));
 }
 
+/// What nobody holds any more is no hindrance, neither to the layer's edits nor to the base's.
+#[test]
+fn what_only_a_layer_had_holds_nothing_up() {
+    let bench = Bench::new();
+    let layer =
+        bench.lay("moon", "function Tide() return 3 end function Ebb(x) return x end").unwrap();
+    assert_eq!(bench.physics.call("Tide", ()).unwrap(), 3.into());
+    bench.edit(&layer, "---@param x integer\nfunction Ebb(x) return x end").unwrap();
+    // One that is held has to fit.
+    let ebb = bench.physics.func::<(i64,), i64>("Ebb").unwrap();
+    let error = bench.edit(&layer, "---@param x string\nfunction Ebb(x) return 1 end").unwrap_err();
+    assert!(error.to_string().contains("`Ebb` is `(x: string) -> any`"), "{error}");
+    assert_eq!(ebb.call((7,)).unwrap(), 7);
+    bench.host.unload(layer).unwrap();
+    assert_eq!(ebb.call((7,)).unwrap_err().kind(), ErrorKind::Stale);
+    bench.write("physics.lua", &PHYSICS.replace("'physics'", "'edited'"));
+    bench.host.reload(&bench.physics).unwrap();
+    assert_eq!(bench.name().call(()).unwrap(), "edited");
+    assert!(bench.physics.lookup("Ebb").is_err());
+    bench.lay("moon", "function Ebb(x) return x + 1 end").unwrap();
+    assert_eq!(ebb.call((7,)).unwrap(), 8);
+}
+
 /// Calls without a pause, while a layer comes, is edited, and goes.
 #[test]
 fn no_call_is_lost_while_layers_come_and_go() {
@@ -409,11 +432,12 @@ fn no_call_is_lost_while_layers_come_and_go() {
             })
             .collect();
         for round in 0..100 {
-            let layer = bench.lay("moon", "function Fall(time) return 7 end").unwrap();
+            let text = "function Fall(time) return host.base.Fall(time) - 13 end";
+            let layer = bench.lay("moon", text).unwrap();
             assert_eq!(fall.call((2,)).unwrap(), 7);
             bench.edit(&layer, "").unwrap();
             assert_eq!(fall.call((2,)).unwrap(), 20);
-            bench.edit(&layer, "function Fall(time) return 8 end").unwrap();
+            bench.edit(&layer, "function Fall(time) return host.base.Fall(time) - 12 end").unwrap();
             assert_eq!(fall.call((2,)).unwrap(), 8);
             if round % 10 == 0 {
                 bench.host.reload(&bench.physics).unwrap();

@@ -60,6 +60,8 @@ pub(in crate::lifecycle) type Symbols = HashMap<String, Symbol, RandomState>;
 /// The handles on a plugin, and where they will lead in its next load.
 pub(super) struct Moves {
     followed: Vec<(String, Symbol, Bound)>,
+    /// What leads nowhere, as before.
+    ended: Vec<(String, Symbol)>,
     /// What has nothing there, and why, as handles on it say where that is what holds them.
     lost: Vec<(Symbol, Option<String>)>,
 }
@@ -79,7 +81,11 @@ impl Generation {
         let falls_back = over.as_ref().is_some_and(|over| over.on_fault == OnFault::Base);
         let mut links = match kind {
             PluginKind::Lua => Links { ready: Symbols::default(), others: Mutex::new(links) },
-            PluginKind::Native => Links { ready: links, others: Mutex::default() },
+            PluginKind::Native => {
+                // What only layers have comes and goes.
+                let (ready, others) = links.into_iter().partition(|(name, _)| plugin.has(name));
+                Links { ready, others: Mutex::new(others) }
+            }
         };
         if kind == PluginKind::Native {
             for export in exports {
@@ -113,13 +119,14 @@ impl Moves {
         handles: Handles,
         version: &Version,
     ) -> Result<Moves> {
-        let mut moves = Moves { followed: Vec::new(), lost: Vec::new() };
+        let mut moves = Moves { followed: Vec::new(), ended: Vec::new(), lost: Vec::new() };
         for (name, symbol) in links {
             let bound = bind(name).map_err(|_| "is gone".to_owned());
             let bound = bound.and_then(|bound| symbol.goes_on(&bound).map(|()| bound));
             match bound {
                 // Also one that nobody holds: it may be looked up just now.
                 Ok(bound) => moves.followed.push((name.clone(), symbol.clone(), bound)),
+                Err(_) if symbol.has_ended() => moves.ended.push((name.clone(), symbol.clone())),
                 Err(why) if symbol.is_held() && handles == Handles::GoOn => {
                     return Err(is_held(name, &why));
                 }
@@ -141,6 +148,7 @@ impl Moves {
             symbol.lead_to(bound, track);
             links.insert(name, symbol);
         }
+        links.extend(self.ended);
         for (symbol, why) in self.lost {
             match why {
                 Some(why) => symbol.end(&why),

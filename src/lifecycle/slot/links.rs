@@ -4,12 +4,13 @@
 //! below it. Locks are taken in this order: the stack's, the links', those of lower places, and those
 //! of the layers.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::generation::{Built, Generation, Handles, Moves};
 use super::{Rung, Slot, own, stack};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plugin::{Bound, Gate, Plugin, PluginKind, Symbol, Track};
+use crate::plugin::{Bound, Descriptor, Gate, Gone, Plugin, PluginKind, Symbol, Track};
 
 /// Where links lead in the next load: those of the plugin's users, and of each place from the top.
 type AllMoves = (Moves, Vec<(Arc<Rung>, Moves)>);
@@ -54,7 +55,10 @@ impl Slot {
         name: &str,
     ) -> Result<Symbol> {
         let mut links = rung.links.lock();
-        if let Some(symbol) = links.get(name) {
+        if rung.is_over.load(Ordering::SeqCst) || self.is_over.load(Ordering::SeqCst) {
+            return Err(Gone::Unloaded.error());
+        }
+        if let Some(symbol) = links.get(name).filter(|symbol| !symbol.has_ended()) {
             return Ok(symbol.clone());
         }
         let symbol = self.link(&*self.generation.load_full().plugin, layers, name)?;
@@ -100,17 +104,20 @@ impl Slot {
             self.moves(&layers, &self.generation.load_full(), &**next, handles)?;
             let own = next.descriptor();
             for (index, rung) in layers.iter().enumerate() {
-                if let Some(layer) = rung.serving() {
-                    let exports = stack::exports(&own, &layers[..index]);
-                    let layer = layer.generation.load().plugin.descriptor();
-                    stack::check(&exports, &self.name, &layer)?;
-                }
+                self.check_over(&own, &layers[..index], rung)?;
             }
         }
         match &self.rung {
             Some(rung) => rung.base()?.check_layer(rung, next),
             None => Ok(()),
         }
+    }
+
+    /// Whether a layer lies well over a load that has these below it.
+    fn check_over(&self, own: &Descriptor, below: &[Arc<Rung>], rung: &Rung) -> Result<()> {
+        let Some(layer) = rung.serving() else { return Ok(()) };
+        let layer = layer.generation.load().plugin.descriptor();
+        stack::check(&stack::exports(own, below), &self.name, &layer)
     }
 
     /// Whether a load can lie there over this plugin.
@@ -128,20 +135,45 @@ impl Slot {
         let generation = self.generation.load_full();
         let exports = stack::exports(&generation.plugin.descriptor(), &layers[..at]);
         stack::check(&exports, &self.name, &layer.descriptor())?;
+        // What lies over it lies over this as well.
+        let mut seen = exports;
+        seen.extend(layer.descriptor().exports.iter().cloned());
+        for above in layers.iter().skip(at + 1).filter_map(|rung| rung.serving()) {
+            let above = above.generation.load().plugin.descriptor();
+            stack::check(&seen, &self.name, &above)?;
+        }
         rung.prepare(Some(layer));
-        let held = generation.links.all().into_iter().find(|(name, symbol)| {
-            let is_lost = || self.bind_as_is(&*generation.plugin, &layers, name).is_err();
-            symbol.is_layered() && symbol.is_held() && is_lost()
-        });
+        let held = self.held_by_layer(&generation, &layers, &**layer);
         rung.prepare(None);
         match held {
             None => Ok(()),
-            Some((name, _)) => {
+            Some((name, why)) => {
                 let message =
-                    format!("`{name}` is gone, and a handle on it is held, of `{}`", self.name);
+                    format!("`{name}` {why}, and a handle on it is held, of `{}`", self.name);
                 Err(Error::new(ErrorKind::Reload, message).of_symbol(&name))
             }
         }
+    }
+
+    /// What only layers have, somebody holds, and that load of one has not, or otherwise.
+    fn held_by_layer(
+        &self,
+        generation: &Generation,
+        layers: &[Arc<Rung>],
+        layer: &dyn Plugin,
+    ) -> Option<(String, String)> {
+        let others = generation.links.others.lock();
+        let mut links = generation.links.ready.iter().chain(others.iter());
+        links.find_map(|(name, symbol)| {
+            if !symbol.is_layered() || !symbol.is_held() || generation.plugin.has(name) {
+                return None;
+            }
+            if self.bind_as_is(&*generation.plugin, layers, name).is_err() {
+                return Some((name.clone(), "is gone".to_owned()));
+            }
+            let why = symbol.goes_on(&layer.bind(name).ok()?).err()?;
+            Some((name.clone(), why))
+        })
     }
 
     fn moves(
@@ -189,6 +221,11 @@ impl Slot {
         let layers = all(&stack);
         let generation = self.generation.load_full();
         let plugin = Arc::clone(&next.plugin);
+        // Asked once more, as layers come and go meanwhile.
+        let descriptor = plugin.descriptor();
+        for (index, rung) in layers.iter().enumerate() {
+            self.check_over(&descriptor, &layers[..index], rung)?;
+        }
         let (own, below) = self.moves(&layers, &generation, &*plugin, handles)?;
         let track = self.counted(&*plugin);
         let links = own.make(track);
@@ -220,6 +257,9 @@ impl Slot {
     }
 
     fn relink_all(&self, layers: &[Arc<Rung>]) {
+        if self.is_over.load(Ordering::SeqCst) {
+            return;
+        }
         let generation = self.generation.load_full();
         let plugin = &*generation.plugin;
         let relink = |links: Vec<(String, Symbol)>, layers: &[Arc<Rung>]| {
@@ -237,6 +277,23 @@ impl Slot {
         relink(generation.links.all(), layers);
         for (index, rung) in layers.iter().enumerate().rev() {
             relink(rung.links(), &layers[..index]);
+        }
+    }
+
+    /// All links lead nowhere from here on.
+    pub(super) fn end_links(&self) {
+        let stack = self.stack.lock();
+        self.is_over.store(true, Ordering::SeqCst);
+        self.each_link_of(&all(&stack), |symbol| symbol.retire(Gone::Unloaded));
+    }
+
+    /// A layer has gone: what it, or calls of it, found below leads nowhere from here on.
+    pub(in crate::lifecycle) fn end_below(&self, rung: &Rung) {
+        let _stack = self.stack.lock();
+        rung.is_over.store(true, Ordering::SeqCst);
+        for (_, symbol) in rung.links() {
+            symbol.retire(Gone::Unloaded);
+            symbol.free_retired();
         }
     }
 
@@ -272,6 +329,7 @@ impl Slot {
     pub(super) fn lead_back(&self) {
         let stack = self.stack.lock();
         let layers = all(&stack);
+        self.is_over.store(false, Ordering::SeqCst);
         *self.gate.lock() = None;
         let generation = self.generation.load_full();
         let plugin = &*generation.plugin;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "luajit")]
+use twinplug_value::Signature;
+#[cfg(feature = "luajit")]
 use twinplug_value::raw::Entry;
 use twinplug_value::raw::Scalars;
 use twinplug_value::{Args, ConvertError, Data, Sink, Type, Value};
@@ -146,9 +148,17 @@ impl Func<Dynamic> {
 
     /// Has it lead to the function, which is a leaf: what is replaced of that is kept as long
     /// as the handle.
+    ///
+    /// Another load may be another sort of function: then compiled code loses it.
     #[cfg(feature = "luajit")]
-    pub(crate) fn lead(&self, followed: &Followed) {
-        followed.lead_to(&self.link.target.enter());
+    pub(crate) fn lead(&self, followed: &Followed, compiled: &Signature) {
+        let live = &self.link.target;
+        let target = live.enter();
+        let has_c_type = target.is_leaf && target.direct.is_some() && !live.is_tracked();
+        match has_c_type && target.signature == *compiled {
+            true => followed.lead_to(&target),
+            false => followed.lose(),
+        }
     }
 
     /// The error of a compiled call that has failed.

@@ -7,7 +7,7 @@ use twinplug_value::{ConvertError, Data, Fit, Signature, Value};
 use super::link::{FuncLink, Values, WriteArgs};
 use super::rebind::Casual;
 use super::{Dynamic, Func};
-use crate::error::{Error, Limit, Result};
+use crate::error::{Error, ErrorKind, Limit, Result, WaitFault};
 use crate::plugin::overdue;
 use crate::plugin::target::{FuncTarget, General};
 
@@ -38,7 +38,7 @@ impl Layered {
     pub(super) fn call<R: Data>(&self, args: &impl WriteArgs) -> Result<R> {
         match self.function.reach(self.fit, args) {
             Err(error) => match self.instead_of(&error) {
-                Some(below) => below.reach(Fit::Exact, args),
+                Some(below) => not_again(below.reach(Fit::Exact, args), error),
                 None => Err(error),
             },
             done => done,
@@ -49,7 +49,7 @@ impl Layered {
     pub(super) fn call_all(&self, args: &[Value]) -> Result<Vec<Value>> {
         match self.function.reach_all(args) {
             Err(error) => match self.instead_of(&error) {
-                Some(below) => below.reach_all(args),
+                Some(below) => not_again(below.reach_all(args), error),
                 None => Err(error),
             },
             done => done,
@@ -60,7 +60,10 @@ impl Layered {
     /// on anyway, and not where it has not begun.
     fn instead_of(&self, error: &Error) -> Option<&Func<Dynamic>> {
         let (below, report) = self.below.as_ref()?;
-        let is_over = matches!(error.limit(), Some(Limit::Deadline(_) | Limit::Cancelled));
+        // Nor where it has ended as the layer went, or could not wait for it.
+        let is_over = matches!(error.limit(), Some(Limit::Deadline(_) | Limit::Cancelled))
+            || matches!(error.kind(), ErrorKind::Retired | ErrorKind::Stale)
+            || error.wait() == Some(WaitFault::CannotWait);
         if error.has_not_begun() || is_over || overdue().is_some() {
             return None;
         }
@@ -75,6 +78,14 @@ impl Layered {
         link(&self.function) == link(&other.function)
             && self.fit == other.fit
             && below(self) == below(other)
+    }
+}
+
+/// The layer's function has begun: where what lies below has not, the call is not made anew.
+fn not_again<R>(below: Result<R>, error: Error) -> Result<R> {
+    match below {
+        Err(fault) if fault.has_not_begun() => Err(error.begun()),
+        done => done,
     }
 }
 

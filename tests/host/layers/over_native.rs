@@ -164,3 +164,87 @@ fn compiled_loops_follow_a_layer_over_a_leaf_function() {
         assert_eq!(sum.call((1000,)).unwrap(), 500_500);
     }
 }
+
+/// Two threads that edit, one the layer and one what lies below.
+#[test]
+fn both_are_edited_at_once() {
+    let native = Native::new(&["-DSTATE"]);
+    let load = native.plugin.func::<(), i64>("Load").unwrap();
+    let layer = native.lay("function Load() return host.base.Load() end");
+    let done = AtomicBool::new(false);
+    let calls: i64 = thread::scope(|scope| {
+        let callers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut calls = 0;
+                    while !done.load(Ordering::Relaxed) {
+                        assert_eq!(load.call(()).unwrap(), 1);
+                        calls += 1;
+                    }
+                    calls
+                })
+            })
+            .collect();
+        let below =
+            scope.spawn(|| (0..100).for_each(|_| native.host.reload(&native.plugin).unwrap()));
+        (0..100).for_each(|_| native.host.reload(&layer).unwrap());
+        below.join().unwrap();
+        done.store(true, Ordering::Relaxed);
+        callers.into_iter().map(|caller| caller.join().unwrap()).sum()
+    });
+    assert_eq!(native.plugin.var::<i64>("Calls").unwrap().get().unwrap(), calls);
+}
+
+/// Of a leaf function that another load has otherwise compiled code makes no more use.
+#[test]
+fn compiled_loops_do_not_follow_into_another_sort_of_function() {
+    let shop = Shop::new();
+    let compile = |flags: &[&str]| {
+        let text = r#"
+            #include "twinplug.h"
+            #ifdef FLOATS
+            static tp_status two(tp_fault *fault, double a, double b, double *result) {
+            #else
+            static tp_status two(tp_fault *fault, int64_t a, int64_t b, int64_t *result) {
+            #endif
+              (void)fault; *result = a + b; return TP_OK;
+            }
+            static tp_status general(tp_call *call) {
+            #ifdef FLOATS
+              *call->result = tp_float(tp_to_float(&call->args[0]) + tp_to_float(&call->args[1]));
+            #else
+              *call->result = tp_int(tp_to_int(&call->args[0]) + tp_to_int(&call->args[1]));
+            #endif
+              return TP_OK;
+            }
+            static int64_t unused = 0;
+            static tp_status get(tp_call *call) { *call->result = tp_int(unused); return TP_OK; }
+            static tp_status set(tp_call *call) { unused = tp_to_int(&call->args[0]); return TP_OK; }
+            static const tp_export exports[] = {
+            #ifdef FLOATS
+              {"add", "(a: float, b: float) -> float", TP_SYMBOL_FUNC, TP_LEAF, NULL, general, NULL, NULL, TP_DIRECT(two)},
+            #else
+              {"add", "(a: int, b: int) -> int", TP_SYMBOL_FUNC, TP_LEAF, NULL, general, NULL, NULL, TP_DIRECT(two)},
+            #endif
+            #ifdef STATE
+              TP_EXPORT_VAR("Unused", "int", NULL, get, set),
+            #endif
+            };
+            TP_PLUGIN("sum", "1.0.0", exports, NULL);
+        "#;
+        shop.compile("libsum.so", text, &[&["-shared"], flags].concat())
+    };
+    let host = Host::builder().no_time_limit().build().unwrap();
+    let plugin = host.load(compile(&[])).unwrap();
+    let text = "local sum = host.plugin('sum')
+      function Sum(n) local x = 0 for i = 1, n do x = sum.add(x, i) end return x end";
+    let sum = host.load_source("sums", text).unwrap().func::<(i64,), i64>("Sum").unwrap();
+    assert_eq!(sum.call((1000,)).unwrap(), 500_500);
+    let loads: [&[&str]; 6] =
+        [&["-DFLOATS"], &[], &["-DSTATE"], &["-DSTATE", "-DFLOATS"], &["-DSTATE"], &[]];
+    for flags in loads {
+        compile(flags);
+        host.reload(&plugin).unwrap();
+        assert_eq!(sum.call((1000,)).unwrap(), 500_500, "{flags:?}");
+    }
+}
