@@ -16,7 +16,7 @@ use std::sync::Arc;
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Lua, Table, Value};
 use twinplug_value::raw::{Entry, LeafFailed, LeafPlace};
-use twinplug_value::{Plain, Type};
+use twinplug_value::{Plain, Signature, Type};
 
 use super::border::refer;
 use super::host_functions::{self, Answer, Offered};
