@@ -86,7 +86,8 @@ impl Host {
     }
 
     /// Has the newest version of a name serve again; whether it was pinned. What has appeared
-    /// meanwhile in a folder that is watched, and is newer, takes over.
+    /// meanwhile in a folder that is watched, and is newer, takes over, as if it had appeared now: in
+    /// the background, or once changes are applied.
     pub fn unpin(&self, name: &str) -> bool {
         self.registry.unpin(name)
     }

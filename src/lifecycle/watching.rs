@@ -349,6 +349,7 @@ impl Watching {
                 plugin.slot().set_gone(true);
                 registry.feed.tell(&Event::of(EventKind::Gone, plugin));
                 tracing::warn!(plugin = plugin.name(), "its file is gone, and it serves on");
+                self.try_older(plugin);
                 return false;
             }
             ChangeKind::Back if is_own => {
@@ -376,6 +377,18 @@ impl Watching {
         // The log has it, and the feed.
         let _ = registry.tell_of(plugin, &reloaded);
         true
+    }
+
+    /// What a plugin has taken over from is looked at again, as if it had changed just now: its own
+    /// file may have got that name.
+    fn try_older(&self, plugin: &PluginRef) {
+        let files: Vec<PathBuf> = {
+            let followed = self.followed.lock();
+            let older = plugin.slot().superseded().into_iter();
+            let older = older.filter_map(|(_, path)| followed.apart.get(&path));
+            older.flat_map(|apart| apart.files.iter().find(|file| file.exists()).cloned()).collect()
+        };
+        files.iter().for_each(|file| self.ask(|watcher| watcher.tell_again(file)));
     }
 
     /// The file of a layer is gone: so is the layer, until the file is there again.

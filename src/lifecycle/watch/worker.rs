@@ -210,7 +210,8 @@ impl Worker {
         let who = Traveller::Folder(path.to_owned());
         folder.is_polled = self.ways.settle(&who, &folder.named.absolute, &mut folder.route);
         let news = folder.scan(&mut self.ways.places);
-        news.into_iter().for_each(|path| self.appears(path, What::Made));
+        // Nobody tells of the close of one that was there before the watch.
+        news.into_iter().for_each(|path| self.appears(path, What::Unsure));
     }
 
     /// A file in a followed folder is news: it is followed until it can be told.

@@ -172,3 +172,92 @@ fn a_library_takes_over_from_a_script() {
     assert_eq!(plugin.kind(), twinplug::PluginKind::Lua);
     assert_eq!(plugin.var::<i64>("Count").unwrap().get().unwrap(), 7);
 }
+
+#[test]
+fn what_is_unloaded_is_not_brought_back_by_taking_a_pin_out() {
+    let watched = Watched::new(&[("one.lua", &version("1.0.0"))]);
+    watched.write("two.lua", &version("2.0.0"));
+    watched.expect(EventKind::Reloaded, "p", 2);
+    watched.host.rollback("p").unwrap();
+    watched.expect(EventKind::Reloaded, "p", 3);
+    watched.host.unload(watched.plugin("p")).unwrap();
+    watched.expect(EventKind::Unloaded, "p", 3);
+    assert!(watched.host.unpin("p"));
+    watched.write("q.lua", "");
+    watched.expect(EventKind::Loaded, "q", 1);
+    assert!(watched.host.versions("p").is_empty());
+}
+
+/// On demand it comes when the program says so, and from inside of a plugin nothing is lost.
+#[test]
+fn a_pin_is_taken_out_on_demand_and_inside() {
+    use crate::offers::{of, reaching};
+
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let text = "---@plugin p 1.0.0\nfunction Out() return (host.out()) end";
+    write("one.lua", text);
+    for mode in [twinplug::Reload::Background, twinplug::Reload::OnApply] {
+        write("two.lua", "---@plugin q 1.0.0");
+        let host = reaching(|builder, cell| {
+            builder.reload(mode).function("out", move || of(&cell).unpin("p"))
+        });
+        host.load_dir(folder.path()).unwrap().all().unwrap();
+        host.watch(folder.path()).unwrap();
+        let plugin = host.plugin("p").unwrap();
+        host.pin("p", "^1").unwrap();
+        write("three.lua", &text.replace("1.0.0", "3.0.0"));
+        // It waits; what comes after it has come.
+        write("q.lua", "");
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while host.plugin("q").is_err() || host.versions("q").len() < 2 {
+            assert!(std::time::Instant::now() < until, "{mode:?} {host:?}");
+            host.apply_changes();
+            std::thread::yield_now();
+        }
+        assert_eq!(plugin.version().major, 1);
+        assert_eq!(plugin.call("Out", ()).unwrap(), true.into());
+        while plugin.version().major == 1 {
+            assert!(std::time::Instant::now() < until);
+            host.apply_changes();
+            std::thread::yield_now();
+        }
+        drop((plugin, host));
+        fs::remove_file(folder.path().join("three.lua")).unwrap();
+        fs::remove_file(folder.path().join("q.lua")).unwrap();
+    }
+}
+
+/// The last bytes are served, whenever the next save comes.
+#[test]
+fn a_newcomer_that_is_saved_again_and_again_ends_as_it_was_saved_last() {
+    for round in 0..10 {
+        let watched = Watched::new(&[("one.lua", &version("1.0.0"))]);
+        for number in 0..=round {
+            watched.write("two.lua", &version("2.0.0").replace("+ 1", &format!("+ {number}")));
+        }
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let by = || {
+            let plugin = watched.plugin("p");
+            let count = plugin.var::<i64>("Count").unwrap();
+            count.set(0).unwrap();
+            plugin.call("Which", ()).unwrap();
+            (plugin.version().major, count.get().unwrap())
+        };
+        while by() != (2, round) {
+            assert!(std::time::Instant::now() < until, "{:?}", by());
+        }
+    }
+}
+
+#[test]
+fn a_file_that_gets_its_name_back_goes_on_there() {
+    let watched = Watched::new(&[("p_v1.lua", "Count = 7")]);
+    let rename = |from: &str, to: &str| fs::rename(watched.path(from), watched.path(to)).unwrap();
+    rename("p_v1.lua", "p_v2.lua");
+    while watched.event().kind != EventKind::Reloaded {}
+    rename("p_v2.lua", "p_v1.lua");
+    while watched.event().kind != EventKind::Reloaded {}
+    let plugin = watched.plugin("p");
+    assert_eq!((plugin.path(), plugin.version().major), (watched.path("p_v1.lua"), 1));
+}
