@@ -132,7 +132,10 @@ impl Slot {
     /// Whether this thread is in a call of the plugin, or of another one that it holds, or makes
     /// another load of any: a reload from there waits until that has ended.
     pub(super) fn is_inside(&self) -> bool {
-        held() > 0 || LOADS.get() > 0 || self.track.is_raised_here()
+        held() > 0
+            || LOADS.get() > 0
+            || self.track.is_raised_here()
+            || self.generation.load().plugin.is_out_here()
     }
 
     /// Another load is tried, for which these files are read.
@@ -332,6 +335,10 @@ impl sealed::Implemented for Slot {
 
     fn track(&self) -> Option<Arc<Track>> {
         self.generation.load_full().plugin.track()
+    }
+
+    fn is_out_here(&self) -> bool {
+        self.generation.load().plugin.is_out_here()
     }
 
     fn memory(&self) -> Option<usize> {

@@ -97,9 +97,12 @@ pub(crate) fn load(
         lease.state().core.border.references.belong_to(Arc::downgrade(&vm));
         Ok(())
     })?;
-    let (name, version) = with(&vm, |lease| run(&vm, lease, origin, &source, text))?;
-    // Who asks while it is busy gets this.
-    vm.memory();
+    let (name, version) = with(&vm, |lease| {
+        let said = run(&vm, lease, origin, &source, text)?;
+        // Who asks while it is busy gets this.
+        vm.note_memory(lease.state());
+        Ok(said)
+    })?;
     Ok(LuaPlugin { name, version, over: origin.over.clone(), vm })
 }
 
@@ -334,6 +337,10 @@ impl sealed::Implemented for LuaPlugin {
         let mut write = |sink: &mut dyn Sink| args.iter().try_for_each(|arg| to_sink(arg, sink));
         let called = receive(|got| function.call(&mut write, Results::One, got));
         called.map(Some).map_err(|error| error.context(format_args!("its {} failed", hook.name())))
+    }
+
+    fn is_out_here(&self) -> bool {
+        self.vm.pause.visits.are_of_this_thread()
     }
 
     fn memory(&self) -> Option<usize> {

@@ -269,9 +269,14 @@ impl Vm {
     pub(super) fn memory(&self) -> usize {
         let mut entry = Entry::outside(self);
         if let Ok(()) = within(BRIEFLY, || entry.enter()) {
-            self.held.store(entry.state().lua.used_memory(), Ordering::Relaxed);
+            self.note_memory(entry.state());
         }
         self.held.load(Ordering::Relaxed)
+    }
+
+    /// Notes how many bytes it holds. With the lock held.
+    pub(super) fn note_memory(&self, state: &State) {
+        self.held.store(state.lua.used_memory(), Ordering::Relaxed);
     }
 
     /// Nobody calls it quickly until `let_quick_calls_in`. With the lock held.

@@ -292,6 +292,11 @@ impl sealed::Implemented for NativePlugin {
         self.track.clone()
     }
 
+    /// Its calls are counted all the while.
+    fn is_out_here(&self) -> bool {
+        false
+    }
+
     /// It takes memory where it likes.
     fn memory(&self) -> Option<usize> {
         None

@@ -50,6 +50,9 @@ pub trait Implemented {
     /// It takes no such value, or has no such field.
     fn set_state(&self, table: usize, field: &MapKey, value: &Value) -> Result<()>;
 
+    /// Whether a call of it on this thread is inside of another plugin, where it keeps nobody out.
+    fn is_out_here(&self) -> bool;
+
     /// How many bytes of memory it holds, where that is known: those of a script, which is asked
     /// unless it is busy.
     fn memory(&self) -> Option<usize>;

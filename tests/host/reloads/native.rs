@@ -400,3 +400,33 @@ fn a_hook_that_never_returns_is_a_reload_that_fails() {
     assert_eq!(load.call(()).unwrap(), 1);
     drop(ends);
 }
+
+/// A script that is inside of a native plugin, which asks for the script's reload.
+#[cfg(feature = "_lua")]
+#[test]
+fn a_script_is_not_reloaded_under_its_own_call() {
+    let shop = Shop::new();
+    let host = reaching(|builder, cell| {
+        builder.function("update", move || {
+            let host = of(&cell);
+            host.reload(&host.plugin("p")?)
+        })
+    });
+    let text = r#"
+        #include "twinplug.h"
+        static tp_status ask(tp_call *call) { return tp_host_call(call, "update", NULL, 0); }
+        static const tp_export exports[] = {TP_EXPORT_FUNC("Ask", "()", ask)};
+        TP_PLUGIN("asks", "1.0.0", exports, NULL);
+    "#;
+    host.load(shop.compile("libasks.so", text, &["-shared"])).unwrap();
+    let text = "function Ask() host.plugin('asks').Ask() return 'went on' end";
+    let plugin = host.load(shop.write("p.lua", text)).unwrap();
+    let events = host.events();
+    let ask = plugin.func::<(), String>("Ask").unwrap();
+    for load in 2..4 {
+        assert_eq!(ask.call(()).unwrap(), "went on");
+        let event = events.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert_eq!((event.kind, event.generation), (EventKind::Reloaded, load));
+        assert_eq!(events.recv_timeout(Duration::from_secs(20)).unwrap().kind, EventKind::Retired);
+    }
+}
