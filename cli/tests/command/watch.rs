@@ -240,6 +240,33 @@ fn limits_and_permissions_are_those_of_the_command() {
 }
 
 #[test]
+fn results_of_each_version_are_told() {
+    let text = |version: &str, result: u64| {
+        format!("---@plugin p {version}\nfunction Tick() return {result} end")
+    };
+    let files = [("one.lua", &*text("1.0.0", 1))];
+    let watched = Watched::new("versions", &files, &["--json", "--call", "Tick", "--every", "1ms"]);
+    let called = |version: &str, result: u64| {
+        let object = watched.object();
+        let told = ["event", "version", "result"].map(|key| object[key].clone());
+        assert_eq!(told, [json!("called"), json!(version), json!(result)]);
+    };
+    watched.expect("loaded", "p", "1.0.0", 1);
+    called("1.0.0", 1);
+    for load in 2..5 {
+        watched.write("one.lua", &text("1.0.0", load));
+        watched.expect("reloaded", "p", "1.0.0", load);
+        called("1.0.0", load);
+    }
+    watched.write("old.lua", &text("0.9.0", 7));
+    watched.expect("loaded", "p", "0.9.0", 1);
+    called("0.9.0", 7);
+    watched.write("one.lua", &text("1.0.0", 9));
+    watched.expect("reloaded", "p", "1.0.0", 5);
+    called("1.0.0", 9);
+}
+
+#[test]
 fn one_plugin_can_be_watched() {
     let watched = Watched::new("one", &[("init.lua", "require 'part'")], &["--json"]);
     let rejected = watched.object();
