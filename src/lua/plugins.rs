@@ -354,18 +354,22 @@ impl Link {
             let count = ffi::lua_gettop(state);
             let arguments = read_arguments(&core.border, state, 1, count);
             let arguments = arguments.map_err(|error| self.named(error.into()))?;
-            if limits::may_wait(state) && is_alone() && !function.is_leaf() {
+            let may_leave = limits::may_wait(state) && is_alone();
+            let called = {
+                let _host = Section::of_host();
+                match may_leave {
+                    true => function.call_leaf(&arguments),
+                    false => Some(function.call_all(&arguments)),
+                }
+            };
+            let Some(results) = called else {
                 let call = move || function.call_all(&arguments);
                 core.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(call)))));
                 ffi::lua_pushboolean(state, 1);
                 ffi::lua_pushboolean(state, 1);
                 return Ok(2);
-            }
-            let results = {
-                let _host = Section::of_host();
-                function.call_all(&arguments)?
             };
-            push_results(core, state, &results).map_err(|error| self.named(error))
+            push_results(core, state, &results?).map_err(|error| self.named(error))
         }
     }
 

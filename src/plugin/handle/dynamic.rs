@@ -121,10 +121,16 @@ impl Func<Dynamic> {
         }
     }
 
-    /// Whether it has promised to call nothing of the host, and so waits for nothing.
+    /// As `call_all`, of a function that has promised to call nothing of the host, and so waits for
+    /// nothing; `None` of another one.
     #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
-    pub(crate) fn is_leaf(&self) -> bool {
-        self.link.target.enter().is_leaf
+    pub(crate) fn call_leaf(&self, args: &[Value]) -> Option<Result<Vec<Value>>> {
+        // Held to its end: what it leads to is neither paused nor another one by then.
+        let target = self.link.target.enter();
+        target.is_leaf.then(|| {
+            let result = self.link.call_dynamic(&target, args)?;
+            Ok(all_results(&target.signature.result, result))
+        })
     }
 
     /// Where in its target the address of the function is, in bytes.
