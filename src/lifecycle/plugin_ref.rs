@@ -51,8 +51,8 @@ impl PluginRef {
         self.slot.path()
     }
 
-    /// The plugin as it is loaded now, without layers, and no later load of it: once another one has taken over,
-    /// calls by its handles answer [`ErrorKind::Retired`].
+    /// The plugin as it is loaded now, without layers, and no later load of it: once another one has
+    /// taken over, calls by its handles answer [`ErrorKind::Retired`].
     #[must_use]
     pub fn current(&self) -> Arc<dyn Plugin> {
         Arc::clone(&self.slot.generation.load().plugin)

@@ -94,9 +94,12 @@ impl Registry {
         let (registry, plugin) = (Arc::downgrade(self), plugin.clone());
         run_elsewhere(Box::new(move || {
             let Some(registry) = registry.upgrade() else { return };
-            if let Err(error) = registry.reload_now(&plugin, &next, host) {
-                // Also where nothing was tried, and so nobody told.
-                tracing::warn!(plugin = plugin.name(), %error, "not reloaded afterwards");
+            match registry.reload_now(&plugin, &next, host) {
+                // What was tried and rejected is told, and in the log.
+                Err(error) if error.kind() != ErrorKind::Reload => {
+                    tracing::warn!(plugin = plugin.name(), %error, "not reloaded afterwards");
+                }
+                _ => {}
             }
         }))
     }
@@ -212,8 +215,11 @@ impl Registry {
             _ => Arc::default(),
         };
         slot.tries(&reads);
-        if let (Next::Again, Some(origin)) = (next, &origin) {
-            reads.note(&origin.manifest);
+        // Before it is read; that of a newcomer was taken down before.
+        match (next, &origin) {
+            (Next::Again, Some(origin)) => reads.note(&origin.manifest),
+            (Next::Newer(_), _) => {}
+            _ => reads.note(&loading::locate(asked)?.manifest_path()),
         }
         let located = loading::locate(asked)?;
         let given = origin.as_ref().and_then(|origin| origin.given.as_deref());
@@ -226,9 +232,6 @@ impl Registry {
                 loading::read(&located.path)?
             }
         };
-        if let (Next::Replacement(_) | Next::Before(..), Some(origin)) = (next, &source.origin) {
-            reads.note(&origin.manifest);
-        }
         #[cfg(feature = "watch")]
         slot.reads(&bytes);
         let base = |over: &Over| place_of(slot, over);

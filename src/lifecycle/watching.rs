@@ -404,9 +404,17 @@ impl Watching {
             self.noted.lock().push(change.clone());
             return None;
         }
-        let Ok(reloaded) = registry.reload_untold(older, next, Weak::clone(&self.host)) else {
+        let reloaded = match registry.reload_untold(older, next, Weak::clone(&self.host)) {
+            Ok(reloaded) => reloaded,
             // Others have come, or it has gone, since it was looked at.
-            return self.load(change);
+            Err(error) if matches!(error.kind(), ErrorKind::Stale | ErrorKind::Reload) => {
+                return self.load(change);
+            }
+            // This thread is loading that very file.
+            Err(error) => {
+                tracing::warn!(plugin = older.name(), %error, "a newer version was not looked at");
+                return None;
+            }
         };
         self.follow_again(older);
         if let (Some(error), Some(path)) = (&reloaded.event.error, next.asked()) {
