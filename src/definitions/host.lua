@@ -3,6 +3,8 @@
 -- What is changed here is lost.
 
 ---@class host
+---What a layer lies over (`---@over NAME`); other scripts raise.
+---@field base host.plugin
 ---The plugin's configuration; a key that is not configured is nil.
 ---@field config table<string, any>
 ---The host's log: `host.log(..)` is `host.log.info(..)`.

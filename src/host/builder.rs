@@ -84,9 +84,9 @@ impl HostBuilder {
         self
     }
 
-    /// Has the calls of plugins' functions counted and timed, for [`Host::stats`]. Each takes some 50
-    /// to 100 nanoseconds longer then, and goes the general way: a native function is not called
-    /// directly, nor from compiled code.
+    /// Has the calls of plugins' functions counted and timed, for [`Host::stats`]. Each looks at the
+    /// clock twice then, and goes the general way: a native function is not called directly, nor
+    /// from compiled code.
     #[must_use]
     pub fn measure_calls(mut self) -> Self {
         self.manner.measures_calls = true;

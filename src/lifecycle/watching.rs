@@ -183,10 +183,9 @@ impl Watching {
     pub(crate) fn forget(&self, plugin: &PluginRef) {
         let mut followed = self.followed.lock();
         let place = followed.plugins.iter().position(|(other, _)| other.is(plugin));
-        let mut files =
-            place.map(|place| followed.plugins.swap_remove(place).1).unwrap_or_default();
+        let files = place.map(|place| followed.plugins.swap_remove(place).1);
         drop(followed);
-        self.forget_files(std::mem::take(&mut files));
+        self.forget_files(files.unwrap_or_default());
         // Nor does anybody go back to what it has taken over from.
         for (_, path) in plugin.slot().superseded() {
             let apart = {

@@ -41,6 +41,8 @@ const HOST: &str = r#"---@meta _
 -- What is changed here is lost.
 
 ---@class host
+---What a layer lies over (`---@over NAME`); other scripts raise.
+---@field base host.plugin
 ---The plugin's configuration; a key that is not configured is nil.
 ---@field config table<string, any>
 ---The host's log: `host.log(..)` is `host.log.info(..)`.
