@@ -6,7 +6,7 @@
 //! a place at the host (`context`) and the services (`services`). Values go straight
 //! between Rust types and the ABI's, in an arena a call. What is not copied (functions, objects,
 //! buffers) is one of the host's to all but its maker (`adopted`, `makers`), and the host's own is
-//! called by plugins as a service is (`serving`).
+//! called by plugins as a service is (`serving`). Threads that an image begins hold it (`threads`).
 
 mod adopted;
 mod beside;
@@ -31,6 +31,8 @@ mod stdio;
 mod subscriptions;
 mod symbol;
 mod table;
+#[cfg(target_os = "linux")]
+mod threads;
 
 pub(crate) use go_runtime::GoRuntimes;
 pub(crate) use images::Images;

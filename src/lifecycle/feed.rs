@@ -34,7 +34,8 @@ pub struct Event {
     pub time: Option<Duration>,
     /// Why it failed, where it has.
     pub error: Option<Error>,
-    /// What a reload has not carried over, and why: a line each.
+    /// What a reload has not carried over, and why; what still runs of a load that has gone. A line
+    /// each.
     pub notes: Vec<String>,
 }
 

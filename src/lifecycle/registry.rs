@@ -23,7 +23,7 @@ use crate::loading::{self, Bundle, Into, Loader, Located};
 #[cfg(feature = "luajit")]
 use crate::plugin::Followed;
 use crate::plugin::{
-    Base, Gone, HostContext, Over, Plugin, Plugins, Requirement, cannot_wait, held,
+    Base, Gone, HostContext, Over, Plugin, Plugins, Requirement, cannot_wait, held, sealed,
 };
 
 /// The loaded plugins, in load order.
@@ -288,7 +288,8 @@ impl Registry {
         if let Some(watching) = self.watching() {
             watching.forget(plugin);
         }
-        self.feed.tell(&Event::of(EventKind::Unloaded, plugin));
+        let notes = sealed::Implemented::remains(&**plugin.slot()).into_iter().collect();
+        self.feed.tell(&Event { notes, ..Event::of(EventKind::Unloaded, plugin) });
         Ok(())
     }
 

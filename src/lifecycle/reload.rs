@@ -148,6 +148,7 @@ impl Registry {
                 self.check_newer(plugin, newcomer, canonical)?;
             }
             let users = self.dependents(plugin);
+            let before = Arc::clone(&slot.generation.load().plugin);
             let retired = Event::of(EventKind::Retired, plugin);
             let built = self.build_beside(plugin, next, host);
             let done = built.and_then(|built| {
@@ -171,7 +172,10 @@ impl Registry {
                 }
                 notes.extend(users.iter().filter_map(|user| self.lacks(user, plugin.name())));
             }
-            let retired = error.is_none().then_some(retired);
+            let retired = error.is_none().then(|| {
+                let notes = before.remains().into_iter().collect();
+                Event { notes, ..retired }
+            });
             let time = Some(begun.elapsed());
             Ok(Reloaded { event: Event { time, notes, error, ..Event::of(kind, plugin) }, retired })
         })
@@ -189,6 +193,7 @@ impl Registry {
             tracing::warn!(plugin = plugin.name(), %error, "not reloaded");
             return Err(error.clone());
         }
+        // Those of what has retired are in the log by now.
         for note in &event.notes {
             tracing::warn!(plugin = plugin.name(), "{note}");
         }

@@ -301,6 +301,10 @@ impl sealed::Implemented for Slot {
         self.generation.load_full().plugin.retire(why)
     }
 
+    fn remains(&self) -> Option<String> {
+        self.generation.load_full().plugin.remains()
+    }
+
     fn bind(&self, name: &str) -> Result<Bound> {
         self.generation.load_full().plugin.bind(name)
     }

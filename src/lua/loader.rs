@@ -355,6 +355,10 @@ impl sealed::Implemented for LuaPlugin {
         subscriptions::subscribers(&self.vm, event)
     }
 
+    fn remains(&self) -> Option<String> {
+        None
+    }
+
     fn retire(&self, why: Gone) -> Result<()> {
         self.vm.retire(why)
     }

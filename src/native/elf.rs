@@ -12,12 +12,15 @@
 mod dynamic;
 mod relocations;
 mod segments;
+mod starters;
 mod symbols;
 mod table;
 
 use super::dependencies::Dependencies;
 use dynamic::Dynamic;
+use relocations::Writes;
 use segments::Segments;
+pub(super) use starters::{Begins, Starter};
 use symbols::Symbols;
 pub(super) use table::Sound;
 
@@ -29,6 +32,8 @@ type Fault = String;
 pub(super) struct Facts {
     pub(super) dependencies: Dependencies,
     pub(super) hazards: Vec<&'static str>,
+    /// Where it begins threads.
+    pub(super) starters: Vec<Starter>,
 }
 
 /// Checks a whole 64-bit ELF shared library; what it is instead, or what is wrong.
@@ -57,8 +62,9 @@ pub(super) fn check(bytes: &[u8]) -> Result<(Facts, Sound<'_>), String> {
     let mut dependencies = dynamic.dependencies().map_err(broken)?;
     let imports = symbols.import_names().filter_map(|name| dynamic.string(name));
     dependencies.imports = imports.map(str::to_owned).collect();
+    let starters = starters::find(&segments, &symbols, dynamic.strings, &writes);
     let sound = Sound { segments, symbols, strings: dynamic.strings, writes };
-    Ok((Facts { dependencies, hazards }, sound))
+    Ok((Facts { dependencies, hazards, starters }, sound))
 }
 
 /// The libraries that a file needs, and where it looks for them; `None` where its tables

@@ -8,6 +8,7 @@ use std::ffi::{CStr, c_void};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use libloading::Library;
 use parking_lot::Mutex;
@@ -91,7 +92,24 @@ impl Image {
         let image = Arc::new(Image { library, context, table, stays, file, record });
         image.context.set_image(&image);
         makers::add(&image.file, &image);
+        #[cfg(target_os = "linux")]
+        // SAFETY: it was mapped from the bytes that the starters were found in, and its symbol is
+        // where those have it. Nobody has called it yet.
+        unsafe {
+            let base = address.wrapping_sub(checked.table as usize);
+            super::threads::follow(&image, base, &checked.starters);
+        }
         Ok(image)
+    }
+
+    /// How many threads run that its code has begun.
+    pub(super) fn threads(&self) -> &AtomicUsize {
+        &self.record.threads
+    }
+
+    /// What is known of it.
+    pub(super) fn record(&self) -> &Arc<Record> {
+        &self.record
     }
 
     /// What the plugin's code begins from here on is nobody's to end until it was loaded.
@@ -117,8 +135,13 @@ impl Image {
     /// lets go of it.
     pub(super) fn retire(&self) {
         self.context.retire();
-        let why = self.stays.lock().unwrap_or("handles or calls of it are still held");
-        self.record.set(ImageState::Kept(why.into()));
+        let stays = *self.stays.lock();
+        let why = match (stays, self.record.running()) {
+            (Some(why), _) => why.into(),
+            (None, Some(threads)) => threads,
+            (None, None) => "handles or calls of it are still held".into(),
+        };
+        self.record.set(ImageState::Kept(why));
     }
 }
 

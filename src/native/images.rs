@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -27,6 +28,8 @@ pub(super) struct Record {
     plugin: String,
     path: PathBuf,
     state: Mutex<ImageState>,
+    /// Threads that run which its code has begun.
+    pub(super) threads: AtomicUsize,
     /// Asks the system whether it still has it.
     asks: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -41,6 +44,9 @@ pub struct ImageReport {
     pub path: PathBuf,
     /// What became of it.
     pub state: ImageState,
+    /// How many threads run that its code has begun. Seen on Linux alone, and there neither those
+    /// that its constructors begin, nor those that another library begins for it.
+    pub threads: usize,
 }
 
 /// What became of an image.
@@ -71,6 +77,15 @@ impl Record {
         }
     }
 
+    /// Threads that its code has begun and that run, where there are any.
+    pub(super) fn running(&self) -> Option<String> {
+        match self.threads.load(Ordering::Relaxed) {
+            0 => None,
+            1 => Some("a thread that it began still runs".into()),
+            more => Some(format!("{more} threads that it began still run")),
+        }
+    }
+
     /// Whether the system still has it.
     pub(super) fn is_mapped(&self) -> bool {
         (self.asks)()
@@ -96,6 +111,7 @@ impl Images {
             plugin: record.plugin.clone(),
             path: record.path.clone(),
             state: record.state.lock().clone(),
+            threads: record.threads.load(Ordering::Relaxed),
         };
         self.mapped().iter().map(report).collect()
     }
@@ -157,6 +173,7 @@ impl Place<'_> {
             plugin: plugin.to_owned(),
             path: path.to_owned(),
             state: Mutex::new(ImageState::Serving),
+            threads: AtomicUsize::new(0),
             asks: Box::new(is_mapped),
         });
         self.images.state.lock().records.push(Arc::clone(&record));

@@ -14,7 +14,7 @@ use twinplug_value::{ConvertError, ExportType, Map, MapKey, Value, from_view, to
 
 use super::context::Context;
 use super::image::Image;
-use super::images::Images;
+use super::images::{Images, Record};
 use super::preflight::Checked;
 use super::serving::SERVING;
 use super::subscriptions::Held;
@@ -47,6 +47,8 @@ pub(crate) struct NativePlugin {
     is_started: AtomicBool,
     /// `None` once it was retired.
     image: Mutex<Option<Arc<Image>>>,
+    /// What is known of it, also then.
+    record: Arc<Record>,
 }
 
 /// Maps the checked file, reads its table, runs its init; `start` follows. The calls of a plugin
@@ -116,6 +118,7 @@ fn build(
         unload: checked.unload,
         is_started: AtomicBool::new(false),
         image: Mutex::new(Some(Arc::clone(image))),
+        record: Arc::clone(image.record()),
     })
 }
 
@@ -297,6 +300,10 @@ impl sealed::Implemented for NativePlugin {
         false
     }
 
+    fn remains(&self) -> Option<String> {
+        self.record.running()
+    }
+
     /// It takes memory where it likes.
     fn memory(&self) -> Option<usize> {
         None
@@ -340,6 +347,9 @@ impl sealed::Implemented for NativePlugin {
         let exports = std::mem::take(&mut *self.exports.write());
         drop(exports);
         image.retire();
+        if let Some(threads) = self.record.running() {
+            tracing::warn!(plugin, "{threads}");
+        }
         found.iter().for_each(Symbol::free_retired);
         Ok(())
     }

@@ -45,6 +45,10 @@ pub(crate) struct Checked {
     pub(crate) has_go: bool,
     /// What makes the file behave otherwise than a plugin should, a line each.
     pub(crate) hazards: Vec<&'static str>,
+    /// Where its symbol is, from the image's base.
+    pub(super) table: u64,
+    /// Where it begins threads.
+    pub(super) starters: Vec<elf::Starter>,
 }
 
 /// An export that a section lists.
@@ -99,7 +103,7 @@ pub(crate) fn check(bytes: Vec<u8>, origin: &Path) -> Result<Checked> {
     let exports = section.exports.map(declared).transpose()?;
     let Section { name, version, unload, .. } = section;
     check_name(&name).map_err(|fault| refused(format!("broken: {fault}")))?;
-    let elf::Facts { dependencies, mut hazards } = facts;
+    let elf::Facts { dependencies, mut hazards, starters } = facts;
     let companions = beside::check(&dependencies, origin)?;
     let has_go = is_go(&file);
     if has_go {
@@ -116,6 +120,8 @@ pub(crate) fn check(bytes: Vec<u8>, origin: &Path) -> Result<Checked> {
         companions,
         has_go,
         hazards,
+        table,
+        starters,
     })
 }
 

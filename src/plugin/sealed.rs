@@ -57,6 +57,9 @@ pub trait Implemented {
     /// unless it is busy.
     fn memory(&self) -> Option<usize>;
 
+    /// What of it goes on though it was retired, in words, where there is such a thing.
+    fn remains(&self) -> Option<String>;
+
     /// Ends this load, once its calls have ended: what was handed out answers that, and why.
     fn retire(&self, why: Gone) -> Result<()>;
 }

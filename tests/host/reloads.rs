@@ -12,6 +12,8 @@ mod native;
 mod scripts;
 #[cfg(feature = "_lua")]
 mod states;
+#[cfg(all(feature = "native", target_os = "linux"))]
+mod threads;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

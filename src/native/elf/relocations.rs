@@ -60,6 +60,11 @@ impl Writes {
             _ => Word::Plain,
         }
     }
+
+    /// All of them: where, and what is written.
+    pub(super) fn words(&self) -> impl Iterator<Item = (u64, Word)> {
+        self.places.iter().map(|(place, _, word)| (*place, *word))
+    }
 }
 
 /// Checks every relocation; there are `symbols` symbols at least.

@@ -33,6 +33,8 @@ pub(in crate::native) struct Segments<'b> {
     bytes: &'b [u8],
     loads: Vec<Segment>,
     dynamic: Segment,
+    /// What the loader makes read-only once it has written to it.
+    protected: Option<Segment>,
     thread_locals: bool,
     executable_stack: bool,
 }
@@ -58,11 +60,13 @@ impl<'b> Segments<'b> {
         let (Some(&dynamic), None) = (dynamics.next(), dynamics.next()) else {
             return Err("it has not just one dynamic table".into());
         };
+        let protected = all.iter().find(|segment| segment.kind == PT_GNU_RELRO).copied();
         let thread_locals = all.iter().any(|segment| segment.kind == PT_TLS);
         // Where it says nothing of the stack, the loader takes code for allowed there.
         let mut stacks = all.iter().filter(|segment| segment.kind == PT_GNU_STACK);
         let executable_stack = stacks.next().is_none_or(|stack| stack.flags & EXECUTABLE != 0);
-        let segments = Segments { bytes, loads, dynamic, thread_locals, executable_stack };
+        let segments =
+            Segments { bytes, loads, dynamic, protected, thread_locals, executable_stack };
         for segment in &all {
             segments.check_other(segment)?;
         }
@@ -82,6 +86,11 @@ impl<'b> Segments<'b> {
     /// Whether it has thread-local storage of its own.
     pub(super) fn has_thread_locals(&self) -> bool {
         self.thread_locals
+    }
+
+    /// What the loader makes read-only once it has written to it: start and end.
+    pub(super) fn protected(&self) -> (u64, u64) {
+        self.protected.map_or((0, 0), |it| (it.address, it.address.saturating_add(it.memory_size)))
     }
 
     /// The dynamic table's addresses.

@@ -50,6 +50,12 @@ impl Symbols<'_> {
         imports.map(|symbol| symbol.u32(0)).filter(|name| *name != 0)
     }
 
+    /// Where the name of a symbol is in the strings, if others must define it.
+    pub(super) fn import_name(&self, index: u64) -> Option<u64> {
+        let symbol = entries(self.table, ENTRY as usize).nth(usize::try_from(index).ok()?)?;
+        (symbol.u16(6) == UNDEFINED).then(|| symbol.u32(0)).filter(|name| *name != 0)
+    }
+
     /// Where the names of the symbols that the file defines are in the strings.
     pub(super) fn defined_names(&self) -> impl Iterator<Item = u64> {
         let all = entries(self.table, ENTRY as usize);
