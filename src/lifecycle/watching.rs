@@ -346,6 +346,10 @@ impl Watching {
             return None;
         }
         let (path, waits) = self.apart(&change.path);
+        // What was seen just before the end of a watch is told after it.
+        if !self.is_below(&path) {
+            return None;
+        }
         let reads = Arc::<Reads>::default();
         let loaded = loading::locate(&path).and_then(|located| {
             // What comes after this is seen to have changed.

@@ -322,6 +322,27 @@ fn a_function_that_fails_falls_back() {
     assert_eq!((falls(3), faults()), (3, vec![]));
 }
 
+/// The one below is asked once, and what it says is the answer.
+#[test]
+fn a_function_that_fails_falls_back_on_one_that_fails() {
+    let bench = Bench::new();
+    let events = bench.host.events();
+    let base =
+        format!("{PHYSICS}\nCalls = 0\nfunction Fall() Calls = Calls + 1 error('no earth') end");
+    std::fs::write(bench.physics.path(), base).unwrap();
+    bench.host.reload(&bench.physics).unwrap();
+    bench.write("moon.toml", "over = 'physics'\non_fault = 'base'");
+    bench.host.load(bench.write("moon.lua", "function Fall() error('no moon') end")).unwrap();
+    let call = || bench.physics.call("Fall", (1,)).unwrap_err().to_string();
+    let expected = "plugin `physics`: `Fall`: physics.lua:10: no earth";
+    assert_eq!([call(), call()], [expected, expected]);
+    assert_eq!(bench.physics.var::<i64>("Calls").unwrap().get().unwrap(), 2);
+    let told = std::iter::from_fn(|| events.try_recv());
+    let faults: Vec<_> = told.filter(|event| event.kind == EventKind::Faulted).collect();
+    let texts: Vec<_> = faults.iter().map(|it| it.error.as_ref().unwrap().to_string()).collect();
+    assert_eq!(texts, ["plugin `moon`: `Fall`: moon.lua:1: no moon"]);
+}
+
 #[test]
 fn the_state_of_a_layer_is_its_own() {
     let bench = Bench::new();

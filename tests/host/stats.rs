@@ -1,5 +1,6 @@
 //! `Host::stats`: what plugins have done, and what they hold.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -100,4 +101,37 @@ fn a_busy_script_holds_what_it_held_before() {
         end.send(()).unwrap();
     });
     assert!(host.stats()[0].memory.unwrap() > before + 50_000);
+}
+
+/// Those that wait for a reload count once, wherever they run.
+#[cfg(feature = "_lua")]
+#[test]
+fn calls_during_reloads_are_counted_once() {
+    let host = Host::builder().measure_calls().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.lua");
+    let text =
+        "local S = host.state { calls = 0 } function F() S.calls = S.calls + 1 return S.calls end";
+    std::fs::write(&path, text).unwrap();
+    let plugin = host.load(&path).unwrap();
+    let f = plugin.func::<(), u64>("F").unwrap();
+    let is_over = AtomicBool::new(false);
+    let made = thread::scope(|scope| {
+        let call = || {
+            let mut made = 0;
+            while !is_over.load(Ordering::SeqCst) {
+                f.call(()).unwrap();
+                made += 1;
+            }
+            made
+        };
+        let threads = [scope.spawn(call), scope.spawn(call)];
+        for _ in 0..50 {
+            host.reload(&plugin).unwrap();
+        }
+        is_over.store(true, Ordering::SeqCst);
+        threads.into_iter().map(|it| it.join().unwrap()).sum::<u64>()
+    });
+    assert_eq!(calls(&host, "p"), (made, 0));
+    assert_eq!(f.call(()).unwrap(), made + 1);
 }

@@ -25,15 +25,19 @@ impl Watched {
     }
 
     fn with(files: &[(&str, &str)], offer: impl FnOnce(HostBuilder) -> HostBuilder) -> Watched {
-        let folder = tempfile::tempdir().unwrap();
-        let host = offer(Host::builder()).build().unwrap();
-        let watched = Watched { events: host.events(), host, folder };
+        let watched = Watched::not_yet(offer(Host::builder()));
         files.iter().for_each(|(name, text)| watched.write(name, text));
         let loaded = watched.host.load_dir(watched.folder.path()).unwrap();
         loaded.all().unwrap();
         while watched.events.try_recv().is_some() {}
         watched.host.watch(watched.folder.path()).unwrap();
         watched
+    }
+
+    /// Of an empty folder that nobody has looked at.
+    fn not_yet(builder: HostBuilder) -> Watched {
+        let host = builder.build().unwrap();
+        Watched { events: host.events(), host, folder: tempfile::tempdir().unwrap() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -227,8 +231,7 @@ fn what_is_unloaded_or_watched_no_more_stays_as_it_is() {
 
 #[test]
 fn what_failed_to_load_is_loaded_once_it_is_mended() {
-    let watched = Watched::new(&[]);
-    watched.host.unwatch(watched.folder.path()).unwrap();
+    let watched = Watched::not_yet(Host::builder());
     watched.write("p.lua", "function Name( end");
     watched.write("q/plugin.toml", "entry = 'main.lua'");
     watched.write("q/main.lua", "require 'part' function Name() return 'q' end");

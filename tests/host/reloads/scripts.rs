@@ -248,3 +248,40 @@ fn a_reload_from_inside_is_made_afterwards() {
         while events.try_recv().is_some() {}
     }
 }
+
+/// A call that is in another plugin is let come back, and what it calls of its own plugin until
+/// then is let in: it would never come back.
+#[test]
+fn a_call_that_comes_back_in_while_it_is_waited_for_ends_on_the_old_code() {
+    let text = |load: usize| {
+        format!(
+            "host.built({load})
+            function Load() return {load} end
+            function Visit() return host.plugin('other').Ask() end"
+        )
+    };
+    let (out, is_out) = std::sync::mpsc::channel();
+    let built = Arc::<AtomicUsize>::default();
+    let last = Arc::clone(&built);
+    let edited = Edited::with(&text(1), |builder| {
+        builder
+            .function("built", move |load: usize| built.store(load, Ordering::SeqCst))
+            .function("last", move || last.load(Ordering::SeqCst))
+            .function("out", move || out.send(()).unwrap())
+    });
+    let other = "function Ask()
+        host.out()
+        while host.last() == 1 do assert(host.plugin('p').Load() == 1) end
+        for i = 1, 2000 do assert(host.plugin('p').Load() == 1) end
+        return host.last()
+    end";
+    edited.host.load_source("other", other).unwrap();
+    let visit = edited.plugin.func::<(), usize>("Visit").unwrap();
+    thread::scope(|scope| {
+        let visiting = scope.spawn(|| visit.call(()));
+        is_out.recv().unwrap();
+        edited.edit(&text(2)).unwrap();
+        assert_eq!(visiting.join().unwrap().unwrap(), 2);
+    });
+    assert_eq!(edited.plugin.call("Load", ()).unwrap(), Value::Int(2));
+}
