@@ -1,8 +1,10 @@
 //! Typed, bounded channels between the host and its plugins.
 //!
 //! The queue is `queue`; here is its typed face for the host, in `erased` the one for plugins,
-//! whose messages are converted straight from and to their memory.
+//! whose messages are converted straight from and to their memory. In `described` is one whose type
+//! is known when the program runs.
 
+mod described;
 mod erased;
 mod future;
 mod held;
@@ -26,6 +28,7 @@ use twinplug_value::Data;
 
 use crate::error::{Error, ErrorKind, Limit, Result, WaitFault};
 use crate::plugin::{cancellation, cannot_wait, deadline, held, is_cancelled, overdue};
+pub(crate) use described::DescribedChannel;
 pub(crate) use erased::{AnyChannel, Message, Progress, Wait};
 pub(crate) use future::{Cut, block_on};
 pub(crate) use life::{Ends, Life};

@@ -2,7 +2,10 @@
 
 mod builder;
 mod definitions;
+mod description;
 mod directories;
+mod mocks;
+mod names;
 mod versions;
 
 use std::fmt;
@@ -12,6 +15,7 @@ use std::sync::Arc;
 use twinplug_value::{Args, Data, Value};
 
 pub use builder::HostBuilder;
+pub use description::{ChannelDescription, ConstantDescription, Description, FunctionDescription};
 
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};

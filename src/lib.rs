@@ -134,7 +134,9 @@ mod file;
 pub use channel::{Channel, IntoMessages, Messages, Receiving, Select, Sending};
 pub use definitions::Definitions;
 pub use error::{Error, ErrorKind, Limit, Result};
-pub use host::{Host, HostBuilder};
+pub use host::{
+    ChannelDescription, ConstantDescription, Description, FunctionDescription, Host, HostBuilder,
+};
 #[cfg(feature = "watch")]
 pub use lifecycle::Reload;
 pub use lifecycle::{

@@ -6,6 +6,7 @@ mod callers;
 mod cancel;
 mod chain;
 mod constant;
+mod contained;
 mod context;
 mod descriptor;
 #[cfg(feature = "luajit")]
@@ -13,11 +14,13 @@ mod followed;
 mod gate;
 mod handle;
 mod hook;
+mod host_function;
 mod limits;
 mod live;
 mod loan;
 mod log;
 mod measured;
+mod mocks;
 mod origin;
 mod passed_on;
 mod permission;
@@ -49,10 +52,8 @@ pub(crate) use chain::{
     is_cancelled, is_free, overdue, release, release_last, too_deep, undisturbed, within,
 };
 pub(crate) use constant::Constant;
-pub(crate) use context::{
-    BUILT_INS, HostContext, HostFunction, OfBits, Output, Plugins, Turn, contained, returned_fault,
-    wake,
-};
+pub(crate) use contained::{contained, returned_fault, wake};
+pub(crate) use context::{BUILT_INS, HostContext, Output, Plugins};
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, OnFault, Over, PluginKind, Requirement};
 #[cfg(feature = "luajit")]
@@ -63,6 +64,7 @@ pub(crate) use handle::receive;
 pub use handle::{Calling, Dynamic, Func, Var};
 pub(crate) use handle::{Casual, Layered, Report, fit};
 pub(crate) use hook::Hook;
+pub(crate) use host_function::{HostFunction, OfBits, Turn};
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};
 pub(crate) use live::{Running, Track, barrier};
@@ -70,6 +72,7 @@ pub(crate) use loan::Lender;
 pub(crate) use log::LogLevel;
 pub use measured::Calls;
 pub(crate) use measured::Counters;
+pub(crate) use mocks::Mocks;
 pub(crate) use origin::{Origin, Said};
 #[cfg(feature = "native")]
 pub(crate) use passed_on::Service;

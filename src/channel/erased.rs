@@ -82,7 +82,9 @@ impl<T> Progress<T> {
 /// that long, it is an error that [would wait](Error::would_wait).
 pub(crate) trait AnyChannel: Send + Sync {
     fn name(&self) -> &str;
-    fn schema(&self) -> &'static Type;
+    fn schema(&self) -> &Type;
+    /// How many messages it holds.
+    fn capacity(&self) -> usize;
     /// Reads a message from a plugin's memory and sends it.
     fn send_from(
         &self,
@@ -104,8 +106,12 @@ impl<T: Data + Send + 'static> AnyChannel for Channel<T> {
         self.name()
     }
 
-    fn schema(&self) -> &'static Type {
+    fn schema(&self) -> &Type {
         T::SCHEMA
+    }
+
+    fn capacity(&self) -> usize {
+        self.inner.queue.capacity()
     }
 
     fn send_from(

@@ -78,6 +78,10 @@ enum Looked {
 const FEW: usize = 2;
 
 impl<T: Send + 'static> Queue<T> {
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     pub(super) fn new(capacity: usize) -> Self {
         let pipe = Pipe::new(capacity);
         if capacity > 0 {

@@ -41,7 +41,7 @@ impl Offer {
             plugins: Vec::new(),
             plugin_names: Unique::default(),
         };
-        for (name, function) in &context.functions {
+        for (name, function) in &context.all_functions() {
             let waiting = if function.waits() { Waiting::Maybe } else { Waiting::Never };
             let advice = function.advice.as_deref();
             let function = Function::new(&function.signature, waiting, data).deprecated(advice);
@@ -49,7 +49,7 @@ impl Offer {
             class.add_function(name, function);
         }
         for (name, constant) in &context.constants {
-            let shape = data.shape(constant.ty);
+            let shape = data.shape(&constant.ty);
             let (class, name) = offer.class_of(name);
             class.add_value(name, shape);
         }

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use twinplug_value::raw::use_faults;
-use twinplug_value::{Data, Kind, Value};
+use twinplug_value::{Data, Function, Kind, Value};
 
-use super::Host;
+use super::{Host, mocks};
 use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "watch")]
@@ -21,36 +21,53 @@ use crate::lifecycle::Reload;
 use crate::lifecycle::{Manner, Registry};
 use crate::loading::{Allowance, Loader, Settings};
 use crate::plugin::{
-    Constant, HostContext, HostFunction, Lender, LimitSignal, Output, Permission, Plugins, Total,
-    returned_fault,
+    Constant, HostContext, HostFunction, Lender, LimitSignal, Mocks, Output, Permission, Plugins,
+    Total, returned_fault,
 };
 
 /// Says what plugins may ask of a [`Host`], then makes it.
-#[derive(Default)]
+///
+/// A clone makes another host that offers the same: its functions are the same closures, its
+/// channels are its own.
+#[derive(Clone, Default)]
 pub struct HostBuilder {
     functions: BTreeMap<String, HostFunction>,
     constants: BTreeMap<String, Constant>,
     /// Names of functions, and what is said of them.
     deprecated: BTreeMap<String, String>,
-    channels: BTreeMap<String, Arc<dyn AnyChannel>>,
-    output: Option<Box<Output>>,
+    channels: BTreeMap<String, Arc<MakeChannel>>,
+    output: Option<Arc<Output>>,
     lender: Lender,
     allowance: Allowance,
     settings: Settings,
     #[cfg(feature = "watch")]
     reload: Reload,
     manner: Manner,
+    /// Of a host that is for tests: the stand-ins that it has from the beginning.
+    pub(super) mocks: Option<Vec<(String, Function)>>,
+    /// In bytes, of all scripts.
+    memory_total: Option<usize>,
     /// The first thing that was wrong; `build` reports it.
     error: Option<Error>,
 }
+
+/// Makes a channel of that name.
+type MakeChannel = dyn Fn(&str) -> Arc<dyn AnyChannel> + Send + Sync;
 
 impl HostBuilder {
     /// Adds a channel of `T` that holds up to `capacity` messages; with 0 each send
     /// waits for a receive.
     #[must_use]
-    pub fn channel<T: Data + Send + 'static>(mut self, name: &str, capacity: usize) -> Self {
-        let channel: Channel<T> = Channel::new(name, capacity);
-        if self.channels.insert(name.to_owned(), Arc::new(channel)).is_some() {
+    pub fn channel<T: Data + Send + 'static>(self, name: &str, capacity: usize) -> Self {
+        self.with_channel(name, move |name| Arc::new(Channel::<T>::new(name, capacity)))
+    }
+
+    pub(super) fn with_channel(
+        mut self,
+        name: &str,
+        make: impl Fn(&str) -> Arc<dyn AnyChannel> + Send + Sync + 'static,
+    ) -> Self {
+        if self.channels.insert(name.to_owned(), Arc::new(make)).is_some() {
             self.refuse(format!("channel `{name}` is there twice"));
         }
         self
@@ -60,7 +77,7 @@ impl HostBuilder {
     /// line ends. Standard output unless set.
     #[must_use]
     pub fn output(mut self, output: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
-        self.output = Some(Box::new(output));
+        self.output = Some(Arc::new(output));
         self
     }
 
@@ -177,7 +194,7 @@ impl HostBuilder {
         if bytes == 0 {
             self.refuse("a memory limit of 0: no plugin runs without memory".to_owned());
         }
-        self.settings.limits.total = Some(Total::new(bytes));
+        self.memory_total = Some(bytes);
         self
     }
 
@@ -277,18 +294,31 @@ impl HostBuilder {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let functions = self.finished_functions()?;
+        let given = self.mocks.take();
+        let mocks = given.as_ref().map(|_| Mocks::default());
+        let functions = self.finished_functions(mocks.as_ref())?;
         #[cfg(feature = "watch")]
         let reload = self.reload;
-        let HostBuilder { constants, channels, output, lender, .. } = self;
-        let output = output.unwrap_or_else(|| Box::new(to_standard_output));
+        self.settings.limits.total = self.memory_total.map(Total::new);
+        let HostBuilder { constants, output, lender, .. } = self;
+        let channels = self.channels.into_iter();
+        let channels = channels.map(|(name, make)| (name.clone(), make(&name))).collect();
+        let output = output.unwrap_or_else(|| Arc::new(to_standard_output));
         let loader = Loader::new(&self.allowance, self.settings);
         let registry = Arc::new(Registry::new(loader, self.manner));
         let plugins: Weak<dyn Plugins> = Arc::downgrade(&(Arc::clone(&registry) as _));
         let plugins = OnceLock::from(plugins);
-        let context = HostContext { plugins, functions, constants, channels, output, lender };
+        let context = |host: &Weak<HostContext>| {
+            let mock =
+                mocks.is_some().then(|| ("mock".to_owned(), Arc::new(mocks::function(host))));
+            let functions = functions.into_iter().chain(mock).collect();
+            HostContext { plugins, functions, constants, channels, output, lender, mocks }
+        };
         use_faults(returned_fault);
-        let context = Arc::new(context);
+        let context = Arc::new_cyclic(context);
+        for (name, stand_in) in given.into_iter().flatten() {
+            context.mock(&name, stand_in)?;
+        }
         Ok(Host {
             registry,
             context,
@@ -297,7 +327,7 @@ impl HostBuilder {
         })
     }
 
-    fn refuse(&mut self, message: String) {
+    pub(super) fn refuse(&mut self, message: String) {
         self.error.get_or_insert_with(|| Error::new(ErrorKind::Refused, message));
     }
 }

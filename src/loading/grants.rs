@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Permission, permission_list};
 
 /// What the host grants. Nothing, unless it says so.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Grants {
     all: BTreeSet<Permission>,
     by_plugin: BTreeMap<String, BTreeSet<Permission>>,

@@ -18,6 +18,7 @@ use crate::plugin::{
 };
 
 /// What a host allows native plugins that others may not.
+#[derive(Clone)]
 #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "it is about native plugins"))]
 pub(crate) struct Allowance {
     /// How many images of plugins that are gone may stay mapped.
@@ -34,7 +35,7 @@ impl Default for Allowance {
 }
 
 /// What the host says of the plugins that it loads.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Settings {
     /// Where scripts find modules that are not beside them.
     pub(crate) lua_path: Vec<PathBuf>,

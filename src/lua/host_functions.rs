@@ -49,11 +49,11 @@ impl HostFunctions {
     /// Those of the host, which has offered all it does.
     pub(super) fn of(shared: &Shared) -> HostFunctions {
         let Some(context) = shared.context.upgrade() else { return HostFunctions::default() };
-        let offered = context.functions.iter().map(|(name, function)| Offered {
+        let offered = context.all_functions().into_iter().map(|(name, function)| Offered {
             core: Cell::new(ptr::null()),
-            name: name.clone(),
-            function: Arc::clone(function),
+            name,
             is_told: Cell::new(function.advice.is_none()),
+            function,
         });
         HostFunctions(offered.collect())
     }

@@ -150,7 +150,7 @@ unsafe extern "C" fn call(
             let host = context.host()?;
             let function = host.function(text(name, name_length)?)?;
             if function.advice.is_some() {
-                context.warn(function);
+                context.warn(&function);
             }
             let args = values(args, count)?;
             // SAFETY: the values follow the ABI by the plugin's promise.

@@ -3,7 +3,7 @@
 
 use twinplug_value::{CallError, CallFault, Value};
 
-use super::context::contained;
+use super::contained::contained;
 use crate::error::{Error, ErrorKind, Result, WaitFault};
 
 /// Answers a call of what is the host's or a script's.

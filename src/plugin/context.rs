@@ -1,26 +1,14 @@
 //! [`HostContext`]: what a plugin may ask of its host. Plugins hold it weakly, so
 //! that the host owns its plugins and not the other way round.
 
-use std::any::Any;
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::Waker;
-
-use twinplug_value::raw::LeafEntry;
-#[cfg(feature = "luajit")]
-use twinplug_value::raw::LeafFailed;
-use twinplug_value::{
-    AsyncCallable, CallError, Callable, CallableWith, Data, Fault, LeafFunction, MAX_PARAMETERS,
-    Outcome, Params, Plain, ScalarKind, Signature, Sink, Source, Type, panic_text, to_sink,
-};
 
 #[cfg(feature = "luajit")]
 use super::Followed;
-use super::waiting::{self, Answer, Begin, Work};
-use super::{Constant, Lender, Plugin, Requirement, cannot_wait, held};
-use crate::channel::{AnyChannel, Life};
+use super::{Constant, HostFunction, Lender, Mocks, Plugin, Requirement};
+use crate::channel::AnyChannel;
 use crate::error::{Error, ErrorKind, Result, near};
 
 /// Names in a script's `host` table that no host function may have.
@@ -68,8 +56,28 @@ pub(crate) struct HostContext {
     pub(crate) functions: BTreeMap<String, Arc<HostFunction>>,
     pub(crate) constants: BTreeMap<String, Constant>,
     pub(crate) channels: BTreeMap<String, Arc<dyn AnyChannel>>,
-    pub(crate) output: Box<Output>,
+    pub(crate) output: Arc<Output>,
     pub(crate) lender: Lender,
+    /// Of a host that is for tests.
+    pub(crate) mocks: Option<Mocks>,
+}
+
+/// A function that was found.
+pub(crate) enum Found<'h> {
+    Offered(&'h Arc<HostFunction>),
+    /// That a test has added.
+    Added(Arc<HostFunction>),
+}
+
+impl Deref for Found<'_> {
+    type Target = Arc<HostFunction>;
+
+    fn deref(&self) -> &Arc<HostFunction> {
+        match self {
+            Found::Offered(function) => function,
+            Found::Added(function) => function,
+        }
+    }
 }
 
 impl HostContext {
@@ -79,11 +87,22 @@ impl HostContext {
         plugins.ok_or_else(|| Error::new(ErrorKind::Stale, "the host is gone"))
     }
 
-    pub(crate) fn function(&self, name: &str) -> Result<&Arc<HostFunction>> {
-        self.functions.get(name).ok_or_else(|| {
+    pub(crate) fn function(&self, name: &str) -> Result<Found<'_>> {
+        if let Some(function) = self.functions.get(name) {
+            return Ok(Found::Offered(function));
+        }
+        let added = self.mocks.as_ref().and_then(|mocks| mocks.find(name));
+        added.map(Found::Added).ok_or_else(|| {
             let near = near(name, self.functions.keys().map(String::as_str));
             Error::new(ErrorKind::NotFound, format!("the host has no function `{name}`{near}"))
         })
+    }
+
+    /// Its functions, also those that tests have added so far.
+    pub(crate) fn all_functions(&self) -> Vec<(String, Arc<HostFunction>)> {
+        let own = self.functions.iter();
+        let own = own.map(|(name, function)| (name.clone(), Arc::clone(function)));
+        own.chain(self.mocks.iter().flat_map(Mocks::added)).collect()
     }
 
     pub(crate) fn constant(&self, name: &str) -> Result<&Constant> {
@@ -99,391 +118,4 @@ impl HostContext {
             Error::new(ErrorKind::NotFound, format!("the host has no channel `{name}`{near}"))
         })
     }
-}
-
-/// A function of the host that plugins call.
-pub(crate) struct HostFunction {
-    name: String,
-    pub(crate) signature: Signature,
-    /// How compiled code may call it; of leaf functions alone.
-    pub(crate) leaf: Option<HostLeaf>,
-    /// What plugins do better than to call it.
-    pub(crate) advice: Option<String>,
-    body: Body,
-    bits: Option<OfBits>,
-}
-
-/// What a function does.
-enum Body {
-    /// With its caller held.
-    Plain(Box<Run>),
-    /// With its caller let go, as it waits.
-    Waits(Box<Begin>),
-}
-
-/// A function of scalars, called with their bits.
-pub(crate) struct OfBits {
-    /// What its parameters are.
-    pub(crate) params: Box<[ScalarKind]>,
-    /// What its result is; `None` where it has none.
-    pub(crate) result: Option<ScalarKind>,
-    run: Box<RunBits>,
-}
-
-/// Runs a function with the bits of its arguments, and leaves those of its result in their place.
-type RunBits = dyn Fn(&mut [u64; MAX_PARAMETERS]) -> Result<()> + Send + Sync;
-
-/// A leaf function of the host, for code that calls it by its C type: what is called, as
-/// [`LeafEntry`] says, and with which closure. Both are there as long as the [`HostFunction`].
-#[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
-pub(crate) struct HostLeaf {
-    pub(crate) entry: usize,
-    pub(crate) closure: usize,
-    pub(crate) params: &'static [&'static Type],
-    pub(crate) result: &'static Type,
-}
-
-type Run = dyn Fn(&mut dyn Source, &mut dyn Sink, &Turn) -> Result<()> + Send + Sync;
-
-/// What a kind of plugin does while the embedding's own code runs, and not a conversion:
-/// `begin` before, whose answer `end` gets after.
-pub(crate) struct Turn {
-    pub(crate) begin: fn() -> bool,
-    pub(crate) end: fn(bool),
-}
-
-impl Turn {
-    /// Nothing.
-    #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "native code has no limits"))]
-    pub(crate) const NONE: Turn = Turn { begin: || false, end: |_| {} };
-
-    fn within<R>(&self, run: impl FnOnce() -> R) -> R {
-        /// Ends it, also when the code panics.
-        struct End(fn(bool), bool);
-        impl Drop for End {
-            fn drop(&mut self) {
-                (self.0)(self.1);
-            }
-        }
-        let _end = End(self.end, (self.begin)());
-        run()
-    }
-}
-
-impl HostFunction {
-    pub(crate) fn new<P: Params, F: Callable<P>>(name: &str, function: F) -> Self {
-        HostFunction::plain(name, Arc::new(function))
-    }
-
-    /// One that calls nothing of the host, and does not wait.
-    pub(crate) fn leaf<P: Params, F: LeafFunction<P>>(name: &str, function: F) -> Self {
-        let (function, entry) = (Arc::new(function), F::entry());
-        let leaf = HostLeaf::new(&function, &entry);
-        HostFunction { leaf: Some(leaf), ..HostFunction::plain(name, function) }
-    }
-
-    fn plain<P: Params, F: Callable<P>>(name: &str, function: Arc<F>) -> Self {
-        HostFunction::of(name, F::signature(), Given(function))
-    }
-
-    /// One to which a `T` is lent.
-    pub(crate) fn lent<T, P, F>(name: &str, lender: Lender, function: F) -> Self
-    where
-        T: 'static,
-        P: Params,
-        F: CallableWith<T, P>,
-    {
-        let function = Lent { lender, function: Arc::new(function), lends: PhantomData };
-        HostFunction::of(name, F::signature(), function)
-    }
-
-    /// One that may wait.
-    pub(crate) fn blocking<P, F>(name: &str, function: F) -> Self
-    where
-        P: Params + Send + 'static,
-        F: Callable<P, Outcome: Outcome<Value: 'static>>,
-    {
-        HostFunction::waiting(name, F::signature(), waiting::blocking(function))
-    }
-
-    /// One that answers with a future.
-    pub(crate) fn asynchronous<P, F>(name: &str, function: F) -> Self
-    where
-        P: Params + Send + 'static,
-        F: AsyncCallable<P, Outcome: Outcome<Value: 'static>>,
-    {
-        HostFunction::waiting(name, F::signature(), waiting::asynchronous(function))
-    }
-
-    fn waiting(name: &str, signature: Signature, begin: Box<Begin>) -> Self {
-        let body = Body::Waits(begin);
-        let name = name.to_owned();
-        HostFunction { name, signature, leaf: None, advice: None, body, bits: None }
-    }
-
-    fn of<P: Params, F: Invoke<P>>(name: &str, signature: Signature, function: F) -> Self {
-        let bits = OfBits::new(&function);
-        let run = move |args: &mut dyn Source, result: &mut dyn Sink, turn: &Turn| {
-            let params = P::read(args)?;
-            let value = turn.within(|| function.invoke(params))?;
-            to_sink(&value, result).map_err(|error| error.of("result").into())
-        };
-        HostFunction {
-            name: name.to_owned(),
-            signature,
-            leaf: None,
-            advice: None,
-            body: Body::Plain(Box::new(run)),
-            bits,
-        }
-    }
-
-    /// It as a function of scalars, if it is one.
-    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
-    #[inline(always)]
-    pub(crate) fn of_bits(&self) -> Option<&OfBits> {
-        self.bits.as_ref()
-    }
-
-    /// Whether it may wait, with its caller let go: [`begin`](HostFunction::begin) and
-    /// [`finish`](HostFunction::finish) call it then.
-    pub(crate) fn waits(&self) -> bool {
-        matches!(self.body, Body::Waits(_))
-    }
-
-    /// Calls it: `args` stands on the list of the arguments, `result` takes one
-    /// value. A panic is the caller's error. One that waits does so here, with `life` its
-    /// caller's.
-    pub(crate) fn call(
-        &self,
-        count: usize,
-        args: &mut dyn Source,
-        result: &mut dyn Sink,
-        turn: &Turn,
-        life: &Life,
-    ) -> Result<()> {
-        match &self.body {
-            Body::Plain(run) => {
-                let checked = self.signature.check_count(count).map_err(Error::from);
-                let called = checked.and_then(|()| contained(|| run(args, result, turn)));
-                called.map_err(|error| self.at(error))
-            }
-            Body::Waits(_) if held() > 0 => Err(self.cannot_wait()),
-            Body::Waits(_) => {
-                let work = self.begin(count, args)?;
-                self.write(self.finish(work, life)?, result)
-            }
-        }
-    }
-
-    /// Reads the arguments of one that waits.
-    pub(crate) fn begin(&self, count: usize, args: &mut dyn Source) -> Result<Work> {
-        let checked = self.signature.check_count(count).map_err(Error::from);
-        let begun = checked.and_then(|()| match &self.body {
-            Body::Waits(begin) => contained(|| begin(args)),
-            Body::Plain(_) => Err(Error::new(ErrorKind::Call, "it does not wait")),
-        });
-        begun.map_err(|error| self.at(error))
-    }
-
-    /// Runs one that waits, on behalf of a plugin with that life.
-    pub(crate) fn finish(&self, work: Work, life: &Life) -> Result<Answer> {
-        work.run(life).map_err(|error| self.at(error))
-    }
-
-    /// Writes what one that waits has returned.
-    pub(crate) fn write(&self, answer: Answer, result: &mut dyn Sink) -> Result<()> {
-        answer.write(result).map_err(|error| self.at(error))
-    }
-
-    /// The error of one that would have to wait where that is not possible.
-    #[cold]
-    pub(crate) fn cannot_wait(&self) -> Error {
-        cannot_wait(format_args!("host function `{}`", self.name))
-    }
-
-    /// The error of a compiled call that has failed.
-    #[cfg(feature = "luajit")]
-    pub(crate) fn failed(&self, why: Option<LeafFailed>) -> Error {
-        self.at(match why {
-            Some(LeafFailed::Returned(fault)) => failed(fault),
-            Some(LeafFailed::Panicked(text)) => panicked_with(&text),
-            Some(LeafFailed::Wide(_)) | None => no_scalar(),
-        })
-    }
-
-    /// Tells that a plugin uses it, if it is deprecated. Whoever listens is the embedding's code.
-    #[cold]
-    pub(crate) fn warn(&self, plugin: &str) {
-        let (Some(advice), function) = (&self.advice, &self.name) else { return };
-        let _ = contained(|| {
-            tracing::warn!(plugin, "it uses the deprecated host function `{function}`: {advice}");
-            Ok(())
-        });
-    }
-
-    /// An error of it.
-    #[cold]
-    pub(crate) fn at(&self, error: Error) -> Error {
-        error
-            .context(format_args!("host function `{}`", self.name))
-            .through(format_args!("[host]: in function '{}'", self.name))
-    }
-}
-
-/// A function, however it gets what it works on. Its clones share it.
-trait Invoke<P>: Clone + Send + Sync + 'static {
-    type Value: Data;
-    fn invoke(&self, params: P) -> Result<Self::Value>;
-}
-
-struct Given<F>(Arc<F>);
-
-impl<P: Params, F: Callable<P>> Invoke<P> for Given<F> {
-    type Value = <F::Outcome as Outcome>::Value;
-
-    #[inline(always)]
-    fn invoke(&self, params: P) -> Result<Self::Value> {
-        self.0.invoke(params).outcome().map_err(failed)
-    }
-}
-
-/// One to which a `T` is lent.
-struct Lent<T, F> {
-    lender: Lender,
-    function: Arc<F>,
-    lends: PhantomData<fn(T)>,
-}
-
-impl<T: 'static, P: Params, F: CallableWith<T, P>> Invoke<P> for Lent<T, F> {
-    type Value = <F::Outcome as Outcome>::Value;
-
-    fn invoke(&self, params: P) -> Result<Self::Value> {
-        let outcome = self.lender.borrow(|lent| self.function.invoke(lent, params))?;
-        outcome.outcome().map_err(failed)
-    }
-}
-
-impl<F> Clone for Given<F> {
-    fn clone(&self) -> Self {
-        Given(Arc::clone(&self.0))
-    }
-}
-
-impl<T, F> Clone for Lent<T, F> {
-    fn clone(&self) -> Self {
-        let (lender, function) = (self.lender.clone(), Arc::clone(&self.function));
-        Lent { lender, function, lends: PhantomData }
-    }
-}
-
-impl HostLeaf {
-    /// The function keeps the closure where it is, in an `Arc` of its own.
-    fn new<F>(closure: &Arc<F>, entry: &LeafEntry<F>) -> HostLeaf {
-        HostLeaf {
-            entry: entry.address(),
-            closure: Arc::as_ptr(closure).expose_provenance(),
-            params: entry.params(),
-            result: entry.result(),
-        }
-    }
-}
-
-#[cold]
-fn no_scalar() -> Error {
-    Error::new(ErrorKind::Type, "no scalar")
-}
-
-#[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
-impl OfBits {
-    /// `None` where a parameter or the result is no scalar.
-    fn new<P: Params, F: Invoke<P>>(function: &F) -> Option<OfBits> {
-        // Whatever is converted otherwise may run code of the embedding.
-        F::Value::SCALAR?;
-        P::from_bits(&[0; MAX_PARAMETERS])?;
-        let params = P::TYPES.iter().map(|ty| ScalarKind::of(ty)).collect::<Option<_>>()?;
-        let result = ScalarKind::of(F::Value::SCHEMA);
-        let function = function.clone();
-        let run = move |bits: &mut [u64; MAX_PARAMETERS]| {
-            let params = P::from_bits(bits).ok_or_else(no_scalar)?;
-            let called = catch_unwind(AssertUnwindSafe(|| function.invoke(params)));
-            let value = called.unwrap_or_else(|panic| Err(panicked(panic)))?;
-            bits[0] = Plain::of(&value).map_or(0, Plain::to_bits);
-            Ok(())
-        };
-        Some(OfBits { params, result, run: Box::new(run) })
-    }
-
-    /// Calls it with the bits of scalars, of the kinds that its parameters are. A panic is its
-    /// error.
-    #[inline(always)]
-    pub(crate) fn call(&self, bits: &mut [u64; MAX_PARAMETERS]) -> Result<()> {
-        (self.run)(bits)
-    }
-}
-
-/// The same of a function that is a value.
-pub(crate) fn returned_fault(fault: Fault) -> CallError {
-    failed(fault).into()
-}
-
-/// The error of a function that returned one. If that is one of ours, alone, in a box or
-/// as the source of what is in the box, its inside goes on to the caller.
-pub(super) fn failed(fault: Fault) -> Error {
-    let (text, error) = fault.into_parts();
-    let ours = match error.downcast::<Error>() {
-        Ok(error) => Some(*error),
-        Err(error) => match error.downcast::<CallError>() {
-            Ok(error) => Some(Error::from(*error)),
-            Err(error) => boxed(&*error).and_then(ours),
-        },
-    };
-    let failed = Error::new(ErrorKind::Call, text);
-    match ours {
-        Some(ours) => failed.with_inside_of(&ours).with_source(ours),
-        None => failed,
-    }
-}
-
-/// What is in the boxes that `?` makes.
-fn boxed(error: &dyn Any) -> Option<&(dyn std::error::Error + 'static)> {
-    type Plain = Box<dyn std::error::Error>;
-    type Sent = Box<dyn std::error::Error + Send>;
-    type Shared = Box<dyn std::error::Error + Send + Sync>;
-    None.or_else(|| Some(&**error.downcast_ref::<Plain>()?))
-        .or_else(|| Some(&**error.downcast_ref::<Sent>()? as _))
-        .or_else(|| Some(&**error.downcast_ref::<Shared>()? as _))
-}
-
-/// The first of our errors in a chain of sources.
-fn ours(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain.into_iter().find_map(|error| error.downcast_ref::<Error>().cloned())
-}
-
-/// Runs code of the embedding that a plugin has caused to run; a panic in it is an
-/// error of the plugin's call.
-pub(crate) fn contained<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(panic)))
-}
-
-/// Wakes whoever waits for that, which is the embedding's code.
-pub(crate) fn wake(waker: Waker, waits_for: &str) {
-    let woken = contained(|| {
-        waker.wake();
-        Ok(())
-    });
-    if let Err(error) = woken {
-        tracing::warn!(%error, "a waker of {waits_for}");
-    }
-}
-
-#[cold]
-fn panicked(panic: Box<dyn Any + Send>) -> Error {
-    panicked_with(&panic_text(panic))
-}
-
-#[cold]
-fn panicked_with(text: &str) -> Error {
-    Error::new(ErrorKind::Call, format!("panicked: {text}"))
 }

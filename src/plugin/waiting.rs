@@ -8,7 +8,7 @@ use twinplug_value::{
     AsyncCallable, Callable, ConvertError, Data, Outcome, Params, Sink, Source, to_sink,
 };
 
-use super::context::{contained, failed};
+use super::contained::{contained, failed};
 use super::{deadline, overdue};
 use crate::channel::{Cut, Life, block_on};
 use crate::error::{Error, ErrorKind, Result};
@@ -28,13 +28,13 @@ pub(crate) struct Answer(Box<Write>);
 type Write = dyn FnOnce(&mut dyn Sink) -> Result<(), ConvertError>;
 
 /// How to begin a call of a function that blocks.
-pub(super) fn blocking<P, F>(function: F) -> Box<Begin>
+pub(super) fn blocking<P, F>(function: F) -> Arc<Begin>
 where
     P: Params + Send + 'static,
     F: Callable<P, Outcome: Outcome<Value: 'static>>,
 {
     let function = Arc::new(function);
-    Box::new(move |args| {
+    Arc::new(move |args| {
         let (params, function) = (P::read(args)?, Arc::clone(&function));
         Ok(Work(Box::new(move |_| {
             let value = function.invoke(params).outcome().map_err(failed)?;
@@ -44,13 +44,13 @@ where
 }
 
 /// How to begin a call of a function that answers with a future.
-pub(super) fn asynchronous<P, F>(function: F) -> Box<Begin>
+pub(super) fn asynchronous<P, F>(function: F) -> Arc<Begin>
 where
     P: Params + Send + 'static,
     F: AsyncCallable<P, Outcome: Outcome<Value: 'static>>,
 {
     let function = Arc::new(function);
-    Box::new(move |args| {
+    Arc::new(move |args| {
         let (params, function) = (P::read(args)?, Arc::clone(&function));
         Ok(Work(Box::new(move |life| {
             let value = finish(function.invoke(params), life)?.outcome().map_err(failed)?;
@@ -73,6 +73,11 @@ fn late() -> Option<Error> {
 }
 
 impl Work {
+    /// That work.
+    pub(super) fn new(run: impl FnOnce(&Life) -> Result<Answer> + Send + 'static) -> Work {
+        Work(Box::new(run))
+    }
+
     /// Runs it. A panic is the caller's error; that the call must have ended meanwhile is one,
     /// whatever has come of it.
     pub(super) fn run(self, life: &Life) -> Result<Answer> {
@@ -92,7 +97,7 @@ impl Work {
 }
 
 impl Answer {
-    fn new<T: Data + 'static>(value: T) -> Answer {
+    pub(super) fn new<T: Data + 'static>(value: T) -> Answer {
         Answer(Box::new(move |sink| to_sink(&value, sink)))
     }
 

@@ -56,6 +56,7 @@ mod log;
 mod lua;
 mod manifests;
 mod memory;
+mod mocks;
 #[cfg(feature = "_lua")]
 mod modules;
 #[cfg(feature = "native")]

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use twinplug_value::{
-    Argument, AsyncCallable, Callable, CallableWith, LeafFunction, Outcome, Params, Value,
+    Argument, AsyncCallable, Callable, CallableWith, LeafFunction, Outcome, Params, Shared,
+    TypeRef, Value,
 };
 
 use super::HostBuilder;
 use crate::error::{Error, ErrorKind, Result, near};
-use crate::plugin::{BUILT_INS, Constant, HostFunction};
+use crate::host::names::check_name;
+use crate::plugin::{Constant, HostFunction, Mocks};
 
 impl HostBuilder {
     /// Adds a function of up to 8 parameters, which plugins call; a name with dots
@@ -163,6 +165,41 @@ impl HostBuilder {
         self.with(name, HostFunction::lent(name, lender, function))
     }
 
+    /// Adds a function whose signature is known when the program runs: it takes values, which are
+    /// of the types that the signature says, and its result is brought to the one that it says.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// use twinplug::Value;
+    ///
+    /// let host = twinplug::Host::builder()
+    ///     .dynamic_function("world.count", "(kind: string, near?: bool) -> int", |args| {
+    ///         Ok::<Value, String>(Value::Int(args.len() as i64))
+    ///     })
+    ///     .build()?;
+    /// let script = "function Count() return host.world.count('fox') end";
+    /// let plugin = host.load_source("counts", script)?;
+    /// assert_eq!(plugin.func::<(), i64>("Count")?.call(())?, 1);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    #[must_use]
+    pub fn dynamic_function<O: Outcome<Value = Value>>(
+        mut self,
+        name: &str,
+        signature: &str,
+        function: impl Fn(Vec<Value>) -> O + Send + Sync + 'static,
+    ) -> Self {
+        match signature.parse() {
+            Ok(signature) => self.with(name, HostFunction::dynamic(name, signature, function)),
+            Err(error) => {
+                self.refuse(format!("function `{name}`: its signature `{signature}`: {error}"));
+                self
+            }
+        }
+    }
+
     /// Marks a function that plugins should not call any more, and says what they do in its
     /// place. It works as before: the first call of each plugin is a warning in the log, and
     /// editors strike it through.
@@ -202,16 +239,26 @@ impl HostBuilder {
     /// # #[cfg(not(feature = "_lua"))] fn main() {}
     /// ```
     #[must_use]
-    pub fn constant<T: Argument>(mut self, name: &str, value: T) -> Self {
+    pub fn constant<T: Argument>(self, name: &str, value: T) -> Self {
+        let value = Value::of(&value).map_err(|error| error.to_string());
+        self.with_constant(name, value, Shared::Static(T::SCHEMA))
+    }
+
+    /// Adds a constant, or says why it has no value.
+    pub(in crate::host) fn with_constant(
+        mut self,
+        name: &str,
+        value: Result<Value, String>,
+        ty: TypeRef,
+    ) -> Self {
         self.check_name("constant", name);
-        match Value::of(&value) {
+        match value {
             // A name in a table of Lua's is one that has a value.
             Ok(Value::Null) => {
                 self.refuse(format!("constant `{name}` is null: leave it out in place of that"));
             }
             Ok(value) => {
-                let constant = Constant { value, ty: T::SCHEMA };
-                if self.constants.insert(name.to_owned(), constant).is_some() {
+                if self.constants.insert(name.to_owned(), Constant { value, ty }).is_some() {
                     self.refuse(format!("constant `{name}` is there twice"));
                 }
             }
@@ -229,7 +276,10 @@ impl HostBuilder {
     }
 
     /// The functions, with what was said of them.
-    pub(super) fn finished_functions(&mut self) -> Result<BTreeMap<String, Arc<HostFunction>>> {
+    pub(super) fn finished_functions(
+        &mut self,
+        mocks: Option<&Mocks>,
+    ) -> Result<BTreeMap<String, Arc<HostFunction>>> {
         let mut functions = std::mem::take(&mut self.functions);
         for (name, advice) in std::mem::take(&mut self.deprecated) {
             let Some(function) = functions.get_mut(&name) else {
@@ -239,37 +289,18 @@ impl HostBuilder {
             };
             function.advice = Some(advice);
         }
-        Ok(functions.into_iter().map(|(name, function)| (name, Arc::new(function))).collect())
+        let finish = |(name, function): (String, HostFunction)| {
+            let function = mocks.map_or(function.clone(), |mocks| function.mockable(mocks));
+            (name, Arc::new(function))
+        };
+        Ok(functions.into_iter().map(finish).collect())
     }
 
-    /// A name is a path of plain names, no part of which is a function or a constant
-    /// itself, and whose first is not built in.
     fn check_name(&mut self, what: &str, name: &str) {
-        let plain = |part: &str| {
-            part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-                && !part.starts_with(|c: char| c.is_ascii_digit())
-                && !part.is_empty()
-        };
-        let first = name.split('.').next().unwrap_or_default();
-        let mut others = self.functions.keys().chain(self.constants.keys());
-        if !name.split('.').all(plain) {
-            self.refuse(format!(
-                "{what} `{name}`: a name is letters, digits, `_`, and dots between"
-            ));
-        } else if BUILT_INS.contains(&first) {
-            self.refuse(format!("{what} `{name}`: `host.{first}` is built in"));
-        } else if let Some(other) = others.find(|other| within(name, other) || within(other, name))
-        {
-            let other = other.clone();
-            self.refuse(format!("{what} `{name}`: `{other}` makes one of them a group as well"));
-        } else if what == "constant" && self.functions.contains_key(name)
-            || what == "function" && self.constants.contains_key(name)
-        {
-            self.refuse(format!("{what} `{name}`: a function and a constant have the same name"));
+        let functions = self.functions.keys().map(String::as_str);
+        let constants = self.constants.keys().map(String::as_str);
+        if let Err(message) = check_name(what, name, functions, constants) {
+            self.refuse(message);
         }
     }
-}
-
-fn within(name: &str, group: &str) -> bool {
-    name.strip_prefix(group).is_some_and(|rest| rest.starts_with('.'))
 }
