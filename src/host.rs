@@ -440,9 +440,7 @@ impl Drop for Host {
             let watching = self.registry.watching.lock().take();
             watching.inspect(|watching| watching.end());
         }
-        for channel in self.context.channels.values() {
-            channel.close();
-        }
+        self.context.close_channels();
         // Who requires others goes before them, as those were there first.
         for plugin in self.registry.with_layers().into_iter().rev() {
             if let Err(error) = self.registry.unload(&plugin) {

@@ -1,5 +1,6 @@
 //! The command `twinplug`: one module a subcommand, each of which drives a
-//! [`twinplug::Host`] as any other program would.
+//! [`twinplug::Host`] as any other program would. [`run`] has all of it over the functions of the
+//! program that calls it.
 //!
 //! Results go to standard output, everything else to standard error. It exits with
 //! 0, with 1 where a plugin failed or was refused, and with 2 where it was used
@@ -18,32 +19,43 @@ mod granting;
 mod limiting;
 mod output;
 mod source;
+mod standing;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use twinplug::{Host, HostBuilder};
+use twinplug::HostBuilder;
 
 use failure::Failure;
 use granting::Granting;
 use limiting::Limiting;
+use standing::Standing;
 
-/// Runs the command with these arguments, the first of which is its own name.
+/// Runs the command with these arguments, the first of which is its own name, for hosts that offer
+/// what the builder says: a program has every command over its own functions so.
 ///
 /// ```
 /// use std::process::ExitCode;
-/// assert_eq!(twinplug_cli::run(["twinplug", "--version"]), ExitCode::SUCCESS);
-/// assert_eq!(twinplug_cli::run(["twinplug", "no-such-command"]), ExitCode::from(2));
+/// use twinplug::Host;
+///
+/// let builder = Host::builder().function("scale", |x: f64, by: f64| x * by);
+/// assert_eq!(twinplug_cli::run(builder.clone(), ["game", "--version"]), ExitCode::SUCCESS);
+/// assert_eq!(twinplug_cli::run(builder, ["game", "no-such-command"]), ExitCode::from(2));
 /// ```
-pub fn run<A>(args: impl IntoIterator<Item = A>) -> ExitCode
+///
+/// A command makes as many hosts of it as it needs, and says itself where what plugins print goes.
+/// `--time-limit` and others of the arguments go before what the builder says.
+pub fn run<A>(builder: HostBuilder, args: impl IntoIterator<Item = A>) -> ExitCode
 where
     A: Into<OsString> + Clone,
 {
     match Arguments::try_parse_from(args) {
-        Ok(Arguments { granting, limiting, command }) => {
-            let builder = granting.grant(limiting.limit(Host::builder()));
-            command.run(builder).unwrap_or_else(|failure| failure.report())
+        Ok(Arguments { granting, limiting, standing, command }) => {
+            let offered = standing.offer(granting.grant(limiting.limit(builder)));
+            // What the stand-ins are made of goes last.
+            let done = offered.and_then(|(builder, _kept)| command.run(builder));
+            done.unwrap_or_else(|failure| failure.report())
         }
         Err(usage) => {
             // Help that nobody reads any more is no failure.
@@ -67,6 +79,8 @@ struct Arguments {
     granting: Granting,
     #[command(flatten)]
     limiting: Limiting,
+    #[command(flatten)]
+    standing: Standing,
     #[command(subcommand)]
     command: Command,
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    twinplug_cli::run(std::env::args_os())
+    twinplug_cli::run(twinplug::Host::builder(), std::env::args_os())
 }

@@ -21,8 +21,8 @@ use crate::lifecycle::Reload;
 use crate::lifecycle::{Manner, Registry};
 use crate::loading::{Allowance, Loader, Settings};
 use crate::plugin::{
-    Constant, HostContext, HostFunction, Lender, LimitSignal, Mocks, Output, Permission, Plugins,
-    Total, returned_fault,
+    Constant, FAKE_CAPACITY, FakeChannels, HostContext, HostFunction, Lender, LimitSignal, Mocks,
+    Output, Permission, Plugins, Total, returned_fault,
 };
 
 /// Says what plugins may ask of a [`Host`], then makes it.
@@ -45,31 +45,43 @@ pub struct HostBuilder {
     manner: Manner,
     /// Of a host that is for tests: the stand-ins that it has from the beginning.
     pub(super) mocks: Option<Vec<(String, Function)>>,
+    has_fake_channels: bool,
     /// In bytes, of all scripts.
     memory_total: Option<usize>,
     /// The first thing that was wrong; `build` reports it.
     error: Option<Error>,
 }
 
-/// Makes a channel of that name.
-type MakeChannel = dyn Fn(&str) -> Arc<dyn AnyChannel> + Send + Sync;
+/// Makes a channel of that name, which holds as many messages at least.
+type MakeChannel = dyn Fn(&str, usize) -> Arc<dyn AnyChannel> + Send + Sync;
 
 impl HostBuilder {
     /// Adds a channel of `T` that holds up to `capacity` messages; with 0 each send
     /// waits for a receive.
     #[must_use]
     pub fn channel<T: Data + Send + 'static>(self, name: &str, capacity: usize) -> Self {
-        self.with_channel(name, move |name| Arc::new(Channel::<T>::new(name, capacity)))
+        self.with_channel(name, move |name, least| {
+            Arc::new(Channel::<T>::new(name, capacity.max(least)))
+        })
     }
 
     pub(super) fn with_channel(
         mut self,
         name: &str,
-        make: impl Fn(&str) -> Arc<dyn AnyChannel> + Send + Sync + 'static,
+        make: impl Fn(&str, usize) -> Arc<dyn AnyChannel> + Send + Sync + 'static,
     ) -> Self {
         if self.channels.insert(name.to_owned(), Arc::new(make)).is_some() {
             self.refuse(format!("channel `{name}` is there twice"));
         }
+        self
+    }
+
+    /// Makes the channels of a host for tests of plugins: each holds 1,024 messages at least, so that a
+    /// plugin which sends waits for nobody, and any other name that is asked for is one as well, of
+    /// values of any type (`Channel<Value>`).
+    #[must_use]
+    pub fn fake_channels(mut self) -> Self {
+        self.has_fake_channels = true;
         self
     }
 
@@ -302,7 +314,9 @@ impl HostBuilder {
         self.settings.limits.total = self.memory_total.map(Total::new);
         let HostBuilder { constants, output, lender, .. } = self;
         let channels = self.channels.into_iter();
-        let channels = channels.map(|(name, make)| (name.clone(), make(&name))).collect();
+        let least = if self.has_fake_channels { FAKE_CAPACITY } else { 0 };
+        let channels = channels.map(|(name, make)| (name.clone(), make(&name, least))).collect();
+        let fake_channels = self.has_fake_channels.then(FakeChannels::default);
         let output = output.unwrap_or_else(|| Arc::new(to_standard_output));
         let loader = Loader::new(&self.allowance, self.settings);
         let registry = Arc::new(Registry::new(loader, self.manner));
@@ -312,7 +326,16 @@ impl HostBuilder {
             let mock =
                 mocks.is_some().then(|| ("mock".to_owned(), Arc::new(mocks::function(host))));
             let functions = functions.into_iter().chain(mock).collect();
-            HostContext { plugins, functions, constants, channels, output, lender, mocks }
+            HostContext {
+                plugins,
+                functions,
+                constants,
+                channels,
+                output,
+                lender,
+                mocks,
+                fake_channels,
+            }
         };
         use_faults(returned_fault);
         let context = Arc::new_cyclic(context);

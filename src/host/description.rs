@@ -178,8 +178,8 @@ impl HostBuilder {
 
     fn described_channel(self, name: &str, ty: &str, capacity: usize) -> Self {
         match ty.parse::<Type>() {
-            Ok(ty) => self.with_channel(name, move |name| {
-                Arc::new(DescribedChannel::new(name, ty.clone(), capacity))
+            Ok(ty) => self.with_channel(name, move |name, least| {
+                Arc::new(DescribedChannel::new(name, ty.clone(), capacity.max(least)))
             }),
             Err(error) => self.refused(format!("channel `{name}`: its type `{ty}`: {error}")),
         }

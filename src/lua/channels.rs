@@ -489,5 +489,5 @@ unsafe fn attach(shared: &Shared, state: *mut lua_State) -> Result<Arc<dyn AnyCh
         std::slice::from_raw_parts(text.cast(), length)
     };
     let name = std::str::from_utf8(name).map_err(|_| takes())?;
-    Ok(Arc::clone(shared.host()?.channel(name)?))
+    shared.host()?.channel(name)
 }

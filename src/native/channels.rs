@@ -61,14 +61,14 @@ pub(super) unsafe extern "C" fn channel_open(
             let found = host.channel(text(name, name_length)?)?;
             let ty = match kind.is_null() {
                 true => Type::Any,
-                false => check_type(&**found, text(kind, kind_length)?)?,
+                false => check_type(&*found, text(kind, kind_length)?)?,
             };
             let channel = channel.as_mut().ok_or_else(|| null("channel"))?;
             let list = match ty {
                 Type::Any => Type::Any,
                 _ => Type::List(ty.clone().into()),
             };
-            let attached = Attached { context, channel: Arc::clone(found), ty, list };
+            let attached = Attached { context, channel: found, ty, list };
             *channel = Box::into_raw(Box::new(attached)).cast();
             Ok(())
         })

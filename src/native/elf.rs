@@ -20,7 +20,9 @@ use super::dependencies::Dependencies;
 use dynamic::Dynamic;
 use relocations::Writes;
 use segments::Segments;
-pub(super) use starters::{Begins, Starter};
+#[cfg(target_os = "linux")]
+pub(super) use starters::Begins;
+pub(super) use starters::Starters;
 use symbols::Symbols;
 pub(super) use table::Sound;
 
@@ -33,7 +35,7 @@ pub(super) struct Facts {
     pub(super) dependencies: Dependencies,
     pub(super) hazards: Vec<&'static str>,
     /// Where it begins threads.
-    pub(super) starters: Vec<Starter>,
+    pub(super) starters: Starters,
 }
 
 /// Checks a whole 64-bit ELF shared library; what it is instead, or what is wrong.

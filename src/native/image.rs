@@ -8,6 +8,7 @@ use std::ffi::{CStr, c_void};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
 use std::sync::atomic::AtomicUsize;
 
 use libloading::Library;
@@ -18,7 +19,7 @@ use super::companions;
 use super::context::Context;
 use super::copy::Copy;
 use super::go_runtime;
-use super::images::{ImageState, Place, Record};
+use super::images::{Place, Record, State};
 use super::makers;
 use super::preflight::Checked;
 use crate::error::{Error, ErrorKind, Result};
@@ -73,7 +74,7 @@ impl Image {
         let table = find_table(&library).inspect_err(|_| {
             // Without an address nothing could tell whether it went: it stays.
             let kept = "no table was found in it";
-            place.add(&context.plugin, path, || true).set(ImageState::Kept(kept.into()));
+            place.add(&context.plugin, path, || true).set(State::Kept(kept.into()));
         })?;
         let (address, file) = (table as usize, copy.path().as_os_str().as_encoded_bytes());
         if !is_from(address, file) {
@@ -92,17 +93,19 @@ impl Image {
         let image = Arc::new(Image { library, context, table, stays, file, record });
         image.context.set_image(&image);
         makers::add(&image.file, &image);
+        // The threads of a Go runtime are nobody's to end, and it stays in any case.
         #[cfg(target_os = "linux")]
-        // SAFETY: it was mapped from the bytes that the starters were found in, and its symbol is
-        // where those have it. Nobody has called it yet.
-        unsafe {
+        if !checked.has_go {
             let base = address.wrapping_sub(checked.table as usize);
-            super::threads::follow(&image, base, &checked.starters);
+            // SAFETY: it was mapped from the bytes that the starters were found in, and its symbol
+            // is where those have it. Nobody has called it yet.
+            unsafe { super::threads::follow(&image, base, &checked.starters) };
         }
         Ok(image)
     }
 
     /// How many threads run that its code has begun.
+    #[cfg(target_os = "linux")]
     pub(super) fn threads(&self) -> &AtomicUsize {
         &self.record.threads
     }
@@ -135,13 +138,10 @@ impl Image {
     /// lets go of it.
     pub(super) fn retire(&self) {
         self.context.retire();
-        let stays = *self.stays.lock();
-        let why = match (stays, self.record.running()) {
-            (Some(why), _) => why.into(),
-            (None, Some(threads)) => threads,
-            (None, None) => "handles or calls of it are still held".into(),
-        };
-        self.record.set(ImageState::Kept(why));
+        self.record.set(match *self.stays.lock() {
+            Some(why) => State::Kept(why.into()),
+            None => State::Held,
+        });
     }
 }
 
@@ -150,19 +150,20 @@ impl Drop for Image {
         self.context.retire();
         makers::remove(&self.file);
         if let Some(why) = *self.stays.get_mut() {
-            self.record.set(ImageState::Kept(why.into()));
+            self.record.set(State::Kept(why.into()));
             return;
         }
-        // SAFETY: this is the last user; the plugin has said, in its descriptor, that
-        // it leaves no thread and no thread-local destructor behind.
+        // SAFETY: this is the last user, and those threads of the plugin are that could be seen; the
+        // plugin has said, in its descriptor, that it leaves no other, and no thread-local
+        // destructor behind.
         unsafe { ManuallyDrop::drop(&mut self.library) };
         if self.record.is_mapped() {
-            self.record.set(ImageState::Kept(
+            self.record.set(State::Kept(
                 "the system keeps it: thread-local data, unique symbols, or NODELETE".into(),
             ));
             return;
         }
-        self.record.set(ImageState::Unmapped);
+        self.record.set(State::Unmapped);
         // SAFETY: no code of the plugin is left that could use its context.
         unsafe { ManuallyDrop::drop(&mut self.context) };
     }

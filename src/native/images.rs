@@ -11,13 +11,13 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The images of a host. Each host counts its own.
 pub(crate) struct Images {
-    state: Mutex<State>,
+    all: Mutex<All>,
     /// How many may be kept of plugins that are gone.
     budget: usize,
     go_runtimes: GoRuntimes,
 }
 
-struct State {
+struct All {
     records: Vec<Arc<Record>>,
     /// Loads under way: each may leave an image that is kept.
     loading: usize,
@@ -27,11 +27,22 @@ struct State {
 pub(super) struct Record {
     plugin: String,
     path: PathBuf,
-    state: Mutex<ImageState>,
+    state: Mutex<State>,
     /// Threads that run which its code has begun.
     pub(super) threads: AtomicUsize,
     /// Asks the system whether it still has it.
     asks: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// What has become of one.
+#[derive(Clone, PartialEq)]
+pub(super) enum State {
+    Serving,
+    /// It is still mapped, for this reason.
+    Kept(String),
+    /// The same as long as it is held by others than its plugin.
+    Held,
+    Unmapped,
 }
 
 /// One image of a native plugin that a host has mapped.
@@ -44,8 +55,8 @@ pub struct ImageReport {
     pub path: PathBuf,
     /// What became of it.
     pub state: ImageState,
-    /// How many threads run that its code has begun. Seen on Linux alone, and there neither those
-    /// that its constructors begin, nor those that another library begins for it.
+    /// How many threads run that its code has begun, as far as that is seen: on Linux, on x86-64 and
+    /// AArch64 (`docs/limits.md`).
     pub threads: usize,
 }
 
@@ -61,19 +72,32 @@ pub enum ImageState {
 }
 
 impl Record {
-    pub(super) fn set(&self, state: ImageState) {
+    pub(super) fn set(&self, state: State) {
         let changed = {
             let mut now = self.state.lock();
             let changed = *now != state;
-            *now = state.clone();
+            *now = state;
             changed
         };
         // With the lock let go: who listens is the embedding's code.
-        match state {
+        match self.report() {
             _ if !changed => {}
             ImageState::Serving => {}
             ImageState::Unmapped => tracing::info!(plugin = self.plugin, "image unmapped"),
             ImageState::Kept(why) => tracing::info!(plugin = self.plugin, why, "image kept"),
+        }
+    }
+
+    /// What is said of it.
+    fn report(&self) -> ImageState {
+        match self.state.lock().clone() {
+            State::Serving => ImageState::Serving,
+            State::Unmapped => ImageState::Unmapped,
+            State::Kept(why) => ImageState::Kept(why),
+            State::Held => {
+                let handles = || "handles or calls of it are still held".to_owned();
+                ImageState::Kept(self.running().unwrap_or_else(handles))
+            }
         }
     }
 
@@ -93,16 +117,17 @@ impl Record {
 
     /// What the system kept, it may have let go of since.
     fn ask_again(&self) {
-        let kept = matches!(*self.state.lock(), ImageState::Kept(_));
+        let kept = matches!(*self.state.lock(), State::Kept(_));
         if kept && !self.is_mapped() {
-            self.set(ImageState::Unmapped);
+            self.set(State::Unmapped);
         }
     }
 }
 
 impl Images {
     pub(crate) fn new(budget: usize, go_runtimes: GoRuntimes) -> Self {
-        Images { state: Mutex::new(State { records: Vec::new(), loading: 0 }), budget, go_runtimes }
+        let all = All { records: Vec::new(), loading: 0 };
+        Images { all: Mutex::new(all), budget, go_runtimes }
     }
 
     /// Those that are mapped.
@@ -110,7 +135,7 @@ impl Images {
         let report = |record: &Arc<Record>| ImageReport {
             plugin: record.plugin.clone(),
             path: record.path.clone(),
-            state: record.state.lock().clone(),
+            state: record.report(),
             threads: record.threads.load(Ordering::Relaxed),
         };
         self.mapped().iter().map(report).collect()
@@ -118,26 +143,29 @@ impl Images {
 
     /// The records of those that are mapped.
     fn mapped(&self) -> Vec<Arc<Record>> {
+        #[cfg(target_os = "linux")]
+        super::threads::settle();
         // The system has a lock of its own, under which code of plugins runs: none of
         // ours is held while it is asked.
-        let records = self.state.lock().records.clone();
+        let records = self.all.lock().records.clone();
         records.iter().for_each(|record| record.ask_again());
-        let mut state = self.state.lock();
-        state.records.retain(|record| *record.state.lock() != ImageState::Unmapped);
-        state.records.clone()
+        let mut all = self.all.lock();
+        all.records.retain(|record| *record.state.lock() != State::Unmapped);
+        all.records.clone()
     }
 
     /// A place for one more image that may have to be kept.
     pub(super) fn reserve(&self) -> Result<Place<'_>> {
         self.mapped();
-        let mut state = self.state.lock();
-        let is_kept = |record: &&Arc<Record>| matches!(*record.state.lock(), ImageState::Kept(_));
-        let kept = state.records.iter().filter(is_kept).count();
-        if kept + state.loading < self.budget {
-            state.loading += 1;
+        let mut all = self.all.lock();
+        let is_kept =
+            |record: &&Arc<Record>| matches!(*record.state.lock(), State::Kept(_) | State::Held);
+        let kept = all.records.iter().filter(is_kept).count();
+        if kept + all.loading < self.budget {
+            all.loading += 1;
             return Ok(Place { images: self });
         }
-        let loading = match state.loading {
+        let loading = match all.loading {
             0 => String::new(),
             loading => format!(", {loading} that are being loaded may come to it"),
         };
@@ -172,17 +200,17 @@ impl Place<'_> {
         let record = Arc::new(Record {
             plugin: plugin.to_owned(),
             path: path.to_owned(),
-            state: Mutex::new(ImageState::Serving),
+            state: Mutex::new(State::Serving),
             threads: AtomicUsize::new(0),
             asks: Box::new(is_mapped),
         });
-        self.images.state.lock().records.push(Arc::clone(&record));
+        self.images.all.lock().records.push(Arc::clone(&record));
         record
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.images.state.lock().loading -= 1;
+        self.images.all.lock().loading -= 1;
     }
 }

@@ -46,9 +46,11 @@ pub(crate) struct Checked {
     /// What makes the file behave otherwise than a plugin should, a line each.
     pub(crate) hazards: Vec<&'static str>,
     /// Where its symbol is, from the image's base.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "threads are seen on Linux"))]
     pub(super) table: u64,
     /// Where it begins threads.
-    pub(super) starters: Vec<elf::Starter>,
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "threads are seen on Linux"))]
+    pub(super) starters: elf::Starters,
 }
 
 /// An export that a section lists.

@@ -1,17 +1,23 @@
 //! Threads that the code of a plugin begins: each holds the plugin's image until it ends, and is
 //! counted.
 //!
-//! Where an image calls `pthread_create`, or what `std::thread` of GNU's C++ library is made of, it
-//! is led here as soon as it is mapped. Which image begins a thread is told by where the code of
-//! the thread is. Not seen: threads that constructors begin, which run before that, and those that
-//! a library begins which the plugin needs.
+//! Where an image calls `pthread_create`, `thrd_create`, or what `std::thread` of GNU's C++ library
+//! is made of, it is led here as soon as it is mapped. Which image begins a thread is told by where
+//! the code of the thread is. Not seen: threads that constructors begin, which run before that;
+//! those whose first function is not the plugin's own; and those that a library begins for it.
+//!
+//! No image is unmapped on such a thread: another one may wait for its end in code of the image, as
+//! a destructor does that runs when the process ends.
 
 use std::ffi::{c_int, c_void};
+use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::elf::{Begins, Starter};
+use parking_lot::Mutex;
+
+use super::elf::{Begins, Starters};
 use super::image::Image;
 use super::makers;
 
@@ -26,58 +32,75 @@ type StartStandard =
 /// Rounds in which destructors of a thread's keys are run; glibc and musl both have four.
 const ROUNDS: u8 = 4;
 
-/// Where `std::thread` begins its threads: what the first image had that is led here. Others are,
-/// where they have the same.
+/// Where others than `pthread_create` begin their threads: what the first image had that is led
+/// here. Others are, where they have the same.
+static C11: AtomicUsize = AtomicUsize::new(0);
 static STANDARD: AtomicUsize = AtomicUsize::new(0);
+
+/// Images whose last holder was a thread of theirs.
+static LEFT: Mutex<Vec<Image>> = Mutex::new(Vec::new());
+
+/// Lets go of the images that only threads of theirs have held.
+pub(super) fn settle() {
+    let left = mem::take(&mut *LEFT.lock());
+    // With the lock let go: destructors of the images run.
+    drop(left);
+}
 
 /// Leads the calls of an image that begin threads here.
 ///
 /// # Safety
 /// The image is mapped, with `base` as the address that its file's own are counted from, and the
 /// starters are those of its file; none of its code runs yet but its constructors.
-pub(super) unsafe fn follow(image: &Arc<Image>, base: usize, starters: &[Starter]) {
-    for starter in starters {
+pub(super) unsafe fn follow(image: &Arc<Image>, base: usize, starters: &Starters) {
+    // A thread that is ended by unwinding could not leave the frames that are here.
+    if cfg!(panic = "abort") || starters.words.is_empty() {
+        return;
+    }
+    stay();
+    for &(place, begins) in &starters.words {
         // SAFETY: the caller's promise.
-        if !unsafe { lead(base, starter) } {
-            tracing::debug!(plugin = image.context().plugin, ?starter, "threads are not seen");
+        if !unsafe { lead(base, starters, place, begins) } {
+            tracing::debug!(plugin = image.context().plugin, ?begins, "threads are not seen");
         }
     }
+}
+
+/// Keeps the library that this is in, if it is one, as images lead to it from here on.
+fn stay() {
+    static STAYS: OnceLock<()> = OnceLock::new();
+    STAYS.get_or_init(|| {
+        let mut info = mem::MaybeUninit::<libc::Dl_info>::zeroed();
+        // SAFETY: any address may be asked for; zero is a valid `Dl_info`, and the file's name is
+        // there as long as this code. A program itself is not found so, and stays anyway.
+        unsafe {
+            if libc::dladdr(ends as *const c_void, info.as_mut_ptr()) != 0 {
+                let name = info.assume_init().dli_fname;
+                libc::dlopen(name, libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE);
+            }
+        }
+    });
 }
 
 /// Leads one word here, if it holds what this knows.
 ///
 /// # Safety
 /// As `follow`.
-unsafe fn lead(base: usize, starter: &Starter) -> bool {
+unsafe fn lead(base: usize, starters: &Starters, place: u64, begins: Begins) -> bool {
     let at = |address: u64| base.wrapping_add(address as usize);
-    let word = ptr::with_exposed_provenance_mut::<usize>(at(starter.place));
-    // SAFETY: preflight has seen that it is a word of the image's data, aligned.
-    let found = unsafe { word.read_volatile() };
-    let own = match starter.begins {
-        Begins::Posix => {
-            // SAFETY: the name is terminated.
-            let known = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"pthread_create".as_ptr()) };
-            if known as usize != found {
-                return false;
-            }
-            begin as *const () as usize
-        }
-        Begins::Standard => {
-            let first = STANDARD.compare_exchange(0, found, Ordering::AcqRel, Ordering::Acquire);
-            if first.is_err_and(|known| known != found) {
-                return false;
-            }
-            begin_standard as *const () as usize
-        }
-    };
+    // SAFETY: preflight has seen that it is a word of the image's data, aligned. Threads that a
+    // constructor has begun read it, at most.
+    let word = unsafe { AtomicUsize::from_ptr(ptr::with_exposed_provenance_mut(at(place))) };
+    let found = word.load(Ordering::Relaxed);
+    let Some(own) = in_place_of(begins, found) else { return false };
     // SAFETY: it has no preconditions.
     let Ok(page) = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }) else {
         return false;
     };
     let down = |address: usize| address / page * page;
-    let start = down(word.addr());
+    let start = down(at(place));
     // As the system's loader rounds it: down at both ends.
-    let (from, to) = (down(at(starter.protected.0)), down(at(starter.protected.1)));
+    let (from, to) = (down(at(starters.protected.0)), down(at(starters.protected.1)));
     let is_protected = (from..to).contains(&start);
     let protect = |how| {
         // SAFETY: the page holds the word, and so is data of the image.
@@ -86,18 +109,38 @@ unsafe fn lead(base: usize, starter: &Starter) -> bool {
     if is_protected && !protect(libc::PROT_READ | libc::PROT_WRITE) {
         return false;
     }
-    // SAFETY: as above, and it may be written now.
-    unsafe { word.write_volatile(own) };
+    let led = word.compare_exchange(found, own, Ordering::Relaxed, Ordering::Relaxed).is_ok();
     if is_protected && !protect(libc::PROT_READ) {
         tracing::debug!("a page of a plugin stays writable");
     }
-    true
+    led
+}
+
+/// The function of this module that does what the one at an address does, if that is known.
+fn in_place_of(begins: Begins, found: usize) -> Option<usize> {
+    // An import that may be missing, and is.
+    if found == 0 {
+        return None;
+    }
+    let is_first = |known: &AtomicUsize| {
+        let first = known.compare_exchange(0, found, Ordering::AcqRel, Ordering::Acquire);
+        first.is_ok() || first == Err(found)
+    };
+    match begins {
+        Begins::Posix => {
+            // SAFETY: the name is terminated.
+            let known = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"pthread_create".as_ptr()) };
+            (known as usize == found).then_some(begin as *const () as usize)
+        }
+        Begins::C11 => is_first(&C11).then_some(begin_c11 as *const () as usize),
+        Begins::Standard => is_first(&STANDARD).then_some(begin_standard as *const () as usize),
+    }
 }
 
 /// A thread that runs. It holds the image, whose code it may return to until its last destructor
 /// has run.
 struct Running {
-    image: Arc<Image>,
+    image: ManuallyDrop<Arc<Image>>,
     /// How often the thread's keys were seen to be cleared.
     rounds: u8,
 }
@@ -105,24 +148,32 @@ struct Running {
 impl Running {
     /// A thread whose code is at that address, if that is a plugin's.
     fn new(code: usize) -> Option<Box<Running>> {
-        let image = makers::of(code)?;
+        let image = ManuallyDrop::new(makers::of(code)?);
         image.threads().fetch_add(1, Ordering::Relaxed);
         Some(Box::new(Running { image, rounds: 0 }))
     }
 
     /// From here on it is this thread; it goes with it, after all that the thread has.
     fn is_this_thread(self: Box<Self>) {
-        let Some(key) = key() else { return std::mem::forget(self) };
         let running = Box::into_raw(self);
-        // SAFETY: the key is one of ours, and never given back. Where the system has no memory
-        // left for it the image is held for ever, which is safe.
-        unsafe { libc::pthread_setspecific(key, running.cast()) };
+        // SAFETY: the key is one of ours, and never given back.
+        let set =
+            key().is_some_and(|key| unsafe { libc::pthread_setspecific(key, running.cast()) == 0 });
+        if !set {
+            // Nothing tells when it ends: the image stays.
+            // SAFETY: nobody else has it.
+            let running = ManuallyDrop::new(unsafe { Box::from_raw(running) });
+            running.image.threads().fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.image.threads().fetch_sub(1, Ordering::Relaxed);
+        // SAFETY: it is not used any more.
+        let image = unsafe { ManuallyDrop::take(&mut self.image) };
+        LEFT.lock().extend(Arc::into_inner(image));
     }
 }
 
@@ -145,11 +196,8 @@ unsafe extern "C" fn ends(running: *mut c_void) {
     let mut running = unsafe { Box::from_raw(running.cast::<Running>()) };
     running.rounds += 1;
     if running.rounds < ROUNDS {
-        return running.is_this_thread();
+        running.is_this_thread();
     }
-    // The last one unmaps the image, and tells of it: what listens to that may panic, as the
-    // thread's own storage is gone by now.
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(running)));
 }
 
 /// What `begin` hands to its thread.
@@ -204,6 +252,52 @@ unsafe extern "C-unwind" fn run(begun: *mut c_void) -> *mut c_void {
     unsafe { start(argument) }
 }
 
+/// `thrd_start_t`, and `thrd_create`.
+type StartC11 = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
+type BeginC11 = unsafe extern "C-unwind" fn(*mut c_void, StartC11, *mut c_void) -> c_int;
+
+/// What `begin_c11` hands to its thread.
+struct BegunC11 {
+    start: StartC11,
+    argument: *mut c_void,
+    running: Box<Running>,
+}
+
+/// What images call for `thrd_create`.
+///
+/// # Safety
+/// As that.
+unsafe extern "C-unwind" fn begin_c11(
+    thread: *mut c_void,
+    start: StartC11,
+    argument: *mut c_void,
+) -> c_int {
+    // SAFETY: images are led here once it was set, from a function of that type.
+    let begin: BeginC11 = unsafe { mem::transmute(C11.load(Ordering::Acquire) as *const ()) };
+    let Some(running) = Running::new(start as usize) else {
+        // SAFETY: the caller's promise.
+        return unsafe { begin(thread, start, argument) };
+    };
+    let begun = Box::into_raw(Box::new(BegunC11 { start, argument, running }));
+    // SAFETY: the caller's promise; `run_c11` takes what is passed to it.
+    let made = unsafe { begin(thread, run_c11, begun.cast()) };
+    // `thrd_success` is zero in all of C's libraries here.
+    if made != 0 {
+        // SAFETY: no thread has it.
+        drop(unsafe { Box::from_raw(begun) });
+    }
+    made
+}
+
+/// As `run`.
+unsafe extern "C-unwind" fn run_c11(begun: *mut c_void) -> c_int {
+    // SAFETY: `begin_c11` has made it, for this thread alone.
+    let BegunC11 { start, argument, running } = *unsafe { Box::from_raw(begun.cast::<BegunC11>()) };
+    running.is_this_thread();
+    // SAFETY: as in `run`.
+    unsafe { start(argument) }
+}
+
 /// `std::thread::_State` of GNU's C++ library: a class with a virtual destructor and `_M_run`.
 #[repr(C)]
 struct State {
@@ -253,7 +347,7 @@ unsafe extern "C-unwind" fn begin_standard(
 ) {
     // SAFETY: images are led here once it was set, from a function of that type.
     let begin: StartStandard =
-        unsafe { std::mem::transmute(STANDARD.load(Ordering::Acquire) as *const ()) };
+        unsafe { mem::transmute(STANDARD.load(Ordering::Acquire) as *const ()) };
     // SAFETY: the caller's state is whole, and so are its methods.
     let code = unsafe { (*(**state).methods).run as usize };
     if let Some(running) = Running::new(code) {

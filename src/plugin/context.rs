@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock, Weak};
 
+use parking_lot::Mutex;
+use twinplug_value::Value;
+
 #[cfg(feature = "luajit")]
 use super::Followed;
 use super::{Constant, HostFunction, Lender, Mocks, Plugin, Requirement};
-use crate::channel::AnyChannel;
+use crate::channel::{AnyChannel, Channel};
 use crate::error::{Error, ErrorKind, Result, near};
 
 /// Names in a script's `host` table that no host function may have.
@@ -60,7 +63,14 @@ pub(crate) struct HostContext {
     pub(crate) lender: Lender,
     /// Of a host that is for tests.
     pub(crate) mocks: Option<Mocks>,
+    /// Likewise: those that were asked for, and that the host itself does not have.
+    pub(crate) fake_channels: Option<FakeChannels>,
 }
+
+pub(crate) type FakeChannels = Mutex<BTreeMap<String, Arc<dyn AnyChannel>>>;
+
+/// So many messages a channel of a host that is for tests holds at least.
+pub(crate) const FAKE_CAPACITY: usize = 1024;
 
 /// A function that was found.
 pub(crate) enum Found<'h> {
@@ -112,10 +122,22 @@ impl HostContext {
         })
     }
 
-    pub(crate) fn channel(&self, name: &str) -> Result<&Arc<dyn AnyChannel>> {
-        self.channels.get(name).ok_or_else(|| {
-            let near = near(name, self.channels.keys().map(String::as_str));
-            Error::new(ErrorKind::NotFound, format!("the host has no channel `{name}`{near}"))
-        })
+    pub(crate) fn channel(&self, name: &str) -> Result<Arc<dyn AnyChannel>> {
+        if let Some(channel) = self.channels.get(name) {
+            return Ok(Arc::clone(channel));
+        }
+        if let Some(fakes) = &self.fake_channels {
+            let make = || Arc::new(Channel::<Value>::new(name, FAKE_CAPACITY)) as _;
+            return Ok(Arc::clone(fakes.lock().entry(name.to_owned()).or_insert_with(make)));
+        }
+        let near = near(name, self.channels.keys().map(String::as_str));
+        Err(Error::new(ErrorKind::NotFound, format!("the host has no channel `{name}`{near}")))
+    }
+
+    /// Closes all channels.
+    pub(crate) fn close_channels(&self) {
+        let fakes = self.fake_channels.as_ref().map(|fakes| std::mem::take(&mut *fakes.lock()));
+        let fakes = fakes.unwrap_or_default();
+        self.channels.values().chain(fakes.values()).for_each(|channel| channel.close());
     }
 }

@@ -60,7 +60,8 @@ impl<'b> Segments<'b> {
         let (Some(&dynamic), None) = (dynamics.next(), dynamics.next()) else {
             return Err("it has not just one dynamic table".into());
         };
-        let protected = all.iter().find(|segment| segment.kind == PT_GNU_RELRO).copied();
+        // Of several the loader takes the last.
+        let protected = all.iter().rfind(|segment| segment.kind == PT_GNU_RELRO).copied();
         let thread_locals = all.iter().any(|segment| segment.kind == PT_TLS);
         // Where it says nothing of the stack, the loader takes code for allowed there.
         let mut stacks = all.iter().filter(|segment| segment.kind == PT_GNU_STACK);

@@ -9,24 +9,27 @@ use super::{Segments, Symbols, Writes};
 pub(in crate::native) enum Begins {
     /// `pthread_create`.
     Posix,
+    /// `thrd_create`.
+    C11,
     /// What `std::thread` of GNU's C++ library calls.
     Standard,
 }
 
-const NAMES: [(&[u8], Begins); 2] = [
+const NAMES: [(&[u8], Begins); 3] = [
     (b"pthread_create", Begins::Posix),
+    (b"thrd_create", Begins::C11),
     (
         b"_ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_deleteIS1_EEPFvvE",
         Begins::Standard,
     ),
 ];
 
-/// A word that holds such a function's address once the file is mapped.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::native) struct Starter {
-    pub(in crate::native) begins: Begins,
+/// The words of a file that hold such a function's address once it is mapped.
+#[derive(Debug, Default)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "they are led elsewhere on Linux"))]
+pub(in crate::native) struct Starters {
     /// Where, from the image's base.
-    pub(in crate::native) place: u64,
+    pub(in crate::native) words: Vec<(u64, Begins)>,
     /// What the loader makes read-only afterwards, but for a page that is cut off by its end.
     pub(in crate::native) protected: (u64, u64),
 }
@@ -37,7 +40,7 @@ pub(super) fn find(
     symbols: &Symbols<'_>,
     strings: &[u8],
     writes: &Writes,
-) -> Vec<Starter> {
+) -> Starters {
     let named = |index: u64| {
         let name = strings.get(usize::try_from(symbols.import_name(index)?).ok()?..)?;
         let is = |(known, _): &&(&[u8], Begins)| {
@@ -45,12 +48,9 @@ pub(super) fn find(
         };
         NAMES.iter().find(is).map(|(_, begins)| *begins)
     };
-    let starter = |(place, word)| match word {
-        Word::Symbol(index, 0) => {
-            let begins = named(index)?;
-            Some(Starter { begins, place, protected: segments.protected() })
-        }
+    let words = writes.words().filter_map(|(place, word)| match word {
+        Word::Symbol(index, 0) => Some((place, named(index)?)),
         _ => None,
-    };
-    writes.words().filter_map(starter).collect()
+    });
+    Starters { words: words.collect(), protected: segments.protected() }
 }

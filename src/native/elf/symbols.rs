@@ -34,10 +34,15 @@ impl Symbols<'_> {
         self.table.len() as u64 / ENTRY
     }
 
+    fn symbol(&self, index: u64) -> Option<Reader<'_>> {
+        let start = usize::try_from(index.checked_mul(ENTRY)?).ok()?;
+        self.table.get(start..start.checked_add(ENTRY as usize)?).map(Reader)
+    }
+
     /// The address of a symbol, by its index, where the file itself places it. The
     /// first one stands for the image's start.
     pub(super) fn address(&self, index: u64) -> Option<u64> {
-        let symbol = entries(self.table, ENTRY as usize).nth(usize::try_from(index).ok()?)?;
+        let symbol = self.symbol(index)?;
         let placed = index == 0 || !matches!(symbol.u16(6), UNDEFINED | ABSOLUTE);
         placed.then(|| symbol.u64(8))
     }
@@ -52,7 +57,7 @@ impl Symbols<'_> {
 
     /// Where the name of a symbol is in the strings, if others must define it.
     pub(super) fn import_name(&self, index: u64) -> Option<u64> {
-        let symbol = entries(self.table, ENTRY as usize).nth(usize::try_from(index).ok()?)?;
+        let symbol = self.symbol(index)?;
         (symbol.u16(6) == UNDEFINED).then(|| symbol.u32(0)).filter(|name| *name != 0)
     }
 

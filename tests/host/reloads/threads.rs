@@ -138,6 +138,52 @@ fn a_thread_with_a_key_of_its_own() {
     in_c(HAS_A_KEY, &[]);
 }
 
+const OF_C11: &str = "#include <threads.h>
+    static int run(void *it) { (void)it; work(); return 3; }
+    static void begin(void) { thrd_t it; thrd_create(&it, run, NULL); thrd_detach(it); }";
+
+#[test]
+fn a_thread_of_c11() {
+    in_c(OF_C11, &["-std=c11"]);
+}
+
+/// The pool's destructor waits for its thread when the process ends, in code of the image, which
+/// nobody but that thread holds.
+const POOL: &str = "#include <thread>
+    namespace { struct Pool {
+        std::thread one; volatile bool over = false;
+        Pool() : one([this] { while (!over) usleep(1000); }) {}
+        ~Pool() { over = true; one.join(); used = 9; }
+    }; }
+    static void begin() { static Pool pool; (void)pool; }";
+
+const ENDS: &str = "TWINPLUG_POOL";
+
+/// Not a test of its own: what the child process does, which ends with the pool in it.
+#[test]
+fn child() {
+    let Some(path) = std::env::var_os(ENDS) else { return };
+    let host = Host::builder().build().unwrap();
+    let plugin = host.load(path).unwrap();
+    plugin.call("Begin", ()).unwrap();
+    host.unload(plugin).unwrap();
+    assert_eq!(host.images()[0].state, ImageState::Kept(RUNS.to_owned()));
+    drop(host);
+    std::process::exit(0);
+}
+
+#[test]
+fn a_thread_that_is_waited_for_when_the_process_ends() {
+    let shop = Shop::new();
+    let path = shop.compile_cpp("libp.so", &text(&shop, 1, "TP_UNLOAD", POOL));
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "reloads::threads::child"])
+        .env(ENDS, path)
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{child:?}");
+}
+
 #[test]
 fn a_standard_thread_of_cpp() {
     for (unload, says) in [(false, "\"\""), (true, "TP_UNLOAD")] {
