@@ -11,6 +11,7 @@ mod check;
 mod company;
 mod demo;
 mod inspect;
+mod new;
 mod types;
 mod watch;
 
@@ -102,6 +103,9 @@ enum Command {
     /// Tell of each path whether it could be loaded, without running any of its code
     #[command(after_help = "Example: twinplug check lua-plugins native-plugins/*")]
     Check(check::Arguments),
+    /// Make a new plugin: a folder that builds, with a test, in the language of your choice
+    #[command(after_help = "Example: twinplug new plugins/hello-world --kind c")]
+    New(new::Arguments),
     /// Write what editors have to know of scripts: definitions for LuaLS, and `.luarc.json`
     #[command(after_help = "Example: twinplug types lua-plugins/testplugin.lua -o types")]
     Types(types::Arguments),
@@ -118,6 +122,7 @@ impl Command {
             Command::Call(arguments) => call::run(arguments, builder),
             Command::Inspect(arguments) => inspect::run(&arguments, builder),
             Command::Check(arguments) => check::run(&arguments),
+            Command::New(arguments) => new::run(&arguments),
             Command::Types(arguments) => types::run(&arguments, builder),
             Command::Watch(arguments) => watch::run(arguments, builder),
         }

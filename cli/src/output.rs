@@ -28,6 +28,12 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "note: {}", one_line(text));
 }
 
+/// Tells people what they may do next, a command a line.
+pub(crate) fn next(commands: &[String]) {
+    let lines: Vec<_> = commands.iter().map(|command| one_line(command)).collect();
+    let _ = writeln!(io::stderr(), "next: {}", lines.join("\n      "));
+}
+
 /// The text with its control characters escaped.
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());

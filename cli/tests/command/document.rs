@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::ran::folder;
+use crate::ran::{folder, root, target};
 
 /// A part of a page.
 pub(crate) struct Section {
@@ -130,15 +130,6 @@ fn run(folder: &Path, bin: &Path, lines: &[Line]) {
             assert_eq!(printed.lines().last(), Some(expected.as_str()), "{}\n{said}", line.command);
         }
     }
-}
-
-/// Where this test's own build is: what plugins in Rust need is built there once.
-fn target() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 mod tests {

@@ -16,6 +16,8 @@ mod document;
 mod inspect;
 mod limits;
 #[cfg(unix)]
+mod new;
+#[cfg(unix)]
 mod transcript;
 mod twins;
 mod types;

@@ -95,3 +95,15 @@ pub(crate) fn file(test: &str, name: &str, text: &str) -> String {
 pub(crate) fn library(name: &str) -> String {
     format!("target/plugins/{DLL_PREFIX}{name}{DLL_SUFFIX}")
 }
+
+/// Where this test's own build is: what plugins in Rust need is built there once.
+#[cfg(unix)]
+pub(crate) fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
+}
+
+/// The root of the repository.
+#[cfg(unix)]
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}

@@ -101,7 +101,8 @@ fn write(folder: &std::path::Path, name: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-fn lines(out: ChildStdout) -> Receiver<String> {
+/// The lines that a process prints, as they come.
+pub(crate) fn lines(out: ChildStdout) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(out).lines() {

@@ -1,0 +1,70 @@
+//! `new`: the folder of a new plugin, which builds, is tested, and exports
+//! `hello(name: string) -> string`.
+//!
+//! It builds nothing itself, and never writes over what is there.
+
+mod around;
+mod kind;
+mod name;
+mod place;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::failure::Failure;
+use crate::output;
+use kind::Kind;
+use name::Name;
+use place::Place;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The plugin's name, or the path of its folder, whose last part is the name
+    #[arg(value_name = "NAME")]
+    path: PathBuf,
+    /// What it is written in
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    kind: Kind,
+}
+
+/// A file of the new folder.
+struct File {
+    /// In the folder.
+    path: PathBuf,
+    text: String,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let Arguments { path, kind } = arguments;
+    // As it is shown: without what leads nowhere, as a slash at the end.
+    let folder: PathBuf = path.components().collect();
+    let name = Name::of(&folder, *kind)?;
+    let place = Place::at(&folder)?;
+    let files = kind.files(&name, &place.canonical()?);
+    place.fill(&files)?;
+
+    for file in &files {
+        output::line(&folder.join(&file.path).display().to_string())?;
+    }
+    output::next(&commands(&folder));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What to try with it.
+fn commands(folder: &Path) -> [String; 3] {
+    let folder = quoted(&folder.to_string_lossy());
+    [
+        format!("twinplug call {folder} hello world"),
+        format!("twinplug test {folder}"),
+        format!("twinplug watch {folder}"),
+    ]
+}
+
+/// The path as a shell reads it.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/\\:._-+".contains(c);
+    match path.chars().all(is_plain) {
+        true => path.to_owned(),
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
