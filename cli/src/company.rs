@@ -7,7 +7,7 @@ use twinplug::{Host, PluginRef};
 use crate::failure::Failure;
 use crate::source;
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct Company {
     /// Load a plugin before, or a folder of plugins: what the plugin requires; a layer after it
     #[arg(long, value_name = "PATH")]

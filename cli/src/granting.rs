@@ -15,4 +15,9 @@ impl Granting {
     pub(crate) fn grant(&self, builder: HostBuilder) -> HostBuilder {
         self.allow.iter().fold(builder, |builder, permission| builder.allow(permission))
     }
+
+    /// What is granted.
+    pub(crate) fn permissions(&self) -> Vec<String> {
+        self.allow.clone()
+    }
 }

@@ -12,6 +12,7 @@ mod company;
 mod demo;
 mod inspect;
 mod new;
+mod test;
 mod types;
 mod watch;
 
@@ -106,6 +107,9 @@ enum Command {
     /// Make a new plugin: a folder that builds, with a test, in the language of your choice
     #[command(after_help = "Example: twinplug new plugins/hello-world --kind c")]
     New(new::Arguments),
+    /// Run the tests of plugins: the functions `test_*` of their `*_test.lua`
+    #[command(after_help = "Example: twinplug test lua-plugins native-plugins/testplugin-c")]
+    Test(test::Arguments),
     /// Write what editors have to know of scripts: definitions for LuaLS, and `.luarc.json`
     #[command(after_help = "Example: twinplug types lua-plugins/testplugin.lua -o types")]
     Types(types::Arguments),
@@ -123,6 +127,7 @@ impl Command {
             Command::Inspect(arguments) => inspect::run(&arguments, builder),
             Command::Check(arguments) => check::run(&arguments),
             Command::New(arguments) => new::run(&arguments),
+            Command::Test(arguments) => test::run(arguments, builder),
             Command::Types(arguments) => types::run(&arguments, builder),
             Command::Watch(arguments) => watch::run(arguments, builder),
         }

@@ -172,7 +172,7 @@ impl HostBuilder {
                 let value = ty.coerce(value).map_err(|error| error.to_string());
                 self.with_constant(name, value, Shared::Counted(Arc::new(ty)))
             }
-            Err(error) => self.refused(format!("constant `{name}`: its type `{ty}`: {error}")),
+            Err(error) => self.refused(format!("constant `{name}`: its type: {error}")),
         }
     }
 
@@ -181,7 +181,7 @@ impl HostBuilder {
             Ok(ty) => self.with_channel(name, move |name, least| {
                 Arc::new(DescribedChannel::new(name, ty.clone(), capacity.max(least)))
             }),
-            Err(error) => self.refused(format!("channel `{name}`: its type `{ty}`: {error}")),
+            Err(error) => self.refused(format!("channel `{name}`: its type: {error}")),
         }
     }
 

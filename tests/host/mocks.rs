@@ -200,3 +200,20 @@ fn a_clone_of_a_builder_makes_another_host() {
     });
     assert_eq!(calls, [1, 1]);
 }
+
+#[cfg(feature = "_lua")]
+#[test]
+fn fake_channels_hold_what_is_sent_and_have_any_name() {
+    let builder = Host::builder().channel::<i64>("numbers", 0).fake_channels();
+    let host = builder.build().unwrap();
+    let script = "function Send(name, what) host.channel(name):send(what) end
+        function Get(name) return host.channel(name):try_recv() end";
+    let plugin = host.load_source("p", script).unwrap();
+    plugin.call("Send", ("numbers", 1)).unwrap();
+    assert_eq!(host.channel::<i64>("numbers").unwrap().recv().unwrap(), 1);
+    plugin.call("Send", ("any", "text")).unwrap();
+    let other = host.load_source("q", script).unwrap();
+    assert_eq!(other.call("Get", ("any",)).unwrap(), Value::from("text"));
+    assert_eq!(host.channel::<Value>("any").unwrap().name(), "any");
+    assert!(host.describe().channels.iter().all(|channel| channel.name == "numbers"));
+}

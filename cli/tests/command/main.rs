@@ -18,6 +18,9 @@ mod limits;
 #[cfg(unix)]
 mod new;
 #[cfg(unix)]
+mod standing;
+mod tests;
+#[cfg(unix)]
 mod transcript;
 mod twins;
 mod types;

@@ -115,7 +115,7 @@ fn is_typed(plugin: &Path, kind: &Kind) {
 }
 
 /// The commands of a README that end by themselves.
-const ENDING: [&str; 3] = ["twinplug check", "twinplug call", "cargo test"];
+const ENDING: [&str; 4] = ["twinplug check", "twinplug call", "twinplug test", "cargo test"];
 
 /// Runs the commands of its README; what stands behind one in quotes is its result.
 fn follows_its_readme(plugin: &Path) {

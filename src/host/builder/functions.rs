@@ -194,7 +194,7 @@ impl HostBuilder {
         match signature.parse() {
             Ok(signature) => self.with(name, HostFunction::dynamic(name, signature, function)),
             Err(error) => {
-                self.refuse(format!("function `{name}`: its signature `{signature}`: {error}"));
+                self.refuse(format!("function `{name}`: its signature: {error}"));
                 self
             }
         }

@@ -1,0 +1,152 @@
+//! `test`: runs tests of plugins, which are written in Lua, for plugins of either kind. Each runs in
+//! a host of its own: with the plugin and the test's script loaded anew, functions that can be
+//! mocked, and channels that hold what is sent.
+//!
+//! It runs one after the other, and stops at none.
+
+mod find;
+mod session;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use twinplug::{Error, HostBuilder};
+
+use crate::company::Company;
+use crate::failure::Failure;
+use crate::granting::Granting;
+use crate::output;
+use find::TestFile;
+use session::{Session, Setting};
+
+/// A test that takes longer is told with its time.
+const SLOW: Duration = Duration::from_millis(500);
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Plugins whose tests are run, source folders of native ones, folders of them, or `*_test.lua`
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Run the tests for this plugin, and not for the one that lies beside them
+    #[arg(long, value_name = "PATH")]
+    plugin: Option<PathBuf>,
+    /// Run the tests alone whose name has this in it
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    #[command(flatten)]
+    company: Company,
+    #[command(flatten)]
+    granting: Granting,
+}
+
+/// How many tests there were.
+#[derive(Default)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    /// Left out by the filter.
+    skipped: usize,
+}
+
+pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
+    let Arguments { paths, plugin, filter, company, granting } = arguments;
+    let mut files = Vec::new();
+    for path in &paths {
+        files.extend(find::tests(path, plugin.as_deref())?);
+    }
+    let builder = granting.grant(builder);
+    let setting = Setting { builder, company, permissions: granting.permissions() };
+    let mut count = Count::default();
+    for file in files {
+        output::line(&file.path.display().to_string())?;
+        test(&file, &setting, filter.as_deref(), &mut count)?;
+    }
+    output::line(&count.text())?;
+    Ok(ExitCode::from(u8::from(count.failed > 0)))
+}
+
+/// Runs the tests of a file.
+fn test(
+    file: &TestFile,
+    setting: &Setting,
+    filter: Option<&str>,
+    count: &mut Count,
+) -> Result<(), Failure> {
+    let listed = Session::open(file, setting).map(|session| session.tests(file));
+    let names = match listed {
+        Ok(names) if names.is_empty() => {
+            count.failed += 1;
+            return Ok(output::line("  FAILED  there is no function `test_..` in it")?);
+        }
+        Ok(names) => names,
+        Err(failed) => {
+            count.failed += 1;
+            output::line("  FAILED  it cannot be loaded")?;
+            return Ok(failed.tell(file, "")?);
+        }
+    };
+    for name in names {
+        if filter.is_some_and(|filter| !name.contains(filter)) {
+            count.skipped += 1;
+            continue;
+        }
+        let begun = Instant::now();
+        let ran = Session::open(file, setting).and_then(|session| session.run(&name));
+        let time = begun.elapsed();
+        let slow = (time > SLOW).then(|| format!(" ({} ms)", time.as_millis()));
+        let slow = slow.unwrap_or_default();
+        match ran {
+            Ok(()) => {
+                count.passed += 1;
+                output::line(&format!("  ok      {name}{slow}"))?;
+            }
+            Err(failed) => {
+                count.failed += 1;
+                output::line(&format!("  FAILED  {name}{slow}"))?;
+                failed.tell(file, &name)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A test that has failed, or a file that cannot be loaded.
+struct Failed {
+    error: Error,
+    /// What plugins have printed by then.
+    printed: String,
+}
+
+impl Failed {
+    /// Tells what was wrong: where, and what the test and the plugins said.
+    fn tell(&self, file: &TestFile, test: &str) -> io::Result<()> {
+        let text = self.error.to_string();
+        let plugin = self.error.plugin().unwrap_or_default();
+        let before = format!("plugin `{plugin}`: `{test}`: ");
+        let text = text.strip_prefix(&before).unwrap_or(&text);
+        let text = text.replace(&file.in_session(), &file.path.display().to_string());
+        // Those of the comparison itself say nothing.
+        let is_own = |line: &&str| {
+            !line.starts_with("[C]: in function 'error'")
+                && !line.starts_with(&format!("{}.lua:", session::MODULE))
+        };
+        let traceback = self.error.traceback().unwrap_or_default();
+        let traceback: Vec<&str> = traceback.lines().filter(is_own).collect();
+        // One line says no more than the text does.
+        let traceback = if traceback.len() > 1 { &traceback[..] } else { &[] };
+        for line in text.lines().chain(traceback.iter().copied()) {
+            output::line(&format!("    {line}"))?;
+        }
+        self.printed.lines().try_for_each(|line| output::line(&format!("    | {line}")))
+    }
+}
+
+impl Count {
+    fn text(&self) -> String {
+        let Count { passed, failed, skipped } = self;
+        let skipped = (*skipped > 0).then(|| format!(", {skipped} left out"));
+        format!("{passed} passed, {failed} failed{}", skipped.unwrap_or_default())
+    }
+}

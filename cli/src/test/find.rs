@@ -1,0 +1,138 @@
+//! From a PATH to the files with tests, and the plugin that each is for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use twinplug::Host;
+
+use crate::failure::Failure;
+use crate::source;
+
+/// How a file with tests ends.
+const ENDING: &str = "_test.lua";
+
+/// A script with tests.
+pub(super) struct TestFile {
+    pub(super) path: PathBuf,
+    /// The plugin that it is for, built.
+    pub(super) plugin: PathBuf,
+}
+
+impl TestFile {
+    /// Its name.
+    pub(super) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The name of the script that it is loaded as.
+    pub(super) fn stem(&self) -> String {
+        let name = self.name();
+        name.strip_suffix(".lua").unwrap_or(&name).to_owned()
+    }
+
+    /// What messages call it, as it is loaded from memory.
+    pub(super) fn in_session(&self) -> String {
+        Path::new(&self.stem()).join(self.name()).display().to_string()
+    }
+}
+
+/// The tests at a path, for the plugin given or else for those that they lie beside.
+///
+/// # Errors
+/// There is none, or no plugin for one, or it cannot be built.
+pub(super) fn tests(path: &Path, plugin: Option<&Path>) -> Result<Vec<TestFile>, Failure> {
+    let files = match path {
+        _ if is_test(path) => vec![path.to_owned()],
+        _ if path.is_dir() => in_folder(path)?,
+        _ => {
+            Host::inspect(path)?;
+            beside(path)
+        }
+    };
+    if files.is_empty() {
+        let place = match path.is_dir() {
+            true => format!("a file `*{ENDING}` in it"),
+            false => format!("`{}` beside it", names(path).join("`, `")),
+        };
+        let path = path.display();
+        return Err(Failure::Unmet(format!("no tests of `{path}`: looked for {place}")));
+    }
+    let of = |file: PathBuf| {
+        let plugin = match plugin {
+            Some(plugin) => plugin.to_owned(),
+            None if path.is_file() && !is_test(path) => path.to_owned(),
+            None => tested(&file)?,
+        };
+        Ok(TestFile { path: file, plugin: source::loadable(&plugin)?.into_owned() })
+    };
+    files.into_iter().map(of).collect()
+}
+
+fn is_test(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING)) && !path.is_dir()
+}
+
+/// All in a folder, and in the plugins' folders that are in it.
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unread = |error: std::io::Error| {
+        Failure::Unmet(format!("cannot read `{}`: {error}", folder.display()))
+    };
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries: Vec<PathBuf> =
+        entries.map_err(unread)?.into_iter().map(|entry| entry.path()).collect();
+    entries.sort();
+    let is_plugin = source::is_plugin(folder) || source::is_source(folder);
+    let mut files = Vec::new();
+    for entry in entries {
+        if is_test(&entry) {
+            files.push(entry);
+        } else if !is_plugin && (source::is_plugin(&entry) || source::is_source(&entry)) {
+            files.extend(in_folder(&entry)?);
+        }
+    }
+    Ok(files)
+}
+
+/// Those of a lone plugin, which have its name.
+fn beside(plugin: &Path) -> Vec<PathBuf> {
+    let folder = plugin.parent().unwrap_or(Path::new(""));
+    names(plugin).iter().map(|name| folder.join(name)).filter(|file| file.is_file()).collect()
+}
+
+/// What the tests of a lone plugin may be called.
+fn names(plugin: &Path) -> Vec<String> {
+    let stem = plugin.file_stem().unwrap_or_default().to_string_lossy();
+    let plain =
+        stem.strip_prefix("lib").filter(|_| plugin.extension().is_none_or(|it| it != "lua"));
+    let plain = plain.unwrap_or(&stem);
+    let mut names = vec![format!("{plain}{ENDING}")];
+    // One of several versions.
+    if let Some((name, version)) = plain.rsplit_once("_v")
+        && version.parse::<u32>().is_ok()
+    {
+        names.push(format!("{name}{ENDING}"));
+    }
+    names
+}
+
+/// The plugin that a file with tests lies beside, or in the folder of.
+fn tested(file: &Path) -> Result<PathBuf, Failure> {
+    let folder = match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if source::is_plugin(folder) || source::is_source(folder) {
+        return Ok(folder.to_owned());
+    }
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let plugin = folder.join(name.strip_suffix(ENDING).unwrap_or(&name));
+    if source::is_source(&plugin) || Host::inspect(&plugin).is_ok() {
+        return Ok(plugin);
+    }
+    Err(Failure::Unmet(format!(
+        "`{}` is a test of nothing: `{}` is no plugin, whether as a script, a library or a folder: say \
+         which one is tested with `--plugin PATH`",
+        file.display(),
+        plugin.display()
+    )))
+}

@@ -1,0 +1,162 @@
+//! One test's host: the script with the test, the plugin that it tests, and what both print.
+
+use std::error::Error as StdError;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use twinplug::{Error, Export, ExportType, Host, HostBuilder, PluginRef};
+
+use super::Failed;
+use super::find::TestFile;
+use crate::company::Company;
+use crate::failure::Failure;
+
+/// What scripts with tests have beside what others have.
+const PRELUDE: &str = include_str!("prelude.lua");
+
+/// The module that it is.
+pub(super) const MODULE: &str = "twinplug_test";
+
+/// The function of the host by which the prelude has the plugin loaded.
+const LOAD: &str = "twinplug.plugin";
+
+/// What holds for all tests.
+pub(super) struct Setting {
+    pub(super) builder: HostBuilder,
+    pub(super) company: Company,
+    /// What the scripts with tests ask for.
+    pub(super) permissions: Vec<String>,
+}
+
+pub(super) struct Session {
+    host: Arc<Host>,
+    script: PluginRef,
+    printed: Printed,
+}
+
+/// What plugins print.
+#[derive(Clone, Default)]
+struct Printed(Arc<Mutex<String>>);
+
+impl Session {
+    /// A host with the script loaded. The plugin is loaded once the script uses it, so that
+    /// functions can be mocked before.
+    pub(super) fn open(file: &TestFile, setting: &Setting) -> Result<Session, Failed> {
+        let printed = Printed::default();
+        let failed = |error: Error| Failed { error, printed: printed.take() };
+        let host = host(file, setting, printed.clone()).map_err(failed)?;
+        let script = load(file, setting, &host).map_err(failed)?;
+        Ok(Session { host, script, printed })
+    }
+
+    /// The names of the tests, in the order in which the script has them.
+    pub(super) fn tests(&self, file: &TestFile) -> Vec<String> {
+        let text = fs::read_to_string(&file.path).unwrap_or_default();
+        let is_test = |export: &&Export| {
+            export.name.starts_with("test_") && matches!(export.ty, ExportType::Func(_))
+        };
+        let exports = self.script.descriptor();
+        let mut names: Vec<String> =
+            exports.exports.iter().filter(is_test).map(|export| export.name.clone()).collect();
+        names.sort_by_key(|name| place(&text, name));
+        names
+    }
+
+    pub(super) fn run(self, test: &str) -> Result<(), Failed> {
+        let ran = self.script.call(test, ());
+        let left = Company::leave(&self.host);
+        let failed = |error: Error| Failed { error, printed: self.printed.take() };
+        ran.map_err(failed)?;
+        match left {
+            Err(Failure::Plugin(error)) => Err(failed(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where a script says a name first.
+fn place(text: &str, name: &str) -> usize {
+    let ends = |at: &(usize, &str)| {
+        let after = text[at.0 + name.len()..].chars().next();
+        !after.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    };
+    text.match_indices(name).find(ends).map_or(usize::MAX, |(at, _)| at)
+}
+
+fn host(file: &TestFile, setting: &Setting, printed: Printed) -> Result<Arc<Host>, Error> {
+    let cell = Arc::<OnceLock<Weak<Host>>>::default();
+    let (reached, plugin, company) =
+        (Arc::clone(&cell), file.plugin.clone(), setting.company.clone());
+    let builder = setting.builder.clone().mockable().fake_channels();
+    // Each test has the plugin anew, whatever it is made of.
+    let builder = builder.allow_several_go_runtimes();
+    let builder = builder.output(move |_, text| printed.add(text));
+    let load = move || plugin_of(&reached, &company, &plugin);
+    // Where it is called, in a metamethod, Luau cannot wait: what the plugin does as it is loaded
+    // cannot either, then.
+    let builder = match cfg!(any(feature = "luau", feature = "luau-jit")) {
+        true => builder.function(LOAD, load),
+        false => builder.blocking_function(LOAD, load),
+    };
+    let host = Arc::new(builder.build()?);
+    // It was made just now.
+    let _ = cell.set(Arc::downgrade(&host));
+    Ok(host)
+}
+
+/// The plugin's name; it is loaded the first time.
+fn plugin_of(
+    host: &OnceLock<Weak<Host>>,
+    company: &Company,
+    path: &Path,
+) -> Result<String, Box<dyn StdError + Send + Sync>> {
+    let host = host.get().and_then(Weak::upgrade).ok_or("the test is over")?;
+    let known = host.plugins().into_iter().find(|plugin| plugin.path() == path);
+    if let Some(plugin) = known {
+        return Ok(plugin.name().to_owned());
+    }
+    match company.load_around(&host, path) {
+        Ok(plugin) => Ok(plugin.name().to_owned()),
+        Err(Failure::Plugin(error)) => Err(error.into()),
+        Err(Failure::Build(error)) => Err(error.to_string().into()),
+        Err(Failure::Unmet(message) | Failure::Usage(message)) => Err(message.into()),
+        Err(Failure::Output(error)) => Err(error.into()),
+    }
+}
+
+/// Loads the script with what lies beside it, for its `require`.
+fn load(file: &TestFile, setting: &Setting, host: &Host) -> Result<PluginRef, Error> {
+    let name = file.name();
+    let folder = file.path.parent().unwrap_or(Path::new(""));
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let beside = entry.file_name().to_string_lossy().into_owned();
+        let is_module = beside.ends_with(".lua") && !beside.ends_with("_test.lua");
+        if let (true, Ok(text)) = (is_module, fs::read(entry.path())) {
+            files.push((beside, text));
+        }
+    }
+    let text = fs::read(&file.path).unwrap_or_default();
+    files.push((format!("{MODULE}.lua"), PRELUDE.into()));
+    // Before the script's own first line, and on it.
+    let script = [format!("require '{MODULE}' ").as_bytes(), &text].concat();
+    files.push((name.clone(), script));
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let permissions: Vec<String> = setting.permissions.iter().map(|it| quoted(it)).collect();
+    let manifest =
+        format!("entry = {}\npermissions = [{}]\n", quoted(&name), permissions.join(", "));
+    files.push(("plugin.toml".to_owned(), manifest.into_bytes()));
+    host.load_files(&file.stem(), files)
+}
+
+impl Printed {
+    fn add(&self, text: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
+    }
+
+    fn take(&self) -> String {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,181 @@
+//! `test`: tests in Lua, of plugins of either kind.
+
+use std::fs;
+use std::path::Path;
+
+use crate::ran::{C, CPP, GO, RUST, Ran, ZIG, command, folder, is_skipped, run, twinplug};
+
+/// A folder with a script `greet.lua`, and its tests.
+fn greet(test: &str, tests: &str) -> String {
+    let folder = folder(&format!("test_{test}"));
+    let script =
+        "function hello(name) print('said') return 'Hello, ' .. host.name(name) end\nCount = 0";
+    fs::write(folder.join("greet.lua"), script).unwrap();
+    fs::write(folder.join("greet_test.lua"), tests).unwrap();
+    folder.into_os_string().into_string().unwrap()
+}
+
+/// The command in that folder.
+fn test(folder: &str, args: &[&str]) -> Ran {
+    run(command(&[&["test"], args].concat()).current_dir(folder))
+}
+
+/// The output without the times of tests that took long.
+fn timeless(ran: &Ran) -> String {
+    let cut = |line: &str| match line.rsplit_once(" (") {
+        Some((before, time)) if time.ends_with(" ms)") => format!("{before}\n"),
+        _ => format!("{line}\n"),
+    };
+    ran.out.lines().map(cut).collect()
+}
+
+#[track_caller]
+fn says(ran: &Ran, code: i32, out: &str) {
+    assert_eq!((timeless(ran).as_str(), ran.err.as_str(), ran.code), (out, "", Some(code)));
+}
+
+#[test]
+fn one_table_of_tests_is_that_of_every_twin() {
+    const TESTS: &str = "lua-plugins/testplugin_test.lua";
+    let expected = format!(
+        "{TESTS}\n  ok      test_hello_says_the_value\n  ok      test_each_test_has_the_plugin_anew\n  ok      \
+         test_complex_type_sends_what_it_has_made\n3 passed, 0 failed\n"
+    );
+    says(&twinplug(&["test", "lua-plugins"]), 0, &expected);
+    says(&twinplug(&["test", "lua-plugins/testplugin.lua"]), 0, &expected);
+    for twin in [RUST, C, CPP, ZIG, GO] {
+        if !is_skipped(twin) {
+            let ran = twinplug(&["test", TESTS, "--plugin", twin]);
+            assert_eq!(
+                (ran.out.as_str(), ran.code),
+                (expected.as_str(), Some(0)),
+                "{twin}: {}",
+                ran.err
+            );
+        }
+    }
+}
+
+#[test]
+fn functions_of_the_host_are_mocked() {
+    let tests = "host.mock('name', function(name) return name .. '!' end)
+function test_before() assert_equal(plugin.hello('a'), 'Hello, a!') end
+function test_within()
+  host.mock('name', function() return 'b' end)
+  assert_equal(plugin.hello('a'), 'Hello, b')
+end
+function test_others_do_not_see_it() assert_equal(plugin.hello('a'), 'Hello, a!') end";
+    let expected = "greet_test.lua\n  ok      test_before\n  ok      test_within\n  ok      \
+                    test_others_do_not_see_it\n3 passed, 0 failed\n";
+    says(&test(&greet("mocks", tests), &["greet.lua"]), 0, expected);
+}
+
+#[test]
+fn what_fails_shows_where_and_both_values() {
+    let tests = "host.mock('name', function(name) return name end)
+function test_equal() assert_equal(plugin.hello('a'), 'Hello, b') end
+function test_tables()
+  assert_equal({ 1, x = { y = 'z\\n' } }, { 1, 2, x = {} }, 'the tables')
+end
+function test_plain() assert(plugin.Count == 1) end
+function test_nothing() return plugin.nothing end
+function test_set() plugin.Count = 'x' end
+function test_no_error() assert_error(function() end, 'no') end
+function test_other_error() assert_error(function() error('yes') end, 'no') end
+function test_error() assert_error(function() plugin.hello() end, 'nil') end
+function test_passes()
+  plugin.Count = plugin.Count + 1
+  assert_equal(plugin.Count, 1)
+  assert_equal(0 / 0, 0 / 0)
+  assert_equal({ a = { 1, 2 } }, { a = { 1, 2 } })
+end";
+    let expected = "greet_test.lua
+  FAILED  test_equal
+    greet_test.lua:2: not equal
+      expected \"Hello, b\"
+      got      \"Hello, a\"
+    | said
+  FAILED  test_tables
+    greet_test.lua:4: the tables
+      expected { 1, 2, x = {} }
+      got      { 1, x = { y = \"z\\n\" } }
+  FAILED  test_plain
+    greet_test.lua:6: assertion failed!
+    [C]: in function 'assert'
+    greet_test.lua:6: in function <greet_test.lua:6>
+  FAILED  test_nothing
+    greet_test.lua:7: plugin `greet`: no symbol `nothing`
+  FAILED  test_set
+    greet_test.lua:8: plugin `greet`: `Count`: expected number, got string
+  FAILED  test_no_error
+    greet_test.lua:9: no error
+      expected \"no\"
+      got      none
+  FAILED  test_other_error
+    greet_test.lua:10: another error
+      expected \"no\"
+      got      \"greet_test.lua:10: yes\"
+  ok      test_error
+  ok      test_passes
+2 passed, 7 failed
+";
+    let ran = test(&greet("fails", tests), &["greet_test.lua"]);
+    says(&ran, 1, expected);
+}
+
+#[test]
+fn a_file_that_cannot_be_loaded_fails_and_others_run() {
+    let folder = greet("broken", "function test_a( end");
+    fs::write(Path::new(&folder).join("other.lua"), "function One() return 1 end").unwrap();
+    let tests =
+        "local part = require 'part' function test_one() assert_equal(plugin.One(), part.one) end";
+    fs::write(Path::new(&folder).join("other_test.lua"), tests).unwrap();
+    fs::write(Path::new(&folder).join("part.lua"), "return { one = 1 }").unwrap();
+    fs::write(Path::new(&folder).join("part_test.lua"), "").unwrap();
+    let expected = "./greet_test.lua
+  FAILED  it cannot be loaded
+    cannot load `./greet_test.lua`: greet_test.lua:1: <name> or '...' expected near 'end'
+./other_test.lua
+  ok      test_one
+./part_test.lua
+  FAILED  there is no function `test_..` in it
+1 passed, 2 failed
+";
+    says(&test(&folder, &["."]), 1, expected);
+    let expected = "./greet_test.lua\n  FAILED  it cannot be loaded\n    cannot load `./greet_test.lua`: \
+                    greet_test.lua:1: <name> or '...' expected near 'end'\n./other_test.lua\n./part_test.lua\n  \
+                    FAILED  there is no function `test_..` in it\n0 passed, 2 failed, 1 left out\n";
+    says(&test(&folder, &[".", "--filter", "two"]), 1, expected);
+}
+
+#[test]
+fn an_endless_test_is_stopped() {
+    let folder = greet("endless", "function test_a() while true do end end\nfunction test_b() end");
+    let ran = test(&folder, &["greet.lua", "--time-limit", "600ms"]);
+    assert!(ran.out.starts_with("greet_test.lua\n  FAILED  test_a ("), "{}", ran.out);
+    let expected = "greet_test.lua\n  FAILED  test_a\n    greet_test.lua:1: time limit of 600 ms\n  ok      \
+                    test_b\n1 passed, 1 failed\n";
+    says(&ran, 1, expected);
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let folder = greet("missing", "function test_a() end");
+    let fails = |args: &[&str], last: &str| {
+        let ran = test(&folder, args);
+        assert_eq!((ran.err.lines().last(), ran.code, ran.out.as_str()), (Some(last), Some(1), ""));
+    };
+    fails(&["none"], "error: no plugin at `none`: tried `none`, `none.lua`, `libnone.so`");
+    fs::write(Path::new(&folder).join("lone.lua"), "").unwrap();
+    fails(&["lone.lua"], "error: no tests of `lone.lua`: looked for `lone_test.lua` beside it");
+    fs::create_dir_all(Path::new(&folder).join("empty")).unwrap();
+    fails(&["empty"], "error: no tests of `empty`: looked for a file `*_test.lua` in it");
+    fs::write(Path::new(&folder).join("odd_test.lua"), "").unwrap();
+    fails(
+        &["odd_test.lua"],
+        "error: `odd_test.lua` is a test of nothing: `./odd` is no plugin, whether as a script, a library or a \
+         folder: say which one is tested with `--plugin PATH`",
+    );
+    let ran = test(&folder, &[]);
+    ran.is_wrong_usage("error: the following required arguments were not provided:");
+}
