@@ -49,6 +49,8 @@ pub enum ErrorKind {
     Reload,
     /// A channel that is closed, or a wait where waiting is not possible.
     Channel,
+    /// A file that is not trusted: others could change it, or it is not what was pinned.
+    Trust,
     /// The system refused to read or write.
     Io,
 }
@@ -265,11 +267,11 @@ impl Error {
         self.change(|inner| inner.kind = kind)
     }
 
-    /// A call's error while the plugin was loaded; a limit's stays one.
+    /// A call's error while the plugin was loaded; a limit's and one of trust stay that.
     #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
     pub(crate) fn in_load(self) -> Self {
         match self.0.kind {
-            ErrorKind::Limit => self,
+            ErrorKind::Limit | ErrorKind::Trust => self,
             _ => self.with_kind(ErrorKind::Load),
         }
     }

@@ -4,6 +4,8 @@
 //! It is the opened file that is looked at, so that what a path led to before is of no
 //! matter.
 
+mod way;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,8 +13,24 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-/// Larger files are not read.
-const MAX_SIZE: u64 = 1 << 30;
+pub(crate) use way::{Standing, Unsafe, Way};
+
+/// How much of a file is read at most.
+#[derive(Clone, Copy)]
+pub(crate) struct Most {
+    bytes: u64,
+    /// What a file is that has more.
+    over: &'static str,
+}
+
+impl Most {
+    /// Of what is loaded.
+    pub(crate) const OF_CODE: Most = Most { bytes: 1 << 30, over: "larger than 1 GiB" };
+    /// Of a manifest.
+    pub(crate) const OF_A_MANIFEST: Most = Most { bytes: 1 << 20, over: "larger than 1 MiB" };
+    /// Of a lock file: a hundred thousand paths.
+    pub(crate) const OF_A_LOCK: Most = Most { bytes: 16 << 20, over: "larger than 16 MiB" };
+}
 
 /// When a file was written last, and its length; `None` if there is none.
 type Stamp = Option<(SystemTime, u64)>;
@@ -55,18 +73,30 @@ pub(crate) enum Unread {
     Unfit(&'static str),
 }
 
+/// What is in a file, and whose that is: both of the file that was opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Content {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) standing: Standing,
+}
+
 /// The bytes of a regular file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Unread> {
+    read_most(path, Most::OF_CODE).map(|content| content.bytes)
+}
+
+/// What is in a regular file, which is not larger than that.
+pub(crate) fn read_most(path: &Path, most: Most) -> Result<Content, Unread> {
     let file = open(path)?;
-    let size = file.metadata()?.len();
+    let metadata = file.metadata()?;
     let mut bytes = Vec::new();
     // Where there is no room for so much, reading fails for what it finds.
-    let _ = bytes.try_reserve_exact(size.min(MAX_SIZE) as usize + 1);
+    let _ = bytes.try_reserve_exact(metadata.len().min(most.bytes) as usize + 1);
     // A file that grows meanwhile is cut off there, and refused as that.
-    file.take(size.min(MAX_SIZE + 1)).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > MAX_SIZE {
-        true => Err(Unread::Unfit("larger than 1 GiB")),
-        false => Ok(bytes),
+    file.take(metadata.len().min(most.bytes + 1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most.bytes {
+        true => Err(Unread::Unfit(most.over)),
+        false => Ok(Content { bytes, standing: Standing::of(&metadata) }),
     }
 }
 

@@ -142,9 +142,9 @@ pub use lifecycle::Reload;
 pub use lifecycle::{
     Event, EventKind, Events, Group, LoadFailure, Loaded, PluginRef, Shadowed, Stats, Status,
 };
-pub use loading::Inspection;
 #[cfg(feature = "native")]
 pub use loading::{ImageReport, ImageState};
+pub use loading::{Inspection, Lockfile, Trust};
 pub use plugin::{
     Calling, Calls, Descriptor, Dynamic, Export, Func, LimitSignal, OnFault, Over, Plugin,
     PluginKind, Requirement, Symbol, Var,

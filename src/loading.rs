@@ -8,9 +8,11 @@ mod directory;
 mod grants;
 mod inspection;
 mod loader;
+mod lockfile;
 mod manifest;
 mod search;
 mod survey;
+mod trust;
 
 #[cfg(feature = "native")]
 pub use crate::native::{ImageReport, ImageState};
@@ -19,10 +21,13 @@ pub(crate) use directory::candidates;
 #[cfg(feature = "watch")]
 pub(crate) use directory::{Candidate, OF_A_PLUGIN, candidate};
 pub use inspection::Inspection;
-pub(crate) use loader::{Allowance, Into, Loader, Settings, inspect, read, start};
+pub(crate) use loader::{Allowance, Into, Loader, Settings, start};
+pub use lockfile::Lockfile;
 #[cfg(feature = "watch")]
 pub(crate) use search::kind;
 pub(crate) use search::{Located, cannot_load, locate, name_of};
 #[cfg(feature = "watch")]
 pub(crate) use survey::survey_of;
-pub(crate) use survey::{needed_by, survey};
+pub(crate) use survey::{drop_needed, survey};
+pub use trust::Trust;
+pub(crate) use trust::Trusted;

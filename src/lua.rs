@@ -47,4 +47,4 @@ mod typed;
 mod vm;
 
 pub(crate) use loader::{Script, check, head, load, own};
-pub(crate) use modules::Place;
+pub(crate) use modules::{Place, Vet};

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "watch")]
 use crate::lifecycle::Reload;
 use crate::lifecycle::{Manner, Registry};
-use crate::loading::{Allowance, Loader, Settings};
+use crate::loading::{Allowance, Inspection, Loader, Settings, Trust};
 use crate::plugin::{
     Constant, FAKE_CAPACITY, FakeChannels, HostContext, HostFunction, Lender, LimitSignal, Mocks,
     Output, Permission, Plugins, Total, returned_fault,
@@ -120,6 +120,22 @@ impl HostBuilder {
     pub fn measure_calls(mut self) -> Self {
         self.manner.measures_calls = true;
         self
+    }
+
+    /// Sets which files are loaded: [`Trust::Directory`] unless set.
+    #[must_use]
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.settings.trust = trust;
+        self
+    }
+
+    /// What the file at `path` says of itself, as [`Host::inspect`] tells it, of one that this host
+    /// would trust. Of a script all that is pinned and that it could require is compared as well.
+    ///
+    /// # Errors
+    /// There is no such file, it is no plugin that could be loaded, or it is not trusted.
+    pub fn inspect(&self, path: impl AsRef<Path>) -> Result<Inspection> {
+        self.settings.trust.inspect(path.as_ref())
     }
 
     /// Sets how many images of native plugins that are gone may stay mapped, as those

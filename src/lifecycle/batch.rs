@@ -33,15 +33,12 @@ impl Batch {
         let mut libraries = HashSet::new();
         let mut found: Vec<_> =
             paths.into_iter().filter_map(|path| self.look_at(path, &mut libraries)).collect();
-        // A library that a plugin needs, or such a one, lies beside it and is no plugin.
-        let is_needed = |member: &Member, libraries: &HashSet<String>| {
-            let name = member.path.file_name().unwrap_or_default().to_string_lossy();
-            matches!(member.state, State::Failed(_)) && libraries.contains(&*name)
-        };
-        while let Some(at) = found.iter().position(|member| is_needed(member, &libraries)) {
-            let library = found.remove(at);
-            libraries.extend(loading::needed_by(&library.path));
-            self.names.retain(|_, (_, by)| *by != library.path);
+        let dropped = loading::drop_needed(&mut found, libraries, |member| match member.state {
+            State::Failed(_) => Some(&member.path),
+            _ => None,
+        });
+        for library in dropped {
+            self.names.retain(|_, (_, by)| *by != library);
         }
         self.members.append(&mut found);
         Ok(())

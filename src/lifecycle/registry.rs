@@ -19,7 +19,7 @@ use super::versions::Pins;
 use super::watching::Watching;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::Reads;
-use crate::loading::{self, Bundle, Into, Loader, Located};
+use crate::loading::{self, Bundle, Into, Loader, Located, Trusted};
 #[cfg(feature = "luajit")]
 use crate::plugin::Followed;
 use crate::plugin::{
@@ -101,9 +101,9 @@ impl Registry {
         host: Weak<HostContext>,
     ) -> Result<PluginRef> {
         let reads = Arc::<Reads>::default();
-        self.load_as_read(located, given, host, &reads, |path| {
-            reads.note(path);
-            loading::read(path)
+        self.load_as_read(located, given, host, &reads, || {
+            reads.note(&located.path);
+            self.loader.read(located)
         })
     }
 
@@ -114,16 +114,16 @@ impl Registry {
         given: Option<&str>,
         host: Weak<HostContext>,
         reads: &Arc<Reads>,
-        read: impl FnOnce(&Path) -> Result<Vec<u8>>,
+        read: impl FnOnce() -> Result<Trusted>,
     ) -> Result<PluginRef> {
         let _loading = self.start(&located.canonical)?;
         if let Some(plugin) = self.at(&located.canonical, given) {
             return Ok(plugin);
         }
-        let bytes = read(&located.path)?;
+        let file = read()?;
         let rung = OnceCell::new();
         let into = Into { host, track: None, base: &|over| self.place(over, &rung) };
-        let built = self.loader.build(located, given, (bytes, reads), into)?;
+        let built = self.loader.build(located, given, (file, reads), into)?;
         let plugin = self.begin(Source::file(located, given), built, rung.into_inner())?;
         plugin.slot().tries(reads);
         plugin.slot().serves();

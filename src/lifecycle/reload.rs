@@ -17,7 +17,7 @@ use super::state::{Notes, Snapshot};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::file::Reads;
-use crate::loading::{self, Into};
+use crate::loading::{self, Into, Trusted};
 use crate::plugin::{
     Base, Gate, Gone, Hook, HostContext, Over, Plugin, PluginKind, contained, run_elsewhere, within,
 };
@@ -64,7 +64,7 @@ pub(super) struct Newcomer {
     pub(super) path: PathBuf,
     /// The version that it says.
     pub(super) version: Version,
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) file: Arc<Trusted>,
     /// What was taken down before it was read.
     pub(super) reads: Arc<Reads>,
 }
@@ -230,18 +230,18 @@ impl Registry {
         let given = origin.as_ref().and_then(|origin| origin.given.as_deref());
         self.refuse_if_loaded(plugin, &located.canonical, given)?;
         let source = Source::file(&located, given);
-        let bytes = match next {
-            Next::Newer(newcomer) => newcomer.bytes.to_vec(),
+        let file = match next {
+            Next::Newer(newcomer) => Trusted::clone(&newcomer.file),
             _ => {
                 reads.note(&located.path);
-                loading::read(&located.path)?
+                self.loader.read(&located)?
             }
         };
         #[cfg(feature = "watch")]
-        slot.reads(&bytes);
+        slot.reads(&file.bytes);
         let base = |over: &Over| place_of(slot, over);
         let into = Into { host, track: Some(slot.track()), base: &base };
-        let built = self.loader.build(&located, given, (bytes, &reads), into)?;
+        let built = self.loader.build(&located, given, (file, &reads), into)?;
         self.check_built(plugin, next, &*built).inspect_err(|_| discard(&*built))?;
         Ok(Built { initial: Snapshot::of(&*built), plugin: built, source })
     }

@@ -356,18 +356,19 @@ impl Watching {
             reads.note(&located.manifest_path());
             reads.note(&located.path);
             let located = loading::locate(&path)?;
-            let bytes = loading::read(&located.path)?;
+            let file = registry.loader.read(&located)?;
             let told = change.fingerprint.filter(|_| located.path == change.path);
-            if told.is_some_and(|told| told != Fingerprint::of(&bytes)) {
+            if told.is_some_and(|told| told != Fingerprint::of(&file.bytes)) {
                 // The next save has begun: it is told by itself.
                 let why = if waits { Why::Older } else { Why::Failed };
                 self.set_apart(&path, why, files_of(&path), change.fingerprint);
                 return Ok(None);
             }
-            match registry.arrival(&located, &bytes) {
+            match registry.arrival(&located, &file.bytes) {
                 Arrival::Newer(older, version) => {
                     let (path, reads) = (path.clone(), Arc::clone(&reads));
-                    let next = Next::Newer(Newcomer { path, version, bytes: bytes.into(), reads });
+                    let file = Arc::new(file);
+                    let next = Next::Newer(Newcomer { path, version, file, reads });
                     Ok(self.take_over(&registry, &older, &next, change))
                 }
                 Arrival::Held(name) => {
@@ -383,7 +384,7 @@ impl Watching {
                 Arrival::Older if waits => Ok(None),
                 Arrival::Older | Arrival::Beside => {
                     let host = Weak::clone(&self.host);
-                    registry.load_as_read(&located, None, host, &reads, |_| Ok(bytes)).map(Some)
+                    registry.load_as_read(&located, None, host, &reads, || Ok(file)).map(Some)
                 }
             }
         });

@@ -1,17 +1,21 @@
 //! Reads a located file, checks it, and hands it to its kind.
 
+#[cfg(feature = "native")]
+use std::collections::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
+#[cfg(feature = "native")]
+use parking_lot::Mutex;
 use twinplug_value::{Map, Value};
 
 use super::grants::Grants;
 use super::manifest::Manifest;
 use super::search::cannot_load;
-use super::{Bundle, Inspection, Located};
+use super::{Bundle, Inspection, Located, Trust, Trusted};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, Reads, Unread};
+use crate::file::Reads;
 use crate::plugin::{
     Base, Gone, HostContext, Limits, Origin, Over, Permission, Plugin, PluginKind, Track,
     check_name,
@@ -45,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// What scripts get beyond the sandbox, if they ask for it.
     pub(crate) grants: Grants,
+    /// Which files may be loaded.
+    pub(crate) trust: Trust,
 }
 
 impl Settings {
@@ -66,6 +72,9 @@ pub(crate) struct Into<'h> {
 /// Loads files, and remembers what of them is mapped.
 pub(crate) struct Loader {
     settings: Settings,
+    /// What was told of: that a group can change it.
+    #[cfg(feature = "native")]
+    shared: Mutex<HashSet<PathBuf>>,
     #[cfg(feature = "native")]
     pub(crate) images: crate::native::Images,
 }
@@ -78,7 +87,8 @@ impl Loader {
             true => GoRuntimes::Several,
             false => GoRuntimes::One,
         };
-        Loader { settings, images: Images::new(allowance.kept_images, go_runtimes) }
+        let images = Images::new(allowance.kept_images, go_runtimes);
+        Loader { settings, shared: Mutex::default(), images }
     }
 
     #[cfg(not(feature = "native"))]
@@ -86,19 +96,27 @@ impl Loader {
         Loader { settings }
     }
 
-    /// Builds what a located file is, which holds these bytes, under the name that the host gives
-    /// it, if it gives one: [`start`] follows.
+    /// Reads a located file, if it is trusted.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not.
+    pub(crate) fn read(&self, located: &Located) -> Result<Trusted> {
+        self.settings.trust.read(located)
+    }
+
+    /// Builds what a located file is, which holds that, under the name that the host gives it, if
+    /// it gives one: [`start`] follows.
     pub(crate) fn build(
         &self,
         located: &Located,
         given: Option<&str>,
-        (bytes, reads): (Vec<u8>, &Arc<Reads>),
+        (file, reads): (Trusted, &Arc<Reads>),
         into: Into<'_>,
     ) -> Result<Arc<dyn Plugin>> {
         let origin = located.origin(given);
         let built = match located.kind {
-            PluginKind::Lua => self.build_lua(located, origin, (&bytes, reads), into),
-            PluginKind::Native => self.build_native(located, origin, bytes, into),
+            PluginKind::Lua => self.build_lua(located, origin, (&file.bytes, reads), into),
+            PluginKind::Native => self.build_native(located, origin, file, into),
         };
         built.map_err(|error| cannot_load(&located.path, error))
     }
@@ -121,7 +139,8 @@ impl Loader {
         let places = self.places(Place::Folder(located.modules()));
         let limits = self.limits(&located.manifest);
         let reads = Arc::clone(reads);
-        let script = Script { chunk: file_name(&located.path), text, places, limits, reads };
+        let vet = self.settings.trust.vet();
+        let script = Script { chunk: file_name(&located.path), text, places, vet, limits, reads };
         self.run(origin, script, into)
     }
 
@@ -131,7 +150,8 @@ impl Loader {
         let places = self.places(Place::Memory(bundle.folder(), bundle.files.clone()));
         let limits = self.limits(&bundle.manifest);
         let (chunk, reads) = (bundle.chunk.clone(), Arc::default());
-        let script = Script { chunk, text: &bundle.text, places, limits, reads };
+        let vet = self.settings.trust.vet();
+        let script = Script { chunk, text: &bundle.text, places, vet, limits, reads };
         self.run(bundle.origin(), script, into)
     }
 
@@ -210,11 +230,12 @@ impl Loader {
         &self,
         located: &Located,
         mut origin: Origin,
-        bytes: Vec<u8>,
+        Trusted { bytes, shared }: Trusted,
         Into { host, track, .. }: Into<'_>,
     ) -> Result<Arc<dyn Plugin>> {
         refuse_layer(&origin)?;
         let mut checked = crate::native::check(bytes, folder(located))?;
+        self.tell_shared(&located.path, shared.iter().chain(&checked.shared));
         checked.unload = located.manifest.unload.unwrap_or(checked.unload);
         let name = origin.settle_name(Some(checked.name.clone()))?;
         // Native code may do all that its host may. But whoever puts it in a script's place
@@ -226,12 +247,27 @@ impl Loader {
         Ok(Arc::new(crate::native::load(&origin, &checked, host, &self.images, track)?))
     }
 
+    /// Tells once of each file and folder that a group can change.
+    #[cfg(feature = "native")]
+    fn tell_shared<'s>(&self, plugin: &Path, shared: impl Iterator<Item = &'s PathBuf>) {
+        for path in shared {
+            if self.shared.lock().insert(path.clone()) {
+                tracing::warn!(
+                    "`{}` is writable by its group, who decide what is loaded as `{}`: `chmod g-w` \
+                     it, unless all of them may",
+                    path.display(),
+                    plugin.display()
+                );
+            }
+        }
+    }
+
     #[cfg(not(feature = "native"))]
     fn build_native(
         &self,
         _: &Located,
         _: Origin,
-        _: Vec<u8>,
+        _: Trusted,
         _: Into<'_>,
     ) -> Result<Arc<dyn Plugin>> {
         Err(without("native plugins", "native"))
@@ -280,9 +316,8 @@ fn lies_over_nothing() -> Error {
     Error::new(ErrorKind::Refused, message)
 }
 
-/// Checks a located file without running any of its code.
-pub(crate) fn inspect(located: &Located) -> Result<Inspection> {
-    let bytes = read(&located.path)?;
+/// Checks a located file, which holds that, without running any of its code.
+pub(super) fn inspect(located: &Located, Trusted { bytes, .. }: Trusted) -> Result<Inspection> {
     let inspected = match located.kind {
         PluginKind::Lua => inspect_lua(located, bytes),
         PluginKind::Native => inspect_native(located, bytes),
@@ -374,15 +409,6 @@ fn lay_over(config: &mut Map, over: &Map) {
             _ => drop(config.insert(key.clone(), value.clone())),
         }
     }
-}
-
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    file::read(path).map_err(|unread| match unread {
-        Unread::Io(error) => Error::io("read", path, error),
-        Unread::Unfit(what) => {
-            cannot_load(path, Error::new(ErrorKind::Refused, format!("it is {what}")))
-        }
-    })
 }
 
 /// What Lua's messages call a script.

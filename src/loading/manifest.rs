@@ -3,10 +3,9 @@
 //! All that a manifest may say is read and checked here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io;
 use std::path::{Component, Path};
 use std::time::Duration;
-use std::{fs, io};
 
 use bytesize::ByteSize;
 use semver::{Version, VersionReq};
@@ -15,13 +14,11 @@ use toml::de::{DeTable, DeValue};
 use twinplug_value::{Map, MapKey, Value};
 
 use crate::error::{Error, ErrorKind, Result, near};
+use crate::file::{self, Content, Most, Unread};
 use crate::plugin::{OnFault, Over, Permission, Requirement, Said, check_name};
 
 /// The manifest of a plugin's folder.
 pub(super) const FILE: &str = "plugin.toml";
-
-/// Larger manifests are refused.
-const MAX_SIZE: u64 = 1 << 20;
 
 const KEYS: [&str; 11] = [
     "name",
@@ -105,14 +102,19 @@ impl Manifest {
         self.over.clone().map(|plugin| Over { plugin, on_fault })
     }
 
-    /// Reads a file, if it is there.
-    pub(super) fn read(path: &Path, of: Of) -> Result<Manifest> {
-        let text = match read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Manifest::default()),
-            Err(error) => return Err(Error::io("read", path, error)),
+    /// Reads a file, if it is there; and what is in it.
+    pub(super) fn read(path: &Path, of: Of) -> Result<(Manifest, Option<Content>)> {
+        let error = match file::read_most(path, Most::OF_A_MANIFEST) {
+            Ok(content) => {
+                return Ok((Manifest::parse(path, &content.bytes, of)?, Some(content)));
+            }
+            Err(Unread::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok((Manifest::default(), None));
+            }
+            Err(Unread::Io(error)) => error,
+            Err(Unread::Unfit(what)) => io::Error::other(format!("it is {what}")),
         };
-        Manifest::parse(path, &text, of)
+        Err(Error::io("read", path, error))
     }
 
     /// Reads a manifest's text.
@@ -271,18 +273,4 @@ fn value(value: toml::Value) -> Value {
         toml::Value::Array(items) => Value::List(items.into_iter().map(self::value).collect()),
         toml::Value::Table(table) => map(table).into(),
     }
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // Asked first: whoever opens a pipe waits.
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    if metadata.len() > MAX_SIZE {
-        return Err(io::Error::other("it is larger than 1 MiB"));
-    }
-    let mut text = Vec::new();
-    fs::File::open(path)?.take(MAX_SIZE).read_to_end(&mut text)?;
-    Ok(text)
 }

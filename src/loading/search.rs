@@ -6,6 +6,7 @@ use semver::Version;
 
 use super::manifest::{self, Manifest, Of};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::Content;
 use crate::plugin::{Origin, PluginKind};
 
 /// A plugin's file that was found.
@@ -23,6 +24,8 @@ pub(crate) struct Located {
     /// The plugin's folder, if it has one.
     folder: Option<PathBuf>,
     pub(crate) manifest: Manifest,
+    /// What was read of its manifest, if it has one.
+    pub(super) manifest_file: Option<Content>,
 }
 
 impl Located {
@@ -75,10 +78,10 @@ pub(crate) fn locate(path: &Path) -> Result<Located> {
         return Err(Error::new(ErrorKind::NotFound, "no plugin at an empty path"));
     }
     let mut folder = path.is_dir().then_some(path);
-    let mut manifest = Manifest::default();
+    let (mut manifest, mut manifest_file) = (Manifest::default(), None);
     let tried = match folder {
         Some(folder) => {
-            manifest = of_folder(folder)?;
+            (manifest, manifest_file) = of_folder(folder)?;
             vec![folder.join(manifest.entry.as_deref().unwrap_or("init.lua"))]
         }
         None => places(path),
@@ -103,7 +106,7 @@ pub(crate) fn locate(path: &Path) -> Result<Located> {
     }
     if folder.is_none() {
         folder = folder_of(found);
-        manifest = match folder {
+        (manifest, manifest_file) = match folder {
             Some(folder) => of_folder(folder)?,
             None => of_file(found, kind)?,
         };
@@ -121,16 +124,16 @@ pub(crate) fn locate(path: &Path) -> Result<Located> {
     let (name, version) = said_by_path(named, kind);
     let folder = folder.map(Path::to_owned);
     let (asked, path) = (path.to_owned(), found.clone());
-    Ok(Located { asked, path, canonical, kind, name, version, folder, manifest })
+    Ok(Located { asked, path, canonical, kind, name, version, folder, manifest, manifest_file })
 }
 
-fn of_folder(folder: &Path) -> Result<Manifest> {
+fn of_folder(folder: &Path) -> Result<(Manifest, Option<Content>)> {
     let read = Manifest::read(&folder.join(manifest::FILE), Of::Folder);
     read.map_err(|error| cannot_load(folder, error))
 }
 
 /// The manifest of a lone file lies beside it: `a.toml`, of `a.lua` as of `liba.so`.
-fn of_file(path: &Path, kind: PluginKind) -> Result<Manifest> {
+fn of_file(path: &Path, kind: PluginKind) -> Result<(Manifest, Option<Content>)> {
     Manifest::read(&beside(path, kind), Of::LoneFile).map_err(|error| cannot_load(path, error))
 }
 

@@ -1,7 +1,8 @@
 //! [`Survey`]: what must be known of many plugins before the first of them is loaded: their
 //! names, and whom they require. None of their code runs.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use semver::Version;
 
@@ -10,8 +11,8 @@ use super::Located;
 use super::loader::file_name;
 #[cfg(feature = "native")]
 use super::loader::folder;
-use super::loader::read;
 use super::search::cannot_load;
+use super::trust::read;
 use crate::error::Result;
 #[cfg(feature = "native")]
 use crate::file;
@@ -51,15 +52,38 @@ pub(crate) fn survey_of(located: &Located, bytes: Vec<u8>) -> Result<Survey> {
     survey.map_err(|error| cannot_load(&located.path, error))
 }
 
+/// Removes from what was found in a folder the libraries that a plugin there needs, or such a one:
+/// each lies beside it and is no plugin. `failed` is the path of what could not be loaded. Gives
+/// what was removed.
+pub(crate) fn drop_needed<F>(
+    found: &mut Vec<F>,
+    needed: impl IntoIterator<Item = String>,
+    failed: impl Fn(&F) -> Option<&PathBuf>,
+) -> Vec<PathBuf> {
+    let mut needed: HashSet<String> = needed.into_iter().collect();
+    let mut removed = Vec::new();
+    let is_needed = |path: &PathBuf, needed: &HashSet<String>| {
+        path.file_name().is_some_and(|name| needed.contains(&*name.to_string_lossy()))
+    };
+    while let Some(at) =
+        found.iter().position(|it| failed(it).is_some_and(|path| is_needed(path, &needed)))
+    {
+        let library = failed(&found.remove(at)).cloned().unwrap_or_default();
+        needed.extend(needed_by(&library));
+        removed.push(library);
+    }
+    removed
+}
+
 /// The libraries that a library needs which is no plugin itself.
 #[cfg(feature = "native")]
-pub(crate) fn needed_by(path: &Path) -> Vec<String> {
+fn needed_by(path: &Path) -> Vec<String> {
     let bytes = file::read(path).unwrap_or_default();
     crate::native::library(&bytes).map_or(Vec::new(), |dependencies| dependencies.needed)
 }
 
 #[cfg(not(feature = "native"))]
-pub(crate) fn needed_by(_: &Path) -> Vec<String> {
+fn needed_by(_: &Path) -> Vec<String> {
     Vec::new()
 }
 

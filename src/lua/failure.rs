@@ -52,7 +52,9 @@ impl Failure {
     }
 
     pub(super) fn into_error(self) -> Error {
-        let mut error = Error::new(ErrorKind::Call, self.message);
+        let cause = self.cause.as_ref().map(Error::kind);
+        let kind = cause.filter(|kind| *kind == ErrorKind::Trust).unwrap_or(ErrorKind::Call);
+        let mut error = Error::new(kind, self.message);
         if let Some(cause) = &self.cause {
             error = error.with_inside_of(cause);
         }

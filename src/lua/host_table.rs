@@ -233,6 +233,12 @@ fn find_module(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
                 MultiValue::from_iter([flag, Value::Function(chunk), Value::String(path)])
             }
             Err(error) => {
+                // The script's failure is one of trust, then.
+                if error.kind() == ErrorKind::Trust
+                    && let Some(border) = state.border()
+                {
+                    state.trails.raise(lua, border, &error);
+                }
                 let mut answer = refused(lua, error.message());
                 // One in the module has its own line in front.
                 let level = if error.location().is_some() { 0 } else { 2 };

@@ -14,7 +14,7 @@ use super::exports::{Declared, Home};
 use super::failure::located;
 use super::head::Head;
 use super::limits;
-use super::modules::{Modules, Place, Source};
+use super::modules::{Modules, Place, Source, Vet};
 use super::subscriptions;
 use super::symbols::{LuaFunc, LuaVar};
 use super::vm::{Vm, broken};
@@ -40,6 +40,8 @@ pub(crate) struct Script<'t> {
     pub(crate) text: &'t [u8],
     /// Where its modules are.
     pub(crate) places: Vec<Place>,
+    /// What says whether a module may be loaded, if any may not.
+    pub(crate) vet: Option<Arc<Vet>>,
     pub(crate) limits: Limits,
     /// Where is noted which files are read.
     pub(crate) reads: Arc<Reads>,
@@ -88,10 +90,10 @@ pub(crate) fn load(
     context: Weak<HostContext>,
     base: Option<Arc<dyn Base>>,
 ) -> Result<LuaPlugin> {
-    let Script { chunk, text, places, limits, reads } = script;
+    let Script { chunk, text, places, vet, limits, reads } = script;
     let declared = Declared::new(chunk.clone(), text);
     let source = Source { chunk, path: origin.path.clone() };
-    let modules = Modules::new(source.clone(), places, reads);
+    let modules = Modules::new(source.clone(), places, vet, reads);
     let vm = Arc::new(Vm::new(origin, modules, declared, limits, (context, base))?);
     with(&vm, |lease| {
         lease.state().core.border.references.belong_to(Arc::downgrade(&vm));

@@ -33,9 +33,15 @@ pub(crate) enum Place {
     Memory(PathBuf, BTreeMap<String, Vec<u8>>),
 }
 
+/// Says of a file with that text whether it may be loaded, and of a path with nothing there whether
+/// that may be so.
+pub(crate) type Vet = dyn Fn(&Path, Option<&[u8]>) -> Result<()> + Send + Sync;
+
 /// The places that one plugin's modules are looked for in, and what was found there.
 pub(super) struct Modules {
     places: Vec<Place>,
+    /// Asked of each file, if there is one to ask.
+    vet: Option<Arc<Vet>>,
     /// The plugin's own file first, then what it has required.
     sources: Mutex<Vec<Source>>,
     /// Where is noted what is read.
@@ -58,8 +64,13 @@ pub(super) struct Module {
 
 impl Modules {
     /// For a plugin whose own file is `main`.
-    pub(super) fn new(main: Source, places: Vec<Place>, reads: Arc<Reads>) -> Modules {
-        Modules { places, sources: Mutex::new(vec![main]), reads }
+    pub(super) fn new(
+        main: Source,
+        places: Vec<Place>,
+        vet: Option<Arc<Vet>>,
+        reads: Arc<Reads>,
+    ) -> Modules {
+        Modules { places, vet, sources: Mutex::new(vec![main]), reads }
     }
 
     /// The plugin's own file, and those that it has required, in that order.
@@ -70,7 +81,7 @@ impl Modules {
     /// Finds and reads the module of that name, and remembers its file.
     ///
     /// # Errors
-    /// The name is none, there is no such module, or its file may not be read.
+    /// The name is none, there is no such module, or its file may not be read or loaded.
     pub(super) fn find(&self, name: &str) -> Result<Module> {
         check_name(name)?;
         let stem = name.replace('.', "/");
@@ -82,12 +93,23 @@ impl Modules {
                 {
                     self.reads.note(&place.path(candidate));
                 }
-                if let Some((path, text)) = place.read(candidate)? {
+                let found = place.read(candidate)?;
+                let text = found.as_ref().map(|(_, text)| &**text);
+                self.vet(place, candidate, text)?;
+                if let Some((path, text)) = found {
                     return Ok(Module { source: self.remember(candidate, path), text });
                 }
             }
         }
         Err(self.missing(name, &candidates))
+    }
+
+    /// Files from memory are the host's own.
+    fn vet(&self, place: &Place, candidate: &str, text: Option<&[u8]>) -> Result<()> {
+        match (&self.vet, place) {
+            (Some(vet), Place::Folder(_) | Place::Shelf(_)) => vet(&place.path(candidate), text),
+            _ => Ok(()),
+        }
     }
 
     /// Adds a file under a name that no other one has in messages.

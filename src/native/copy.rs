@@ -15,6 +15,7 @@ use tempfile::{Builder, NamedTempFile, TempDir};
 
 use super::dependencies::Dependencies;
 use super::image::open;
+use crate::file::Way;
 
 /// What private copies are called, and folders of them.
 const PREFIX: &str = ".twinplug-image-";
@@ -40,13 +41,17 @@ enum Place {
 }
 
 impl Copy {
-    /// Writes the bytes beside the original; where that folder cannot be written,
-    /// among the temporary files.
+    /// Writes the bytes beside the original; where that folder cannot be written, or others
+    /// can put another file in the copy's place, among the temporary files.
     pub(super) fn new(original: &Path, bytes: &[u8], needs: &Dependencies) -> io::Result<Copy> {
         let beside = original.parent().filter(|folder| !folder.as_os_str().is_empty());
         let beside = beside.unwrap_or(Path::new("."));
         let name = original.file_name().unwrap_or_default().to_string_lossy();
-        match Copy::beside(beside, &name, bytes)? {
+        let copy = match Way::to(original) {
+            Ok(_) => Copy::beside(beside, &name, bytes)?,
+            Err(_) => None,
+        };
+        match copy {
             Some(copy) => Ok(copy),
             None => Copy::apart(beside, &name, bytes, needs),
         }
@@ -87,6 +92,7 @@ impl Copy {
         }
         let place = link(folder.path(), &std::path::absolute(origin)?, needs)?;
         let path = place.join(name);
+        Way::to(&path).map_err(io::Error::other)?;
         fs::write(&path, bytes)?;
         let dependencies = open_dependencies(origin, needs);
         Ok(Copy { path, dependencies, _place: Place::Apart { _folder: folder }, _lock: lock })

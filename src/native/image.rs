@@ -5,6 +5,7 @@
 //! same path loaded again is really a new image.
 
 use std::ffi::{CStr, c_void};
+use std::io;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use super::images::{Place, Record, State};
 use super::makers;
 use super::preflight::Checked;
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::Unsafe;
 
 /// A mapped image with its place at the host. Whoever may run code of it holds it.
 pub(super) struct Image {
@@ -55,7 +57,7 @@ impl Image {
         companions::check(&checked.companions)?;
         let runtime = go_runtime::claim(path, checked, place.go_runtimes())?;
         let copied = Copy::new(path, &checked.bytes, &checked.dependencies);
-        let mut copy = copied.map_err(|error| Error::io("copy", path, error))?;
+        let mut copy = copied.map_err(|error| not_copied(path, error))?;
         tracing::debug!(plugin = context.plugin, "is handed to the system");
         // SAFETY: constructors of the image run. The file was preflighted and is a
         // Twinplug plugin; whoever points the host at a native plugin trusts its code.
@@ -174,6 +176,19 @@ fn reason(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => reason(source),
         None => error.to_string(),
+    }
+}
+
+fn not_copied(path: &Path, error: io::Error) -> Error {
+    match error.get_ref().and_then(|fault| fault.downcast_ref::<Unsafe>()) {
+        None => Error::io("copy", path, error),
+        Some(fault) => {
+            let message = format!(
+                "its copy has to lie among the temporary files, and {fault}; or set `TMPDIR` to \
+                 another folder"
+            );
+            Error::new(ErrorKind::Trust, message)
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use object::{
     Architecture, BinaryFormat, Endianness, ExportTarget, FileKind, NameOrOrdinal, Object,
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use twinplug_abi as abi;
 use twinplug_value::ExportType;
 
-use super::beside;
+use super::beside::{self, Beside};
 use super::companions::Companion;
 use super::dependencies::{Dependencies, is_go};
 use super::elf;
@@ -41,6 +41,8 @@ pub(crate) struct Checked {
     pub(crate) dependencies: Dependencies,
     /// The libraries beside it that it needs, directly or not.
     pub(super) companions: Vec<Companion>,
+    /// What a group can change of those, and of what leads to them.
+    pub(crate) shared: Vec<PathBuf>,
     /// Whether a Go runtime is in the file itself.
     pub(crate) has_go: bool,
     /// What makes the file behave otherwise than a plugin should, a line each.
@@ -106,7 +108,7 @@ pub(crate) fn check(bytes: Vec<u8>, origin: &Path) -> Result<Checked> {
     let Section { name, version, unload, .. } = section;
     check_name(&name).map_err(|fault| refused(format!("broken: {fault}")))?;
     let elf::Facts { dependencies, mut hazards, starters } = facts;
-    let companions = beside::check(&dependencies, origin)?;
+    let Beside { companions, shared } = beside::check(&dependencies, origin)?;
     let has_go = is_go(&file);
     if has_go {
         hazards.push("a Go runtime: it cannot be unloaded, and a process may hold just one");
@@ -120,6 +122,7 @@ pub(crate) fn check(bytes: Vec<u8>, origin: &Path) -> Result<Checked> {
         unload,
         dependencies,
         companions,
+        shared,
         has_go,
         hazards,
         table,

@@ -2,10 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
 
 use twinplug::Host;
 
@@ -46,7 +48,13 @@ pub(crate) fn load_in_child(
     if let Some(user) = user {
         command.uid(user).gid(user);
     }
-    command.output().unwrap()
+    loop {
+        match command.output() {
+            // Another test begins a process just now, which has the program open as it was copied.
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => thread::yield_now(),
+            output => return output.unwrap(),
+        }
+    }
 }
 
 /// Another user, where this one is root.
@@ -232,7 +240,7 @@ fn what_lies_beside_a_plugin_is_found_where_no_copy_can() {
     let user = nobody();
     let program = shelf.path("program");
     fs::copy(self::program(), &program).unwrap();
-    fs::set_permissions(temporary, PermissionsExt::from_mode(0o777)).unwrap();
+    fs::set_permissions(temporary, PermissionsExt::from_mode(0o1777)).unwrap();
     [own, plugins].into_iter().for_each(|folder| close(folder));
     let output = load_in_child(&path, temporary, &program, user);
     assert_eq!(said(&output), "answer: 1111");

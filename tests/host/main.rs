@@ -89,6 +89,7 @@ mod threads;
 mod tracebacks;
 #[cfg(feature = "_lua")]
 mod traps;
+mod trust;
 mod twins;
 #[cfg(feature = "_lua")]
 mod versions;
