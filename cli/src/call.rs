@@ -4,7 +4,7 @@
 //! Types are the plugin's: values come as JSON, and are brought to what it declares.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
@@ -49,6 +49,13 @@ pub(crate) struct Arguments {
     company: Company,
     #[command(flatten)]
     granting: Granting,
+}
+
+impl Arguments {
+    /// What is loaded.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        std::iter::once(&*self.path).chain(self.company.paths()).collect()
+    }
 }
 
 /// The last line, where more than the result was asked for.

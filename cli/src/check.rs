@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use twinplug::serde::Serialize;
-use twinplug::{Host, Inspection};
+use twinplug::{Host, HostBuilder, Inspection};
 
 use crate::failure::Failure;
+use crate::locking::Locking;
 use crate::output;
 use crate::source;
 
@@ -36,9 +37,14 @@ struct Report<'c> {
 /// What was found, or why it is refused.
 type Checked = Result<Inspection, String>;
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(
+    arguments: &Arguments,
+    builder: &HostBuilder,
+    locking: &Locking,
+) -> Result<ExitCode, Failure> {
     let mut code = ExitCode::SUCCESS;
-    for (path, checked) in arguments.paths.iter().flat_map(|path| check(path)) {
+    let paths = arguments.paths.iter();
+    for (path, checked) in paths.flat_map(|path| check(path, builder.clone(), locking)) {
         match arguments.json {
             true => output::json(&report(&path, &checked))?,
             false => output::line(&line(&path, &checked))?,
@@ -51,19 +57,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// A verdict on the plugin there, or on each that is there.
-fn check(path: &Path) -> Vec<(PathBuf, Checked)> {
+fn check(path: &Path, builder: HostBuilder, locking: &Locking) -> Vec<(PathBuf, Checked)> {
+    let builder = match locking.lock_at(builder, &[path]) {
+        Ok(builder) => builder,
+        Err(reason) => return vec![(path.to_owned(), Err(reason))],
+    };
+    let inspect = |file: &Path| judge(file, builder.inspect(file));
     if source::is_folder_of_plugins(path)
         && let Ok(found) = Host::inspect_dir(path)
     {
-        let verdicts = found.into_iter().map(|(path, found)| {
-            let checked = judge(&path, found);
-            (path, checked)
-        });
-        return verdicts.collect();
+        let paths = found.into_iter().map(|(path, _)| path);
+        return paths.map(|path| (path.clone(), inspect(&path))).collect();
     }
     let checked = source::loadable(path).map_err(|error| error.to_string());
-    let checked = checked.and_then(|file| judge(&file, Host::inspect(&file)));
-    vec![(path.to_owned(), checked)]
+    vec![(path.to_owned(), checked.and_then(|file| inspect(&file)))]
 }
 
 fn judge(file: &Path, found: twinplug::Result<Inspection>) -> Checked {

@@ -15,6 +15,10 @@ pub(crate) struct Company {
 }
 
 impl Company {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.with.iter().map(PathBuf::as_path)
+    }
+
     /// Loads them, in the order of the command line; those of a folder as they require each
     /// other.
     pub(crate) fn load(&self, host: &Host) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ use std::{fs, iter, thread};
 use twinplug::{Channel, Func, Host, HostBuilder, data};
 
 use crate::failure::Failure;
+use crate::locking::Locking;
 use crate::source;
 
 /// What the host and its plugins share, as the tutorial has it.
@@ -23,7 +24,11 @@ struct PluginData {
     tel: String,
 }
 
-pub(crate) fn run(builder: HostBuilder) -> Result<ExitCode, Failure> {
+pub(crate) fn run(builder: HostBuilder, locking: &Locking) -> Result<ExitCode, Failure> {
+    if locking.is_on() {
+        let message = "`--locked` with `demo`, which builds what it loads: no lock file pins that";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let host = builder
         .channel::<PluginData>("data", 0)
         .function("scale", |x: f64, by: f64| x * by)

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use sha2::{Digest, Sha256};
 use twinplug::serde::Serialize;
-use twinplug::{Export, Host, HostBuilder, Inspection, PluginRef, Requirement};
+use twinplug::{Export, HostBuilder, Inspection, PluginRef, Requirement};
 
 use crate::company::Company;
 use crate::failure::Failure;
@@ -28,6 +28,13 @@ pub(crate) struct Arguments {
     company: Company,
     #[command(flatten)]
     granting: Granting,
+}
+
+impl Arguments {
+    /// What is looked at and loaded.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        std::iter::once(&*self.path).chain(self.company.paths()).collect()
+    }
 }
 
 /// The object of `--json`; its shape is stable.
@@ -85,7 +92,7 @@ struct Required {
 
 pub(crate) fn run(arguments: &Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
     let path = source::loadable(&arguments.path)?;
-    let mut report = Report::of(Host::inspect(&path)?);
+    let mut report = Report::of(builder.inspect(&path)?);
     if arguments.load {
         let builder = arguments.granting.grant(builder);
         report.add_loaded(&path, &arguments.company, builder)?;

@@ -11,6 +11,7 @@ mod check;
 mod company;
 mod demo;
 mod inspect;
+mod lock;
 mod new;
 mod test;
 mod types;
@@ -19,11 +20,13 @@ mod watch;
 mod failure;
 mod granting;
 mod limiting;
+mod locking;
 mod output;
 mod source;
 mod standing;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +35,7 @@ use twinplug::HostBuilder;
 use failure::Failure;
 use granting::Granting;
 use limiting::Limiting;
+use locking::Locking;
 use standing::Standing;
 
 /// Runs the command with these arguments, the first of which is its own name, for hosts that offer
@@ -53,10 +57,13 @@ where
     A: Into<OsString> + Clone,
 {
     match Arguments::try_parse_from(args) {
-        Ok(Arguments { granting, limiting, standing, command }) => {
-            let offered = standing.offer(granting.grant(limiting.limit(builder)));
+        Ok(Arguments { granting, limiting, locking, standing, command }) => {
+            let builder = granting.grant(limiting.limit(builder));
+            let paths = standing.paths().chain(command.paths()).collect::<Vec<_>>();
+            let locked = locking.lock(builder, &paths);
+            let offered = locked.and_then(|builder| standing.offer(builder));
             // What the stand-ins are made of goes last.
-            let done = offered.and_then(|(builder, _kept)| command.run(builder));
+            let done = offered.and_then(|(builder, _kept)| command.run(builder, &locking));
             done.unwrap_or_else(|failure| failure.report())
         }
         Err(usage) => {
@@ -82,6 +89,8 @@ struct Arguments {
     #[command(flatten)]
     limiting: Limiting,
     #[command(flatten)]
+    locking: Locking,
+    #[command(flatten)]
     standing: Standing,
     #[command(subcommand)]
     command: Command,
@@ -104,6 +113,13 @@ enum Command {
     /// Tell of each path whether it could be loaded, without running any of its code
     #[command(after_help = "Example: twinplug check lua-plugins native-plugins/*")]
     Check(check::Arguments),
+    /// Pin the plugins of a folder, as they are now, for `--locked`; prints each file
+    #[command(
+        after_help = "It pins scripts with all that they could require from their own folders, built\n\
+                      libraries, and manifests; with --locked it only compares.\n\n\
+                      Example: twinplug lock plugins && twinplug call plugins/clock.lua Now --locked"
+    )]
+    Lock(lock::Arguments),
     /// Make a new plugin: a folder that builds, with a test, in the language of your choice
     #[command(after_help = "Example: twinplug new plugins/hello-world --kind c")]
     New(new::Arguments),
@@ -120,16 +136,30 @@ enum Command {
 
 impl Command {
     /// `builder` has what stands before the subcommand.
-    fn run(self, builder: HostBuilder) -> Result<ExitCode, Failure> {
+    fn run(self, builder: HostBuilder, locking: &Locking) -> Result<ExitCode, Failure> {
         match self {
-            Command::Demo => demo::run(builder),
+            Command::Demo => demo::run(builder, locking),
             Command::Call(arguments) => call::run(arguments, builder),
             Command::Inspect(arguments) => inspect::run(&arguments, builder),
-            Command::Check(arguments) => check::run(&arguments),
+            Command::Check(arguments) => check::run(&arguments, &builder, locking),
+            Command::Lock(arguments) => lock::run(&arguments, locking),
             Command::New(arguments) => new::run(&arguments),
-            Command::Test(arguments) => test::run(arguments, builder),
+            Command::Test(arguments) => test::run(arguments, builder, locking),
             Command::Types(arguments) => types::run(&arguments, builder),
-            Command::Watch(arguments) => watch::run(arguments, builder),
+            Command::Watch(arguments) => watch::run(arguments, builder, locking),
+        }
+    }
+
+    /// What is loaded into one host, and has to be pinned with `--locked`.
+    fn paths(&self) -> Vec<&Path> {
+        match self {
+            Command::Call(arguments) => arguments.paths(),
+            Command::Inspect(arguments) => arguments.paths(),
+            Command::Test(arguments) => arguments.paths(),
+            Command::Types(arguments) => arguments.paths(),
+            Command::Watch(arguments) => arguments.paths(),
+            // Each path is for itself, or nothing is loaded.
+            Command::Check(_) | Command::Demo | Command::Lock(_) | Command::New(_) => Vec::new(),
         }
     }
 }

@@ -2,7 +2,8 @@
 //! native plugin is built, everything else is as it is.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use twinplug::Host;
 use twinplug_build::BuildError;
@@ -28,6 +29,18 @@ pub(crate) fn loadable(path: &Path) -> Result<Cow<'_, Path>, BuildError> {
 /// Whether it is a source folder. A plugin's folder may have the sources of something else in it.
 pub(crate) fn is_source(path: &Path) -> bool {
     !is_plugin(path) && twinplug_build::is_source(path)
+}
+
+/// The source folders in a folder, but for those that are hidden or begin with `_`.
+pub(crate) fn sources_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut folders: Vec<_> = entries
+        .filter(|entry| !entry.file_name().to_string_lossy().starts_with(['.', '_']))
+        .map(|entry| entry.path())
+        .filter(|path| is_source(path))
+        .collect();
+    folders.sort();
+    folders
 }
 
 /// Whether it is a plugin's folder.

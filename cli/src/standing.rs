@@ -27,6 +27,11 @@ pub(crate) struct Kept {
 }
 
 impl Standing {
+    /// What is loaded for it.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.mock.iter().map(PathBuf::as_path)
+    }
+
     /// Adds it to a host.
     pub(crate) fn offer(&self, builder: HostBuilder) -> Result<(HostBuilder, Kept), Failure> {
         let described = self.host.as_deref().map(read).transpose()?;

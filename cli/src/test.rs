@@ -8,7 +8,7 @@ mod find;
 mod session;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,9 @@ use twinplug::{Error, HostBuilder};
 use crate::company::Company;
 use crate::failure::Failure;
 use crate::granting::Granting;
+use crate::locking::Locking;
 use crate::output;
-use find::TestFile;
+use find::{Finder, TestFile};
 use session::{Session, Setting};
 
 /// A test that takes longer is told with its time.
@@ -41,6 +42,14 @@ pub(crate) struct Arguments {
     granting: Granting,
 }
 
+impl Arguments {
+    /// What is tested, and what is loaded with it.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        let tested = self.paths.iter().chain(&self.plugin).map(PathBuf::as_path);
+        tested.chain(self.company.paths()).collect()
+    }
+}
+
 /// How many tests there were.
 #[derive(Default)]
 struct Count {
@@ -50,13 +59,18 @@ struct Count {
     skipped: usize,
 }
 
-pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
+pub(crate) fn run(
+    arguments: Arguments,
+    builder: HostBuilder,
+    locking: &Locking,
+) -> Result<ExitCode, Failure> {
     let Arguments { paths, plugin, filter, company, granting } = arguments;
-    let mut files = Vec::new();
-    for path in &paths {
-        files.extend(find::tests(path, plugin.as_deref())?);
-    }
     let builder = granting.grant(builder);
+    let mut files = Vec::new();
+    let finder = Finder { builder: &builder, locking, plugin: plugin.as_deref() };
+    for path in &paths {
+        files.extend(finder.tests(path)?);
+    }
     let setting = Setting { builder, company, permissions: granting.permissions() };
     let mut count = Count::default();
     for file in files {

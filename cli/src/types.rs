@@ -26,6 +26,13 @@ pub(crate) struct Arguments {
     granting: Granting,
 }
 
+impl Arguments {
+    /// What is loaded.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        self.paths.iter().map(PathBuf::as_path).collect()
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
     let folder = &arguments.output;
     let definitions = definitions(&arguments.paths, arguments.granting.grant(builder))?;

@@ -19,6 +19,7 @@ use twinplug::{Event, EventKind, Events, Host, HostBuilder};
 use crate::company::Company;
 use crate::failure::Failure;
 use crate::granting::Granting;
+use crate::locking::Locking;
 use crate::output::{self, Printed};
 use crate::source;
 use calls::{Called, Calls};
@@ -69,7 +70,18 @@ struct Watch {
     libraries: HashMap<PathBuf, PathBuf>,
 }
 
-pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
+impl Arguments {
+    /// What is loaded.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        std::iter::once(&*self.path).chain(self.company.paths()).collect()
+    }
+}
+
+pub(crate) fn run(
+    arguments: Arguments,
+    builder: HostBuilder,
+    locking: &Locking,
+) -> Result<ExitCode, Failure> {
     let Arguments { path, call, every, json, company, granting } = arguments;
     let (sender, happenings) = mpsc::channel();
     stop_at_interrupt(sender.clone())?;
@@ -89,7 +101,7 @@ pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode
     let mut watch = Watch { host, form, calls, called, loads, libraries };
 
     company.load(&watch.host)?;
-    let sources = watch.begin(&path)?;
+    let sources = watch.begin(&path, sources(&path, locking))?;
     // Told before anything else can happen, and so before the first call.
     while let Some(event) = events.try_recv() {
         watch.tell(event)?;
@@ -108,11 +120,15 @@ pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode
 }
 
 impl Watch {
-    /// Loads what is at a path, and watches it; gives what has to be built when it changes.
+    /// Builds the sources, loads what is at a path, and watches it; gives what has to be built
+    /// when it changes.
     ///
     /// A plugin that cannot be loaded is no failure: that is an event, and may be mended.
-    fn begin(&mut self, path: &Path) -> Result<Option<Sources>, Failure> {
-        let mut sources = Sources::at(path);
+    fn begin(
+        &mut self,
+        path: &Path,
+        mut sources: Option<Sources>,
+    ) -> Result<Option<Sources>, Failure> {
         for built in sources.iter_mut().flat_map(Sources::build) {
             self.take(built)?;
         }
@@ -226,6 +242,18 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// What is to be built; with `--locked` nothing, as no lock file pins it.
+fn sources(path: &Path, locking: &Locking) -> Option<Sources> {
+    if !locking.is_on() {
+        return Sources::at(path);
+    }
+    for folder in source::sources_in(path) {
+        let folder = folder.display();
+        output::note(&format!("`{folder}` is a source folder: with `--locked` it is not built"));
+    }
+    None
 }
 
 /// Sends the events on, until the host is gone.

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use twinplug::Host;
+use twinplug::{ErrorKind, HostBuilder};
 
 use crate::failure::Failure;
+use crate::locking::Locking;
 use crate::source;
 
 /// How a file with tests ends.
@@ -36,36 +37,75 @@ impl TestFile {
     }
 }
 
-/// The tests at a path, for the plugin given or else for those that they lie beside.
-///
-/// # Errors
-/// There is none, or no plugin for one, or it cannot be built.
-pub(super) fn tests(path: &Path, plugin: Option<&Path>) -> Result<Vec<TestFile>, Failure> {
-    let files = match path {
-        _ if is_test(path) => vec![path.to_owned()],
-        _ if path.is_dir() => in_folder(path)?,
-        _ => {
-            Host::inspect(path)?;
-            beside(path)
+/// Finds tests, and the plugins that they are for.
+pub(super) struct Finder<'f> {
+    /// Says what is a plugin that is loaded.
+    pub(super) builder: &'f HostBuilder,
+    pub(super) locking: &'f Locking,
+    /// The plugin that all are for, in place of those that they lie beside.
+    pub(super) plugin: Option<&'f Path>,
+}
+
+impl Finder<'_> {
+    /// The tests at a path.
+    ///
+    /// # Errors
+    /// There is none, or no plugin for one, or it cannot be built.
+    pub(super) fn tests(&self, path: &Path) -> Result<Vec<TestFile>, Failure> {
+        let files = match path {
+            _ if is_test(path) => vec![path.to_owned()],
+            _ if path.is_dir() => in_folder(path)?,
+            _ => {
+                self.builder.inspect(path)?;
+                beside(path)
+            }
+        };
+        if files.is_empty() {
+            let place = match path.is_dir() {
+                true => format!("a file `*{ENDING}` in it"),
+                false => format!("`{}` beside it", names(path).join("`, `")),
+            };
+            let path = path.display();
+            return Err(Failure::Unmet(format!("no tests of `{path}`: looked for {place}")));
         }
-    };
-    if files.is_empty() {
-        let place = match path.is_dir() {
-            true => format!("a file `*{ENDING}` in it"),
-            false => format!("`{}` beside it", names(path).join("`, `")),
+        let of = |file: PathBuf| {
+            let plugin = match self.plugin {
+                Some(plugin) => plugin.to_owned(),
+                None if path.is_file() && !is_test(path) => path.to_owned(),
+                None => self.tested(&file)?,
+            };
+            self.locking.check_source(&plugin)?;
+            Ok(TestFile { path: file, plugin: source::loadable(&plugin)?.into_owned() })
         };
-        let path = path.display();
-        return Err(Failure::Unmet(format!("no tests of `{path}`: looked for {place}")));
+        files.into_iter().map(of).collect()
     }
-    let of = |file: PathBuf| {
-        let plugin = match plugin {
-            Some(plugin) => plugin.to_owned(),
-            None if path.is_file() && !is_test(path) => path.to_owned(),
-            None => tested(&file)?,
+
+    /// The plugin that a file with tests lies beside, or in the folder of.
+    fn tested(&self, file: &Path) -> Result<PathBuf, Failure> {
+        let folder = match file.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
         };
-        Ok(TestFile { path: file, plugin: source::loadable(&plugin)?.into_owned() })
-    };
-    files.into_iter().map(of).collect()
+        if source::is_plugin(folder) || source::is_source(folder) {
+            return Ok(folder.to_owned());
+        }
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let plugin = folder.join(name.strip_suffix(ENDING).unwrap_or(&name));
+        if source::is_source(&plugin) {
+            return Ok(plugin);
+        }
+        match self.builder.inspect(&plugin) {
+            Ok(_) => return Ok(plugin),
+            Err(error) if error.kind() == ErrorKind::Trust => return Err(error.into()),
+            Err(_) => {}
+        }
+        Err(Failure::Unmet(format!(
+            "`{}` is a test of nothing: `{}` is no plugin, whether as a script, a library or a folder: \
+             say which one is tested with `--plugin PATH`",
+            file.display(),
+            plugin.display()
+        )))
+    }
 }
 
 fn is_test(path: &Path) -> bool {
@@ -113,26 +153,4 @@ fn names(plugin: &Path) -> Vec<String> {
         names.push(format!("{name}{ENDING}"));
     }
     names
-}
-
-/// The plugin that a file with tests lies beside, or in the folder of.
-fn tested(file: &Path) -> Result<PathBuf, Failure> {
-    let folder = match file.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    if source::is_plugin(folder) || source::is_source(folder) {
-        return Ok(folder.to_owned());
-    }
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let plugin = folder.join(name.strip_suffix(ENDING).unwrap_or(&name));
-    if source::is_source(&plugin) || Host::inspect(&plugin).is_ok() {
-        return Ok(plugin);
-    }
-    Err(Failure::Unmet(format!(
-        "`{}` is a test of nothing: `{}` is no plugin, whether as a script, a library or a folder: say \
-         which one is tested with `--plugin PATH`",
-        file.display(),
-        plugin.display()
-    )))
 }

@@ -86,17 +86,10 @@ impl Sources {
     }
 
     fn folders(&self) -> Vec<PathBuf> {
-        if source::is_source(&self.path) {
-            return vec![self.path.clone()];
+        match source::is_source(&self.path) {
+            true => vec![self.path.clone()],
+            false => source::sources_in(&self.path),
         }
-        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let mut folders: Vec<_> = entries
-            .filter(|entry| !entry.file_name().to_string_lossy().starts_with(['.', '_']))
-            .map(|entry| entry.path())
-            .filter(|path| source::is_source(path))
-            .collect();
-        folders.sort();
-        folders
     }
 }
 

@@ -22,6 +22,7 @@ mod standing;
 mod tests;
 #[cfg(unix)]
 mod transcript;
+mod trust;
 mod twins;
 mod types;
 mod usage;

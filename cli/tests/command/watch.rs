@@ -27,6 +27,11 @@ impl Watched {
         fs::create_dir(folder.join("plugins")).unwrap();
         let write = |(name, text): &(&str, &str)| write(&folder, name, text);
         files.iter().for_each(write);
+        Watched::start(folder, args)
+    }
+
+    /// The folder `plugins` of one that is there.
+    fn start(folder: PathBuf, args: &[&str]) -> Watched {
         let mut child = command(&[&["watch", "plugins"], args].concat())
             .current_dir(&folder)
             .stdout(Stdio::piped())
@@ -340,4 +345,30 @@ fn what_cannot_be_watched_is_named() {
     );
     let ran = run(&mut command(&["watch", "lua-plugins", "--allow", "everything"]));
     assert_eq!(ran.code, Some(2), "{}", ran.err);
+}
+
+#[test]
+fn what_is_not_pinned_is_rejected() {
+    let files = [("clock.lua", CLOCK), ("native/native.c", "no C at all")];
+    // The lock file is there before anything is watched.
+    let folder = folder("watch_locked");
+    files.iter().for_each(|(name, text)| write(&folder, name, text));
+    assert_eq!(run(command(&["lock", "plugins"]).current_dir(&folder)).code, Some(0));
+    let watched = Watched::start(folder, &["--json", "--locked"]);
+    watched.expect("loaded", "clock", "1.2.0", 1);
+    watched.write("clock.lua", &CLOCK.replace("old", "new"));
+    let rejected = watched.object();
+    assert_eq!([&rejected["event"], &rejected["generation"]], [&json!("rejected"), &json!(1)]);
+    let error = "plugin `clock`: not reloaded, load 1 serves on: cannot load `plugins/clock.lua`: it \
+                 is not what was pinned: `plugins/twinplug.lock` has the SHA-256 ";
+    assert!(rejected["error"].as_str().unwrap().starts_with(error), "{rejected}");
+    watched.write("alarm.lua", "");
+    let rejected = watched.object();
+    let error = "cannot load `plugins/alarm.lua`: it is not pinned by `plugins/twinplug.lock`: if you \
+                 trust it, pin what is there by `twinplug lock plugins`";
+    assert_eq!([&rejected["event"], &rejected["error"]], [&json!("rejected"), &json!(error)]);
+    watched.interrupt();
+    let (code, _, err) = watched.end();
+    let note = "note: `plugins/native` is a source folder: with `--locked` it is not built\n";
+    assert_eq!((err.as_str(), code), (note, Some(0)));
 }
