@@ -337,6 +337,18 @@ impl From<ConvertError> for Error {
     }
 }
 
+/// `; near: ..` for a name that was not found, or what to do where there is none.
+pub(crate) fn near_or<'n>(
+    name: &str,
+    known: impl Iterator<Item = &'n str>,
+    next: impl Display,
+) -> String {
+    match near(name, known) {
+        near if near.is_empty() => format!(": {next}"),
+        near => near,
+    }
+}
+
 /// `; near: ..` for a name that was not found, or nothing.
 pub(crate) fn near<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
     let lower = name.to_lowercase();

@@ -12,7 +12,7 @@ use twinplug_value::Value;
 use super::Followed;
 use super::{Constant, HostFunction, Lender, Mocks, Plugin, Requirement};
 use crate::channel::{AnyChannel, Channel};
-use crate::error::{Error, ErrorKind, Result, near};
+use crate::error::{Error, ErrorKind, Result, near_or};
 
 /// Names in a script's `host` table that no host function may have.
 pub(crate) const BUILT_INS: [&str; 16] = [
@@ -103,8 +103,9 @@ impl HostContext {
         }
         let added = self.mocks.as_ref().and_then(|mocks| mocks.find(name));
         added.map(Found::Added).ok_or_else(|| {
-            let near = near(name, self.functions.keys().map(String::as_str));
-            Error::new(ErrorKind::NotFound, format!("the host has no function `{name}`{near}"))
+            let known = self.functions.keys().map(String::as_str);
+            let next = near_or(name, known, "add it with `HostBuilder::function`");
+            Error::new(ErrorKind::NotFound, format!("the host has no function `{name}`{next}"))
         })
     }
 
@@ -117,8 +118,9 @@ impl HostContext {
 
     pub(crate) fn constant(&self, name: &str) -> Result<&Constant> {
         self.constants.get(name).ok_or_else(|| {
-            let near = near(name, self.constants.keys().map(String::as_str));
-            Error::new(ErrorKind::NotFound, format!("the host has no constant `{name}`{near}"))
+            let known = self.constants.keys().map(String::as_str);
+            let next = near_or(name, known, "add it with `HostBuilder::constant`");
+            Error::new(ErrorKind::NotFound, format!("the host has no constant `{name}`{next}"))
         })
     }
 
@@ -130,8 +132,10 @@ impl HostContext {
             let make = || Arc::new(Channel::<Value>::new(name, FAKE_CAPACITY)) as _;
             return Ok(Arc::clone(fakes.lock().entry(name.to_owned()).or_insert_with(make)));
         }
-        let near = near(name, self.channels.keys().map(String::as_str));
-        Err(Error::new(ErrorKind::NotFound, format!("the host has no channel `{name}`{near}")))
+        let known = self.channels.keys().map(String::as_str);
+        let next = "add it with `HostBuilder::channel` (`--channel` of the command)";
+        let next = near_or(name, known, next);
+        Err(Error::new(ErrorKind::NotFound, format!("the host has no channel `{name}`{next}")))
     }
 
     /// Closes all channels.

@@ -1,6 +1,9 @@
 //! Every error that a plugin of any kind can cause, with its whole message; after
 //! each the host and every plugin work on.
 
+#[cfg(all(feature = "_lua", feature = "native"))]
+mod kinds;
+
 use twinplug::{Error, ErrorKind, Map, PluginRef, Result, Value, data};
 
 use crate::twins::{PluginData, Stage, THROWN, Twin, flavoured, message, on_every_twin};

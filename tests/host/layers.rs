@@ -270,7 +270,7 @@ fn a_handle_on_what_a_layer_adds_is_held_by_an_edit() {
     let layer = bench.lay("moon", "function Tide() return 3 end").unwrap();
     let tide = bench.physics.func::<(), i64>("Tide").unwrap();
     let error = bench.edit(&layer, "").unwrap_err().to_string();
-    assert!(error.ends_with("`Tide` is gone, and a handle on it is held, of `physics`"), "{error}");
+    assert!(error.ends_with("`Tide` is gone, and a handle on it is held, of `physics`: keep it as it was, or drop the handle"), "{error}");
     assert_eq!(tide.call(()).unwrap(), 3);
     bench.host.unload(layer).unwrap();
     let error = tide.call(()).unwrap_err();

@@ -1,133 +1,151 @@
 //! A page of the documentation as something that can be run.
 //!
-//! Each section (`##`) is a folder of its own. A block is a file if the line before it
-//! ends with its path and a colon: `greet/greet.c`:. A block of `sh` is run there; what
-//! stands behind a command after `  # ` is the last line that the command prints. A
-//! block that is neither is a fault of the page.
+//! A section (`##`) is followed in a folder, block by block, as a reader would. What a block is
+//! for, its language and the line before it say:
+//!
+//! | block | what is done with it |
+//! |---|---|
+//! | the line before ends with a path and a colon: `greet/greet.c`: | it is written there |
+//! | `sh` that begins with `$ ` | each command is run, and prints what stands below it (`terminal`) |
+//! | other `sh` | each line is run; what stands behind it after `  # ` is the last line that it prints |
+//! | `lua` | it is loaded as a plugin, and prints what it says (`docs::stage`) |
+//! | `toml` | it is the manifest of a plugin that is loaded (`docs::stage`) |
+//! | `rust`, `text` | a scene has it (`docs::scenes`) |
+//!
+//! A block that is none of these is a fault of the page.
 
-use std::env;
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
-use crate::ran::{folder, root, target};
+use crate::docs::{scenes, stage};
+use crate::place::Place;
+use crate::ran::root;
+use crate::terminal;
 
 /// A part of a page.
 pub(crate) struct Section {
+    page: &'static str,
     pub(crate) title: String,
     blocks: Vec<Block>,
 }
 
-enum Block {
-    File { path: String, text: String },
-    Commands(Vec<Line>),
+/// What stands between two lines of ```` ``` ````.
+pub(crate) struct Block {
+    /// Where it is, for messages: the page, and the line that it begins in.
+    pub(crate) at: String,
+    pub(crate) kind: Kind,
+    pub(crate) text: String,
 }
 
-/// A command, and the last line of what it prints, where the page says.
-struct Line {
-    command: String,
-    prints: Option<String>,
+#[derive(Debug, PartialEq)]
+pub(crate) enum Kind {
+    File {
+        path: String,
+    },
+    Terminal,
+    Commands,
+    Script,
+    Manifest,
+    /// A part of a program in Rust.
+    Program,
+    /// What something prints.
+    Print,
+}
+
+impl Kind {
+    /// What a block of that language is, after that line.
+    fn of(language: &str, before: &str, text: &str) -> Option<Kind> {
+        if let Some(path) = before.strip_suffix("`:").and_then(|before| before.rsplit('`').next()) {
+            return Some(Kind::File { path: path.to_owned() });
+        }
+        Some(match language {
+            "sh" if text.starts_with("$ ") => Kind::Terminal,
+            "sh" => Kind::Commands,
+            "lua" => Kind::Script,
+            "toml" => Kind::Manifest,
+            "rust" => Kind::Program,
+            "text" => Kind::Print,
+            _ => return None,
+        })
+    }
 }
 
 /// The sections of a page of the repository that have blocks.
-pub(crate) fn sections(page: &str) -> Vec<Section> {
-    parse(&fs::read_to_string(root().join(page)).unwrap())
+pub(crate) fn sections(page: &'static str) -> Vec<Section> {
+    parse(page, &fs::read_to_string(root().join(page)).unwrap())
 }
 
-fn parse(text: &str) -> Vec<Section> {
-    let mut sections = Vec::new();
-    let mut section = Section { title: String::new(), blocks: Vec::new() };
+fn parse(page: &'static str, text: &str) -> Vec<Section> {
+    let section = |title: &str| Section { page, title: title.to_owned(), blocks: Vec::new() };
+    let mut sections = vec![section("")];
     let mut before = "";
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
+    let mut lines = text.lines().zip(1..);
+    while let Some((line, number)) = lines.next() {
         if let Some(title) = line.strip_prefix("## ") {
-            let next = Section { title: title.to_owned(), blocks: Vec::new() };
-            sections.push(std::mem::replace(&mut section, next));
+            sections.push(section(title));
         } else if let Some(language) = line.trim_start().strip_prefix("```") {
-            let end = |line: &&str| line.trim_start() != "```";
-            let inside: Vec<&str> = lines.by_ref().take_while(end).collect();
-            section.blocks.push(block(language, before, &inside));
+            let inside = lines.by_ref().map(|(line, _)| line);
+            let inside = inside.take_while(|line| line.trim_start() != "```");
+            let text: String = inside.map(|line| format!("{line}\n")).collect();
+            let at = format!("{page}:{number}");
+            let kind = Kind::of(language, before, &text);
+            let kind = kind.unwrap_or_else(|| panic!("{at}: a block that nothing runs"));
+            sections.last_mut().unwrap().blocks.push(Block { at, kind, text });
         }
         if !line.is_empty() {
             before = line;
         }
     }
-    sections.push(section);
     sections.retain(|section| !section.blocks.is_empty());
     sections
 }
 
-fn block(language: &str, before: &str, lines: &[&str]) -> Block {
-    if language == "sh" {
-        return Block::Commands(lines.iter().map(|line| command(line)).collect());
-    }
-    let path = before.strip_suffix("`:").and_then(|before| before.rsplit('`').next());
-    let path = path.unwrap_or_else(|| panic!("a block that nothing runs, after: {before}"));
-    Block::File { path: path.to_owned(), text: format!("{}\n", lines.join("\n")) }
-}
-
-fn command(line: &str) -> Line {
-    match line.split_once("  # ") {
-        None => Line { command: line.to_owned(), prints: None },
-        Some((command, prints)) => {
-            Line { command: command.trim_end().to_owned(), prints: Some(prints.to_owned()) }
-        }
-    }
-}
-
 impl Section {
-    /// Writes its files and runs its commands, as a reader would: in a folder with the
-    /// checkout in it, with the command installed.
+    /// Follows it in a folder of its own.
     pub(crate) fn run(&self) {
-        // The same folder each time: what cargo keeps of crates goes by their paths.
-        let folder = folder(&format!("docs {}", self.title));
-        let bin = tempfile::tempdir().unwrap();
-        symlink(root(), folder.join("twinplug")).unwrap();
-        symlink(env!("CARGO_BIN_EXE_twinplug"), bin.path().join("twinplug")).unwrap();
+        let name = format!("docs {} {}", self.page, self.title);
+        self.run_in(&Place::beside_the_checkout(name.trim_end()));
+    }
+
+    /// Follows it in a folder that other sections may have been followed in.
+    pub(crate) fn run_in(&self, place: &Place) {
         for block in &self.blocks {
-            match block {
-                Block::File { path, text } => write(&folder, path, text),
-                Block::Commands(lines) => run(&folder, bin.path(), lines),
+            match &block.kind {
+                Kind::File { path } => place.write(path, &block.text),
+                Kind::Terminal => terminal::follow(place, block),
+                Kind::Commands if scenes::has(block) => scenes::play(place, block),
+                Kind::Commands => run(place, block),
+                Kind::Script => stage::script(block),
+                Kind::Manifest => stage::manifest(block),
+                Kind::Program | Kind::Print => scenes::play(place, block),
             }
         }
     }
 }
 
-fn write(folder: &Path, path: &str, text: &str) {
-    let path = folder.join(path);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    if path.ends_with("Cargo.toml") {
-        // The versions that this repository is built with: they are there, and built.
-        fs::copy(root().join("Cargo.lock"), path.with_file_name("Cargo.lock")).unwrap();
+/// A command, and the last line of what it prints, where the page says.
+fn command(line: &str) -> (&str, Option<&str>) {
+    match line.split_once("  # ") {
+        None => (line, None),
+        Some((command, prints)) => (command.trim_end(), Some(prints)),
     }
-    fs::write(path, text).unwrap();
 }
 
 /// Runs the lines of a block in one shell, which says what each has printed.
-fn run(folder: &Path, bin: &Path, lines: &[Line]) {
+fn run(place: &Place, block: &Block) {
     const MARK: &str = "==== end of line ====";
+    let lines: Vec<_> = block.text.lines().map(command).collect();
     let script: String =
-        lines.iter().map(|line| format!("{}\necho '{MARK}'\n", line.command)).collect();
-    let paths = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
-    let paths = [bin.to_owned()].into_iter().chain(paths);
-    let output = Command::new("sh")
-        .args(["-e", "-c", &script])
-        .current_dir(folder)
-        .env("PATH", env::join_paths(paths).unwrap())
-        .env("CARGO_TARGET_DIR", target())
-        .env("CARGO_NET_OFFLINE", "true")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        lines.iter().map(|(command, _)| format!("{command}\necho '{MARK}'\n")).collect();
+    let output = place.shell(&["-e"], &script).output().unwrap();
     let out = String::from_utf8_lossy(&output.stdout);
-    let said = format!("{script}\n{out}\n{}", String::from_utf8_lossy(&output.stderr));
+    let err = String::from_utf8_lossy(&output.stderr);
+    let said = format!("{}: {}\n{script}\n{out}\n{err}", block.at, output.status);
     assert!(output.status.success(), "{said}");
     let printed: Vec<&str> = out.split(&format!("{MARK}\n")).collect();
     assert_eq!(printed.len(), lines.len() + 1, "{said}");
-    for (line, printed) in lines.iter().zip(printed) {
-        if let Some(expected) = &line.prints {
-            assert_eq!(printed.lines().last(), Some(expected.as_str()), "{}\n{said}", line.command);
+    for ((command, expected), printed) in lines.iter().zip(printed) {
+        if expected.is_some() {
+            assert_eq!(printed.lines().last(), *expected, "{command}\n{said}");
         }
     }
 }
@@ -135,31 +153,48 @@ fn run(folder: &Path, bin: &Path, lines: &[Line]) {
 mod tests {
     use std::panic::catch_unwind;
 
-    use super::parse;
+    use super::{Section, parse};
+
+    fn follow(page: &str) {
+        parse("page", page).iter().for_each(Section::run);
+    }
 
     #[test]
     fn a_page_that_says_what_happens_passes() {
         let page = "## First\n`a/b.txt`:\n\n```\nx  # y\n```\n\n```sh\ncat a/b.txt  # x  # y\n```\n\
                     ## Second\n```sh\ntest ! -e a; echo 1; echo 2    # 2\ncd twinplug\ntest -d docs\n```\n";
-        let sections = parse(page);
-        assert_eq!(sections.len(), 2);
-        sections.iter().for_each(super::Section::run);
+        assert_eq!(parse("page", page).len(), 2);
+        follow(page);
+        follow("## Third\n```lua\nprint('a', 1)  -- a  1\nerror('x', 0)  -- error: x\n```\n");
+        follow("## Fourth\n```toml\nname = 'a'\nversion = '1.2.3'\n```\n");
+    }
+
+    /// What is said of a page that cannot be followed.
+    #[track_caller]
+    fn check(page: &'static str, expected: &str) {
+        let text = catch_unwind(|| follow(page)).unwrap_err();
+        let text = text.downcast::<String>().unwrap();
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]
     fn a_page_that_does_not_fails() {
-        let fails = |page: &'static str| {
-            let failed = catch_unwind(|| parse(page).iter().for_each(super::Section::run));
-            let text = failed.unwrap_err().downcast::<String>().unwrap();
-            *text
-        };
-        let text = fails("## Third\n```sh\necho 1  # 2\n```\n");
-        assert!(
-            text.contains("left: Some(\"1\")") && text.contains("right: Some(\"2\")"),
-            "{text}"
+        let page = "## Fifth\n```sh\necho 1  # 2\n```\n";
+        check(page, "left: Some(\"1\")\n right: Some(\"2\")");
+        check("## Sixth\n```sh\nfalse\necho 1\n```\n", "page:2: exit status: 1\nfalse\n");
+        check("Somewhere:\n\n```c\nint x;\n```\n", "page:3: a block that nothing runs");
+        let nobody = "page:1: a block that no scene of `docs/scenes.rs` has: `struct A;`";
+        check("```rust\nstruct A;\n```\n", nobody);
+    }
+
+    #[test]
+    fn a_script_or_a_manifest_that_is_wrong_fails() {
+        check("```lua\nprint(1)  -- 2\n```\n", "left: [\"1\"]\n right: [\"2\"]");
+        check(
+            "```lua\nlocal x = 1  -- error: x\n```\n",
+            "left: [\"fine\"]\n right: [\"error: x\"]",
         );
-        assert!(fails("## Fourth\n```sh\nfalse\necho 1\n```\n").starts_with("false\n"));
-        let text = fails("Somewhere:\n\n```c\nint x;\n```\n");
-        assert_eq!(text, "a block that nothing runs, after: Somewhere:");
+        check("```lua\nlocal = 1\n```\n", "page:1: cannot load");
+        check("```toml\nnome = 'a'\n```\n", "page:1: cannot load");
     }
 }

@@ -18,10 +18,12 @@ mod limits;
 #[cfg(unix)]
 mod new;
 #[cfg(unix)]
-mod standing;
-mod tests;
+mod place;
 #[cfg(unix)]
-mod transcript;
+mod standing;
+#[cfg(unix)]
+mod terminal;
+mod tests;
 mod trust;
 mod twins;
 mod types;

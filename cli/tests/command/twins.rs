@@ -63,7 +63,7 @@ fn reports_a_call_without_a_channel(twin: &str) {
     let ran = twinplug(&["call", twin, "ComplexType"]);
     let error = ran.err.lines().find(|line| line.starts_with("error: ")).unwrap();
     assert!(error.starts_with("error: plugin `testplugin`: `ComplexType`: "), "{error}");
-    assert!(error.ends_with("the host has no channel `data`"), "{error}");
+    assert!(error.ends_with("the host has no channel `data`: add it with `HostBuilder::channel` (`--channel` of the command)"), "{error}");
     assert_eq!((ran.out.as_str(), ran.code), ("plugin load...\n 0 \n", Some(1)));
 }
 

@@ -160,8 +160,11 @@ impl Moves {
     }
 }
 
+/// What to do about an edit that takes away what somebody holds.
+pub(super) const KEEP_OR_DROP: &str = "keep it as it was, or drop the handle";
+
 /// The error of an export that somebody holds a handle on.
 fn is_held(name: &str, why: &str) -> Error {
-    let message = format!("`{name}` {why}, and a handle on it is held");
+    let message = format!("`{name}` {why}, and a handle on it is held: {KEEP_OR_DROP}");
     Error::new(ErrorKind::Reload, message).of_symbol(name)
 }

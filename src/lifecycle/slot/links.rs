@@ -7,7 +7,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use super::generation::{Built, Generation, Handles, Moves};
+use super::generation::{Built, Generation, Handles, KEEP_OR_DROP, Moves};
 use super::{Rung, Slot, own, stack};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Bound, Descriptor, Gate, Gone, Plugin, PluginKind, Symbol, Track};
@@ -148,8 +148,10 @@ impl Slot {
         match held {
             None => Ok(()),
             Some((name, why)) => {
-                let message =
-                    format!("`{name}` {why}, and a handle on it is held, of `{}`", self.name);
+                let message = format!(
+                    "`{name}` {why}, and a handle on it is held, of `{}`: {KEEP_OR_DROP}",
+                    self.name
+                );
                 Err(Error::new(ErrorKind::Reload, message).of_symbol(&name))
             }
         }

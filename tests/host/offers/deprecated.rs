@@ -35,7 +35,7 @@ fn each_plugin_is_told_once_of_each() {
         assert_eq!(got, result);
         let expected = expected.map(|text| Report {
             level: "WARN".into(),
-            target: "twinplug::plugin::context".into(),
+            target: "twinplug::plugin::host_function".into(),
             plugin: plugin.name().into(),
             text: format!("it uses the deprecated host function {text}"),
         });

@@ -62,16 +62,19 @@ fn its_body_never_ends() {
 
 #[test]
 fn an_export_is_gone_that_is_held() {
-    check("function Other() end", "`Call` is gone, and a handle on it is held");
+    check(
+        "function Other() end",
+        "`Call` is gone, and a handle on it is held: keep it as it was, or drop the handle",
+    );
 }
 
 #[test]
 fn an_export_has_become_another() {
-    let why = "is a variable, was a function, and a handle on it is held";
+    let why = "is a variable, was a function, and a handle on it is held: keep it as it was, or drop the handle";
     check("Call = 1", &format!("`Call` {why}"));
     let text = "---@param a string\n---@return string\nfunction Call(a) return a end";
     let why = "is `(a: string) -> string`, was `(...) -> any`: expected 1 argument, got 0, and a \
-        handle on it is held";
+        handle on it is held: keep it as it was, or drop the handle";
     check(text, &format!("`Call` {why}"));
 }
 

@@ -79,7 +79,12 @@ fn a_newer_one_that_fails_changes_nothing_until_it_is_mended() {
     watched.write("two.lua", "---@plugin p 2.0.0\nCount = 0");
     let event = watched.expect(EventKind::Rejected, "p", 1);
     let error = event.error.unwrap().to_string();
-    assert!(error.ends_with("`Which` is gone, and a handle on it is held"), "{error}");
+    assert!(
+        error.ends_with(
+            "`Which` is gone, and a handle on it is held: keep it as it was, or drop the handle"
+        ),
+        "{error}"
+    );
     assert_eq!(which.call(()).unwrap(), "1.0.0");
     watched.write("two.lua", &version("2.0.0"));
     watched.expect(EventKind::Reloaded, "p", 2);
