@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use twinplug::{Channel, Error, Host, PluginRef, Result};
+use twinplug::{Channel, Error, Host, Lockfile, PluginRef, Result, Trust};
 
 use crate::shop::{LOUD, Shop};
 
@@ -146,6 +146,19 @@ const SAMPLES: &[Sample] = &[
         },
         message: "cannot make the folder `DIR/types`: File exists (os error 17)",
         next: None,
+    },
+    Sample {
+        kind: "Trust",
+        provoke: |folder| {
+            clock(folder)?;
+            let lock = Lockfile::of_dir(folder)?;
+            lock.write()?;
+            let script = folder.join("alarm.lua");
+            std::fs::write(&script, "function Ring() end").unwrap();
+            fails(Host::builder().trust(Trust::Pinned(lock)).build()?.load(script))
+        },
+        message: "cannot load `DIR/alarm.lua`: it is not pinned by `DIR/twinplug.lock`",
+        next: Some(": if you trust it, pin what is there by `twinplug lock DIR`"),
     },
     // The place of a kind that is new: the message that its first user should get.
 ];
