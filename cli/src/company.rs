@@ -27,11 +27,21 @@ impl Company {
 
     /// Loads a plugin after those that it may require, and then the layers over it.
     pub(crate) fn load_around(&self, host: &Host, path: &Path) -> Result<PluginRef, Failure> {
-        let (layers, others): (Vec<_>, Vec<_>) = self.with.iter().partition(|path| is_layer(path));
-        others.into_iter().try_for_each(|path| load(host, path))?;
-        let plugin = host.load(path)?;
+        self.around(host, || Ok(host.load(path)?))
+    }
+
+    /// Has others loaded, after those that they may require, and then the layers over them.
+    pub(crate) fn around<L>(
+        &self,
+        host: &Host,
+        others: impl FnOnce() -> Result<L, Failure>,
+    ) -> Result<L, Failure> {
+        let (layers, required): (Vec<_>, Vec<_>) =
+            self.with.iter().partition(|path| is_layer(path));
+        required.into_iter().try_for_each(|path| load(host, path))?;
+        let loaded = others()?;
         layers.into_iter().try_for_each(|path| load(host, path))?;
-        Ok(plugin)
+        Ok(loaded)
     }
 
     /// Unloads all that the host has, the last first, before the command's last word.

@@ -25,8 +25,8 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         match self {
             Failure::Plugin(error) => {
-                complain(&error.to_string());
-                error.traceback().into_iter().flat_map(str::lines).for_each(trace);
+                let traceback = error.traceback().into_iter().flat_map(str::lines);
+                report(&error.to_string(), traceback);
                 ExitCode::FAILURE
             }
             Failure::Build(error) => failed(&error.to_string()),
@@ -42,6 +42,12 @@ impl Failure {
             Failure::Output(error) => failed(&format!("cannot write to standard output: {error}")),
         }
     }
+}
+
+/// Reports an error with its traceback.
+pub(crate) fn report<'t>(message: &str, traceback: impl Iterator<Item = &'t str>) {
+    complain(message);
+    traceback.for_each(trace);
 }
 
 fn failed(message: &str) -> ExitCode {

@@ -13,6 +13,7 @@ mod demo;
 mod inspect;
 mod lock;
 mod new;
+mod repl;
 mod test;
 mod types;
 mod watch;
@@ -123,6 +124,9 @@ enum Command {
     /// Make a new plugin: a folder that builds, with a test, in the language of your choice
     #[command(after_help = "Example: twinplug new plugins/hello-world --kind c")]
     New(new::Arguments),
+    /// Talk to loaded plugins in Lua: call, get, set; with a history, and names completed
+    #[command(after_help = "Example: twinplug repl lua-plugins/testplugin.lua")]
+    Repl(repl::Arguments),
     /// Run the tests of plugins: the functions `test_*` of their `*_test.lua`
     #[command(after_help = "Example: twinplug test lua-plugins native-plugins/testplugin-c")]
     Test(test::Arguments),
@@ -144,6 +148,7 @@ impl Command {
             Command::Check(arguments) => check::run(&arguments, &builder, locking),
             Command::Lock(arguments) => lock::run(&arguments, locking),
             Command::New(arguments) => new::run(&arguments),
+            Command::Repl(arguments) => repl::run(arguments, builder, locking),
             Command::Test(arguments) => test::run(arguments, builder, locking),
             Command::Types(arguments) => types::run(&arguments, builder),
             Command::Watch(arguments) => watch::run(arguments, builder, locking),
@@ -155,6 +160,7 @@ impl Command {
         match self {
             Command::Call(arguments) => arguments.paths(),
             Command::Inspect(arguments) => arguments.paths(),
+            Command::Repl(arguments) => arguments.paths(),
             Command::Test(arguments) => arguments.paths(),
             Command::Types(arguments) => arguments.paths(),
             Command::Watch(arguments) => arguments.paths(),

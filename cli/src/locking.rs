@@ -10,7 +10,7 @@ use twinplug::{HostBuilder, Lockfile, Trust};
 use crate::failure::Failure;
 use crate::source;
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct Locking {
     /// Load only what is pinned by `twinplug.lock`, in the folder of the plugins or the nearest above
     #[arg(long, global = true)]

@@ -35,7 +35,7 @@ pub(crate) fn next(commands: &[String]) {
 }
 
 /// The text with its control characters escaped.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         match character.is_control() {

@@ -4,7 +4,7 @@
 //! All that is told is told by one thread; others send it what happens.
 
 mod calls;
-mod line;
+pub(crate) mod line;
 mod sources;
 
 use std::collections::{HashMap, VecDeque};

@@ -2,7 +2,7 @@
 
 mod functions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -38,6 +38,7 @@ pub struct HostBuilder {
     channels: BTreeMap<String, Arc<MakeChannel>>,
     output: Option<Arc<Output>>,
     lender: Lender,
+    consoles: BTreeSet<String>,
     allowance: Allowance,
     settings: Settings,
     #[cfg(feature = "watch")]
@@ -313,6 +314,35 @@ impl HostBuilder {
         self
     }
 
+    /// Says that the script of that name is a console, in which people try what other plugins do.
+    /// What it has called of them may go and change with an edit, as if nobody held a handle on it:
+    /// its next call of that is an error. It looks functions up anew each time, which costs some.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("clock.lua");
+    /// let host = twinplug::Host::builder().console("prompt").build()?;
+    /// std::fs::write(&path, "function Tick() return 'tick' end").unwrap();
+    /// let clock = host.load(&path)?;
+    /// let text = "function Try(name) return host.plugin('clock')[name]() end";
+    /// let prompt = host.load_source("prompt", text)?;
+    /// assert_eq!(prompt.call("Try", ("Tick",))?, "tick".into());
+    ///
+    /// std::fs::write(&path, "function Tock() return 'tock' end").unwrap();
+    /// host.reload(&clock)?;                                // `Tick` is gone, and that is fine
+    /// assert_eq!(prompt.call("Try", ("Tock",))?, "tock".into());
+    /// assert!(prompt.call("Try", ("Tick",)).is_err());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    #[must_use]
+    pub fn console(mut self, plugin: &str) -> Self {
+        self.consoles.insert(plugin.to_owned());
+        self
+    }
+
     /// Makes the host.
     ///
     /// # Errors
@@ -328,7 +358,7 @@ impl HostBuilder {
         #[cfg(feature = "watch")]
         let reload = self.reload;
         self.settings.limits.total = self.memory_total.map(Total::new);
-        let HostBuilder { constants, output, lender, .. } = self;
+        let HostBuilder { constants, output, lender, consoles, .. } = self;
         let channels = self.channels.into_iter();
         let least = if self.has_fake_channels { FAKE_CAPACITY } else { 0 };
         let channels = channels.map(|(name, make)| (name.clone(), make(&name, least))).collect();
@@ -349,6 +379,7 @@ impl HostBuilder {
                 channels,
                 output,
                 lender,
+                consoles,
                 mocks,
                 fake_channels,
             }

@@ -362,8 +362,10 @@ fn unknown(_: &Lua, (path, name, members): (String, LuaString, Table)) -> mlua::
     Ok(format!("`{path}` has no `{name}`{near}"))
 }
 
+/// True and a value, if there is one; or false, and what the prelude raises.
 fn answer(lua: &Lua, result: Result<Value>) -> MultiValue {
     match result {
+        Ok(Value::Nil) => MultiValue::from_iter([Value::Boolean(true)]),
         Ok(value) => MultiValue::from_iter([Value::Boolean(true), value]),
         Err(error) => refused(lua, error.message()),
     }

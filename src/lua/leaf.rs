@@ -77,7 +77,7 @@ const MAKE: &str = include_str!("prelude/leaf.lua");
 /// What the prelude makes a compiled call of: a function that makes it, with its arguments;
 /// nothing where the function is no leaf, or scripts are not compiled.
 pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value>> {
-    let Callee { signature, followed, .. } = &link.compiled;
+    let Some(Callee { signature, followed, .. }) = &link.compiled else { return Ok(Vec::new()) };
     let Some(followed) = followed.as_ref().filter(|_| core.is_compiled) else {
         return Ok(Vec::new());
     };
@@ -176,12 +176,14 @@ impl Link {
     /// # Safety
     /// As for `Link::call`.
     unsafe fn settle(&self, core: &Core, state: *mut lua_State, status: c_int) -> Answer {
+        // What is not kept is not compiled either.
+        let Some(Callee { function, .. }) = &self.compiled else { return Answer::Results(0) };
         if status != OK {
-            let error = self.compiled.function.failed(core.compiled.fault.take(status));
+            let error = function.failed(core.compiled.fault.take(status));
             return failed(core, state, error);
         }
         let bits = core.compiled.result.get();
-        let result = match &*self.compiled.function.signature().result {
+        let result = match &*function.signature().result {
             Type::Float => Plain::Float(f64::from_bits(bits.cast_unsigned())),
             _ => Plain::Int(bits),
         };

@@ -40,9 +40,11 @@ pub(super) struct Link {
     core: *const Core,
     plugin: String,
     symbol: String,
-    current: RefCell<Current>,
+    /// `None` in a console.
+    current: Option<RefCell<Current>>,
+    /// Likewise.
     #[cfg(feature = "luajit")]
-    pub(super) compiled: super::leaf::Callee,
+    pub(super) compiled: Option<super::leaf::Callee>,
 }
 
 /// A handle, and at which change of the plugins it was looked up.
@@ -158,7 +160,8 @@ impl Core {
     /// True, whether to wait, and a variable's value; or true, nothing, and a function with,
     /// where it may be compiled, what it takes for that.
     fn member(&self, lua: &Lua, may_wait: bool, plugin: &str, symbol: &str) -> Result<MultiValue> {
-        let plugins = self.shared.host()?.plugins()?;
+        let host = self.shared.host()?;
+        let plugins = host.plugins()?;
         let changes = plugins.changes();
         let yes = Value::Boolean(true);
         match self.shared.symbol(&*plugins, plugin, symbol)? {
@@ -174,13 +177,16 @@ impl Core {
                 Ok(MultiValue::from_iter([yes, Value::Boolean(false), value]))
             }
             Symbol::Func(function) => {
+                let kept = (!host.consoles.contains(&*self.shared.name())).then_some(function);
                 let link = Box::new(Link {
                     core: self,
                     plugin: plugin.to_owned(),
                     symbol: symbol.to_owned(),
                     #[cfg(feature = "luajit")]
-                    compiled: super::leaf::Callee::new(&function, &*plugins, changes),
-                    current: RefCell::new(Current { changes, function }),
+                    compiled: kept
+                        .as_ref()
+                        .map(|kept| super::leaf::Callee::new(kept, &*plugins, changes)),
+                    current: kept.map(|function| RefCell::new(Current { changes, function })),
                 });
                 let closure = link.closure(lua, call).map_err(broken)?;
                 let found = [yes, Value::Nil, Value::Function(closure)];
@@ -378,16 +384,19 @@ impl Link {
         error.at_symbol(&self.symbol).in_plugin(called(&self.plugin))
     }
 
-    /// The handle, looked up anew where other plugins have come or gone.
+    /// The handle, looked up anew where other plugins have come or gone, and in a console always.
     fn function(&self, core: &Core) -> Result<Func<Dynamic>> {
         let plugins = core.shared.host()?.plugins()?;
+        let look_up = || core.shared.symbol(&*plugins, &self.plugin, &self.symbol)?.into_dynamic();
+        let Some(current) = &self.current else { return look_up() };
         let changes = plugins.changes();
-        let mut current = self.current.borrow_mut();
+        let mut current = current.borrow_mut();
         if current.changes != changes {
-            let symbol = core.shared.symbol(&*plugins, &self.plugin, &self.symbol)?;
-            let function = symbol.into_dynamic()?;
+            let function = look_up()?;
             #[cfg(feature = "luajit")]
-            self.compiled.follow(&function, &*plugins, changes);
+            if let Some(compiled) = &self.compiled {
+                compiled.follow(&function, &*plugins, changes);
+            }
             *current = Current { changes, function };
         }
         Ok(current.function.clone())

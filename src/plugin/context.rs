@@ -1,7 +1,7 @@
 //! [`HostContext`]: what a plugin may ask of its host. Plugins hold it weakly, so
 //! that the host owns its plugins and not the other way round.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -61,6 +61,8 @@ pub(crate) struct HostContext {
     pub(crate) channels: BTreeMap<String, Arc<dyn AnyChannel>>,
     pub(crate) output: Arc<Output>,
     pub(crate) lender: Lender,
+    /// The plugins that hold nothing of others between two calls.
+    pub(crate) consoles: BTreeSet<String>,
     /// Of a host that is for tests.
     pub(crate) mocks: Option<Mocks>,
     /// Likewise: those that were asked for, and that the host itself does not have.

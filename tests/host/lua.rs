@@ -434,6 +434,17 @@ fn finalizers_and_the_coroutines_of_calls_are_out_of_reach() {
 }
 
 #[test]
+fn what_only_has_an_effect_gives_nothing() {
+    let text = "return { f = function()
+        return select('#', print('a')), select('#', host.log('a')), select('#', host.register {})
+    end }";
+    let desk = Desk::new();
+    let plugin = desk.load("effects.lua", text).unwrap();
+    let counts = plugin.func::<(), (i64, i64, i64)>("f").unwrap();
+    assert_eq!(counts.call(()).unwrap(), (0, 0, 0));
+}
+
+#[test]
 fn a_panic_in_the_output_is_the_calls_error() {
     let stage = Stage::with(|builder| builder.output(|_, _| panic!("no paper")));
     let folder = tempfile::tempdir().unwrap();

@@ -21,7 +21,7 @@ pub(super) enum Form {
 /// The object of `--json`; its shape is stable.
 #[derive(Serialize)]
 #[serde(crate = "twinplug::serde")]
-pub(super) struct Line {
+pub(crate) struct Line {
     event: String,
     plugin: String,
     kind: Option<String>,
@@ -37,7 +37,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn of(event: Event) -> Line {
+    pub(crate) fn of(event: Event) -> Line {
         let is_loaded = event.generation > 0;
         Line {
             event: event.kind.to_string(),
@@ -99,7 +99,7 @@ impl Line {
     }
 
     /// The lines for people.
-    fn text(&self) -> Vec<String> {
+    pub(crate) fn text(&self) -> Vec<String> {
         let mut head = format!("{} {}", self.event, self.plugin);
         let more = [
             self.version.as_ref().map(|version| format!(" {version}")),

@@ -17,6 +17,7 @@ mod inspect;
 mod limits;
 #[cfg(unix)]
 mod new;
+mod repl;
 #[cfg(unix)]
 mod place;
 #[cfg(unix)]

@@ -6,7 +6,7 @@ use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 
 pub(crate) const LUA: &str = "lua-plugins/testplugin.lua";
@@ -31,7 +31,19 @@ pub(crate) fn command(args: &[&str]) -> Command {
 }
 
 pub(crate) fn run(command: &mut Command) -> Ran {
-    let output = command.output().unwrap();
+    left(command.output().unwrap())
+}
+
+/// The same, with these lines on standard input.
+pub(crate) fn typed(command: &mut Command, lines: &str) -> Ran {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    // One that has ended reads no more.
+    let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
+    left(child.wait_with_output().unwrap())
+}
+
+fn left(output: Output) -> Ran {
     Ran {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),

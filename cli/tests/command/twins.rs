@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::ran::{LUA, is_skipped, twinplug};
+use crate::ran::{LUA, command, is_skipped, twinplug, typed};
 
 /// Makes a test of each row on each twin.
 macro_rules! on_each_twin {
@@ -23,6 +23,7 @@ on_each_twin! {
     refuses_a_variable_as_a_function
     reports_a_call_without_a_channel
     lists_what_init_registers
+    is_talked_to_at_a_prompt
 }
 
 fn unless_skipped(twin: &str, row: fn(&str)) {
@@ -77,4 +78,39 @@ fn lists_what_init_registers(twin: &str) {
     let expected = ["ComplexType", "Hello", "Pd", "Plugin_fun", "Value"];
     assert_eq!(names, expected.map(Some));
     assert_eq!([&report["name"], &report["version"]], ["testplugin", "1.0.0"]);
+}
+
+fn is_talked_to_at_a_prompt(twin: &str) {
+    let lines = "\
+testplugin.Value = 7
+testplugin.Value + 1
+testplugin.Plugin_fun()
+testplugin.Pd = { name = 'PluginTest', age = 11, tel = '15396656998' }
+testplugin.ComplexType()
+host.channel('data'):recv()
+testplugin.Pd.age, testplugin.Hello()
+testplugin.Helo()
+testplugin.Value = 'x'
+.unload testplugin
+testplugin
+";
+    let out = "\
+plugin load...
+8
+Value in plugin: 7
+PluginTest 11 15396656998
+{ age = 44, name = \"PluginTest\", tel = \"15396656998\" }
+44, \"Hello, number 7\"
+nil
+";
+    let ty = if twin == LUA { "number" } else { "int" };
+    let err = format!(
+        "error: input:8: plugin `testplugin`: no symbol `Helo`; near: `Hello`\n\
+         error: input:9: plugin `testplugin`: `Value`: expected {ty}, got string\n\
+         unloaded testplugin 1.0.0 (load 1)\n"
+    );
+    let ran = typed(&mut command(&["repl", twin, "--channel", "data"]), lines);
+    assert_eq!((ran.out.as_str(), ran.code), (out, Some(1)), "{}", ran.err);
+    // A build comes before, and after it may be that threads of a runtime are told.
+    assert!(ran.err.contains(&err), "{}", ran.err);
 }

@@ -1,0 +1,154 @@
+//! Ctrl-C: it stops a call, and ends what cannot be stopped when it comes twice.
+//!
+//! At the prompt of a terminal it is a key, which the line editor reads.
+
+use std::future::Future;
+use std::mem;
+use std::pin::pin;
+use std::process;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::output;
+
+/// How long it takes until somebody wonders why nothing ends.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// What whoever waits is sent.
+enum Happening {
+    /// The call may have ended.
+    Woken,
+    /// What was read.
+    Read(Read),
+    Interrupt,
+}
+
+/// A line, or why there is none.
+pub(super) type Read = std::io::Result<Option<Vec<u8>>>;
+
+/// What the session does.
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    /// It shows a prompt.
+    Prompt,
+    /// It waits for what comes, an interrupt too.
+    Waits,
+    /// It does what goes on to its end.
+    Busy,
+    /// The same, and there was an interrupt: the next wait ends with it.
+    Asked,
+}
+
+pub(super) struct Interrupts {
+    stage: Arc<Mutex<Stage>>,
+    sender: Sender<Happening>,
+    happenings: Receiver<Happening>,
+}
+
+/// How a wait has ended.
+pub(super) enum Ended<T> {
+    With(T),
+    Interrupted,
+}
+
+impl Interrupts {
+    /// Takes them for this process.
+    pub(super) fn new() -> Result<Interrupts, Failure> {
+        let (sender, happenings) = mpsc::channel();
+        let stage = Arc::new(Mutex::new(Stage::Busy));
+        let (told, asked) = (sender.clone(), Arc::clone(&stage));
+        let set = ctrlc::set_handler(move || interrupt(&asked, &told));
+        set.map_err(|error| Failure::Unmet(format!("cannot wait for Ctrl-C: {error}")))?;
+        Ok(Interrupts { stage, sender, happenings })
+    }
+
+    /// Runs what shows a prompt. What was asked before is not about what is typed there.
+    pub(super) fn at_prompt<R>(&self, prompt: impl FnOnce() -> R) -> R {
+        *lock(&self.stage) = Stage::Prompt;
+        let result = prompt();
+        *lock(&self.stage) = Stage::Busy;
+        result
+    }
+
+    /// A call's result, unless it is interrupted: then it is cancelled.
+    pub(super) fn call<F: Future>(&self, call: F) -> Ended<F::Output> {
+        let waker = Waker::from(Arc::new(Wakes(self.sender.clone())));
+        let mut context = Context::from_waker(&waker);
+        let mut call = pin!(call);
+        self.wait(|happening| match happening {
+            Some(Happening::Interrupt) => Some(Ended::Interrupted),
+            _ => match call.as_mut().poll(&mut context) {
+                Poll::Ready(result) => Some(Ended::With(result)),
+                Poll::Pending => None,
+            },
+        })
+    }
+
+    /// What is read, unless it is interrupted. `read` has it sent, once, by what it is given.
+    pub(super) fn read(&self, read: impl FnOnce(Box<dyn FnOnce(Read) + Send>)) -> Ended<Read> {
+        let sender = self.sender.clone();
+        read(Box::new(move |line| {
+            // The session may have ended.
+            let _ = sender.send(Happening::Read(line));
+        }));
+        self.wait(|happening| match happening {
+            Some(Happening::Read(line)) => Some(Ended::With(line)),
+            Some(Happening::Interrupt) => Some(Ended::Interrupted),
+            _ => None,
+        })
+    }
+
+    /// Asks `ended` at first, and at each happening.
+    fn wait<T>(&self, mut ended: impl FnMut(Option<Happening>) -> Option<T>) -> T {
+        let is_asked = mem::replace(&mut *lock(&self.stage), Stage::Waits) == Stage::Asked;
+        let mut happening = is_asked.then_some(Happening::Interrupt);
+        let end = loop {
+            if let Some(end) = ended(happening) {
+                break end;
+            }
+            happening = self.happenings.recv().ok();
+        };
+        let mut stage = lock(&self.stage);
+        // One that came as it ended is the next wait's.
+        let left = self.happenings.try_iter();
+        let left = left.filter(|left| matches!(left, Happening::Interrupt)).count();
+        *stage = if left > 0 { Stage::Asked } else { Stage::Busy };
+        end
+    }
+}
+
+struct Wakes(Sender<Happening>);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        // The session may have ended.
+        let _ = self.0.send(Happening::Woken);
+    }
+}
+
+/// On the thread that is told of Ctrl-C.
+fn interrupt(stage: &Mutex<Stage>, told: &Sender<Happening>) {
+    let mut now = lock(stage);
+    match *now {
+        Stage::Prompt => {}
+        // Nobody hears it once the session has ended.
+        Stage::Waits => drop(told.send(Happening::Interrupt)),
+        Stage::Busy => {
+            *now = Stage::Asked;
+            drop(now);
+            thread::sleep(PATIENCE);
+            if *lock(stage) == Stage::Asked {
+                output::note("this goes on to its end: Ctrl-C once more ends the session at once");
+            }
+        }
+        Stage::Asked => process::exit(1),
+    }
+}
+
+fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
+    stage.lock().unwrap_or_else(PoisonError::into_inner)
+}

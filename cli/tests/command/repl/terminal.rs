@@ -1,0 +1,251 @@
+//! `repl` on a terminal: prompts, completion, history, edits that are live once they are saved.
+//! Each step waits for what it shows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use rexpect::session::{Options, PtySession, spawn_with_options};
+use twinplug::Host;
+
+use crate::ran::{C, command, folder, is_skipped, run};
+
+const CLOCK: &str = "\
+---@plugin clock 1.2.0
+Ticks = 0
+function Tick(by) Ticks = Ticks + (by or 1) return Ticks end
+function Wait() print('waits') return (host.channel('never'):recv()) end
+";
+
+struct Terminal {
+    folder: PathBuf,
+    session: PtySession,
+}
+
+impl Terminal {
+    /// A folder with `clock.lua`, and where the user's state is.
+    fn folder(test: &str) -> PathBuf {
+        let folder = folder(&format!("terminal_{test}"));
+        fs::write(folder.join("clock.lua"), CLOCK).unwrap();
+        folder
+    }
+
+    fn new(folder: &Path, args: &[&str]) -> Terminal {
+        let mut command = command(&[&["repl"], args].concat());
+        command
+            .current_dir(folder)
+            .env("XDG_STATE_HOME", folder.join("state"))
+            .env("TERM", "xterm")
+            .stdin(Stdio::inherit());
+        let options = Options::default().timeout_ms(Some(30_000)).strip_ansi_escape_codes(true);
+        let session = spawn_with_options(command, options).unwrap();
+        Terminal { folder: folder.to_owned(), session }
+    }
+
+    /// Waits for a text.
+    #[track_caller]
+    fn shows(&mut self, text: &str) -> String {
+        self.session.exp_string(text).unwrap()
+    }
+
+    /// Types keys, which a prompt is there for.
+    fn types(&mut self, keys: &str) {
+        self.session.send(keys).unwrap();
+        self.session.flush().unwrap();
+    }
+
+    /// Types a line at this prompt, and waits for what it shows.
+    #[track_caller]
+    fn line(&mut self, prompt: &str, line: &str, shows: &str) {
+        self.shows(prompt);
+        self.types(&format!("{line}\r"));
+        self.shows(line);
+        self.shows(shows);
+    }
+
+    /// Ctrl-D; what it shows after that.
+    fn ends(mut self) -> String {
+        self.session.send_control('d').unwrap();
+        self.session.exp_eof().unwrap()
+    }
+}
+
+#[test]
+fn lines_are_numbered_and_go_on() {
+    let folder = Terminal::folder("lines");
+    let mut terminal = Terminal::new(&folder, &["clock.lua"]);
+    terminal.shows("loaded clock 1.2.0 (load 1)");
+    terminal.line("1> ", "clock.Tick(5)", "\n5\r\n");
+    terminal.line("2> ", "function f()", "\n");
+    terminal.line("3.. ", "error('no')", "\n");
+    terminal.line("4.. ", "end", "\n");
+    terminal.line("5> ", "f()", "error: input:3: no\r\n");
+    terminal.shows("input:5: in main chunk\r\n");
+    terminal.shows("6> ");
+    // Pasted as a whole.
+    terminal.types("\x1b[200~function g()\nreturn 7\nend\x1b[201~\r");
+    // Typed ahead, all at once.
+    terminal.types("g()\rx = {\r1, 2\r}\r#x\r");
+    terminal.shows("9> ");
+    terminal.shows("g()\r\n7\r\n");
+    terminal.shows("13> ");
+    terminal.shows("#x\r\n2\r\n");
+    terminal.shows("14> ");
+    let rest = terminal.ends();
+    assert!(!rest.contains("unloaded"), "{rest:?}");
+}
+
+#[test]
+fn an_edit_is_live_and_told_above_the_prompt() {
+    let folder = Terminal::folder("edit");
+    let mut terminal = Terminal::new(&folder, &["clock.lua"]);
+    terminal.shows("1> ");
+    terminal.types("clock.Ti");
+    terminal.shows("clock.Ti");
+    let clock = terminal.folder.join("clock.lua");
+    fs::write(&clock, CLOCK.replace("by or 1", "by or 10")).unwrap();
+    terminal.shows("reloaded clock 1.2.0 (load 2) in ");
+    // What was typed is there again.
+    terminal.shows("1> clock.Ti");
+    terminal.types("ck()\r");
+    terminal.shows("\n10\r\n");
+    terminal.shows("2> ");
+    fs::write(&clock, "function(").unwrap();
+    terminal.shows("rejected clock 1.2.0 (load 2) in ");
+    terminal.shows("2> ");
+    fs::write(terminal.folder.join("late.lua"), "x(").unwrap();
+    terminal.types(".load late.lua\r");
+    terminal.shows("rejected late\r\n");
+    terminal.shows("3> ");
+    fs::write(terminal.folder.join("late.lua"), "function Hour() return 5 end").unwrap();
+    terminal.shows("loaded late 0.0.0 (load 1)");
+    terminal.types("late.Hour()\r");
+    terminal.shows("\n5\r\n");
+    terminal.line("4> ", ".load missing", "error: no plugin at `missing`: tried `missing`, ");
+    fs::write(terminal.folder.join("short.lua"), "Which = 1").unwrap();
+    terminal.line("5> ", ".load short", "loaded short 0.0.0 (load 1)");
+    terminal.shows("6> ");
+    fs::write(terminal.folder.join("short.lua"), "Which = 2").unwrap();
+    terminal.shows("reloaded short 0.0.0 (load 2) in ");
+    terminal.types("short.Which\r");
+    terminal.shows("\n2\r\n");
+    terminal.line("7> ", ".unload short", "unloaded short 0.0.0 (load 2)");
+    terminal.line("8> ", ".load short", "loaded short 0.0.0 (load 1)");
+    terminal.shows("9> ");
+    terminal.ends();
+}
+
+#[test]
+fn a_library_is_reloaded_once_where_it_is_built_again() {
+    if is_skipped(C) {
+        return;
+    }
+    let source = |answer: i32| {
+        format!(
+            "#include \"twinplug.h\"\n\
+             static tp_status f(tp_call *call) {{ *call->result = tp_int({answer}); return TP_OK; }}\n\
+             static const tp_export exports[] = {{ TP_EXPORT_FUNC(\"f\", \"() -> int\", f) }};\n\
+             TP_PLUGIN(\"answers\", \"1.0.0\", exports, NULL);\n"
+        )
+    };
+    let folder = Terminal::folder("library");
+    fs::create_dir(folder.join("answers")).unwrap();
+    fs::write(folder.join("answers/answers.c"), source(1)).unwrap();
+    let mut terminal = Terminal::new(&folder, &["answers"]);
+    terminal.line("1> ", "answers.f()", "\n1\r\n");
+    fs::write(folder.join("answers/answers.c"), source(2)).unwrap();
+    terminal.line("2> ", ".reload answers", "reloaded answers 1.0.0 (load 2) in ");
+    terminal.line("3> ", "answers.f()", "\n2\r\n");
+    terminal.shows("4> ");
+    // Built elsewhere, as `twinplug watch` in another terminal does.
+    fs::write(folder.join("answers/answers.c"), source(3)).unwrap();
+    let mut check = command(&["check", "answers"]);
+    run(check.current_dir(&folder)).gives("ok       answers (native, answers 1.0.0)");
+    terminal.shows("reloaded answers 1.0.0 (load 3) in ");
+    terminal.types("answers.f()\r");
+    terminal.shows("\n3\r\n");
+    terminal.shows("5> ");
+    terminal.ends();
+}
+
+#[test]
+fn names_are_completed() {
+    let folder = Terminal::folder("names");
+    let builder = Host::builder().function("world.spawn", || ()).constant("world.WIDTH", 640);
+    let description = builder.build().unwrap().describe().to_json();
+    fs::write(folder.join("game.json"), description).unwrap();
+    let mut terminal = Terminal::new(&folder, &["clock.lua", "--host", "game.json"]);
+    let completed = |terminal: &mut Terminal, prompt: &str, typed: &str, whole: &str| {
+        terminal.shows(prompt);
+        terminal.types(&format!("{typed}\t"));
+        terminal.shows(whole);
+        // Given up.
+        terminal.types("\x03");
+    };
+    completed(&mut terminal, "1> ", "clo", "clock");
+    completed(&mut terminal, "1> ", "clock.W", "clock.Wait");
+    completed(&mut terminal, "1> ", "x = host.chan", "x = host.channel");
+    completed(&mut terminal, "1> ", "host.wo", "host.world");
+    completed(&mut terminal, "1> ", "host.world.sp", "host.world.spawn");
+    completed(&mut terminal, "1> ", "host.world.W", "host.world.WIDTH");
+    completed(&mut terminal, "1> ", "string.rev", "string.reverse");
+    completed(&mut terminal, "1> ", "plugins.cl", "plugins.clock");
+    completed(&mut terminal, "1> ", ".unl", ".unload ");
+    completed(&mut terminal, "1> ", ".unload cl", ".unload clock");
+    completed(&mut terminal, "1> ", ".load clo", ".load clock.lua");
+    terminal.line("1> ", "mine = { field = { inner = 1 } }", "\n");
+    completed(&mut terminal, "2> ", "mine.fi", "mine.field");
+    completed(&mut terminal, "2> ", "mine.field.in", "mine.field.inner");
+    terminal.shows("2> ");
+    terminal.ends();
+}
+
+#[test]
+fn a_wait_is_interrupted_and_the_session_goes_on() {
+    let folder = Terminal::folder("interrupt");
+    let mut terminal = Terminal::new(&folder, &["clock.lua", "--channel", "never"]);
+    terminal.line("1> ", "clock.Wait()", "\nwaits\r\n");
+    terminal.types("\x03");
+    terminal.shows("error: interrupted\r\n");
+    terminal.line("2> ", "while true do end", "\n");
+    terminal.types("\x03");
+    terminal.shows("error: interrupted\r\n");
+    terminal.line("3> ", "clock.Tick()", "\n1\r\n");
+    terminal.shows("4> ");
+    terminal.ends();
+}
+
+#[test]
+fn the_history_is_kept_over_sessions() {
+    let folder = Terminal::folder("history");
+    let mut first = Terminal::new(&folder, &[]);
+    first.line("1> ", "function double(x)", "\n");
+    first.line("2.. ", "return x * 2 end", "\n");
+    first.line("3> ", " secret = 1", "\n");
+    first.line("4> ", "double(4)", "\n8\r\n");
+    first.shows("5> ");
+    first.ends();
+    let kept = fs::read_to_string(folder.join("state/twinplug/history")).unwrap();
+    assert_eq!(kept, "#V2\nfunction double(x)\\nreturn x * 2 end\ndouble(4)\n");
+
+    let mut second = Terminal::new(&folder, &[]);
+    second.shows("1> ");
+    // The one before the last, which is of two lines.
+    second.types("\x1b[A\x1b[A\x1b[A");
+    second.shows("return x * 2 end");
+    second.types("\r");
+    second.line("3> ", "double(21)", "\n42\r\n");
+    second.shows("4> ");
+    second.ends();
+}
+
+#[test]
+fn a_history_that_cannot_be_kept_is_told() {
+    let folder = Terminal::folder("no_history");
+    fs::write(folder.join("state"), "a file").unwrap();
+    let mut terminal = Terminal::new(&folder, &[]);
+    terminal.shows("note: no history is kept: cannot make `");
+    terminal.line("1> ", "1 + 1", "\n2\r\n");
+    terminal.shows("2> ");
+    terminal.ends();
+}
