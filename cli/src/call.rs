@@ -201,7 +201,7 @@ fn assignment(text: &str) -> Result<(String, Value), String> {
 }
 
 /// `NAME` or `NAME:CAP`.
-fn declaration(text: &str) -> Result<(String, usize), String> {
+pub(crate) fn declaration(text: &str) -> Result<(String, usize), String> {
     let (name, capacity) = match text.rsplit_once(':') {
         Some((name, capacity)) => (name, capacity.parse().ok()),
         None => (text, Some(CAPACITY)),

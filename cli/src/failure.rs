@@ -25,8 +25,7 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         match self {
             Failure::Plugin(error) => {
-                complain(&error.to_string());
-                error.traceback().into_iter().flat_map(str::lines).for_each(trace);
+                complain_of(&error);
                 ExitCode::FAILURE
             }
             Failure::Build(error) => failed(&error.to_string()),
@@ -42,6 +41,12 @@ impl Failure {
             Failure::Output(error) => failed(&format!("cannot write to standard output: {error}")),
         }
     }
+}
+
+/// Reports a plugin's error, with its traceback.
+pub(crate) fn complain_of(error: &twinplug::Error) {
+    complain(&error.to_string());
+    error.traceback().into_iter().flat_map(str::lines).for_each(trace);
 }
 
 fn failed(message: &str) -> ExitCode {

@@ -13,12 +13,14 @@ mod demo;
 mod inspect;
 mod lock;
 mod new;
+mod run;
 mod test;
 mod types;
 mod watch;
 
 mod failure;
 mod granting;
+mod interrupt;
 mod limiting;
 mod locking;
 mod output;
@@ -107,6 +109,9 @@ enum Command {
                       --set 'Pd={\"name\":\"PluginTest\",\"age\":11,\"tel\":\"1\"}' --recv data --get Pd"
     )]
     Call(call::Arguments),
+    /// Load plugins and have them serve until Ctrl-C; with --watch they reload as they are edited
+    #[command(after_help = "Example: twinplug run bot.lua plugins --call start --watch")]
+    Run(run::Arguments),
     /// Show what a plugin is, without running any of its code
     #[command(after_help = "Example: twinplug inspect native-plugins/testplugin --load")]
     Inspect(inspect::Arguments),
@@ -140,6 +145,7 @@ impl Command {
         match self {
             Command::Demo => demo::run(builder, locking),
             Command::Call(arguments) => call::run(arguments, builder),
+            Command::Run(arguments) => run::run(arguments, builder, locking),
             Command::Inspect(arguments) => inspect::run(&arguments, builder),
             Command::Check(arguments) => check::run(&arguments, &builder, locking),
             Command::Lock(arguments) => lock::run(&arguments, locking),
@@ -154,6 +160,7 @@ impl Command {
     fn paths(&self) -> Vec<&Path> {
         match self {
             Command::Call(arguments) => arguments.paths(),
+            Command::Run(arguments) => arguments.paths(),
             Command::Inspect(arguments) => arguments.paths(),
             Command::Test(arguments) => arguments.paths(),
             Command::Types(arguments) => arguments.paths(),

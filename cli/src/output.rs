@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::value::RawValue;
+use twinplug::Value;
 use twinplug::serde::Serialize;
 
 /// Writes a value as one line of JSON.
@@ -16,10 +18,23 @@ pub(crate) fn json<T: Serialize>(value: &T) -> io::Result<()> {
     io::stdout().lock().write_all(&line)
 }
 
+/// The value as JSON; what cannot be written, as a function, is a text that says so.
+pub(crate) fn raw(value: &Value) -> Box<RawValue> {
+    let written = serde_json::value::to_raw_value(value);
+    let text = |error: serde_json::Error| serde_json::value::to_raw_value(&error.to_string());
+    written.or_else(text).expect("a text can be written")
+}
+
 /// Writes one line for people, whatever is in the text: names and messages come
 /// from files that nobody has vouched for.
 pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{}", one_line(text))
+}
+
+/// Writes one line for people, beside the results.
+pub(crate) fn aside(text: &str) {
+    // Without a standard error there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{}", one_line(text));
 }
 
 /// Tells people something beside the results.

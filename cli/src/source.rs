@@ -18,6 +18,18 @@ pub(crate) fn is_folder_of_plugins(path: &Path) -> bool {
         && Host::inspect_dir(path).is_ok_and(|found| !found.is_empty())
 }
 
+/// Whether it is a folder in which nothing can be loaded as it stands; there may be sources.
+pub(crate) fn is_without_plugins(path: &Path) -> bool {
+    let has_none = || Host::inspect_dir(path).is_ok_and(|found| found.is_empty());
+    path.is_dir() && !is_plugin(path) && (is_source(path) || has_none())
+}
+
+/// The paths as messages name them.
+pub(crate) fn listed(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    paths.join(", ")
+}
+
 /// What to load for `path`; the build shows its progress on standard error.
 pub(crate) fn loadable(path: &Path) -> Result<Cow<'_, Path>, BuildError> {
     match is_source(path) {

@@ -11,11 +11,13 @@ use super::calls::Called;
 use crate::output::{self, Printed};
 
 /// For whom it is told.
-pub(super) enum Form {
+pub(crate) enum Form {
     /// Programs.
     Json,
     /// People, in between of what plugins print.
     Text(Printed),
+    /// People, on standard error: what plugins print is all that there is beside their results.
+    Aside(Printed),
 }
 
 /// The object of `--json`; its shape is stable.
@@ -129,6 +131,10 @@ impl Form {
             Form::Text(printed) => {
                 printed.end_line()?;
                 line.text().iter().try_for_each(|line| output::line(line))
+            }
+            Form::Aside(_) => {
+                line.text().iter().for_each(|line| output::aside(line));
+                Ok(())
             }
         }
     }

@@ -20,6 +20,8 @@ mod new;
 #[cfg(unix)]
 mod place;
 #[cfg(unix)]
+mod run;
+#[cfg(unix)]
 mod standing;
 #[cfg(unix)]
 mod terminal;
