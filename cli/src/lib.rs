@@ -6,6 +6,7 @@
 //! 0, with 1 where a plugin failed or was refused, and with 2 where it was used
 //! wrongly. It knows nothing of a plugin's kind but its name.
 
+mod bench;
 mod call;
 mod check;
 mod company;
@@ -131,6 +132,9 @@ enum Command {
     /// Run the tests of plugins: the functions `test_*` of their `*_test.lua`
     #[command(after_help = "Example: twinplug test lua-plugins native-plugins/testplugin-c")]
     Test(test::Arguments),
+    /// Measure how long a call of a function takes, within two seconds
+    #[command(after_help = "Example: twinplug bench lua-plugins/testplugin.lua Hello")]
+    Bench(bench::Arguments),
     /// Write what editors have to know of scripts: definitions for LuaLS, and `.luarc.json`
     #[command(after_help = "Example: twinplug types lua-plugins/testplugin.lua -o types")]
     Types(types::Arguments),
@@ -151,6 +155,7 @@ impl Command {
             Command::Lock(arguments) => lock::run(&arguments, locking),
             Command::New(arguments) => new::run(&arguments),
             Command::Test(arguments) => test::run(arguments, builder, locking),
+            Command::Bench(arguments) => bench::run(arguments, builder),
             Command::Types(arguments) => types::run(&arguments, builder),
             Command::Watch(arguments) => watch::run(arguments, builder, locking),
         }
@@ -163,6 +168,7 @@ impl Command {
             Command::Run(arguments) => arguments.paths(),
             Command::Inspect(arguments) => arguments.paths(),
             Command::Test(arguments) => arguments.paths(),
+            Command::Bench(arguments) => arguments.paths(),
             Command::Types(arguments) => arguments.paths(),
             Command::Watch(arguments) => arguments.paths(),
             // Each path is for itself, or nothing is loaded.

@@ -5,6 +5,7 @@
 
 mod ran;
 
+mod bench;
 mod build;
 mod call;
 mod check;
