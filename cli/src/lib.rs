@@ -10,6 +10,7 @@ mod bench;
 mod call;
 mod check;
 mod company;
+mod completions;
 mod demo;
 mod inspect;
 mod lock;
@@ -141,6 +142,9 @@ enum Command {
     /// Load plugins, reload them as they are edited, and tell what happens, until Ctrl-C
     #[command(after_help = "Example: twinplug watch lua-plugins --call Hello --every 100ms")]
     Watch(watch::Arguments),
+    /// Print a script by which a shell completes these arguments
+    #[command(after_help = completions::INSTALL)]
+    Completions(completions::Arguments),
 }
 
 impl Command {
@@ -158,6 +162,7 @@ impl Command {
             Command::Bench(arguments) => bench::run(arguments, builder),
             Command::Types(arguments) => types::run(&arguments, builder),
             Command::Watch(arguments) => watch::run(arguments, builder, locking),
+            Command::Completions(arguments) => completions::run(&arguments),
         }
     }
 
@@ -172,7 +177,11 @@ impl Command {
             Command::Types(arguments) => arguments.paths(),
             Command::Watch(arguments) => arguments.paths(),
             // Each path is for itself, or nothing is loaded.
-            Command::Check(_) | Command::Demo | Command::Lock(_) | Command::New(_) => Vec::new(),
+            Command::Check(_)
+            | Command::Completions(_)
+            | Command::Demo
+            | Command::Lock(_)
+            | Command::New(_) => Vec::new(),
         }
     }
 }

@@ -9,6 +9,8 @@ mod bench;
 mod build;
 mod call;
 mod check;
+#[cfg(unix)]
+mod completions;
 mod demo;
 #[cfg(unix)]
 mod docs;
