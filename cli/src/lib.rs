@@ -28,6 +28,7 @@ mod locking;
 mod output;
 mod source;
 mod standing;
+mod verbosity;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -41,6 +42,7 @@ use granting::Granting;
 use limiting::Limiting;
 use locking::Locking;
 use standing::Standing;
+use verbosity::Verbosity;
 
 /// Runs the command with these arguments, the first of which is its own name, for hosts that offer
 /// what the builder says: a program has every command over its own functions so.
@@ -55,13 +57,15 @@ use standing::Standing;
 /// ```
 ///
 /// A command makes as many hosts of it as it needs, and says itself where what plugins print goes.
-/// `--time-limit` and others of the arguments go before what the builder says.
+/// `--time-limit` and others of the arguments go before what the builder says. What is logged is
+/// shown on standard error, unless the program listens to `tracing` itself.
 pub fn run<A>(builder: HostBuilder, args: impl IntoIterator<Item = A>) -> ExitCode
 where
     A: Into<OsString> + Clone,
 {
     match Arguments::try_parse_from(args) {
-        Ok(Arguments { granting, limiting, locking, standing, command }) => {
+        Ok(Arguments { granting, limiting, locking, standing, verbosity, command }) => {
+            verbosity.apply();
             let builder = granting.grant(limiting.limit(builder));
             let paths = standing.paths().chain(command.paths()).collect::<Vec<_>>();
             let locked = locking.lock(builder, &paths);
@@ -96,6 +100,8 @@ struct Arguments {
     locking: Locking,
     #[command(flatten)]
     standing: Standing,
+    #[command(flatten)]
+    verbosity: Verbosity,
     #[command(subcommand)]
     command: Command,
 }

@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use twinplug::Host;
-use twinplug_build::BuildError;
+use twinplug_build::{BuildError, Show};
+
+use crate::verbosity;
 
 /// Where built plugins go, under the folder where the command runs.
 pub(crate) const BUILT: &str = "target/plugins";
@@ -33,9 +35,13 @@ pub(crate) fn listed(paths: &[PathBuf]) -> String {
 /// What to load for `path`; the build shows its progress on standard error.
 pub(crate) fn loadable(path: &Path) -> Result<Cow<'_, Path>, BuildError> {
     match is_source(path) {
-        true => twinplug_build::build(path, Path::new(BUILT)).map(Cow::Owned),
+        true => twinplug_build::build_shown(path, Path::new(BUILT), show()).map(Cow::Owned),
         false => Ok(Cow::Borrowed(path)),
     }
+}
+
+fn show() -> Show<'static> {
+    if verbosity::is_quiet() { Show::Quietly } else { Show::Plainly }
 }
 
 /// Whether it is a source folder. A plugin's folder may have the sources of something else in it.

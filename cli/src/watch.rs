@@ -24,6 +24,7 @@ use crate::interrupt;
 use crate::locking::Locking;
 use crate::output::{self, Printed};
 use crate::source;
+use crate::verbosity;
 use calls::{Called, Calls};
 pub(crate) use line::Form;
 use line::Line;
@@ -121,6 +122,7 @@ pub(crate) fn until_interrupt() -> Result<Happenings, Failure> {
 impl Watch {
     /// Nothing is watched so far.
     pub(crate) fn new(host: Host, form: Form) -> Watch {
+        verbosity::events_are_told();
         Watch {
             host,
             form,

@@ -9,6 +9,7 @@ use twinplug::{Error, Event, EventKind, PluginRef};
 
 use super::calls::Called;
 use crate::output::{self, Printed};
+use crate::verbosity;
 
 /// For whom it is told.
 pub(crate) enum Form {
@@ -133,7 +134,9 @@ impl Form {
                 line.text().iter().try_for_each(|line| output::line(line))
             }
             Form::Aside(_) => {
-                line.text().iter().for_each(|line| output::aside(line));
+                if line.error.is_some() || !verbosity::is_quiet() {
+                    line.text().iter().for_each(|line| output::aside(line));
+                }
                 Ok(())
             }
         }

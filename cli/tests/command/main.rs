@@ -33,5 +33,6 @@ mod trust;
 mod twins;
 mod types;
 mod usage;
+mod verbosity;
 #[cfg(unix)]
 mod watch;
