@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::Watching;
 use crate::lifecycle::{self, Events, Group, PluginRef, Registry, Stats};
 use crate::loading::{self, Bundle, Inspection, Trust};
-use crate::plugin::HostContext;
+use crate::plugin::{HostContext, RETURNED};
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
 ///
@@ -468,7 +468,9 @@ fn report(path: &Path, loaded: Result<PluginRef>) -> Result<PluginRef> {
             path = %plugin.path().display(),
             "loaded"
         ),
-        Err(error) => tracing::warn!(path = %path.display(), %error, "not loaded"),
+        Err(error) => {
+            tracing::warn!(target: RETURNED, path = %path.display(), %error, "not loaded");
+        }
     }
     loaded
 }

@@ -91,7 +91,9 @@
 //! # #[cfg(not(feature = "native"))] fn main() {}
 //! ```
 //!
-//! The library prints nothing of its own: it reports through [`tracing`](https://docs.rs/tracing).
+//! The library prints nothing of its own: it reports through [`tracing`](https://docs.rs/tracing). Warnings of what is an error
+//! too, for whoever has asked for it, have the target `twinplug::returned`; of what [`Host::events`] tells as well,
+//! `twinplug::event`.
 //!
 //! # Cargo features
 //!

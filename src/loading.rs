@@ -17,9 +17,9 @@ mod trust;
 #[cfg(feature = "native")]
 pub use crate::native::{ImageReport, ImageState};
 pub(crate) use bundle::Bundle;
-pub(crate) use directory::candidates;
 #[cfg(feature = "watch")]
 pub(crate) use directory::{Candidate, OF_A_PLUGIN, candidate};
+pub(crate) use directory::{candidates, is_folder_of_plugins};
 pub use inspection::Inspection;
 pub(crate) use loader::{Allowance, Into, Loader, Settings, start};
 pub use lockfile::Lockfile;

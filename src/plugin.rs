@@ -69,7 +69,7 @@ pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};
 pub(crate) use live::{Running, Track, barrier};
 pub(crate) use loan::Lender;
-pub(crate) use log::LogLevel;
+pub(crate) use log::{EVENT, LogLevel, RETURNED};
 pub use measured::Calls;
 pub(crate) use measured::Counters;
 pub(crate) use mocks::Mocks;

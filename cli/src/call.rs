@@ -124,7 +124,8 @@ fn host(
     builder.build().map_err(|error| Failure::Usage(error.to_string()))
 }
 
-fn lookup(plugin: &PluginRef, name: &str) -> Result<Func<Dynamic>, Failure> {
+/// The function of that name.
+pub(crate) fn lookup(plugin: &PluginRef, name: &str) -> Result<Func<Dynamic>, Failure> {
     match plugin.lookup(name)? {
         Symbol::Func(func) => Ok(func),
         Symbol::Var(var) => Err(Failure::Unmet(format!(
@@ -181,7 +182,7 @@ fn all(name: String, wanted: usize, messages: Vec<Value>) -> Result<Vec<Value>, 
 }
 
 /// An argument: JSON, or else a string.
-fn value(text: &str) -> Result<Value, serde_json::Error> {
+pub(crate) fn value(text: &str) -> Result<Value, serde_json::Error> {
     match serde_json::from_str::<IgnoredAny>(text) {
         // JSON that is no value of ours, as a number out of range, is a mistake and
         // no string.
@@ -191,7 +192,7 @@ fn value(text: &str) -> Result<Value, serde_json::Error> {
 }
 
 /// `VAR=V`.
-fn assignment(text: &str) -> Result<(String, Value), String> {
+pub(crate) fn assignment(text: &str) -> Result<(String, Value), String> {
     match text.split_once('=') {
         Some((name, set)) if !name.is_empty() => {
             Ok((name.to_owned(), value(set).map_err(|error| error.to_string())?))

@@ -25,8 +25,7 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         match self {
             Failure::Plugin(error) => {
-                let traceback = error.traceback().into_iter().flat_map(str::lines);
-                report(&error.to_string(), traceback);
+                complain_of(&error);
                 ExitCode::FAILURE
             }
             Failure::Build(error) => failed(&error.to_string()),
@@ -42,6 +41,11 @@ impl Failure {
             Failure::Output(error) => failed(&format!("cannot write to standard output: {error}")),
         }
     }
+}
+
+/// Reports a plugin's error, with its traceback.
+pub(crate) fn complain_of(error: &twinplug::Error) {
+    report(&error.to_string(), error.traceback().into_iter().flat_map(str::lines));
 }
 
 /// Reports an error with its traceback.

@@ -6,25 +6,30 @@
 //! 0, with 1 where a plugin failed or was refused, and with 2 where it was used
 //! wrongly. It knows nothing of a plugin's kind but its name.
 
+mod bench;
 mod call;
 mod check;
 mod company;
+mod completions;
 mod demo;
 mod inspect;
 mod lock;
 mod new;
 mod repl;
+mod run;
 mod test;
 mod types;
 mod watch;
 
 mod failure;
 mod granting;
+mod interrupt;
 mod limiting;
 mod locking;
 mod output;
 mod source;
 mod standing;
+mod verbosity;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -38,6 +43,7 @@ use granting::Granting;
 use limiting::Limiting;
 use locking::Locking;
 use standing::Standing;
+use verbosity::Verbosity;
 
 /// Runs the command with these arguments, the first of which is its own name, for hosts that offer
 /// what the builder says: a program has every command over its own functions so.
@@ -52,13 +58,15 @@ use standing::Standing;
 /// ```
 ///
 /// A command makes as many hosts of it as it needs, and says itself where what plugins print goes.
-/// `--time-limit` and others of the arguments go before what the builder says.
+/// `--time-limit` and others of the arguments go before what the builder says. What is logged is
+/// shown on standard error, unless the program listens to `tracing` itself.
 pub fn run<A>(builder: HostBuilder, args: impl IntoIterator<Item = A>) -> ExitCode
 where
     A: Into<OsString> + Clone,
 {
     match Arguments::try_parse_from(args) {
-        Ok(Arguments { granting, limiting, locking, standing, command }) => {
+        Ok(Arguments { granting, limiting, locking, standing, verbosity, command }) => {
+            verbosity.apply();
             let builder = granting.grant(limiting.limit(builder));
             let paths = standing.paths().chain(command.paths()).collect::<Vec<_>>();
             let locked = locking.lock(builder, &paths);
@@ -93,6 +101,8 @@ struct Arguments {
     locking: Locking,
     #[command(flatten)]
     standing: Standing,
+    #[command(flatten)]
+    verbosity: Verbosity,
     #[command(subcommand)]
     command: Command,
 }
@@ -108,6 +118,9 @@ enum Command {
                       --set 'Pd={\"name\":\"PluginTest\",\"age\":11,\"tel\":\"1\"}' --recv data --get Pd"
     )]
     Call(call::Arguments),
+    /// Load plugins and have them serve until Ctrl-C; with --watch they reload as they are edited
+    #[command(after_help = "Example: twinplug run bot.lua plugins --call start --watch")]
+    Run(run::Arguments),
     /// Show what a plugin is, without running any of its code
     #[command(after_help = "Example: twinplug inspect native-plugins/testplugin --load")]
     Inspect(inspect::Arguments),
@@ -130,12 +143,18 @@ enum Command {
     /// Run the tests of plugins: the functions `test_*` of their `*_test.lua`
     #[command(after_help = "Example: twinplug test lua-plugins native-plugins/testplugin-c")]
     Test(test::Arguments),
+    /// Measure how long a call of a function takes, within two seconds
+    #[command(after_help = "Example: twinplug bench lua-plugins/testplugin.lua Hello")]
+    Bench(bench::Arguments),
     /// Write what editors have to know of scripts: definitions for LuaLS, and `.luarc.json`
     #[command(after_help = "Example: twinplug types lua-plugins/testplugin.lua -o types")]
     Types(types::Arguments),
     /// Load plugins, reload them as they are edited, and tell what happens, until Ctrl-C
     #[command(after_help = "Example: twinplug watch lua-plugins --call Hello --every 100ms")]
     Watch(watch::Arguments),
+    /// Print a script by which a shell completes these arguments
+    #[command(after_help = completions::INSTALL)]
+    Completions(completions::Arguments),
 }
 
 impl Command {
@@ -144,14 +163,17 @@ impl Command {
         match self {
             Command::Demo => demo::run(builder, locking),
             Command::Call(arguments) => call::run(arguments, builder),
+            Command::Run(arguments) => run::run(arguments, builder, locking),
             Command::Inspect(arguments) => inspect::run(&arguments, builder),
             Command::Check(arguments) => check::run(&arguments, &builder, locking),
             Command::Lock(arguments) => lock::run(&arguments, locking),
             Command::New(arguments) => new::run(&arguments),
             Command::Repl(arguments) => repl::run(arguments, builder, locking),
             Command::Test(arguments) => test::run(arguments, builder, locking),
+            Command::Bench(arguments) => bench::run(arguments, builder),
             Command::Types(arguments) => types::run(&arguments, builder),
             Command::Watch(arguments) => watch::run(arguments, builder, locking),
+            Command::Completions(arguments) => completions::run(&arguments),
         }
     }
 
@@ -159,13 +181,19 @@ impl Command {
     fn paths(&self) -> Vec<&Path> {
         match self {
             Command::Call(arguments) => arguments.paths(),
+            Command::Run(arguments) => arguments.paths(),
             Command::Inspect(arguments) => arguments.paths(),
             Command::Repl(arguments) => arguments.paths(),
             Command::Test(arguments) => arguments.paths(),
+            Command::Bench(arguments) => arguments.paths(),
             Command::Types(arguments) => arguments.paths(),
             Command::Watch(arguments) => arguments.paths(),
             // Each path is for itself, or nothing is loaded.
-            Command::Check(_) | Command::Demo | Command::Lock(_) | Command::New(_) => Vec::new(),
+            Command::Check(_)
+            | Command::Completions(_)
+            | Command::Demo
+            | Command::Lock(_)
+            | Command::New(_) => Vec::new(),
         }
     }
 }

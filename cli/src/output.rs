@@ -7,7 +7,11 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::value::RawValue;
+use twinplug::Value;
 use twinplug::serde::Serialize;
+
+use crate::verbosity;
 
 /// Writes a value as one line of JSON.
 pub(crate) fn json<T: Serialize>(value: &T) -> io::Result<()> {
@@ -16,29 +20,75 @@ pub(crate) fn json<T: Serialize>(value: &T) -> io::Result<()> {
     io::stdout().lock().write_all(&line)
 }
 
+/// The value as JSON; what cannot be written, as a function, is a text that says so.
+pub(crate) fn raw(value: &Value) -> Box<RawValue> {
+    let written = serde_json::value::to_raw_value(value);
+    let text = |error: serde_json::Error| serde_json::value::to_raw_value(&error.to_string());
+    written.or_else(text).expect("a text can be written")
+}
+
 /// Writes one line for people, whatever is in the text: names and messages come
 /// from files that nobody has vouched for.
 pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{}", one_line(text))
 }
 
+/// What a line beside the results is.
+#[derive(Clone, Copy)]
+pub(crate) enum Label {
+    Error,
+    Warning,
+    Note,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Writes one line for people, beside the results.
+pub(crate) fn aside(text: &str) {
+    // Without a standard error there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{}", one_line(text));
+}
+
+/// As `aside`, and says what it is.
+pub(crate) fn labelled(label: Label, text: &str) {
+    aside(&format!("{}: {text}", label.name()));
+}
+
 /// Tells people something beside the results.
 pub(crate) fn note(text: &str) {
-    // Without a standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "note: {}", one_line(text));
+    if !verbosity::is_quiet() {
+        labelled(Label::Note, text);
+    }
 }
 
 /// Tells people what they may do next, a command a line.
 pub(crate) fn next(commands: &[String]) {
+    if verbosity::is_quiet() {
+        return;
+    }
     let lines: Vec<_> = commands.iter().map(|command| one_line(command)).collect();
     let _ = writeln!(io::stderr(), "next: {}", lines.join("\n      "));
 }
 
-/// The text with its control characters escaped.
+impl Label {
+    fn name(self) -> &'static str {
+        match self {
+            Label::Error => "error",
+            Label::Warning => "warning",
+            Label::Note => "note",
+            Label::Info => "info",
+            Label::Debug => "debug",
+            Label::Trace => "trace",
+        }
+    }
+}
+
+/// The text with its control characters escaped, but for tabs.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
-        match character.is_control() {
+        match character.is_control() && character != '\t' {
             true => line.extend(character.escape_default()),
             false => line.push(character),
         }
@@ -83,6 +133,6 @@ mod tests {
 
     #[test]
     fn a_line_stays_one_line() {
-        assert_eq!(one_line("a\nb\u{1b}[2J `ü`"), "a\\nb\\u{1b}[2J `ü`");
+        assert_eq!(one_line("a\nb\tc\u{1b}[2J `ü`"), "a\\nb\tc\\u{1b}[2J `ü`");
     }
 }

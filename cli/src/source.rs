@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use twinplug::Host;
-use twinplug_build::BuildError;
+use twinplug_build::{BuildError, Show};
+
+use crate::verbosity;
 
 /// Where built plugins go, under the folder where the command runs.
 pub(crate) const BUILT: &str = "target/plugins";
@@ -18,12 +20,28 @@ pub(crate) fn is_folder_of_plugins(path: &Path) -> bool {
         && Host::inspect_dir(path).is_ok_and(|found| !found.is_empty())
 }
 
+/// Whether it is a folder in which nothing can be loaded as it stands; there may be sources.
+pub(crate) fn is_without_plugins(path: &Path) -> bool {
+    let has_none = || Host::inspect_dir(path).is_ok_and(|found| found.is_empty());
+    path.is_dir() && !is_plugin(path) && (is_source(path) || has_none())
+}
+
+/// The paths as messages name them.
+pub(crate) fn listed(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    paths.join(", ")
+}
+
 /// What to load for `path`; the build shows its progress on standard error.
 pub(crate) fn loadable(path: &Path) -> Result<Cow<'_, Path>, BuildError> {
     match is_source(path) {
-        true => twinplug_build::build(path, Path::new(BUILT)).map(Cow::Owned),
+        true => twinplug_build::build_shown(path, Path::new(BUILT), show()).map(Cow::Owned),
         false => Ok(Cow::Borrowed(path)),
     }
+}
+
+fn show() -> Show<'static> {
+    if verbosity::is_quiet() { Show::Quietly } else { Show::Plainly }
 }
 
 /// Whether it is a source folder. A plugin's folder may have the sources of something else in it.

@@ -1,15 +1,16 @@
 //! `watch`: the edit loop. Plugins are loaded and watched, and what happens to them is told as
-//! it comes, until Ctrl-C.
+//! it comes, until Ctrl-C. `run --watch` does the same with what it has loaded.
 //!
 //! All that is told is told by one thread; others send it what happens.
 
 mod calls;
 pub(crate) mod line;
+mod once;
 mod sources;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -19,12 +20,16 @@ use twinplug::{Event, EventKind, Events, Host, HostBuilder};
 use crate::company::Company;
 use crate::failure::Failure;
 use crate::granting::Granting;
+use crate::interrupt;
 use crate::locking::Locking;
 use crate::output::{self, Printed};
 use crate::source;
+use crate::verbosity;
 use calls::{Called, Calls};
-use line::{Form, Line};
-use sources::{Built, Sources};
+pub(crate) use line::Form;
+use line::Line;
+pub(crate) use once::{Answer, Answers, Once, Told};
+pub(crate) use sources::{Built, Sources};
 
 /// How often a function is called, unless it is said.
 const EVERY: Duration = Duration::from_secs(1);
@@ -50,18 +55,23 @@ pub(crate) struct Arguments {
 }
 
 /// What the thread that tells is sent.
-enum Happening {
+pub(crate) enum Happening {
     Event(Event),
     Built(Built),
+    Answered(Answer),
     /// It is to end.
     Stop,
 }
 
+/// Both ends of what it is sent.
+pub(crate) type Happenings = (Sender<Happening>, Receiver<Happening>);
+
 /// What is watched, and what was told of it.
-struct Watch {
+pub(crate) struct Watch {
     host: Host,
     form: Form,
     calls: Option<Calls>,
+    once: Option<Once>,
     /// Results that have changed; each waits until the load that it is of was told.
     called: VecDeque<Called>,
     /// The last load that was told, by the plugin's name and version.
@@ -83,8 +93,7 @@ pub(crate) fn run(
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
     let Arguments { path, call, every, json, company, granting } = arguments;
-    let (sender, happenings) = mpsc::channel();
-    stop_at_interrupt(sender.clone())?;
+    let happenings = until_interrupt()?;
     let printed = Printed::default();
     let builder = granting.grant(builder);
     let (builder, form) = match json {
@@ -96,58 +105,88 @@ pub(crate) fn run(
     };
     let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
     let events = host.events();
+    company.load(&host)?;
     let calls = call.map(|function| Calls::new(function, every.unwrap_or(EVERY)));
-    let (called, loads, libraries) = (VecDeque::new(), HashMap::new(), HashMap::new());
-    let mut watch = Watch { host, form, calls, called, loads, libraries };
+    let sources = sources(&path, locking).into_iter().collect();
+    Watch { calls, ..Watch::new(host, form) }.run(&[path], sources, events, happenings)
+}
 
-    company.load(&watch.host)?;
-    let sources = watch.begin(&path, sources(&path, locking))?;
-    // Told before anything else can happen, and so before the first call.
-    while let Some(event) = events.try_recv() {
-        watch.tell(event)?;
-    }
-    if !json {
-        output::note(&format!("watching `{}`: Ctrl-C ends it", path.display()));
-    }
-    if let Some(sources) = sources {
-        let sender = sender.clone();
-        thread::spawn(move || sources.watch(|built| sender.send(Happening::Built(built)).is_ok()));
-    }
-    let forwarded = forward(events, sender);
-    watch.follow(&happenings)?;
-    watch.end(forwarded, &happenings)?;
-    Ok(ExitCode::SUCCESS)
+/// What happens, of which Ctrl-C is one.
+pub(crate) fn until_interrupt() -> Result<Happenings, Failure> {
+    let (sender, happenings) = mpsc::channel();
+    let stop = sender.clone();
+    interrupt::stop_at_interrupt(move || stop.send(Happening::Stop).is_ok())?;
+    Ok((sender, happenings))
 }
 
 impl Watch {
-    /// Builds the sources, loads what is at a path, and watches it; gives what has to be built
-    /// when it changes.
+    /// Nothing is watched so far.
+    pub(crate) fn new(host: Host, form: Form) -> Watch {
+        verbosity::events_are_told();
+        Watch {
+            host,
+            form,
+            calls: None,
+            once: None,
+            called: VecDeque::new(),
+            loads: HashMap::new(),
+            libraries: HashMap::new(),
+        }
+    }
+
+    /// This one, which calls a function as well.
+    pub(crate) fn calling(self, once: Option<Once>) -> Watch {
+        Watch { once, ..self }
+    }
+
+    /// Loads what is at these paths, watches it, and tells what happens until it is to end.
+    pub(crate) fn run(
+        mut self,
+        paths: &[PathBuf],
+        mut sources: Vec<Sources>,
+        events: Events,
+        (sender, happenings): Happenings,
+    ) -> Result<ExitCode, Failure> {
+        self.begin(paths, &mut sources)?;
+        // Told before anything else can happen, and so before the first call.
+        while let Some(event) = events.try_recv() {
+            self.tell(event)?;
+        }
+        if !matches!(self.form, Form::Json) {
+            output::note(&format!("watching {}: Ctrl-C ends it", source::listed(paths)));
+        }
+        for sources in sources {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                sources.watch(|built| sender.send(Happening::Built(built)).is_ok());
+            });
+        }
+        let forwarded = forward(events, sender);
+        self.follow(&happenings)?;
+        self.end(forwarded, &happenings)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Builds the sources, loads what is at these paths, and watches it.
     ///
     /// A plugin that cannot be loaded is no failure: that is an event, and may be mended.
-    fn begin(
-        &mut self,
-        path: &Path,
-        mut sources: Option<Sources>,
-    ) -> Result<Option<Sources>, Failure> {
+    fn begin(&mut self, paths: &[PathBuf], sources: &mut [Sources]) -> Result<(), Failure> {
+        let mut found = Vec::new();
         for built in sources.iter_mut().flat_map(Sources::build) {
-            self.take(built)?;
+            found.extend(self.keep(built)?);
         }
-        let Watch { host, .. } = self;
-        if source::is_source(path) {
-            return Ok(sources);
-        }
-        if !path.exists() {
+        for path in paths.iter().filter(|path| !source::is_source(path)) {
             // A name without its ending, or nothing.
-            host.watch(host.load(path)?.path())?;
-            return Ok(sources);
+            let path = if path.exists() { path.clone() } else { Host::inspect(path)?.path };
+            // Before it is loaded: what fails is then tried again when it is edited.
+            self.host.watch(&path)?;
+            if !source::is_without_plugins(&path) {
+                found.push(path);
+            }
         }
-        // Before it is loaded: what fails is then tried again when it is edited.
-        host.watch(path)?;
-        match path.is_dir() && !source::is_plugin(path) {
-            true => drop(host.load_dir(path)?),
-            false => drop(host.load(path)),
-        }
-        Ok(sources)
+        // What fails is an event.
+        drop(self.host.load_all(found));
+        Ok(())
     }
 
     /// Tells what happens, and calls in between, until it is to end.
@@ -164,6 +203,7 @@ impl Watch {
             match happening {
                 Ok(Happening::Event(event)) => self.tell(event)?,
                 Ok(Happening::Built(built)) => self.take(built)?,
+                Ok(Happening::Answered(answer)) => self.tell_answer(answer)?,
                 Err(RecvTimeoutError::Timeout) => self.call()?,
                 Ok(Happening::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
@@ -196,31 +236,42 @@ impl Watch {
         // What the plugin has printed came before.
         self.host.flush_output();
         // People see it in the line of what has taken over.
-        let is_seen = event.kind == EventKind::Retired && matches!(self.form, Form::Text(_));
+        let is_seen = event.kind == EventKind::Retired && !matches!(self.form, Form::Json);
         if !is_seen {
             self.form.tell(&Line::of(event))?;
+        }
+        if let Some(once) = &mut self.once {
+            once.call(&self.host.plugins());
         }
         self.tell_called()
     }
 
     /// A source folder was built. Its library is loaded the first time, and then is watched.
     fn take(&mut self, built: Built) -> Result<(), Failure> {
+        if let Some(library) = self.keep(built)? {
+            // What fails is an event.
+            drop(self.host.load(library));
+        }
+        Ok(())
+    }
+
+    /// Has the library of a source folder watched; gives it where it is to be loaded.
+    fn keep(&mut self, built: Built) -> Result<Option<PathBuf>, Failure> {
         match built.library {
             Ok(library) if !self.libraries.contains_key(&built.folder) => {
                 self.host.watch(&library)?;
-                // What fails is an event.
-                drop(self.host.load(&library));
-                self.libraries.insert(built.folder, library);
-                Ok(())
+                self.libraries.insert(built.folder, library.clone());
+                Ok(Some(library))
             }
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(None),
             Err(error) => {
                 let name = built.folder.file_name().unwrap_or_default().to_string_lossy();
                 let before = self.libraries.get(&built.folder).and_then(|library| {
                     self.host.plugins().into_iter().find(|plugin| plugin.path() == *library)
                 });
                 let line = Line::not_built(&name, before.as_ref(), &error.to_string());
-                Ok(self.form.tell(&line)?)
+                self.form.tell(&line)?;
+                Ok(None)
             }
         }
     }
@@ -229,6 +280,15 @@ impl Watch {
         self.called.extend(self.calls.iter_mut().flat_map(|calls| calls.call(&self.host)));
         self.host.flush_output();
         self.tell_called()
+    }
+
+    /// A call that is made once has ended.
+    fn tell_answer(&mut self, answer: Answer) -> Result<(), Failure> {
+        self.host.flush_output();
+        if let (Some(once), Form::Aside(printed)) = (&mut self.once, &self.form) {
+            once.tell(answer, printed)?;
+        }
+        Ok(())
     }
 
     fn tell_called(&mut self) -> Result<(), Failure> {
@@ -245,7 +305,7 @@ impl Watch {
 }
 
 /// What is to be built; with `--locked` nothing, as no lock file pins it.
-fn sources(path: &Path, locking: &Locking) -> Option<Sources> {
+pub(crate) fn sources(path: &Path, locking: &Locking) -> Option<Sources> {
     if !locking.is_on() {
         return Sources::at(path);
     }
@@ -265,18 +325,6 @@ fn forward(events: Events, sender: Sender<Happening>) -> JoinHandle<()> {
             }
         }
     })
-}
-
-/// Ctrl-C ends it; a second one does not wait for a call that runs.
-fn stop_at_interrupt(sender: Sender<Happening>) -> Result<(), Failure> {
-    let mut is_asked = false;
-    let stop = move || {
-        if std::mem::replace(&mut is_asked, true) || sender.send(Happening::Stop).is_err() {
-            process::exit(1);
-        }
-    };
-    ctrlc::set_handler(stop)
-        .map_err(|error| Failure::Unmet(format!("cannot wait for Ctrl-C: {error}")))
 }
 
 fn time(text: &str) -> Result<Duration, &'static str> {

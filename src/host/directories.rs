@@ -1,4 +1,4 @@
-//! `Host::load_dir` and its sisters: all plugins of a directory.
+//! `Host::load_dir` and its sisters: all plugins of a directory, or of a list of paths.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,6 +81,38 @@ impl Host {
                 Err(error) if error.kind() != ErrorKind::NotFound => batch.note(directory, error),
                 _ => {}
             }
+        }
+        self.load_batch(batch)
+    }
+
+    /// Loads what is at these paths, each plugin after those of them that it requires: what
+    /// [`load`](Host::load) takes, and folders of plugins as [`load_dir`](Host::load_dir) does. Among
+    /// those that could be next it is the first of the list. One that fails does not hold up the
+    /// others.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (alarm, shared) = (folder.path().join("alarm.lua"), folder.path().join("shared"));
+    /// # std::fs::create_dir(&shared)?;
+    /// std::fs::write(&alarm, "---@requires clock ^1.0\nreturn {}")?;
+    /// std::fs::write(shared.join("clock.lua"), "---@plugin clock 1.4.0\nreturn {}")?;
+    ///
+    /// let host = twinplug::Host::builder().build()?;
+    /// let plugins = host.load_all([&alarm, &shared]).all()?;
+    /// let names: Vec<_> = plugins.iter().map(|plugin| plugin.name()).collect();
+    /// assert_eq!(names, ["clock", "alarm"]);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// What is there twice is loaded once. Unlike with [`load_dirs`](Host::load_dirs), nothing is
+    /// passed over for another one of its name: of those with one version the second is refused.
+    pub fn load_all<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Loaded {
+        let mut batch = Batch::default();
+        for path in paths {
+            batch.add_path(path.as_ref());
         }
         self.load_batch(batch)
     }

@@ -1,4 +1,5 @@
-//! [`Batch`]: the plugins of one or more directories, gathered and then loaded.
+//! [`Batch`]: the plugins of one or more directories, or of a list of paths, gathered and then
+//! loaded.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -29,7 +30,28 @@ impl Batch {
     /// It cannot be listed.
     pub(crate) fn add(&mut self, directory: &Path) -> Result<()> {
         self.directories += 1;
-        let paths = loading::candidates(directory)?;
+        self.gather(loading::candidates(directory)?);
+        Ok(())
+    }
+
+    /// Adds a plugin, or the plugins of a folder. It is passed over for nothing that was added so.
+    pub(crate) fn add_path(&mut self, path: &Path) {
+        let listed = match loading::is_folder_of_plugins(path) {
+            true => loading::candidates(path),
+            false => Ok(Vec::new()),
+        };
+        match listed {
+            Ok(paths) if paths.is_empty() => {
+                let found = self.look_at(path.to_owned(), &mut HashSet::new());
+                self.members.extend(found);
+            }
+            Ok(paths) => self.gather(paths),
+            Err(error) => self.note(path, error),
+        }
+    }
+
+    /// Adds what is in one folder.
+    fn gather(&mut self, paths: Vec<PathBuf>) {
         let mut libraries = HashSet::new();
         let mut found: Vec<_> =
             paths.into_iter().filter_map(|path| self.look_at(path, &mut libraries)).collect();
@@ -41,7 +63,6 @@ impl Batch {
             self.names.retain(|_, (_, by)| *by != library);
         }
         self.members.append(&mut found);
-        Ok(())
     }
 
     /// Notes a directory that could not be listed.
@@ -93,8 +114,12 @@ impl Batch {
         registry: &Registry,
         load: impl Fn(&Located) -> Result<PluginRef>,
     ) -> Loaded {
-        let Batch { members, unlisted, shadowed, .. } = self;
-        let mut order = Order::new(members, registry);
+        let Batch { members, unlisted, shadowed, directories, .. } = self;
+        let remedy = match directories {
+            0 => "load it as well",
+            _ => "put it into the folder, or load it before",
+        };
+        let mut order = Order::new(members, registry, remedy);
         let mut plugins = Vec::new();
         while let Some((index, located)) = order.next() {
             let loaded = load(&located);

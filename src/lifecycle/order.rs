@@ -48,6 +48,8 @@ pub(super) struct Failed {
 pub(super) struct Order<'r> {
     pub(super) members: Vec<Member>,
     registry: &'r Registry,
+    /// What to do about one that is missing.
+    remedy: &'static str,
     /// The members by their names.
     named: HashMap<String, Vec<usize>>,
     /// The members that require a name.
@@ -79,9 +81,10 @@ impl Member {
 }
 
 impl<'r> Order<'r> {
-    pub(super) fn new(members: Vec<Member>, registry: &'r Registry) -> Self {
+    pub(super) fn new(members: Vec<Member>, registry: &'r Registry, remedy: &'static str) -> Self {
         let mut order = Order {
             registry,
+            remedy,
             named: HashMap::new(),
             requiring: HashMap::new(),
             ready: BTreeSet::new(),
@@ -197,9 +200,8 @@ impl<'r> Order<'r> {
                 _ => None,
             });
         let Some(Failed { chain, root, .. }) = cause else {
-            let next = "put it into the folder, or load it before";
-            let what =
-                format!("cannot load `{}`: {}: {next}", member.path.display(), missing.message());
+            let (path, why) = (member.path.display(), missing.message());
+            let what = format!("cannot load `{path}`: {why}: {}", self.remedy);
             let error = Error::new(ErrorKind::Refused, what);
             let chain = vec![member.name.clone(), name.clone()];
             return Failed { root: error.clone(), error, chain };

@@ -19,7 +19,8 @@ use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::file::Reads;
 use crate::loading::{self, Into, Trusted};
 use crate::plugin::{
-    Base, Gate, Gone, Hook, HostContext, Over, Plugin, PluginKind, contained, run_elsewhere, within,
+    Base, EVENT, Gate, Gone, Hook, HostContext, Over, Plugin, PluginKind, contained, run_elsewhere,
+    within,
 };
 
 /// How long the calls that run may take to end, and each hook.
@@ -190,12 +191,12 @@ impl Registry {
         self.feed.tell(event);
         retired.iter().for_each(|retired| self.feed.tell(retired));
         if let Some(error) = &event.error {
-            tracing::warn!(plugin = plugin.name(), %error, "not reloaded");
+            tracing::warn!(target: EVENT, plugin = plugin.name(), %error, "not reloaded");
             return Err(error.clone());
         }
         // Those of what has retired are in the log by now.
         for note in &event.notes {
-            tracing::warn!(plugin = plugin.name(), "{note}");
+            tracing::warn!(target: EVENT, plugin = plugin.name(), "{note}");
         }
         tracing::info!(plugin = plugin.name(), version = %event.version, "reloaded");
         Ok(())

@@ -17,8 +17,8 @@ use super::slot::{Slot, Symbols};
 use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Base, Bound, Descriptor, Dynamic, Export, Func, Gone, Layered, Over, Plugin, Report, Symbol,
-    fit,
+    Base, Bound, Descriptor, Dynamic, EVENT, Export, Func, Gone, Layered, Over, Plugin, Report,
+    Symbol, fit,
 };
 
 /// A layer's place over a plugin.
@@ -137,7 +137,8 @@ impl Rung {
             return;
         }
         let error = error.clone().at_symbol(name).in_plugin(&layer.name);
-        tracing::warn!(plugin = layer.name, function = name, %error, "what lies below is called");
+        let (plugin, function) = (&*layer.name, name);
+        tracing::warn!(target: EVENT, plugin, function, %error, "what lies below is called");
         let event =
             Event { error: Some(error), ..Event::of(EventKind::Faulted, &PluginRef::of(layer)) };
         self.feed.tell(&event);

@@ -17,7 +17,7 @@ use super::{PluginRef, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::Reads;
 use crate::loading::{self, Candidate};
-use crate::plugin::{HostContext, held};
+use crate::plugin::{EVENT, HostContext, held};
 
 /// When plugins are reloaded whose files have changed
 /// ([`HostBuilder::reload`](crate::HostBuilder::reload)).
@@ -297,7 +297,7 @@ impl Watching {
             ChangeKind::Gone => {
                 plugin.slot().set_gone(true);
                 registry.feed.tell(&Event::of(EventKind::Gone, plugin));
-                tracing::warn!(plugin = plugin.name(), "its file is gone, and it serves on");
+                tracing::warn!(target: EVENT, plugin = plugin.name(), "its file is gone, and it serves on");
                 self.try_older(plugin);
                 return false;
             }
@@ -389,7 +389,7 @@ impl Watching {
             }
         });
         loaded.unwrap_or_else(|error| {
-            tracing::warn!(path = %path.display(), %error, "not loaded");
+            tracing::warn!(target: EVENT, path = %path.display(), %error, "not loaded");
             self.not_loaded(&path, change.fingerprint, &error);
             None
         })

@@ -35,6 +35,11 @@ pub(crate) fn candidates(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Whether it is a folder that plugins may be in, and no plugin's own.
+pub(crate) fn is_folder_of_plugins(path: &Path) -> bool {
+    path.is_dir() && OF_A_PLUGIN.iter().all(|file| matches!(has(path, file), Ok(false)))
+}
+
 fn is_candidate(path: &Path) -> bool {
     candidate(path) == Candidate::Plugin
 }

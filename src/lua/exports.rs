@@ -92,7 +92,7 @@ impl Exports {
     /// # Errors
     /// What Lua reports.
     pub(super) fn find(lua: &Lua, table: &Table, script: &Declared) -> Result<Vec<Found>, String> {
-        let mut found = Vec::new();
+        let (mut found, mut left_out) = (Vec::new(), Vec::new());
         for pair in table.pairs::<Value, Value>() {
             let (key, value) = pair.map_err(|error| error.to_string())?;
             let Value::String(key) = key else { continue };
@@ -115,14 +115,18 @@ impl Exports {
             let kind = value.type_name();
             match script.export(lua, &name, value, table) {
                 Some(export) => found.push(export),
-                None => tracing::debug!(
-                    script = &*script.chunk,
-                    "`{name}` is not exported: a {kind} like this cannot cross"
-                ),
+                None => left_out.push((name.to_owned(), kind)),
             }
         }
         // A table's order is by chance; by name it is the same each time.
         found.sort_by(|a, b| a.export.name.cmp(&b.export.name));
+        left_out.sort_unstable();
+        for (name, kind) in left_out {
+            tracing::info!(
+                script = &*script.chunk,
+                "`{name}` is not exported: a {kind} like this cannot cross"
+            );
+        }
         Ok(found)
     }
 }

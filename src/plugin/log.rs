@@ -1,4 +1,11 @@
-//! What plugins write to the host's log: events of `tracing`, alike for both kinds.
+//! What plugins write to the host's log: events of `tracing`, alike for both kinds. And which of
+//! the host's own are told elsewhere too.
+
+/// The target of what is logged, and given to the caller as an error too.
+pub(crate) const RETURNED: &str = "twinplug::returned";
+
+/// The target of what is logged, and told by [`Host::events`](crate::Host::events) too.
+pub(crate) const EVENT: &str = "twinplug::event";
 
 /// How much a message matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

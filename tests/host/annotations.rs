@@ -317,8 +317,8 @@ fn names_near_a_hooks_and_fields_that_cannot_cross_are_reported() {
     assert_eq!(
         reported,
         [
-            "DEBUG: `Nested` is not exported: a table like this cannot cross",
-            "DEBUG: `Thread` is not exported: a thread like this cannot cross",
+            "INFO: `Nested` is not exported: a table like this cannot cross",
+            "INFO: `Thread` is not exported: a thread like this cannot cross",
             "WARN: `OnSave` is exported, and is no hook; near: `on_save`",
             "WARN: `on_laod` is exported, and is no hook; near: `on_load`",
         ]

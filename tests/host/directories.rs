@@ -1,4 +1,5 @@
-//! `load_dir` and `load_dirs`: all plugins of a folder, each after those that it requires.
+//! `load_dir` and its sisters: all plugins of a folder, or of a list, each after those that it
+//! requires.
 
 #[cfg(feature = "_lua")]
 mod order;
@@ -313,6 +314,40 @@ mod scripts {
             assert_eq!(desk.failures(&loaded), ["cannot load `@/broken.lua`: no"]);
         }
         assert_eq!((desk.stage.host.plugins().len(), ran.load(Ordering::Relaxed)), (20, 20));
+    }
+
+    #[test]
+    fn a_list_is_loaded_as_if_it_were_one_folder() {
+        let desk = Desk::new();
+        let uses = desk.write("uses.lua", "---@requires clock ^2.0");
+        let layer = desk.write("layer.lua", "---@over clock\nfunction Now() return 7 end");
+        let old = desk.write("old.lua", "---@plugin clock 1.0.0");
+        desk.write("shared/clock.lua", "---@plugin clock 2.0.0\nfunction Now() return 2 end");
+        let twice = desk.write("twice.lua", "---@plugin clock 1.0.0");
+        let lacks = desk.write("lacks.lua", "---@requires moon *");
+        let missing = desk.path("missing.lua");
+        let own = desk.write("own/init.lua", "").parent().unwrap().to_owned();
+        std::fs::create_dir(desk.path("empty")).unwrap();
+        let (shared, empty) = (desk.path("shared"), desk.path("empty"));
+        let paths =
+            [&uses, &layer, &uses, &old, &lacks, &shared, &twice, &missing, &own, &empty, &shared];
+        let loaded = desk.stage.host.load_all(paths);
+        assert_eq!(names(&loaded.plugins), ["clock", "clock", "uses", "layer", "own"]);
+        let failures = desk.failures(&loaded);
+        let expected = [
+            "cannot load `@/lacks.lua`: it requires `moon` *, and no plugin `moon` is loaded: load \
+             it as well",
+            "cannot load `@/twice.lua`: `clock` 1.0.0 is loaded already, from `@/old.lua`: unload \
+             that one, or give this one another version",
+            "no plugin at `@/missing.lua`: tried `@/missing.lua`",
+            "no plugin in `@/empty`: tried `@/empty/init.lua`; the command `twinplug` builds a \
+             folder of sources, which has a `Cargo.toml`, a `go.mod`, a `build.zig`, or files \
+             `*.c`, `*.cpp` or `*.cc`",
+        ];
+        assert_eq!(failures, expected);
+        assert!(loaded.shadowed.is_empty());
+        let now = desk.stage.host.plugin("clock").unwrap().call("Now", ()).unwrap();
+        assert_eq!(now, 7.into());
     }
 
     #[test]

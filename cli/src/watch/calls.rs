@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 use twinplug::{Error, Host, PluginRef, Value};
 
+use crate::output;
+
 /// The calls, and how they ended the last time.
 pub(super) struct Calls {
     function: String,
@@ -43,7 +45,7 @@ impl Calls {
             if before.get(&key).is_some_and(|before| *before != generation) {
                 continue;
             }
-            let result = result.map(json);
+            let result = result.map(|result| output::raw(&result));
             let text = match &result {
                 Ok(result) => Ok(result.get().to_owned()),
                 Err(error) => Err(error.to_string()),
@@ -66,11 +68,4 @@ fn key(plugin: &PluginRef) -> (String, PathBuf) {
 
 fn load(plugin: &PluginRef) -> u64 {
     plugin.status().generation
-}
-
-/// The value as JSON; what cannot be written, as a function, is a text that says so.
-fn json(value: Value) -> Box<RawValue> {
-    let written = serde_json::value::to_raw_value(&value);
-    let text = |error: serde_json::Error| serde_json::value::to_raw_value(&error.to_string());
-    written.or_else(text).expect("a text can be written")
 }

@@ -9,13 +9,16 @@ use twinplug::{Error, Event, EventKind, PluginRef};
 
 use super::calls::Called;
 use crate::output::{self, Printed};
+use crate::verbosity;
 
 /// For whom it is told.
-pub(super) enum Form {
+pub(crate) enum Form {
     /// Programs.
     Json,
     /// People, in between of what plugins print.
     Text(Printed),
+    /// People, on standard error: what plugins print is all that there is beside their results.
+    Aside(Printed),
 }
 
 /// The object of `--json`; its shape is stable.
@@ -129,6 +132,12 @@ impl Form {
             Form::Text(printed) => {
                 printed.end_line()?;
                 line.text().iter().try_for_each(|line| output::line(line))
+            }
+            Form::Aside(_) => {
+                if line.error.is_some() || !verbosity::is_quiet() {
+                    line.text().iter().for_each(|line| output::aside(line));
+                }
+                Ok(())
             }
         }
     }

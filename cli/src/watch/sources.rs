@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LEFT_BY_BUILDS: [&str; 2] = ["target", "zig-out"];
 
 /// Where source folders are, and those that were found.
-pub(super) struct Sources {
+pub(crate) struct Sources {
     path: PathBuf,
     found: HashMap<PathBuf, Seen>,
 }
@@ -35,20 +35,20 @@ struct Seen {
 }
 
 /// A source folder that was built.
-pub(super) struct Built {
+pub(crate) struct Built {
     pub(super) folder: PathBuf,
-    pub(super) library: Result<PathBuf, BuildError>,
+    pub(crate) library: Result<PathBuf, BuildError>,
 }
 
 impl Sources {
     /// Those at a path: that folder, or the folders in it. None where there can be none.
-    pub(super) fn at(path: &Path) -> Option<Sources> {
+    pub(crate) fn at(path: &Path) -> Option<Sources> {
         let may_have = path.is_dir() && !source::is_plugin(path);
         may_have.then(|| Sources { path: path.to_owned(), found: HashMap::new() })
     }
 
     /// Builds all that is there.
-    pub(super) fn build(&mut self) -> Vec<Built> {
+    pub(crate) fn build(&mut self) -> Vec<Built> {
         let folders = self.folders();
         for folder in &folders {
             let now = files(folder);

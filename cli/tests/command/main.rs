@@ -5,9 +5,12 @@
 
 mod ran;
 
+mod bench;
 mod build;
 mod call;
 mod check;
+#[cfg(unix)]
+mod completions;
 mod demo;
 #[cfg(unix)]
 mod docs;
@@ -17,9 +20,11 @@ mod inspect;
 mod limits;
 #[cfg(unix)]
 mod new;
-mod repl;
 #[cfg(unix)]
 mod place;
+mod repl;
+#[cfg(unix)]
+mod run;
 #[cfg(unix)]
 mod standing;
 #[cfg(unix)]
@@ -29,5 +34,6 @@ mod trust;
 mod twins;
 mod types;
 mod usage;
+mod verbosity;
 #[cfg(unix)]
 mod watch;

@@ -63,7 +63,20 @@ fn a_full_standard_output_is_reported() {
 #[test]
 fn help_and_version_are_results() {
     twinplug(&["--version"]).gives(concat!("twinplug ", env!("CARGO_PKG_VERSION")));
-    for command in ["demo", "call", "inspect", "check", "new", "repl", "types", "watch"] {
+    for command in [
+        "demo",
+        "call",
+        "inspect",
+        "check",
+        "new",
+        "repl",
+        "run",
+        "test",
+        "bench",
+        "types",
+        "watch",
+        "completions",
+    ] {
         let ran = twinplug(&[command, "--help"]);
         assert!(ran.out.contains("\nExample"), "{}", ran.out);
         assert!(ran.out.contains("--time-limit <TIME>"), "{}", ran.out);

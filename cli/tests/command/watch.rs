@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
@@ -107,7 +107,7 @@ fn write(folder: &std::path::Path, name: &str, text: &str) {
 }
 
 /// The lines that a process prints, as they come.
-pub(crate) fn lines(out: ChildStdout) -> Receiver<String> {
+pub(crate) fn lines(out: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(out).lines() {

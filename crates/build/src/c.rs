@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::tool::{announce, program, run};
-use crate::{BuildError, deliver, headers, library_name, scratch};
+use crate::tool::{program, run};
+use crate::{BuildError, Show, deliver, headers, library_name, scratch};
 
 /// For all sources. What is not exported by name stays inside.
 const FLAGS: [&str; 6] = ["-O2", "-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden", "-pthread"];
@@ -16,12 +16,17 @@ pub(crate) fn is_cpp(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == OsStr::new("cpp") || ending == OsStr::new("cc"))
 }
 
-pub(crate) fn build(folder: &Path, sources: &[PathBuf], out: &Path) -> Result<PathBuf, BuildError> {
+pub(crate) fn build(
+    folder: &Path,
+    sources: &[PathBuf],
+    out: &Path,
+    show: Show<'_>,
+) -> Result<PathBuf, BuildError> {
     let place = out.join(library_name(folder)?);
     let scratch = scratch(out)?;
     let headers = headers(out)?;
     let has_cpp = sources.iter().any(|path| is_cpp(path));
-    announce(folder, if has_cpp { "C++" } else { "C" });
+    show.announce(folder, if has_cpp { "C++" } else { "C" });
     let c_flags = vec!["-std=c99"];
     let mut cpp_flags = vec!["-std=c++17"];
     if has_cpp && has_unique() {
@@ -34,15 +39,18 @@ pub(crate) fn build(folder: &Path, sources: &[PathBuf], out: &Path) -> Result<Pa
             true => (cpp(), INSTALL_CPP, &cpp_flags),
             false => (c(), INSTALL_C, &c_flags),
         };
+        if show.is_coloured() && knows_colours(compiler.get_program()) {
+            compiler.arg("-fdiagnostics-color=always");
+        }
         compiler.args(own).args(FLAGS).arg("-c").arg("-I").arg(&headers).arg("-I").arg(folder);
-        run(compiler.arg(source).arg("-o").arg(&object), install)?;
+        run(compiler.arg(source).arg("-o").arg(&object), install, show)?;
         objects.push(object);
     }
     // The C++ compiler knows what C++ is linked with.
     let (mut linker, install) = if has_cpp { (cpp(), INSTALL_CPP) } else { (c(), INSTALL_C) };
     let library = scratch.path().join("library");
     linker.args(FLAGS).arg("-shared").args(objects).arg("-o").arg(&library);
-    run(&mut linker, install)?;
+    run(&mut linker, install, show)?;
     deliver(&library, place)
 }
 
@@ -59,6 +67,12 @@ fn has_unique() -> bool {
     compiler.args([NOT_UNIQUE, "-fsyntax-only", "-x", "c++", "-"]);
     compiler.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     compiler.status().is_ok_and(|status| status.success())
+}
+
+/// Whether it is GCC or Clang, by its name: others may not know their flag.
+fn knows_colours(compiler: &OsStr) -> bool {
+    let name = Path::new(compiler).file_name().unwrap_or_default().to_string_lossy();
+    matches!(&*name, "cc" | "c++") || ["gcc", "g++", "clang"].iter().any(|it| name.contains(it))
 }
 
 fn c() -> Command {

@@ -2,13 +2,15 @@
 //!
 //! What is in the folder decides how: a `Cargo.toml` is built by cargo, a `go.mod` by
 //! Go, a `build.zig` by Zig, else `*.c`, `*.cpp` and `*.cc` files by the C and C++
-//! compilers. The tools write their progress and their errors to standard error.
+//! compilers. The tools write their progress and their errors to standard error, unless
+//! somebody else [shows](Show) them.
 //!
 //! It knows no host: what it has built is loaded as any other library.
 
 mod c;
 mod go;
 mod rust;
+mod show;
 mod tool;
 mod zig;
 
@@ -17,6 +19,8 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
+
+pub use show::{Audience, Show};
 
 /// A folder that could not be built, and why.
 #[derive(Debug)]
@@ -61,6 +65,14 @@ pub fn is_source(folder: &Path) -> bool {
 /// # Errors
 /// The folder holds no source that is known, the tool is missing, or it failed.
 pub fn build(folder: &Path, out: &Path) -> Result<PathBuf, BuildError> {
+    build_shown(folder, out, Show::Plainly)
+}
+
+/// As [`build`], which shows itself otherwise.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_shown(folder: &Path, out: &Path, show: Show<'_>) -> Result<PathBuf, BuildError> {
     let language = Language::of(folder).ok_or_else(|| {
         BuildError::new(format!(
             "no source of a native plugin in `{}`: looked for `Cargo.toml`, `go.mod`, \
@@ -70,10 +82,10 @@ pub fn build(folder: &Path, out: &Path) -> Result<PathBuf, BuildError> {
     })?;
     fs::create_dir_all(out).map_err(|error| io_error("create", out, &error))?;
     match language {
-        Language::Rust => rust::build(folder, out),
-        Language::Go => go::build(folder, out),
-        Language::Zig => zig::build(folder, out),
-        Language::C(sources) => c::build(folder, &sources, out),
+        Language::Rust => rust::build(folder, out, show),
+        Language::Go => go::build(folder, out, show),
+        Language::Zig => zig::build(folder, out, show),
+        Language::C(sources) => c::build(folder, &sources, out, show),
     }
 }
 

@@ -1,30 +1,27 @@
 //! The tools that build: found, run, and where they are missing, named with what to
 //! install.
 
+use std::env;
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::{env, fmt};
+use std::io;
+use std::process::Command;
 
-use crate::BuildError;
+use crate::{BuildError, Show};
 
 /// The program that the variable names, or else the usual one.
 pub(crate) fn program(variable: &str, usual: &str) -> OsString {
     env::var_os(variable).filter(|named| !named.is_empty()).unwrap_or_else(|| usual.into())
 }
 
-/// Says on standard error what is going to be built.
-pub(crate) fn announce(folder: &Path, language: impl fmt::Display) {
-    // A closed standard error is no reason not to build.
-    let _ = writeln!(io::stderr(), "   Compiling {} ({language})", folder.display());
-}
-
-/// Runs a tool; its standard error is ours, its standard output is returned. `install`
-/// says how to get it where it is not there.
-pub(crate) fn run(command: &mut Command, install: &str) -> Result<Vec<u8>, BuildError> {
+/// Runs a tool; its standard output is returned. `install` says how to get it where it is not
+/// there.
+pub(crate) fn run(
+    command: &mut Command,
+    install: &str,
+    show: Show<'_>,
+) -> Result<Vec<u8>, BuildError> {
     let name = command.get_program().to_string_lossy().into_owned();
-    run_as(&name, command, install)
+    run_as(&name, command, install, show)
 }
 
 /// Runs a tool that messages call by another name than its program's.
@@ -32,9 +29,9 @@ pub(crate) fn run_as(
     name: &str,
     command: &mut Command,
     install: &str,
+    show: Show<'_>,
 ) -> Result<Vec<u8>, BuildError> {
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| match error.kind() {
+    let output = show.run(command).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             BuildError::missing_tool(format!("`{name}` is not there: {install}"))
         }

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use crate::tool::{announce, run, run_as};
-use crate::{BuildError, absolute, deliver, headers, io_error, library_name, scratch};
+use crate::tool::{run, run_as};
+use crate::{BuildError, Show, absolute, deliver, headers, io_error, library_name, scratch};
 
 const INSTALL: &str = "install Zig, or its Python package (`python3 -m pip install ziglang`), \
                        or set `ZIG`";
 
-pub(crate) fn build(folder: &Path, out: &Path) -> Result<PathBuf, BuildError> {
+pub(crate) fn build(folder: &Path, out: &Path, show: Show<'_>) -> Result<PathBuf, BuildError> {
+    let show = show.of_tool_with_progress();
     let place = out.join(library_name(folder)?);
     let scratch = scratch(out)?;
     let headers = headers(out)?;
-    announce(folder, "Zig");
+    show.announce(folder, "Zig");
     let mut command = zig();
     command
         .args(["build", "--release=fast", "--prefix"])
@@ -25,14 +26,14 @@ pub(crate) fn build(folder: &Path, out: &Path) -> Result<PathBuf, BuildError> {
         .arg(absolute(out)?.join(".zig-cache"))
         .arg(format!("-Dtwinplug={}", headers.display()))
         .current_dir(folder);
-    run_zig(&mut command)?;
+    run_zig(&mut command, show)?;
     deliver(&installed(folder, scratch.path())?, place)
 }
 
-fn run_zig(command: &mut Command) -> Result<Vec<u8>, BuildError> {
+fn run_zig(command: &mut Command, show: Show<'_>) -> Result<Vec<u8>, BuildError> {
     match command.get_program() == PYTHON {
-        true => run_as("zig", command, INSTALL),
-        false => run(command, INSTALL),
+        true => run_as("zig", command, INSTALL, show),
+        false => run(command, INSTALL, show),
     }
 }
 

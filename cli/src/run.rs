@@ -1,0 +1,166 @@
+//! `run`: plugins that serve until Ctrl-C, whatever they have begun: threads, subscriptions, what they
+//! do for each other. A function of each may be called once; with `--watch` they reload.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc::Receiver;
+
+use twinplug::{Host, HostBuilder, Value};
+
+use crate::call;
+use crate::company::Company;
+use crate::failure::Failure;
+use crate::granting::Granting;
+use crate::locking::Locking;
+use crate::output::{self, Printed};
+use crate::source;
+use crate::watch::{self, Answer, Answers, Form, Happening, Once, Sources, Told, Watch};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The plugins, the source folders of native ones, or folders of either
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Call a function of every plugin that has it, once; the results are lines of JSON
+    #[arg(long, value_name = "FUNC")]
+    call: Option<String>,
+    /// Reload plugins as they are edited, and tell what happens, on standard error
+    #[arg(long)]
+    watch: bool,
+    /// Offer the plugins a channel; without CAP it holds 1024 messages
+    #[arg(long, value_name = "NAME[:CAP]", value_parser = call::declaration)]
+    channel: Vec<(String, usize)>,
+    #[command(flatten)]
+    company: Company,
+    #[command(flatten)]
+    granting: Granting,
+}
+
+impl Arguments {
+    /// What is loaded.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        self.paths.iter().map(PathBuf::as_path).chain(self.company.paths()).collect()
+    }
+}
+
+/// Plugins that serve.
+struct Service {
+    host: Host,
+    printed: Printed,
+    once: Option<Once>,
+}
+
+pub(crate) fn run(
+    arguments: Arguments,
+    builder: HostBuilder,
+    locking: &Locking,
+) -> Result<ExitCode, Failure> {
+    let Arguments { paths, call, watch, channel, company, granting } = arguments;
+    let happenings = watch::until_interrupt()?;
+    let printed = Printed::default();
+    let host = host(granting.grant(builder), channel, printed.clone())?;
+    company.load(&host)?;
+    let once = call
+        .map(|function| Once::new(function, answers(&paths), host.plugins(), happenings.0.clone()));
+    if watch {
+        let events = host.events();
+        let watch = Watch::new(host, Form::Aside(printed)).calling(once);
+        let sources = paths.iter().filter_map(|path| watch::sources(path, locking)).collect();
+        return watch.run(&paths, sources, events, happenings);
+    }
+    let mut service = Service { host, printed, once };
+    service.load(&paths, locking)?;
+    let calls = service.call()?;
+    output::note(&format!("serving {}: Ctrl-C ends it", source::listed(&paths)));
+    service.serve(calls, &happenings.1)
+}
+
+fn host(
+    builder: HostBuilder,
+    channels: Vec<(String, usize)>,
+    printed: Printed,
+) -> Result<Host, Failure> {
+    let mut builder = builder.output(move |_, text| printed.print(text));
+    for (name, capacity) in channels {
+        builder = builder.channel::<Value>(&name, capacity);
+    }
+    builder.build().map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Whether results need names does not depend on what is in a folder today.
+fn answers(paths: &[PathBuf]) -> Answers {
+    match paths {
+        [path] if !path.is_dir() || source::is_plugin(path) || source::is_source(path) => {
+            Answers::Bare
+        }
+        _ => Answers::Named,
+    }
+}
+
+impl Service {
+    /// Loads all that is at these paths.
+    fn load(&self, paths: &[PathBuf], locking: &Locking) -> Result<(), Failure> {
+        let mut found = Vec::new();
+        for path in paths {
+            let mut sources = watch::sources(path, locking);
+            let built = sources.iter_mut().flat_map(Sources::build).collect::<Vec<_>>();
+            let is_all = !built.is_empty() && source::is_without_plugins(path);
+            for built in built {
+                found.push(built.library?);
+            }
+            if !is_all {
+                found.push(path.clone());
+            }
+        }
+        self.host.load_all(found).all()?;
+        Ok(())
+    }
+
+    /// Calls what is to be called; how many calls that is.
+    fn call(&mut self) -> Result<usize, Failure> {
+        let Some(once) = &mut self.once else { return Ok(0) };
+        let plugins = self.host.plugins();
+        match once.call(&plugins) {
+            0 => Err(once.missing(&plugins)),
+            count => Ok(count),
+        }
+    }
+
+    /// Stays until it is to end, or a call has failed; `open` is how many have not ended.
+    fn serve(
+        mut self,
+        mut open: usize,
+        happenings: &Receiver<Happening>,
+    ) -> Result<ExitCode, Failure> {
+        let mut code = ExitCode::SUCCESS;
+        for happening in happenings {
+            match happening {
+                Happening::Answered(answer) => {
+                    let told = self.tell(answer)?;
+                    open -= usize::from(told != Told::Again);
+                    if told == Told::Failure {
+                        code = ExitCode::FAILURE;
+                    }
+                    if open == 0 && code != ExitCode::SUCCESS {
+                        break;
+                    }
+                }
+                Happening::Stop => break,
+                // Without `--watch` nothing changes.
+                Happening::Event(_) | Happening::Built(_) => {}
+            }
+        }
+        Company::leave(&self.host)?;
+        Ok(code)
+    }
+
+    /// Tells how a call has ended.
+    fn tell(&mut self, answer: Answer) -> Result<Told, Failure> {
+        // What the plugin has printed came before.
+        self.host.flush_output();
+        match &mut self.once {
+            Some(once) => once.tell(answer, &self.printed),
+            None => Ok(Told::Again),
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! `run`: what serves until it is interrupted. Each test waits for the next line.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Duration;
+
+use crate::ran::{C, command, folder, is_skipped, run};
+use crate::watch::lines;
+
+/// A run of the command, in a folder of its own.
+struct Running {
+    folder: PathBuf,
+    child: Child,
+    out: Receiver<String>,
+    err: Receiver<String>,
+}
+
+impl Running {
+    fn new(test: &str, files: &[(&str, &str)], args: &[&str]) -> Running {
+        let folder = written(test, files);
+        Running::of(folder.clone(), command(&[&["run"], args].concat()).current_dir(folder))
+    }
+
+    fn of(folder: PathBuf, command: &mut Command) -> Running {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        Running { folder, child, out: lines(out), err: lines(err) }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.join(name), text).unwrap();
+    }
+
+    #[track_caller]
+    fn prints(&self, expected: &[&str]) {
+        assert_eq!(next(&self.out, expected.len()), expected);
+    }
+
+    #[track_caller]
+    fn tells(&self, expected: &[&str]) {
+        assert_eq!(next(&self.err, expected.len()), expected);
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// It ends; its exit code, and what else it has written to both streams.
+    fn end(mut self) -> (Option<i32>, Vec<String>, Vec<String>) {
+        let rest = (self.out.iter().collect(), self.err.iter().collect());
+        (self.child.wait().unwrap().code(), rest.0, rest.1)
+    }
+}
+
+impl Drop for Running {
+    /// That of a test that has failed ends as well.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn next(lines: &Receiver<String>, count: usize) -> Vec<String> {
+    let line = |_| lines.recv_timeout(Duration::from_secs(30)).expect("a line");
+    (0..count).map(line).collect()
+}
+
+fn written(test: &str, files: &[(&str, &str)]) -> PathBuf {
+    let folder = folder(&format!("run_{test}"));
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+/// Runs to its end; what comes there, of itself.
+#[track_caller]
+fn fails(test: &str, files: &[(&str, &str)], args: &[&str], out: &str, err: &str) {
+    let folder = written(test, files);
+    let ran = run(command(&[&["run"], args].concat()).current_dir(folder));
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(1), out, err));
+}
+
+const BOT: &str = "---@requires clock ^1.0\n\
+                   function on_load() print('up') end\n\
+                   function Start() print('at', host.plugin('clock').Now()) return { ok = true } end\n\
+                   function on_unload() print('down') end";
+
+const CLOCK: &str = "---@plugin clock 1.2.0\nfunction Now() return 7 end";
+
+#[test]
+fn plugins_serve_until_they_are_interrupted() {
+    for signal in ["-INT", "-TERM"] {
+        let files = [("bot.lua", BOT), ("shared/clock.lua", CLOCK), ("shared/_old.lua", "no Lua")];
+        let running = Running::new(&format!("serve{signal}"), &files, &["bot.lua", "shared"]);
+        running.prints(&["up"]);
+        running.tells(&["note: serving `bot.lua`, `shared`: Ctrl-C ends it"]);
+        running.signal(signal);
+        assert_eq!(running.end(), (Some(0), vec!["down".to_owned()], vec![]), "{signal}");
+    }
+}
+
+#[test]
+fn each_that_has_the_function_is_called() {
+    let clock = format!("{CLOCK} function Start() return 'tick' end");
+    let files = [("bot.lua", BOT), ("shared/clock.lua", &clock), ("shared/z.lua", "Start = 1")];
+    let running = Running::new("call", &files, &["bot.lua", "shared", "--call", "Start"]);
+    running.prints(&[
+        "up",
+        r#"{"plugin":"clock","version":"1.2.0","result":"tick"}"#,
+        "at\t7",
+        r#"{"plugin":"bot","version":"0.0.0","result":{"ok":true}}"#,
+    ]);
+    running.signal("-INT");
+    assert_eq!(running.end().0, Some(0));
+}
+
+#[test]
+fn the_result_of_one_plugin_stands_by_itself() {
+    let files = [("bot.lua", BOT), ("clock.lua", CLOCK)];
+    let args = ["bot.lua", "--with", "clock.lua", "--call", "Start"];
+    let running = Running::new("bare", &files, &args);
+    running.prints(&["up", "at\t7", r#"{"ok":true}"#]);
+    running.signal("-INT");
+    assert_eq!(running.end().1, ["down"]);
+}
+
+#[test]
+fn a_source_folder_is_built_first() {
+    if is_skipped(C) {
+        return;
+    }
+    let args = ["run", C, "--call", "Hello"];
+    let running = Running::of(PathBuf::new(), &mut command(&args));
+    running.prints(&["plugin load...", r#""Hello, number 0""#]);
+    running.signal("-INT");
+    let (code, out, err) = running.end();
+    assert_eq!((code, out.len()), (Some(0), 0));
+    let note = "note: serving `native-plugins/testplugin-c`: Ctrl-C ends it";
+    assert_eq!(err, ["   Compiling native-plugins/testplugin-c (C)", note]);
+}
+
+#[test]
+fn a_failure_at_the_start_ends_it() {
+    let loads = ("good.lua", "function on_unload() print('gone') end");
+    fails(
+        "fails_to_load",
+        &[loads, ("bad.lua", "error('no')")],
+        &["good.lua", "bad.lua"],
+        "gone\n",
+        "error: cannot load `bad.lua`: bad.lua:1: no\n  \
+           [C]: in function 'error'\n  \
+           bad.lua:1: in main chunk\n",
+    );
+    fails(
+        "lacks",
+        &[loads, ("bot.lua", BOT)],
+        &["bot.lua", "missing.lua"],
+        "",
+        "error: 2 plugins were not loaded:\n  \
+         cannot load `bot.lua`: it requires `clock` ^1.0, and no plugin `clock` is loaded: load it \
+         as well\n  \
+         no plugin at `missing.lua`: tried `missing.lua`\n",
+    );
+    let folder = written("empty", &[("empty/.keep", "")]);
+    let ran = run(command(&["run", "empty"]).current_dir(folder));
+    ran.fails(
+        1,
+        "error: no plugin in `empty`: tried `empty/init.lua`; the command `twinplug` builds a \
+         folder of sources, which has a `Cargo.toml`, a `go.mod`, a `build.zig`, or files `*.c`, \
+         `*.cpp` or `*.cc`",
+    );
+    let folder = written("unbuilt", &[("native/native.c", "no C")]);
+    let ran = run(command(&["run", "native"]).current_dir(folder));
+    ran.fails(1, "error: `cc` failed (exit status: 1); its messages are above");
+}
+
+#[test]
+fn a_call_that_fails_ends_it_once_all_have_ended() {
+    let fails_to_start = "function Start() error('no', 0) end function on_unload() print('a') end";
+    let files = [("a.lua", fails_to_start), ("b.lua", "function Start() return 2 end")];
+    fails(
+        "call_fails",
+        &files,
+        &["a.lua", "b.lua", "--call", "Start"],
+        "{\"plugin\":\"b\",\"version\":\"0.0.0\",\"result\":2}\na\n",
+        "note: serving `a.lua`, `b.lua`: Ctrl-C ends it\n\
+         error: plugin `a`: `Start`: no\n  \
+           [C]: in function 'error'\n  \
+           a.lua:1: in function <a.lua:1>\n",
+    );
+    fails(
+        "call_misspelt",
+        &[("clock.lua", CLOCK)],
+        &["clock.lua", "--call", "now"],
+        "",
+        "error: plugin `clock`: no symbol `now`; near: `Now`\n",
+    );
+    fails(
+        "call_nobody",
+        &[("clock.lua", CLOCK), ("other.lua", "Now = 1")],
+        &["clock.lua", "other.lua", "--call", "Noww"],
+        "",
+        "error: none of 2 plugins exports a function `Noww`:\n  \
+         plugin `clock`: no symbol `Noww`; near: `Now`\n  \
+         plugin `other`: no symbol `Noww`; near: `Now`\n",
+    );
+    fails(
+        "call_variable",
+        &[("other.lua", "Now = 1")],
+        &["other.lua", "--call", "Now"],
+        "",
+        "error: plugin `other`: `Now` is a variable, `number`, and no function\n",
+    );
+}
+
+/// Serves for as long as it runs, and tells when it has begun.
+const LOOP: &str = "function Main() print('begins') for m in host.channel('in') do print(m) end end\n\
+                    function on_unload() print('down') end";
+
+#[test]
+fn a_call_that_never_ends_holds_up_nobody() {
+    let files = [("loop.lua", LOOP), ("b.lua", "function Main() host.channel('in'):send(5) end")];
+    let args = ["loop.lua", "b.lua", "--call", "Main", "--channel", "in"];
+    let running = Running::new("endless", &files, &args);
+    running.prints(&["begins"]);
+    let mut both = next(&running.out, 2);
+    both.sort();
+    assert_eq!(both, ["5", r#"{"plugin":"b","version":"0.0.0","result":null}"#]);
+    running.signal("-INT");
+    let (code, out, err) = running.end();
+    assert_eq!((code, out), (Some(0), vec!["down".to_owned()]));
+    assert_eq!(err, ["note: serving `loop.lua`, `b.lua`: Ctrl-C ends it"]);
+}
+
+#[test]
+fn a_second_interrupt_does_not_wait() {
+    let spins = "function Main() print('begins') while true do end end";
+    let args = ["spins.lua", "--call", "Main", "--time-limit", "none"];
+    let mut running = Running::new("second", &[("spins.lua", spins)], &args);
+    running.prints(&["begins"]);
+    // What comes twice at once counts as one: it takes a few.
+    let code = loop {
+        if let Some(status) = running.child.try_wait().unwrap() {
+            break status.code();
+        }
+        running.signal("-INT");
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn edits_are_told_beside_what_plugins_print() {
+    let files = [("plugins/bot.lua", "function Start() return Nope.x end"), ("loop.lua", LOOP)];
+    let args = ["plugins", "loop.lua", "--watch", "--call", "Main", "--channel", "in"];
+    let running = Running::new("watch", &files, &args);
+    running.prints(&["begins"]);
+    running.tells(&[
+        "loaded bot 0.0.0 (load 1)",
+        "loaded loop 0.0.0 (load 1)",
+        "note: watching `plugins`, `loop.lua`: Ctrl-C ends it",
+    ]);
+    // What waits is called again in the load that takes over.
+    running.write("loop.lua", &LOOP.replace("begins", "begins anew"));
+    let mut both = next(&running.out, 2);
+    both.sort();
+    assert_eq!(both, ["begins anew", "down"]);
+    assert!(next(&running.err, 1)[0].starts_with("reloaded loop 0.0.0 (load 2) in "));
+    running.write("plugins/late.lua", "function Main() error('no', 0) end");
+    running.tells(&[
+        "loaded late 0.0.0 (load 1)",
+        "error: plugin `late`: `Main`: no",
+        "  [C]: in function 'error'",
+        "  late.lua:1: in function <late.lua:1>",
+    ]);
+    // And what has failed, once that is mended; what has not, no more.
+    running.write("plugins/late.lua", "function Main() return 1 end");
+    running.prints(&[r#"{"plugin":"late","version":"0.0.0","result":1}"#]);
+    running.write("plugins/late.lua", "function Main() return 2 end");
+    let reloads = next(&running.err, 2);
+    assert!(reloads[1].starts_with("reloaded late 0.0.0 (load 3) in "), "{reloads:?}");
+    running.write("plugins/bad.lua", "return +");
+    let rejected = next(&running.err, 2);
+    assert_eq!(rejected[0], "rejected bad");
+    assert!(rejected[1].starts_with("  cannot load `plugins/bad.lua`: bad.lua:1: "));
+    running.signal("-INT");
+    let (code, out, err) = running.end();
+    assert_eq!((code, out), (Some(0), vec!["down".to_owned()]));
+    let unloaded = ["unloaded late 0.0.0 (load 3)", "unloaded loop 0.0.0 (load 2)"];
+    assert_eq!(err, [&unloaded[..], &["unloaded bot 0.0.0 (load 1)"]].concat());
+}
+
+#[test]
+fn what_cannot_be_loaded_is_loaded_once_it_is_mended() {
+    let files = [("bot.lua", "error('no', 0)")];
+    let running = Running::new("mended", &files, &["bot.lua", "--watch", "--call", "Start"]);
+    running.tells(&[
+        "rejected bot",
+        "  cannot load `bot.lua`: no",
+        "    [C]: in function 'error'",
+        "    bot.lua:1: in main chunk",
+        "note: watching `bot.lua`: Ctrl-C ends it",
+    ]);
+    running.write("bot.lua", "function Start() return 'up' end");
+    running.prints(&[r#""up""#]);
+    running.tells(&["loaded bot 0.0.0 (load 1)"]);
+    running.signal("-INT");
+    assert_eq!(running.end().0, Some(0));
+}
