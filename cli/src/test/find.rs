@@ -1,5 +1,6 @@
 //! From a PATH to the files with tests, and the plugin that each is for.
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -91,13 +92,19 @@ impl Finder<'_> {
         }
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let plugin = folder.join(name.strip_suffix(ENDING).unwrap_or(&name));
-        if source::is_source(&plugin) {
+        if source::is_plugin(&plugin) || source::is_source(&plugin) {
             return Ok(plugin);
         }
-        match self.builder.inspect(&plugin) {
-            Ok(_) => return Ok(plugin),
-            Err(error) if error.kind() == ErrorKind::Trust => return Err(error.into()),
-            Err(_) => {}
+        // A folder of that name may hold the parts of a script.
+        let stem = plugin.file_name().unwrap_or_default().to_string_lossy();
+        let files = [format!("{stem}.lua"), format!("{DLL_PREFIX}{stem}{DLL_SUFFIX}")];
+        let mut files = files.iter().map(|file| plugin.with_file_name(file));
+        if let Some(file) = files.find(|file| file.is_file()) {
+            // What else is wrong with it is told by the tests.
+            return match self.builder.inspect(&file) {
+                Err(error) if error.kind() == ErrorKind::Trust => Err(error.into()),
+                _ => Ok(file),
+            };
         }
         Err(Failure::Unmet(format!(
             "`{}` is a test of nothing: `{}` is no plugin, whether as a script, a library or a folder: \

@@ -132,6 +132,8 @@ fn a_file_that_cannot_be_loaded_fails_and_others_run() {
     fs::write(Path::new(&folder).join("other_test.lua"), tests).unwrap();
     fs::write(Path::new(&folder).join("part.lua"), "return { one = 1 }").unwrap();
     fs::write(Path::new(&folder).join("part_test.lua"), "").unwrap();
+    // The parts of the script are no plugin.
+    fs::create_dir_all(Path::new(&folder).join("other")).unwrap();
     let expected = "./greet_test.lua
   FAILED  it cannot be loaded
     cannot load `./greet_test.lua`: greet_test.lua:1: <name> or '...' expected near 'end'

@@ -173,7 +173,7 @@ impl HostBuilder {
     /// use twinplug::Value;
     ///
     /// let host = twinplug::Host::builder()
-    ///     .dynamic_function("world.count", "(kind: string, near?: bool) -> int", |args| {
+    ///     .dynamic_function("world.count", "(kind: string, near: bool?) -> int", |args| {
     ///         Ok::<Value, String>(Value::Int(args.len() as i64))
     ///     })
     ///     .build()?;
