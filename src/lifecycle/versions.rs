@@ -62,6 +62,7 @@ impl Pins {
         self.0.lock().get(name).cloned()
     }
 
+    #[cfg(feature = "watch")]
     fn admits(&self, name: &str, version: &Version) -> bool {
         self.of(name).is_none_or(|pin| pin.admits(version))
     }

@@ -189,12 +189,12 @@ mod tests {
 
     #[test]
     fn a_script_or_a_manifest_that_is_wrong_fails() {
-        check("```lua\nprint(1)  -- 2\n```\n", "left: [\"1\"]\n right: [\"2\"]");
+        check("## Seventh\n```lua\nprint(1)  -- 2\n```\n", "left: [\"1\"]\n right: [\"2\"]");
         check(
-            "```lua\nlocal x = 1  -- error: x\n```\n",
+            "## Seventh\n```lua\nlocal x = 1  -- error: x\n```\n",
             "left: [\"fine\"]\n right: [\"error: x\"]",
         );
-        check("```lua\nlocal = 1\n```\n", "page:1: cannot load");
-        check("```toml\nnome = 'a'\n```\n", "page:1: cannot load");
+        check("## Seventh\n```lua\nlocal = 1\n```\n", "page:2: cannot load");
+        check("## Seventh\n```toml\nnome = 'a'\n```\n", "page:2: cannot load");
     }
 }
