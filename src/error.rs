@@ -17,6 +17,27 @@ pub use limit::Limit;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, and where. Cheap to clone.
+///
+/// Its text says what failed, then why and, where there is one, the next step; in front is the
+/// plugin that it is about. `Debug`, as `main` and `unwrap` print it, adds the traceback.
+///
+/// ```
+/// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+/// use twinplug::{ErrorKind, Host};
+///
+/// let host = Host::builder().build()?;
+/// let text = "function Open()\n  error({ code = 7, message = 'no door' })\nend";
+/// let error = host.load_source("house", text)?.call("Open", ()).unwrap_err();
+/// assert_eq!(error.to_string(), "plugin `house`: `Open`: no door");
+/// assert_eq!((error.kind(), error.plugin()), (ErrorKind::Call, Some("house")));
+/// assert_eq!(error.location().map(|(_, line)| line), Some(2));
+/// assert!(error.traceback().unwrap().contains("house:2: "));
+/// let thrown = error.payload().unwrap().to::<twinplug::Map>()?;
+/// assert_eq!(thrown[&"code".into()], 7.into());
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "_lua"))] fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -24,30 +45,35 @@ pub struct Error(Arc<Inner>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// No file, folder, plugin, function or channel of that name.
+    /// No file, folder, plugin, function or channel of that name. The message has the places that
+    /// were tried, or the names near to it.
     NotFound,
-    /// A file that is no plugin, or one that may not be loaded.
+    /// A file that is no plugin, or one that may not be loaded; what a host was built with and does
+    /// not go together.
     Refused,
-    /// A native plugin of another ABI version.
+    /// A native plugin of another ABI version; the message has both.
     Abi,
-    /// The plugin's own code failed while it was loaded.
+    /// The plugin's own code failed while it was loaded: its body or init, or `on_load`.
     Load,
     /// No such symbol, or one of the other sort.
     Symbol,
     /// A value or a declaration of another type.
     Type,
-    /// The plugin's function failed.
+    /// The plugin's function failed: it threw, panicked, or answered an error.
     Call,
-    /// A plugin in Lua has hit a limit on its time or memory.
+    /// A plugin in Lua has hit a limit on its time or memory, or the deadline of a call has passed:
+    /// [`Error::limit`] says which. The plugin can be called again.
     Limit,
-    /// The plugin was unloaded.
+    /// The plugin was unloaded, or its host is gone; or what has replaced it has nothing for this
+    /// handle.
     Stale,
     /// Another load of the plugin has taken over from the one that this call was in, or that
     /// this handle is of.
     Retired,
-    /// A plugin was not reloaded: the load before it serves on.
+    /// A plugin was not reloaded: the load before it serves on, and its handles go on working.
     Reload,
-    /// A channel that is closed, or a wait where waiting is not possible.
+    /// A channel that is closed, has no message or no room ([`Error::is_closed`],
+    /// [`Error::would_wait`]), or a wait where waiting is not possible.
     Channel,
     /// A file that is not trusted: others could change it, or it is not what was pinned.
     Trust,

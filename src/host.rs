@@ -6,6 +6,7 @@ mod description;
 mod directories;
 mod mocks;
 mod names;
+mod reloading;
 mod versions;
 
 use std::fmt;
@@ -19,13 +20,14 @@ pub use description::{ChannelDescription, ConstantDescription, Description, Func
 
 use crate::channel::Channel;
 use crate::error::{Error, ErrorKind, Result};
-#[cfg(feature = "watch")]
-use crate::lifecycle::Watching;
-use crate::lifecycle::{self, Events, Group, PluginRef, Registry, Stats};
+use crate::lifecycle::{self, Group, PluginRef, Registry, Stats};
 use crate::loading::{self, Bundle, Inspection, Trust};
 use crate::plugin::{HostContext, RETURNED};
 
 /// Loads plugins, and is what they may ask. Two hosts in one process do not meet.
+///
+/// It may be used from any thread; who shares it puts it into an `Arc`, as it is no clone of itself.
+/// What it gives is cheap to clone: a [`PluginRef`], a [`Func`](crate::Func), a [`Channel`].
 ///
 /// Dropping it unloads its plugins, the last that was loaded first, and closes its channels.
 pub struct Host {
@@ -36,14 +38,30 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host that offers nothing yet.
+    /// A builder of a host, which offers nothing yet.
     #[must_use]
     pub fn builder() -> HostBuilder {
         HostBuilder::default()
     }
 
-    /// Loads the plugin at `path`: a script, a shared library, or a folder with
-    /// an `init.lua`. The same path again gives the same plugin.
+    /// Loads the plugin at `path`: a script, a shared library, or a folder with an `init.lua` or a
+    /// `plugin.toml`; without an ending the one of these that is there. The same path again gives
+    /// the same plugin.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let folder = folder.path();
+    /// std::fs::write(folder.join("clock.lua"), "Zone = 'CET' function Now() return 7 end").unwrap();
+    /// let host = twinplug::Host::builder().build()?;
+    /// let clock = host.load(folder.join("clock"))?;          // `clock.lua`, or else `libclock.so`
+    /// assert_eq!(clock.func::<(), i64>("Now")?.call(())?, 7);
+    /// clock.var("Zone")?.set("UTC".to_owned())?;
+    /// assert_eq!(host.plugin("clock")?.var::<String>("Zone")?.get()?, "UTC");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
     ///
     /// What the plugin requires must be loaded: [`load_dir`](Host::load_dir) finds the order.
     ///
@@ -62,6 +80,20 @@ impl Host {
     /// one that [`load`](Host::load) gives, and under as many names as one likes. The same
     /// name and path again give the same plugin. Of a native plugin each is an image of
     /// its own.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("counter.lua");
+    /// std::fs::write(&path, "Count = 0 function Add() Count = Count + 1 return Count end").unwrap();
+    /// let host = twinplug::Host::builder().build()?;
+    /// let (left, right) = (host.load_as("left", &path)?, host.load_as("right", &path)?);
+    /// assert_eq!((left.call("Add", ())?, left.call("Add", ())?), (1.into(), 2.into()));
+    /// assert_eq!(right.call("Add", ())?, 1.into());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
     ///
     /// # Errors
     /// As [`load`](Host::load); or the name is none.
@@ -93,6 +125,19 @@ impl Host {
 
     /// Loads a plugin's folder from memory, under that name: the files' paths in it, with
     /// `/`, and what is in them. It starts in `init.lua`, and may `require` the others.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let files = [
+    ///     ("init.lua", "local part = require 'part' function Size() return part.size end"),
+    ///     ("part.lua", "return { size = 7 }"),
+    /// ];
+    /// let plugin = twinplug::Host::builder().build()?.load_files("parts", files)?;
+    /// assert_eq!(plugin.name(), "parts");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
     ///
     /// # Errors
     /// There is no `init.lua`, the script failed, or a plugin of that name and version is
@@ -136,6 +181,19 @@ impl Host {
     /// is not loaded, until a version of it is loaded again that they may use. The log has
     /// their names.
     ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let host = twinplug::Host::builder().build()?;
+    /// let clock = host.load_source("clock", "function Now() return 7 end")?;
+    /// let now = clock.func::<(), i64>("Now")?;
+    /// host.unload(clock)?;
+    /// let error = now.call(()).unwrap_err();
+    /// assert_eq!(error.kind(), twinplug::ErrorKind::Stale);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// It is not loaded in this host; or inside of a host function that a Lua plugin
     /// has called, it is a Lua plugin that another thread is using.
@@ -148,106 +206,6 @@ impl Host {
         }
         tracing::info!(plugin = plugin.name(), version = %plugin.version(), "unloaded");
         Ok(())
-    }
-
-    /// Loads a plugin anew from its file, while it serves: its code is what the file holds now, and
-    /// its handles lead there. Either the whole of it takes over, or nothing has changed.
-    ///
-    /// ```
-    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// # let path = folder.path().join("clock.lua");
-    /// let host = twinplug::Host::builder().build()?;
-    /// std::fs::write(&path, "Ticks = 0 function Tick() Ticks = Ticks + 1 return 'tick' end").unwrap();
-    /// let clock = host.load(&path)?;
-    /// let tick = clock.func::<(), String>("Tick")?;
-    /// assert_eq!(tick.call(())?, "tick");
-    ///
-    /// std::fs::write(&path, "Ticks = 0 function Tick() Ticks = Ticks + 1 return 'tock' end").unwrap();
-    /// host.reload(&clock)?;
-    /// assert_eq!(tick.call(())?, "tock");                  // the handle leads to the new code
-    /// assert_eq!(clock.var::<i64>("Ticks")?.get()?, 2);    // and the value was carried
-    ///
-    /// std::fs::write(&path, "function Tick( return 'no' end").unwrap();
-    /// assert!(host.reload(&clock).is_err());               // a broken edit changes nothing
-    /// assert_eq!(tick.call(())?, "tock");
-    /// # Ok(())
-    /// # }
-    /// # #[cfg(not(feature = "_lua"))] fn main() {}
-    /// ```
-    ///
-    /// The next load is built beside the one that serves, which is then paused: calls that run end,
-    /// new ones wait. `on_pause` and `on_save` of the one before are called; values of variables and
-    /// of private state are carried; then come `on_restore` and `on_load` of the next. Only when all
-    /// of it has succeeded do calls go to the new code, and the load before is retired, with
-    /// `on_unload`. A call of it that waits for something ends with [`ErrorKind::Retired`].
-    ///
-    /// From inside of the plugin (in a function of the host that it has called, in a hook) it is done
-    /// on another thread once that has ended: then [`events`](Host::events) tell what comes of it.
-    ///
-    /// # Errors
-    /// Of kind [`ErrorKind::Reload`]: the file cannot be loaded, its code or a hook has failed or
-    /// takes too long, an export is gone or has another type for which a handle is held, or calls
-    /// that run do not end. The load before serves on.
-    pub fn reload(&self, plugin: &PluginRef) -> Result<()> {
-        self.registry.reload(plugin, Arc::downgrade(&self.context))
-    }
-
-    /// Watches a folder of plugins, or a plugin's own file or folder: plugins that were loaded from
-    /// there are [reloaded](Host::reload) as their files change, the parts that they `require` and
-    /// their manifests included, and plugins that appear in the folder are loaded. An edit that
-    /// fails changes nothing, and is not tried again before the next one. So it is with what cannot
-    /// be loaded from there, be it by [`load`](Host::load) or [`load_dir`](Host::load_dir) from now
-    /// on: it is loaded once an edit has mended it. [`events`](Host::events) has what happens.
-    ///
-    /// Each save counts once, when the file is complete, however the editor writes it; what is only
-    /// touched has not changed. A plugin whose file is gone serves on.
-    ///
-    /// # Errors
-    /// There is no such path, or no thread for it.
-    #[cfg(feature = "watch")]
-    pub fn watch(&self, path: impl AsRef<Path>) -> Result<()> {
-        let watching = {
-            let mut watching = self.registry.watching.lock();
-            match &*watching {
-                Some(watching) => Arc::clone(watching),
-                None => {
-                    let new = Watching::new(self.reload, &self.registry, &self.context)?;
-                    Arc::clone(watching.insert(new))
-                }
-            }
-        };
-        watching.add(path.as_ref())
-    }
-
-    /// Watches a path no more that was given to [`watch`](Host::watch).
-    ///
-    /// # Errors
-    /// It is not watched.
-    #[cfg(feature = "watch")]
-    pub fn unwatch(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        match self.registry.watching() {
-            Some(watching) => watching.remove(path),
-            None => {
-                let message = format!("`{}` is not watched", path.display());
-                Err(Error::new(ErrorKind::NotFound, message))
-            }
-        }
-    }
-
-    /// Reloads what has changed since the last time, on this thread, of a host that does so on
-    /// demand ([`Reload::OnApply`](crate::Reload::OnApply)); how many plugins that were, also of
-    /// those that were not reloaded as the edit has failed.
-    #[cfg(feature = "watch")]
-    pub fn apply_changes(&self) -> usize {
-        self.registry.watching().map_or(0, |watching| watching.apply())
-    }
-
-    /// What happens to plugins from here on: loads, reloads, edits that were rejected.
-    #[must_use]
-    pub fn events(&self) -> Events {
-        self.registry.feed.subscribe()
     }
 
     /// The newest version of the plugin of that name, of those that it is [pinned](Host::pin) to.
@@ -424,6 +382,20 @@ impl Host {
 
     /// What the file at `path` says of itself, checked without running any of its
     /// code. Needs no host.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("alarm.lua");
+    /// std::fs::write(&path, "---@plugin alarm 1.2.0\n---@requires clock ^1.0\n").unwrap();
+    /// let found = twinplug::Host::inspect(&path)?;
+    /// assert_eq!((found.name.as_str(), found.version.unwrap().minor), ("alarm", 2));
+    /// assert_eq!(found.requires[0].name, "clock");
+    /// assert!(found.exports.is_none(), "they are known once a script has run");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
     ///
     /// # Errors
     /// There is no such file, it is no plugin that could be loaded, or others could change it

@@ -46,6 +46,29 @@
 //! it gives; [`data`](macro@data) makes a type of yours cross the border. All may be
 //! used from any thread. Errors are of one type, [`Error`].
 //!
+//! # What is where
+//!
+//! | to | there is |
+//! |---|---|
+//! | load a file, a folder of plugins, a text | [`Host::load`], [`Host::load_dir`], [`Host::load_source`] |
+//! | call functions; read and set variables | [`PluginRef::func`], [`PluginRef::var`]; with types that are known at run time [`PluginRef::lookup`] |
+//! | call a function of all plugins | [`Host::group`] |
+//! | have threads and tasks call | [`Func`] is `Send` and `Sync`; [`Func::call_within`], [`Func::call_async`] |
+//! | offer plugins functions, constants, channels | [`HostBuilder::function`], [`constant`](HostBuilder::constant), [`channel`](HostBuilder::channel) |
+//! | offer functions that wait, or borrow | [`HostBuilder::blocking_function`], [`async_function`](HostBuilder::async_function), [`function_with`](HostBuilder::function_with) |
+//! | tell plugins of an event | [`Host::emit`] |
+//! | send and receive messages | [`Channel`], of several at once [`Select`] |
+//! | have edits take effect | [`Host::watch`], [`Host::reload`], [`Host::events`] |
+//! | have several versions | [`Host::versions`], [`replace`](Host::replace), [`rollback`](Host::rollback), [`pin`](Host::pin) |
+//! | hold scripts to limits, and grant them more than the sandbox | [`HostBuilder::time_limit`], [`memory_limit`](HostBuilder::memory_limit), [`allow`](HostBuilder::allow) |
+//! | know what goes on | [`Host::plugins`], [`Host::stats`], [`PluginRef::status`] |
+//! | look at a file, and run none of it | [`Host::inspect`] |
+//! | complete and check scripts in an editor | [`Host::definitions`] |
+//! | call and test plugins without the program | [`Host::describe`], [`HostBuilder::mockable`] |
+//!
+//! How plugins are written, in Lua and in other languages, is in the pages `docs/lua-plugins.md` and
+//! `docs/native-plugins.md`; `docs/reload.md` says what an edit does, `docs/limits.md` what cannot be done.
+//!
 //! # Functions, objects and buffers
 //!
 //! [`Function`], [`Object`] and [`Buffer`] are values that are not copied: host, scripts and native
@@ -153,7 +176,50 @@ pub use plugin::{
 };
 pub use semver::{Version, VersionReq};
 pub use serde;
-pub use twinplug_macros::{data_for_host as data, object_for_host as object};
+/// Makes a struct or an enum of yours cross between host and plugins.
+///
+/// ```
+/// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+/// use twinplug::{Host, data};
+///
+/// #[data]
+/// enum Order { Buy { item: String, count: i64 }, Cancel }
+///
+/// let host = Host::builder().build()?;
+/// let text = "function Count(order) return order == 'Cancel' and 0 or order.Buy.count end";
+/// let count = host.load_source("shop", text)?.func::<(Order,), i64>("Count")?;
+/// assert_eq!(count.call((Order::Buy { item: "tea".into(), count: 3 },))?, 3);
+/// assert_eq!(count.call((Order::Cancel,))?, 0);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "_lua"))] fn main() {}
+/// ```
+///
+pub use twinplug_macros::data_for_host as data;
+/// Makes the values of a type of yours objects, whose methods plugins call.
+///
+/// ```
+/// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+/// use std::sync::atomic::{AtomicI64, Ordering};
+/// use twinplug::{Host, Object, object};
+///
+/// struct Lamp { level: AtomicI64 }
+///
+/// #[object]
+/// impl Lamp {
+///     fn turn(&self, by: i64) -> i64 { self.level.fetch_add(by, Ordering::Relaxed) + by }
+/// }
+///
+/// let host = Host::builder().build()?;
+/// let brighten = host.load_source("house", "function Brighten(lamp) return (lamp:turn(2)) end")?;
+/// let lamp = Object::new(Lamp { level: AtomicI64::new(1) });
+/// assert_eq!(brighten.func::<(Object,), i64>("Brighten")?.call((lamp,))?, 3);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "_lua"))] fn main() {}
+/// ```
+///
+pub use twinplug_macros::object_for_host as object;
 pub use twinplug_value::{
     AnyBuffer, Args, Argument, AsyncCallable, Buffer, Bytes, CallError, CallFault, Callable,
     CallableWith, Choice, ConvertError, Data, Element, ExportType, Field, Function, LeafFunction,

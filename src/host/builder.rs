@@ -27,6 +27,26 @@ use crate::plugin::{
 
 /// Says what plugins may ask of a [`Host`], then makes it.
 ///
+/// ```
+/// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+/// use std::time::Duration;
+///
+/// let host = twinplug::Host::builder()
+///     .function("world.scale", |x: f64, by: f64| x * by)
+///     .constant("world.WIDTH", 640)
+///     .channel::<String>("log", 16)
+///     .time_limit(Duration::from_millis(500))
+///     .memory_limit(64 << 20)
+///     .build()?;
+/// let script = "function Twice(x) host.channel('log'):send('twice') return host.world.scale(x, 2) end";
+/// let twice = host.load_source("sums", script)?.func::<(f64,), f64>("Twice")?;
+/// assert_eq!(twice.call((1.5,))?, 3.0);
+/// assert_eq!(host.channel::<String>("log")?.recv()?, "twice");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "_lua"))] fn main() {}
+/// ```
+///
 /// A clone makes another host that offers the same: its functions are the same closures, its
 /// channels are its own.
 #[derive(Clone, Default)]
@@ -58,7 +78,8 @@ type MakeChannel = dyn Fn(&str, usize) -> Arc<dyn AnyChannel> + Send + Sync;
 
 impl HostBuilder {
     /// Adds a channel of `T` that holds up to `capacity` messages; with 0 each send
-    /// waits for a receive.
+    /// waits for a receive. [`Host::channel`] gives the host's end of it, plugins ask for it by its
+    /// name.
     #[must_use]
     pub fn channel<T: Data + Send + 'static>(self, name: &str, capacity: usize) -> Self {
         self.with_channel(name, move |name, least| {
@@ -88,6 +109,20 @@ impl HostBuilder {
 
     /// Sets who takes what plugins print: the plugin's name, and the text with its
     /// line ends. Standard output unless set.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # use std::sync::mpsc;
+    /// let (said, heard) = mpsc::channel();
+    /// let host = twinplug::Host::builder()
+    ///     .output(move |plugin, text| said.send(format!("[{plugin}] {text}")).unwrap())
+    ///     .build()?;
+    /// host.load_source("hello", "print('hello', 1)")?;
+    /// assert_eq!(heard.recv().unwrap(), "[hello] hello\t1\n");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
     #[must_use]
     pub fn output(mut self, output: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
         self.output = Some(Arc::new(output));
@@ -253,6 +288,18 @@ impl HostBuilder {
     /// what a manifest's `[config]` says, key by key, also in maps within it; of several
     /// for one plugin the later goes before. The plugin gets it in its `on_load`, a script
     /// in `host.config` too.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// # use std::collections::BTreeMap;
+    /// let config = BTreeMap::from([("port", 8080)]);
+    /// let host = twinplug::Host::builder().config("server", config).build()?;
+    /// let server = host.load_source("server", "function Port() return host.config.port end")?;
+    /// assert_eq!(server.func::<(), i64>("Port")?.call(())?, 8080);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
     ///
     /// The name is the one that the plugin has before it runs: of a script that
     /// [`load_as`](Host::load_as) gives, or its manifest, or else its path.

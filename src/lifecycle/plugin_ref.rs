@@ -14,8 +14,42 @@ use crate::plugin::{
     Calls, Descriptor, Func, Plugin, PluginKind, Requirement, Symbol, Var, sealed,
 };
 
-/// A loaded plugin. Cheap to clone; after [`Host::unload`](crate::Host::unload)
-/// everything that came from it answers that it is stale.
+/// A loaded plugin, followed through its reloads. Cheap to clone; after
+/// [`Host::unload`](crate::Host::unload) everything that came from it answers that it is stale.
+///
+/// ```
+/// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+/// use twinplug::Symbol;
+///
+/// let host = twinplug::Host::builder().build()?;
+/// let text = "local M = { Count = 1 }
+/// ---@param by integer
+/// ---@return integer
+/// function M.Add(by) M.Count = M.Count + by return M.Count end
+/// return M";
+/// let counter = host.load_source("counter", text)?;
+///
+/// // Where the types are known, they are checked here, once;
+/// let add = counter.func::<(i64,), i64>("Add")?;
+/// assert_eq!((add.call((2,))?, counter.var::<i64>("Count")?.get()?), (3, 3));
+/// let error = counter.func::<(String,), i64>("Add").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "plugin `counter`: `Add` is `(by: int) -> int`: argument `by`: expected int, got string"
+/// );
+///
+/// // where they are not, what is there says them.
+/// let exports = counter.descriptor();
+/// let listed: Vec<_> = exports.exports.iter().map(|it| format!("{}: {}", it.name, it.ty)).collect();
+/// assert_eq!(listed, ["Add: (by: int) -> int", "Count: number"]);
+/// match counter.lookup("Add")? {
+///     Symbol::Func(add) => assert_eq!(add.call(&[4.into()])?, 7.into()),
+///     Symbol::Var(count) => panic!("`Add` is a variable, {:?}", count.get()),
+/// }
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "_lua"))] fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct PluginRef {
     slot: Arc<Slot>,

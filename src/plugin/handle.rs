@@ -34,13 +34,49 @@ pub enum Dynamic {}
 /// `A` is a tuple of up to 8 arguments, `R` the result; a tuple takes as many
 /// results. Arguments of `i64`, `f64` and `bool` alone, with such a result, go straight to
 /// a native function that offers it, at about the price of a function pointer.
+///
+/// It follows the plugin: after a reload it calls the new code, after an unload it is an error of
+/// kind [`ErrorKind::Stale`](crate::ErrorKind::Stale).
+///
+/// ```
+/// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+/// # let host = twinplug::Host::builder().build()?;
+/// let text = "function Split(x) return math.floor(x), x % 1 end";
+/// let split = host.load_source("numbers", text)?.func::<(f64,), (i64, f64)>("Split")?;
+/// assert_eq!(split.call((2.5,))?, (2, 0.5));
+/// let other = std::thread::spawn({ let split = split.clone(); move || split.call((7.25,)) });
+/// assert_eq!(other.join().unwrap()?, (7, 0.25));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "_lua"))] fn main() {}
+/// ```
 pub struct Func<A, R = Value> {
     link: Arc<FuncLink>,
     fit: Fit,
     types: PhantomData<fn(A) -> R>,
 }
 
-/// A variable of a plugin. Cheap to clone, usable from any thread.
+/// A variable of a plugin. Cheap to clone, usable from any thread. It follows the plugin as a
+/// [`Func`] does.
+///
+/// ```
+/// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+/// # let host = twinplug::Host::builder().build()?;
+/// use twinplug::data;
+///
+/// #[data]
+/// #[derive(Debug, PartialEq)]
+/// struct Place { name: String, floor: i64 }
+///
+/// let plugin = host.load_source("guide", "Here = { name = 'hall', floor = 1 }")?;
+/// let here = plugin.var::<Place>("Here")?;
+/// assert_eq!(here.get()?, Place { name: "hall".into(), floor: 1 });
+/// here.set(Place { name: "roof".into(), floor: 7 })?;
+/// assert_eq!(here.get()?.name, "roof");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "_lua"))] fn main() {}
+/// ```
 pub struct Var<T> {
     link: Arc<VarLink>,
     fit: Fit,

@@ -8,7 +8,9 @@ use super::handle::{Layered, Place, func, var};
 use super::{Counters, Dynamic, Func, FuncTarget, Gate, Gone, Track, Var, VarTarget};
 use crate::error::{Error, ErrorKind, Result, near};
 
-/// A variable or a function of a plugin, of a type that is known at run time.
+/// A variable or a function of a plugin, of a type that is known at run time:
+/// [`PluginRef::lookup`](crate::PluginRef::lookup) gives it. [`Func<Dynamic>`](crate::Func) takes
+/// and gives [`Value`]s, as does a `Var<Value>`.
 #[derive(Clone, Debug)]
 pub enum Symbol {
     /// A variable.

@@ -1,8 +1,10 @@
 //! What a terminal shows: each command, after `$ `, and all that it prints, in `sh` blocks.
 //!
-//! `$ cat FILE` shows a file that is there, or makes it, where nothing has. A session of `twinplug watch` goes on
-//! until `^C`; a line in it after `# meanwhile: ` is a command that is run in between, and times
-//! differ.
+//! `$ cat FILE` shows a file that is there, or makes it, where nothing has. A session (`watch`,
+//! `run`, `repl`) goes on until `^C` or `^D`; a line in it after `# meanwhile: ` is a command that
+//! is run in between. Times differ, and all that is measured.
+
+mod prompts;
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -44,10 +46,14 @@ pub(crate) fn follow(place: &Place, block: &Block) {
     for Step { command, prints } in steps(&block.text) {
         if let Some(file) = command.strip_prefix("cat ") {
             show(place, file, &prints, &block.at);
-        } else if command.starts_with("twinplug watch ") {
-            Session::begin(place, &command).follow(place, &prints, &block.at);
-        } else {
-            assert_eq!(printed(place, &command), prints, "{}: $ {command}", block.at);
+            continue;
+        }
+        let at = &block.at;
+        match command.strip_prefix("twinplug ").and_then(|rest| rest.split(' ').next()) {
+            Some("watch" | "run") => Session::begin(place, &command).follow(place, &prints, at),
+            Some("repl") if !command.contains('<') => prompts::follow(place, &command, &prints, at),
+            Some("bench") => assert_eq!(measured(&printed(place, &command)), measured(&prints)),
+            _ => assert_eq!(printed(place, &command), prints, "{at}: $ {command}"),
         }
     }
 }
@@ -104,6 +110,17 @@ impl Drop for Session {
     }
 }
 
+/// What is printed without its figures, and as if it were no debug build.
+fn measured(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.contains(" is a debug build"));
+    let bare = |word: &str| match word {
+        "µs" | "us" | "ms" | "µs/call" | "ms/call" => word.replacen(['µ', 'u', 'm'], "n", 1),
+        word => word.replace(|c: char| c.is_ascii_digit() || ",.".contains(c), ""),
+    };
+    let lines = lines.map(|line| line.split(' ').map(bare).collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// A line of a session without its time.
 fn timeless(line: &str) -> String {
     match line.strip_suffix(" ms").and_then(|line| line.rsplit_once(" in ")) {
@@ -122,4 +139,5 @@ fn a_block_is_commands_and_all_that_they_print() {
     assert!(fs::read_dir(place.folder.join("native-plugins")).is_ok());
     assert_eq!(timeless("reloaded a 1.0.0 in 0.8 ms"), timeless("reloaded a 1.0.0 in 12.3 ms"));
     assert_ne!(timeless("reloaded a 1.0.0 in 0.8 ms"), timeless("reloaded b 1.0.0 in 0.8 ms"));
+    assert_eq!(measured("a  1.5 µs/call (1 .. 2), 1,000 calls"), "a   ns/call (  )  calls");
 }

@@ -1,5 +1,8 @@
 //! `types`: the definitions that it writes, and what becomes of `.luarc.json`.
 
+#[cfg(unix)]
+mod checker;
+
 use std::fs;
 use std::path::Path;
 

@@ -13,19 +13,32 @@ mod plugin;
 use proc_macro::TokenStream;
 use syn::parse_quote;
 
-/// `#[data]` of the host library.
+/// The type gets serde's `Serialize` and `Deserialize`, and the schema by which both sides know it
+/// (`Data`). It crosses as a map of its fields, an enum as serde writes it. The other side need not have the
+/// type: a table of the same keys is one in Lua. serde's attributes hold, and are seen in the
+/// schema.
+///
+/// | on a field or the type | says |
+/// |---|---|
+/// | `#[serde(..)]` | as for serde: `default`, `rename`, `skip`, `tag`, .. |
+/// | `#[data(schema = T)]` | that it is written as a `T` is, where serde's attributes or a foreign type hide what it is |
 #[proc_macro_attribute]
 pub fn data_for_host(attribute: TokenStream, item: TokenStream) -> TokenStream {
     data::expand(attribute, item, &parse_quote!(::twinplug::__private))
 }
 
-/// `#[data]` of the SDK.
+/// Makes a struct or an enum cross the border, as the host library's `#[data]` does: it gets serde's
+/// `Serialize` and `Deserialize`, and the schema by which both sides know it (`Data`). serde's
+/// attributes hold; `#[data(schema = T)]`, on a field or the type, says that it is written as a `T` is.
 #[proc_macro_attribute]
 pub fn data_for_sdk(attribute: TokenStream, item: TokenStream) -> TokenStream {
     data::expand(attribute, item, &parse_quote!(::twinplug_sdk::__private))
 }
 
-/// `#[data]` for crates of types that host and plugins share.
+/// Makes a struct or an enum cross the border, for crates of types that host and plugins share: it
+/// gets serde's `Serialize` and `Deserialize`, and the schema by which both sides know it (`Data`).
+/// serde's attributes hold; `#[data(schema = T)]`, on a field or the type, says that it is written as
+/// a `T` is.
 #[proc_macro_attribute]
 pub fn data_for_value(attribute: TokenStream, item: TokenStream) -> TokenStream {
     data::expand(attribute, item, &parse_quote!(::twinplug_value))
@@ -43,15 +56,16 @@ pub fn plugin(attribute: TokenStream, item: TokenStream) -> TokenStream {
     plugin::expand(attribute, item)
 }
 
-/// Makes the values of a type objects: the functions of its `impl` block that take
-/// `&self` are the methods that the other side may call, each under its name or that of
-/// `#[method(name = "..")]`.
+/// The functions of the `impl` block that take `&self` are the methods that the other side may
+/// call, each under its name or that of `#[method(name = "..")]`. They take up to 8 arguments by value, or by `&` what borrows as such,
+/// and return what crosses, or a `Result` of it.
 #[proc_macro_attribute]
 pub fn object_for_host(attribute: TokenStream, item: TokenStream) -> TokenStream {
     object::expand(attribute, item, &parse_quote!(::twinplug::__private), object::In::Host)
 }
 
-/// `#[object]` of the SDK: a method may take `&HostRef` behind `&self`.
+/// Makes the values of a type objects, as the host library's `#[object]` does: the functions of its
+/// `impl` block that take `&self` are the methods that others may call. A method may take `&HostRef` behind `&self`.
 #[proc_macro_attribute]
 pub fn object_for_sdk(attribute: TokenStream, item: TokenStream) -> TokenStream {
     object::expand(attribute, item, &parse_quote!(::twinplug_sdk::__private), object::In::Plugin)

@@ -33,13 +33,13 @@ pub trait Args: Sized {
     /// Writes them, one after the other.
     ///
     /// # Errors
-    /// As [`to_sink`]; the message names the argument.
+    /// What [`Value::of`] refuses; the message names the argument.
     fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError>;
 
     /// They as values.
     ///
     /// # Errors
-    /// As [`to_sink`]; the message names the argument.
+    /// What [`Value::of`] refuses; the message names the argument.
     fn to_values(&self) -> Result<Vec<Value>, ConvertError>;
 
     /// Passes them on as plain values, if they are all scalars.

@@ -20,8 +20,7 @@ use crate::{Bytes, MapKey, Shared, Type, Value};
 /// describes it. `#[data]` on a struct or enum implements all three.
 ///
 /// ```
-/// use twinplug_value::{data, Data};
-///
+/// # use twinplug_value::{Data, Value, data};
 /// #[data]
 /// struct Point { x: f64, label: Option<String> }
 ///
@@ -37,7 +36,7 @@ use crate::{Bytes, MapKey, Shared, Type, Value};
 /// let text = "Tree('Leaf' | { Node: { value: int, next: list<Tree> } })";
 /// assert_eq!(Tree::SCHEMA.to_string(), text);
 /// let tree = Tree::Node { value: 1, next: vec![Tree::Leaf] };
-/// assert_eq!(twinplug_value::Value::of(&tree)?.to::<Tree>()?, tree);
+/// assert_eq!(Value::of(&tree)?.to::<Tree>()?, tree);
 /// # Ok::<(), twinplug_value::ConvertError>(())
 /// ```
 ///

@@ -26,7 +26,7 @@ pub use text::{LONGEST_TEXT, MOST_LEVELS, is_word};
 /// The type of a value.
 ///
 /// ```
-/// use twinplug_value::Type;
+/// # use twinplug_value::Type;
 /// let ty: Type = "PluginData { name: string, age: int, tel: string? }".parse()?;
 /// assert_eq!(ty.to_string(), "PluginData { name: string, age: int, tel: string? }");
 ///

@@ -17,6 +17,15 @@ use crate::{
 ///
 /// Keeps what Lua and JSON tend to lose: `1` and `1.0`, text and bytes, a list
 /// and a map with integer keys are different values.
+///
+/// ```
+/// # use twinplug_value::{Map, Value};
+/// let place = Value::from(Map::from([("name".into(), "hall".into()), ("floor".into(), 1.into())]));
+/// let Value::Map(fields) = &place else { panic!("{place:?}") };
+/// assert_eq!(fields[&"floor".into()], Value::Int(1));
+/// ```
+///
+/// [`Value::of`] and [`Value::to`] bring any [`Data`] there and back.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
@@ -57,7 +66,8 @@ pub enum MapKey {
     Str(String),
 }
 
-/// Bytes, which serde would otherwise take for a list of numbers.
+/// Bytes, which serde would otherwise take for a list of numbers: a `Vec<u8>` crosses as a
+/// `list<int>`, this as `bytes`, and as a string in Lua.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -87,7 +97,7 @@ impl Value {
     /// or what the type's own `Serialize` reports.
     ///
     /// ```
-    /// use twinplug_value::Value;
+    /// # use twinplug_value::Value;
     /// assert_eq!(Value::of(&Some(3))?, Value::Int(3));
     /// # Ok::<(), twinplug_value::ConvertError>(())
     /// ```
@@ -103,7 +113,7 @@ impl Value {
     /// The value is of another type; the message names the field.
     ///
     /// ```
-    /// use twinplug_value::Value;
+    /// # use twinplug_value::Value;
     /// assert_eq!(Value::Float(3.0).to::<i64>()?, 3);
     /// let error = Value::Str("x".into()).to::<Vec<i64>>().unwrap_err();
     /// assert_eq!(error.to_string(), "expected list, got string");

@@ -14,8 +14,27 @@ use crate::host::names::check_name;
 use crate::plugin::{Constant, HostFunction, Mocks};
 
 impl HostBuilder {
-    /// Adds a function of up to 8 parameters, which plugins call; a name with dots
-    /// is in a group: `world.spawn`.
+    /// Adds a function of up to 8 parameters, which plugins call; a name with dots is in a group:
+    /// `world.spawn`. What it takes and returns is [`Data`](crate::Data); an `Err`, whose text is
+    /// shown, and a panic are errors of the plugin that has called it.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// let host = twinplug::Host::builder()
+    ///     .function("world.spawn", |name: String, near: Option<bool>| match name.as_str() {
+    ///         "fox" => Ok(if near == Some(true) { 1 } else { 2 }),
+    ///         _ => Err(format!("no such animal: {name}")),
+    ///     })
+    ///     .build()?;
+    /// let script = "function Spawn(name) return (host.world.spawn(name)) end";
+    /// let spawn = host.load_source("game", script)?.func::<(&str,), i64>("Spawn")?;
+    /// assert_eq!(spawn.call(("fox",))?, 2);
+    /// let error = spawn.call(("yeti",)).unwrap_err().to_string();
+    /// assert!(error.ends_with("host function `world.spawn`: no such animal: yeti"), "{error}");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
     #[must_use]
     pub fn function<P: Params, F: Callable<P>>(self, name: &str, function: F) -> Self {
         self.with(name, HostFunction::new(name, function))

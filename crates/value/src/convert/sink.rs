@@ -9,6 +9,10 @@ use crate::Reference;
 /// Each value is one scalar event, or `begin_list`, its items, `end_list`, or
 /// `begin_map`, for each entry `key` and its value, `end_map`. The lengths are
 /// hints; 0 where none is known.
+///
+/// # Errors
+/// Each event fails where its value cannot be written: it is out of range, of no type that may
+/// stand there, or there is no memory for it. What was begun is given up then.
 pub trait Sink {
     /// Null.
     fn null(&mut self) -> Result<(), ConvertError>;

@@ -9,6 +9,9 @@ use crate::Reference;
 ///
 /// It stands on a value at first. Entering a container puts it before the first
 /// child, `next` onto each child in turn, `leave` back onto the container.
+///
+/// # Errors
+/// A step fails where the value is broken: nested too deeply, or not what its memory says.
 pub trait Source {
     /// What the current value is, and it itself where it is no container. Of a container that
     /// may cost a look at all of it.

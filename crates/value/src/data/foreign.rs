@@ -14,7 +14,7 @@ use crate::raw::Link;
 ///
 /// ```
 /// use std::time::Duration;
-/// use twinplug_value::{Data, Serde, Value, data};
+/// # use twinplug_value::{Data, Serde, Value, data};
 ///
 /// #[data]
 /// struct Pause { length: Serde<Duration> }

@@ -27,8 +27,7 @@ pub struct AnyBuffer {
 /// one of the values written. In which order is theirs to say.
 ///
 /// ```
-/// use twinplug_value::Buffer;
-///
+/// # use twinplug_value::Buffer;
 /// let heights = Buffer::<f32>::new(3);
 /// let same = heights.clone();
 /// assert!(same.set(2, 1.5));

@@ -16,8 +16,7 @@ use crate::{Args, Callable, ConvertError, Data, Outcome, Params, Signature, Valu
 /// them, from any thread. A clone is the same function.
 ///
 /// ```
-/// use twinplug_value::Function;
-///
+/// # use twinplug_value::Function;
 /// let scale = Function::new(|x: f64, by: f64| x * by);
 /// assert_eq!(scale.call::<f64>((2.0, 3.0))?, 6.0);
 /// let error = scale.call::<f64>((2.0, "x")).unwrap_err();
