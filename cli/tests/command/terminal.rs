@@ -1,8 +1,8 @@
 //! What a terminal shows: each command, after `$ `, and all that it prints, in `sh` blocks.
 //!
 //! `$ cat FILE` shows a file that is there, or makes it, where nothing has. A session of `twinplug watch` goes on
-//! until `^C`; a line in it after `# meanwhile: ` is a command that is run in between, and times
-//! differ.
+//! until `^C`, one of `twinplug repl` with prompts until `^D`, where what stands behind a prompt is
+//! typed; a line in it after `# meanwhile: ` is a command that is run in between, and times differ.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use crate::document::Block;
 use crate::place::Place;
+use crate::repl::terminal as prompts;
 use crate::watch::lines;
 
-const MEANWHILE: &str = "# meanwhile: ";
+pub(crate) const MEANWHILE: &str = "# meanwhile: ";
 
 /// A command, and what it prints.
 struct Step {
@@ -46,6 +47,8 @@ pub(crate) fn follow(place: &Place, block: &Block) {
             show(place, file, &prints, &block.at);
         } else if command.starts_with("twinplug watch ") {
             Session::begin(place, &command).follow(place, &prints, &block.at);
+        } else if prints.ends_with("^D\n") {
+            prompts::follow(place, &command, &prints, &block.at);
         } else {
             assert_eq!(printed(place, &command), prints, "{}: $ {command}", block.at);
         }
