@@ -30,6 +30,7 @@ use crate::failure::{self, Failure};
 use crate::granting::Granting;
 use crate::locking::Locking;
 use crate::output;
+use crate::verbosity;
 use crate::watch::line::Line as Told;
 use commands::Command;
 use interrupts::Interrupts;
@@ -111,6 +112,7 @@ pub(crate) fn run(
     let host =
         Session::prepare(builder).build().map_err(|error| Failure::Usage(error.to_string()))?;
     let (events, bell) = (host.events(), host.events());
+    verbosity::events_are_told();
     let interrupts = Interrupts::new()?;
     let plugins = Rc::new(Plugins::new(host, manner, locking.clone())?);
     let reader = match manner {
@@ -328,8 +330,9 @@ impl From<Done> for Then {
 /// Tells what has happened, but for what is the session's own.
 fn tell(events: &Events, screen: &Screen) {
     for event in std::iter::from_fn(|| events.try_recv()) {
-        // It is seen in what has taken over.
-        if event.kind != EventKind::Retired && !Session::is_called(&event.plugin) {
+        // A load that has gone is seen in what has taken over.
+        let is_news = event.kind != EventKind::Retired && !Session::is_called(&event.plugin);
+        if is_news && (event.error.is_some() || !verbosity::is_quiet()) {
             screen.tell(&Told::of(event).text());
         }
     }

@@ -2,7 +2,7 @@
 
 mod talk;
 #[cfg(unix)]
-mod terminal;
+pub(crate) mod terminal;
 
 use std::fs;
 use std::io::{self, Write};
@@ -175,6 +175,13 @@ note: nothing is called `clok`; near: `clock`
 note: nothing is called `exit`; `.quit` is a command
 ";
     fails(&ran, "nil\nnil\nnil\ngoes\n", err);
+}
+
+#[test]
+fn errors_alone_are_told_where_it_is_quiet() {
+    let ran = clock("quiet", &["-q"], "clok\n.load clock.lua\n.unload clock\n.unload clock\n");
+    let err = "error: no plugin `clock`; `.list` shows those that are loaded\n";
+    fails(&ran, "nil\ngoes\n", err);
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! What a terminal shows: each command, after `$ `, and all that it prints, in `sh` blocks.
 //!
-//! `$ cat FILE` shows a file that is there, or makes it, where nothing has. A session (`watch`,
-//! `run`, `repl`) goes on until `^C` or `^D`; a line in it after `# meanwhile: ` is a command that
-//! is run in between. Times differ, and all that is measured.
-
-mod prompts;
+//! `$ cat FILE` shows a file that is there, or makes it, where nothing has. A session of `watch` or
+//! `run` goes on until `^C`, one of `repl` with prompts until `^D`, where what stands behind a prompt is
+//! typed; a line in it after `# meanwhile: ` is a command that is run in between. Times differ, and
+//! all that is measured.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -12,9 +11,10 @@ use std::time::Duration;
 
 use crate::document::Block;
 use crate::place::Place;
+use crate::repl::terminal as prompts;
 use crate::watch::lines;
 
-const MEANWHILE: &str = "# meanwhile: ";
+pub(crate) const MEANWHILE: &str = "# meanwhile: ";
 
 /// A command, and what it prints.
 struct Step {
@@ -51,7 +51,9 @@ pub(crate) fn follow(place: &Place, block: &Block) {
         let at = &block.at;
         match command.strip_prefix("twinplug ").and_then(|rest| rest.split(' ').next()) {
             Some("watch" | "run") => Session::begin(place, &command).follow(place, &prints, at),
-            Some("repl") if !command.contains('<') => prompts::follow(place, &command, &prints, at),
+            Some("repl") if prints.ends_with("^D\n") => {
+                prompts::follow(place, &command, &prints, at)
+            }
             Some("bench") => assert_eq!(measured(&printed(place, &command)), measured(&prints)),
             _ => assert_eq!(printed(place, &command), prints, "{at}: $ {command}"),
         }

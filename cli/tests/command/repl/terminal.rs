@@ -3,12 +3,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rexpect::session::{Options, PtySession, spawn_with_options};
 use twinplug::Host;
 
+use crate::place::Place;
 use crate::ran::{C, command, folder, is_skipped, run};
+use crate::terminal::MEANWHILE;
 
 const CLOCK: &str = "\
 ---@plugin clock 1.2.0
@@ -32,11 +34,14 @@ impl Terminal {
 
     fn new(folder: &Path, args: &[&str]) -> Terminal {
         let mut command = command(&[&["repl"], args].concat());
-        command
-            .current_dir(folder)
-            .env("XDG_STATE_HOME", folder.join("state"))
-            .env("TERM", "xterm")
-            .stdin(Stdio::inherit());
+        command.current_dir(folder);
+        Terminal::of(command, folder)
+    }
+
+    /// Runs a command on it.
+    fn of(mut command: Command, folder: &Path) -> Terminal {
+        command.env("XDG_STATE_HOME", folder.join("state")).env("TERM", "xterm");
+        command.stdin(Stdio::inherit());
         let options = Options::default().timeout_ms(Some(30_000)).strip_ansi_escape_codes(true);
         let session = spawn_with_options(command, options).unwrap();
         Terminal { folder: folder.to_owned(), session }
@@ -68,6 +73,39 @@ impl Terminal {
         self.session.send_control('d').unwrap();
         self.session.exp_eof().unwrap()
     }
+}
+
+/// Follows a session that a page shows. What stands behind a prompt is typed.
+pub(crate) fn follow(place: &Place, command: &str, shown: &str, at: &str) {
+    let command = place.shell(&[], &format!("exec {command}"));
+    let mut terminal = Terminal::of(command, &place.folder);
+    let shows = |terminal: &mut Terminal, text: &str| {
+        let before = terminal.shows(text);
+        // A prompt is drawn anew, and a reload takes another time.
+        let is_drawn = |line: &str| line.is_empty() || prompted(&format!("{line} ")).is_some();
+        let mut lines = before.split(['\r', '\n']).map(str::trim);
+        assert!(lines.all(|line| is_drawn(line) || line.ends_with(" ms")), "{at}: {before:?}");
+    };
+    for line in shown.lines() {
+        if let Some(command) = line.strip_prefix(MEANWHILE) {
+            assert!(place.shell(&[], command).status().unwrap().success(), "{at}: {command}");
+        } else if let Some((prompt, typed)) = prompted(line) {
+            shows(&mut terminal, prompt);
+            terminal.types(&format!("{typed}\r"));
+            shows(&mut terminal, typed);
+        } else if line != "^D" {
+            let (event, _) = line.split_once(" in ").unwrap_or((line, ""));
+            shows(&mut terminal, event);
+        }
+    }
+    terminal.ends();
+}
+
+/// A line's prompt, and what is typed at it.
+fn prompted(line: &str) -> Option<(&str, &str)> {
+    let number = line.find(|character: char| !character.is_ascii_digit()).filter(|&at| at > 0)?;
+    let sign = ["> ", ".. "].into_iter().find(|sign| line[number..].starts_with(sign))?;
+    Some(line.split_at(number + sign.len()))
 }
 
 #[test]
