@@ -1,6 +1,6 @@
 //! What a terminal shows: each command, after `$ `, and all that it prints, in `sh` blocks.
 //!
-//! `$ cat FILE` shows a file that is there, or makes it, where nothing has. A session of `twinplug watch` goes on
+//! `$ cat FILE` shows a file that is there, or makes it, where nothing has. A session of `twinplug watch` or `run` goes on
 //! until `^C`; a line in it after `# meanwhile: ` is a command that is run in between, and times
 //! differ.
 
@@ -44,7 +44,8 @@ pub(crate) fn follow(place: &Place, block: &Block) {
     for Step { command, prints } in steps(&block.text) {
         if let Some(file) = command.strip_prefix("cat ") {
             show(place, file, &prints, &block.at);
-        } else if command.starts_with("twinplug watch ") {
+        } else if ["watch", "run"].iter().any(|it| command.starts_with(&format!("twinplug {it} ")))
+        {
             Session::begin(place, &command).follow(place, &prints, &block.at);
         } else {
             assert_eq!(printed(place, &command), prints, "{}: $ {command}", block.at);
