@@ -30,6 +30,7 @@ use crate::failure::{self, Failure};
 use crate::granting::Granting;
 use crate::locking::Locking;
 use crate::output;
+use crate::verbosity;
 use crate::watch::line::Line as Told;
 use commands::Command;
 use interrupts::Interrupts;
@@ -111,6 +112,7 @@ pub(crate) fn run(
     let host =
         Session::prepare(builder).build().map_err(|error| Failure::Usage(error.to_string()))?;
     let (events, bell) = (host.events(), host.events());
+    verbosity::events_are_told();
     let interrupts = Interrupts::new()?;
     let plugins = Rc::new(Plugins::new(host, manner, locking.clone())?);
     let reader = match manner {
