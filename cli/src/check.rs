@@ -1,11 +1,13 @@
 //! `check`: which of many paths could be loaded. Runs none of their code.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use twinplug::serde::Serialize;
 use twinplug::{Host, HostBuilder, Inspection};
 
+use crate::colour;
 use crate::failure::Failure;
 use crate::locking::Locking;
 use crate::output;
@@ -47,7 +49,7 @@ pub(crate) fn run(
     for (path, checked) in paths.flat_map(|path| check(path, builder.clone(), locking)) {
         match arguments.json {
             true => output::json(&report(&path, &checked))?,
-            false => output::line(&line(&path, &checked))?,
+            false => show(&path, &checked)?,
         }
         if checked.is_err() {
             code = ExitCode::FAILURE;
@@ -94,14 +96,17 @@ fn report<'c>(path: &Path, checked: &'c Checked) -> Report<'c> {
     }
 }
 
-/// The line for people.
-fn line(path: &Path, checked: &Checked) -> String {
+/// Writes the line for people.
+fn show(path: &Path, checked: &Checked) -> io::Result<()> {
     let path = path.display();
-    match checked {
+    let (style, verdict, rest) = match checked {
         Ok(Inspection { kind, name, version: Some(version), .. }) => {
-            format!("ok       {path} ({kind}, {name} {version})")
+            (colour::GOOD, "ok", format!("{path} ({kind}, {name} {version})"))
         }
-        Ok(Inspection { kind, name, .. }) => format!("ok       {path} ({kind}, {name})"),
-        Err(reason) => format!("refused  {path}: {reason}"),
-    }
+        Ok(Inspection { kind, name, .. }) => {
+            (colour::GOOD, "ok", format!("{path} ({kind}, {name})"))
+        }
+        Err(reason) => (colour::BAD, "refused", format!("{path}: {reason}")),
+    };
+    output::headed(style, &format!("{verdict:9}"), &rest)
 }

@@ -1,9 +1,11 @@
 //! [`Failure`]: what ends a subcommand, how it is reported, and with which code.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use twinplug_build::BuildError;
+
+use crate::output::{self, Label};
 
 /// What ended a subcommand.
 #[derive(Debug)]
@@ -60,12 +62,13 @@ fn failed(message: &str) -> ExitCode {
 }
 
 fn complain(message: &str) {
-    // Without a standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "error: {message}");
+    let mut lines = message.lines();
+    output::labelled(Label::Error, lines.next().unwrap_or_default());
+    lines.for_each(output::aside);
 }
 
 fn trace(line: &str) {
-    let _ = writeln!(io::stderr(), "  {line}");
+    output::aside(&format!("  {line}"));
 }
 
 impl From<twinplug::Error> for Failure {

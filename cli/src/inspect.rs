@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use twinplug::serde::Serialize;
 use twinplug::{Export, HostBuilder, Inspection, PluginRef, Requirement};
 
+use crate::colour;
 use crate::company::Company;
 use crate::failure::Failure;
 use crate::granting::Granting;
@@ -142,40 +143,45 @@ impl Report {
 
     /// Writes it as a table for people.
     fn show(&self, loaded: bool) -> io::Result<()> {
-        output::line(&format!("path     {}", self.path))?;
-        output::line(&format!("kind     {}", self.kind))?;
-        output::line(&format!("name     {}", self.name))?;
+        field("path", &self.path)?;
+        field("kind", &self.kind)?;
+        field("name", &self.name)?;
         let unknown = "is known once it is loaded: --load shows it";
-        output::line(&format!("version  {}", self.version.as_deref().unwrap_or(unknown)))?;
+        field("version", self.version.as_deref().unwrap_or(unknown))?;
         if let Some(abi) = &self.abi {
-            output::line(&format!("abi      {abi}"))?;
+            field("abi", abi)?;
         }
-        output::line(&format!("sha256   {}", self.sha256))?;
+        field("sha256", &self.sha256)?;
         for Required { name, range } in &self.requires {
-            output::line(&format!("requires {name} {range}"))?;
+            field("requires", &format!("{name} {range}"))?;
         }
         if !self.permissions.is_empty() {
-            output::line(&format!("asks for {}", self.permissions.join(", ")))?;
+            field("asks for", &self.permissions.join(", "))?;
         }
         if let Some(over) = &self.over {
-            output::line(&format!("over     {over}"))?;
+            field("over", over)?;
         }
         for Layer { name, path, serves } in &self.layers {
             let serves = if serves.is_empty() { "nothing".to_owned() } else { serves.join(", ") };
-            output::line(&format!("layer    {name} ({path}) serves {serves}"))?;
+            field("layer", &format!("{name} ({path}) serves {serves}"))?;
         }
         for hazard in &self.hazards {
-            output::line(&format!("hazard   {hazard}"))?;
+            output::headed(colour::DOUBTFUL, "hazard   ", hazard)?;
         }
         match (&self.exports, loaded) {
-            (None, _) => output::line("exports  are known once it is loaded: --load shows them"),
+            (None, _) => field("exports", "are known once it is loaded: --load shows them"),
             (Some(exports), true) => show_exports(exports),
             (Some(exports), false) => {
                 show_exports(exports)?;
-                output::line("         what its init registers is not among them: --load shows it")
+                field("", "what its init registers is not among them: --load shows it")
             }
         }
     }
+}
+
+/// Writes a line of the table.
+fn field(title: &str, text: &str) -> io::Result<()> {
+    output::headed(colour::TITLE, &format!("{title:9}"), text)
 }
 
 impl Layer {
@@ -204,10 +210,10 @@ fn show_exports(exports: &[Listed]) -> io::Result<()> {
     let width = exports.iter().map(|export| export.name.chars().count()).max().unwrap_or(0);
     let mut head = "exports";
     for Listed { name, symbol, ty } in exports {
-        output::line(&format!("{head:7}  {symbol:4}  {name:width$}  {ty}"))?;
+        field(head, &format!("{symbol:4}  {name:width$}  {ty}"))?;
         head = "";
     }
-    if exports.is_empty() { output::line("exports  none") } else { Ok(()) }
+    if exports.is_empty() { field("exports", "none") } else { Ok(()) }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

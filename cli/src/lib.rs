@@ -21,6 +21,7 @@ mod test;
 mod types;
 mod watch;
 
+mod colour;
 mod failure;
 mod granting;
 mod interrupt;

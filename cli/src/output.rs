@@ -7,10 +7,12 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anstyle::Style;
 use serde_json::value::RawValue;
 use twinplug::Value;
 use twinplug::serde::Serialize;
 
+use crate::colour;
 use crate::verbosity;
 
 /// Writes a value as one line of JSON.
@@ -30,7 +32,12 @@ pub(crate) fn raw(value: &Value) -> Box<RawValue> {
 /// Writes one line for people, whatever is in the text: names and messages come
 /// from files that nobody has vouched for.
 pub(crate) fn line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{}", one_line(text))
+    headed(Style::new(), "", text)
+}
+
+/// As `line`, of a text whose beginning is in colour.
+pub(crate) fn headed(style: Style, head: &str, rest: &str) -> io::Result<()> {
+    anstream::stdout().write_all(painted(style, head, rest).as_bytes())
 }
 
 /// What a line beside the results is.
@@ -46,13 +53,19 @@ pub(crate) enum Label {
 
 /// Writes one line for people, beside the results.
 pub(crate) fn aside(text: &str) {
+    aside_headed(Style::new(), "", text);
+}
+
+/// As `aside`, of a text whose beginning is in colour.
+pub(crate) fn aside_headed(style: Style, head: &str, rest: &str) {
     // Without a standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{}", one_line(text));
+    let _ = anstream::stderr().write_all(painted(style, head, rest).as_bytes());
 }
 
 /// As `aside`, and says what it is.
 pub(crate) fn labelled(label: Label, text: &str) {
-    aside(&format!("{}: {text}", label.name()));
+    let (style, name) = label.shown();
+    aside_headed(style, name, &format!(": {text}"));
 }
 
 /// Tells people something beside the results.
@@ -67,21 +80,30 @@ pub(crate) fn next(commands: &[String]) {
     if verbosity::is_quiet() {
         return;
     }
-    let lines: Vec<_> = commands.iter().map(|command| one_line(command)).collect();
-    let _ = writeln!(io::stderr(), "next: {}", lines.join("\n      "));
+    for (place, command) in commands.iter().enumerate() {
+        match place {
+            0 => aside_headed(colour::ASIDE, "next", &format!(": {command}")),
+            _ => aside(&format!("      {command}")),
+        }
+    }
 }
 
 impl Label {
-    fn name(self) -> &'static str {
+    fn shown(self) -> (Style, &'static str) {
         match self {
-            Label::Error => "error",
-            Label::Warning => "warning",
-            Label::Note => "note",
-            Label::Info => "info",
-            Label::Debug => "debug",
-            Label::Trace => "trace",
+            Label::Error => (colour::BAD, "error"),
+            Label::Warning => (colour::DOUBTFUL, "warning"),
+            Label::Note => (colour::ASIDE, "note"),
+            Label::Info => (colour::GOOD, "info"),
+            Label::Debug => (colour::FAINT, "debug"),
+            Label::Trace => (colour::FAINT, "trace"),
         }
     }
+}
+
+/// A line; its end is written with it, as others write meanwhile.
+fn painted(style: Style, head: &str, rest: &str) -> String {
+    format!("{style}{}{style:#}{}\n", one_line(head), one_line(rest))
 }
 
 /// The text with its control characters escaped, but for tabs.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use twinplug::{Error, HostBuilder};
 
+use crate::colour;
 use crate::company::Company;
 use crate::failure::Failure;
 use crate::granting::Granting;
@@ -77,7 +78,8 @@ pub(crate) fn run(
         output::line(&file.path.display().to_string())?;
         test(&file, &setting, filter.as_deref(), &mut count)?;
     }
-    output::line(&count.text())?;
+    let style = if count.failed > 0 { colour::BAD } else { colour::GOOD };
+    output::headed(style, &count.text(), "")?;
     Ok(ExitCode::from(u8::from(count.failed > 0)))
 }
 
@@ -92,12 +94,12 @@ fn test(
     let names = match listed {
         Ok(names) if names.is_empty() => {
             count.failed += 1;
-            return Ok(output::line("  FAILED  there is no function `test_..` in it")?);
+            return Ok(tell_failed("there is no function `test_..` in it")?);
         }
         Ok(names) => names,
         Err(failed) => {
             count.failed += 1;
-            output::line("  FAILED  it cannot be loaded")?;
+            tell_failed("it cannot be loaded")?;
             return Ok(failed.tell(file, "")?);
         }
     };
@@ -114,16 +116,21 @@ fn test(
         match ran {
             Ok(()) => {
                 count.passed += 1;
-                output::line(&format!("  ok      {name}{slow}"))?;
+                output::headed(colour::GOOD, "  ok", &format!("      {name}{slow}"))?;
             }
             Err(failed) => {
                 count.failed += 1;
-                output::line(&format!("  FAILED  {name}{slow}"))?;
+                tell_failed(&format!("{name}{slow}"))?;
                 failed.tell(file, &name)?;
             }
         }
     }
     Ok(())
+}
+
+/// Tells that something has failed.
+fn tell_failed(what: &str) -> io::Result<()> {
+    output::headed(colour::BAD, "  FAILED", &format!("  {what}"))
 }
 
 /// A test that has failed, or a file that cannot be loaded.

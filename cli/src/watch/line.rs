@@ -3,11 +3,13 @@
 use std::io;
 use std::time::Duration;
 
+use anstyle::Style;
 use serde_json::value::RawValue;
 use twinplug::serde::Serialize;
 use twinplug::{Error, Event, EventKind, PluginRef};
 
 use super::calls::Called;
+use crate::colour;
 use crate::output::{self, Printed};
 use crate::verbosity;
 
@@ -101,22 +103,43 @@ impl Line {
         }
     }
 
+    /// The colour of what has happened.
+    fn style(&self) -> Style {
+        match &*self.event {
+            "loaded" | "reloaded" | "back" => colour::GOOD,
+            _ if self.error.is_some() => colour::BAD,
+            "gone" => colour::DOUBTFUL,
+            _ => colour::TITLE,
+        }
+    }
+
     /// The lines for people.
     pub(crate) fn text(&self) -> Vec<String> {
-        let mut head = format!("{} {}", self.event, self.plugin);
+        let first = format!("{}{}", self.event, self.about_it());
+        [first].into_iter().chain(self.below()).collect()
+    }
+
+    /// What stands behind the event.
+    fn about_it(&self) -> String {
+        let mut text = format!(" {}", self.plugin);
         let more = [
             self.version.as_ref().map(|version| format!(" {version}")),
             self.generation.map(|generation| format!(" (load {generation})")),
             self.ms.map(|ms| format!(" in {ms:.1} ms")),
             self.result.as_ref().map(|result| format!(": {}", result.get())),
         ];
-        head.extend(more.into_iter().flatten());
+        text.extend(more.into_iter().flatten());
+        text
+    }
+
+    /// The lines below the first.
+    fn below(&self) -> impl Iterator<Item = String> {
         let error = self.error.iter().flat_map(|error| error.lines());
         let traceback = self.traceback.iter().flat_map(|traceback| traceback.lines());
         let below = error.map(|line| format!("  {line}"));
         let below = below.chain(traceback.map(|line| format!("    {line}")));
         let notes = self.notes.iter().map(|note| format!("  note: {note}"));
-        [head].into_iter().chain(below).chain(notes).collect()
+        below.chain(notes)
     }
 }
 
@@ -131,11 +154,13 @@ impl Form {
             }
             Form::Text(printed) => {
                 printed.end_line()?;
-                line.text().iter().try_for_each(|line| output::line(line))
+                output::headed(line.style(), &line.event, &line.about_it())?;
+                line.below().try_for_each(|line| output::line(&line))
             }
             Form::Aside(_) => {
                 if line.error.is_some() || !verbosity::is_quiet() {
-                    line.text().iter().for_each(|line| output::aside(line));
+                    output::aside_headed(line.style(), &line.event, &line.about_it());
+                    line.below().for_each(|line| output::aside(&line));
                 }
                 Ok(())
             }

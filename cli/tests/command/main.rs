@@ -10,6 +10,8 @@ mod build;
 mod call;
 mod check;
 #[cfg(unix)]
+mod colour;
+#[cfg(unix)]
 mod completions;
 mod demo;
 #[cfg(unix)]

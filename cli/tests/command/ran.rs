@@ -26,6 +26,7 @@ pub(crate) struct Ran {
 /// The command with these arguments, in the workspace's root.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twinplug"));
+    command.env_remove("CLICOLOR_FORCE");
     command.args(args).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stdin(Stdio::null());
     command
 }
