@@ -61,6 +61,7 @@
 //! | have edits take effect | [`Host::watch`], [`Host::reload`], [`Host::events`] |
 //! | have several versions | [`Host::versions`], [`replace`](Host::replace), [`rollback`](Host::rollback), [`pin`](Host::pin) |
 //! | hold scripts to limits, and grant them more than the sandbox | [`HostBuilder::time_limit`], [`memory_limit`](HostBuilder::memory_limit), [`allow`](HostBuilder::allow) |
+//! | load native code that nobody else could have changed, or nothing but what is pinned | [`HostBuilder::trust`], [`Lockfile`] |
 //! | know what goes on | [`Host::plugins`], [`Host::stats`], [`PluginRef::status`] |
 //! | look at a file, and run none of it | [`Host::inspect`] |
 //! | complete and check scripts in an editor | [`Host::definitions`] |
