@@ -11,6 +11,7 @@ use crate::colour;
 use crate::failure::Failure;
 use crate::locking::Locking;
 use crate::output;
+use crate::progress::Files;
 use crate::source;
 
 #[derive(clap::Args)]
@@ -44,35 +45,51 @@ pub(crate) fn run(
     builder: &HostBuilder,
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
+    let groups = arguments.paths.iter().map(|path| Group::at(path, builder.clone(), locking));
+    let groups: Vec<_> = groups.collect();
+    let progress = Files::of(groups.iter().map(|group| group.files.len()).sum());
     let mut code = ExitCode::SUCCESS;
-    let paths = arguments.paths.iter();
-    for (path, checked) in paths.flat_map(|path| check(path, builder.clone(), locking)) {
-        match arguments.json {
-            true => output::json(&report(&path, &checked))?,
-            false => show(&path, &checked)?,
-        }
-        if checked.is_err() {
-            code = ExitCode::FAILURE;
+    for Group { builder, files } in groups {
+        for path in files {
+            progress.next(output::one_line(&path.display().to_string()));
+            let checked = match &builder {
+                Ok(builder) => check(&path, builder, &progress),
+                Err(reason) => Err(reason.clone()),
+            };
+            progress.aside(|| match arguments.json {
+                true => output::json(&report(&path, &checked)),
+                false => show(&path, &checked),
+            })?;
+            if checked.is_err() {
+                code = ExitCode::FAILURE;
+            }
         }
     }
     Ok(code)
 }
 
-/// A verdict on the plugin there, or on each that is there.
-fn check(path: &Path, builder: HostBuilder, locking: &Locking) -> Vec<(PathBuf, Checked)> {
-    let builder = match locking.lock_at(builder, &[path]) {
-        Ok(builder) => builder,
-        Err(reason) => return vec![(path.to_owned(), Err(reason))],
-    };
-    let inspect = |file: &Path| judge(file, builder.inspect(file));
-    if source::is_folder_of_plugins(path)
-        && let Ok(found) = Host::inspect_dir(path)
-    {
-        let paths = found.into_iter().map(|(path, _)| path);
-        return paths.map(|path| (path.clone(), inspect(&path))).collect();
+/// What is at a path: that, or the plugins of a folder.
+struct Group {
+    /// What they are checked by, or why nothing there is loaded.
+    builder: Result<HostBuilder, String>,
+    files: Vec<PathBuf>,
+}
+
+impl Group {
+    fn at(path: &Path, builder: HostBuilder, locking: &Locking) -> Group {
+        let builder = locking.lock_at(builder, &[path]);
+        let is_folder = builder.is_ok() && source::is_folder_of_plugins(path);
+        let listed = is_folder.then(|| Host::list_dir(path).ok()).flatten();
+        Group { builder, files: listed.unwrap_or_else(|| vec![path.to_owned()]) }
     }
-    let checked = source::loadable(path).map_err(|error| error.to_string());
-    vec![(path.to_owned(), checked.and_then(|file| inspect(&file)))]
+}
+
+fn check(path: &Path, builder: &HostBuilder, progress: &Files) -> Checked {
+    let file = match source::is_source(path) {
+        true => progress.aside(|| source::loadable(path)).map_err(|error| error.to_string())?,
+        false => path.into(),
+    };
+    judge(&file, builder.inspect(&file))
 }
 
 fn judge(file: &Path, found: twinplug::Result<Inspection>) -> Checked {

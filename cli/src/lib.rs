@@ -28,6 +28,7 @@ mod interrupt;
 mod limiting;
 mod locking;
 mod output;
+mod progress;
 mod source;
 mod standing;
 mod verbosity;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use twinplug::Host;
 use twinplug_build::{BuildError, Show};
 
-use crate::verbosity;
+use crate::progress;
 
 /// Where built plugins go, under the folder where the command runs.
 pub(crate) const BUILT: &str = "target/plugins";
@@ -17,12 +17,12 @@ pub(crate) const BUILT: &str = "target/plugins";
 pub(crate) fn is_folder_of_plugins(path: &Path) -> bool {
     path.is_dir()
         && !twinplug_build::is_source(path)
-        && Host::inspect_dir(path).is_ok_and(|found| !found.is_empty())
+        && Host::list_dir(path).is_ok_and(|found| !found.is_empty())
 }
 
 /// Whether it is a folder in which nothing can be loaded as it stands; there may be sources.
 pub(crate) fn is_without_plugins(path: &Path) -> bool {
-    let has_none = || Host::inspect_dir(path).is_ok_and(|found| found.is_empty());
+    let has_none = || Host::list_dir(path).is_ok_and(|found| found.is_empty());
     path.is_dir() && !is_plugin(path) && (is_source(path) || has_none())
 }
 
@@ -35,13 +35,18 @@ pub(crate) fn listed(paths: &[PathBuf]) -> String {
 /// What to load for `path`; the build shows its progress on standard error.
 pub(crate) fn loadable(path: &Path) -> Result<Cow<'_, Path>, BuildError> {
     match is_source(path) {
-        true => twinplug_build::build_shown(path, Path::new(BUILT), show()).map(Cow::Owned),
+        true => progress::building(|show| build(path, show)).map(Cow::Owned),
         false => Ok(Cow::Borrowed(path)),
     }
 }
 
-fn show() -> Show<'static> {
-    if verbosity::is_quiet() { Show::Quietly } else { Show::Plainly }
+/// As `loadable`, of a source folder, while others write to the terminal.
+pub(crate) fn built_meanwhile(folder: &Path) -> Result<PathBuf, BuildError> {
+    build(folder, progress::plainly())
+}
+
+fn build(folder: &Path, show: Show<'_>) -> Result<PathBuf, BuildError> {
+    twinplug_build::build_shown(folder, Path::new(BUILT), show)
 }
 
 /// Whether it is a source folder. A plugin's folder may have the sources of something else in it.

@@ -133,6 +133,15 @@ impl Host {
         loaded
     }
 
+    /// The plugins of a directory, as far as names tell: the paths that [`load_dir`](Host::load_dir)
+    /// would look at, in the order of their names.
+    ///
+    /// # Errors
+    /// The directory cannot be listed, or is a plugin's folder itself.
+    pub fn list_dir(directory: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
+        loading::candidates(directory.as_ref())
+    }
+
     /// What each plugin of a directory says of itself, as [`inspect`](Host::inspect) tells it of
     /// one; of those that [`load_dir`](Host::load_dir) would look at, in the order of their
     /// names.
@@ -140,7 +149,7 @@ impl Host {
     /// # Errors
     /// The directory cannot be listed, or is a plugin's folder itself.
     pub fn inspect_dir(directory: impl AsRef<Path>) -> Result<Vec<(PathBuf, Result<Inspection>)>> {
-        let paths = loading::candidates(directory.as_ref())?.into_iter();
+        let paths = Host::list_dir(directory)?.into_iter();
         Ok(paths.map(|path| (path.clone(), Host::inspect(path))).collect())
     }
 }

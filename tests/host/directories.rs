@@ -148,6 +148,7 @@ fn what_is_no_folder_of_plugins_is_an_error() {
         );
         assert_eq!(message(host.load_dir(folder)), expected);
         assert_eq!(message(Host::inspect_dir(folder)), expected);
+        assert_eq!(message(Host::list_dir(folder)), expected);
     }
 }
 
@@ -399,6 +400,8 @@ mod scripts {
         desk.write("b.lua", "x = = 1");
         desk.write("_c.lua", "");
         let found = Host::inspect_dir(desk.folder.path()).unwrap();
+        let paths: Vec<_> = found.iter().map(|(path, _)| path.clone()).collect();
+        assert_eq!(Host::list_dir(desk.folder.path()).unwrap(), paths);
         let paths: Vec<_> = found.iter().map(|(path, _)| path.clone()).collect();
         assert_eq!(paths, [desk.path("a.lua"), desk.path("b.lua")]);
         assert_eq!(found[0].1.as_ref().unwrap().name, "clock");

@@ -54,7 +54,11 @@ impl Sources {
             let now = files(folder);
             self.found.insert(folder.clone(), Seen { now, built: Some(now) });
         }
-        folders.into_iter().map(Built::of).collect()
+        let build = |folder: PathBuf| {
+            let library = source::loadable(&folder).map(Into::into);
+            Built { folder, library }
+        };
+        folders.into_iter().map(build).collect()
     }
 
     /// Builds what changes or is new, and tells it, until `told` says that nobody listens.
@@ -62,7 +66,8 @@ impl Sources {
         loop {
             thread::sleep(PAUSE);
             for folder in self.changed() {
-                if !told(Built::of(folder)) {
+                let library = source::built_meanwhile(&folder);
+                if !told(Built { folder, library }) {
                     return;
                 }
             }
@@ -90,13 +95,6 @@ impl Sources {
             true => vec![self.path.clone()],
             false => source::sources_in(&self.path),
         }
-    }
-}
-
-impl Built {
-    fn of(folder: PathBuf) -> Built {
-        let library = source::loadable(&folder).map(Into::into);
-        Built { folder, library }
     }
 }
 

@@ -24,6 +24,8 @@ mod limits;
 mod new;
 #[cfg(unix)]
 mod place;
+#[cfg(unix)]
+mod progress;
 mod repl;
 #[cfg(unix)]
 mod run;
