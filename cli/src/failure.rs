@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use twinplug_build::BuildError;
 
+use crate::colour;
+use crate::excerpt;
 use crate::output::{self, Label};
 
 /// What ended a subcommand.
@@ -47,7 +49,9 @@ impl Failure {
 
 /// Reports a plugin's error, with its traceback.
 pub(crate) fn complain_of(error: &twinplug::Error) {
-    report(&error.to_string(), error.traceback().into_iter().flat_map(str::lines));
+    complain(&error.to_string());
+    show(&excerpt::excerpt(error));
+    error.traceback().into_iter().flat_map(str::lines).for_each(trace);
 }
 
 /// Reports an error with its traceback.
@@ -65,6 +69,14 @@ fn complain(message: &str) {
     let mut lines = message.lines();
     output::labelled(Label::Error, lines.next().unwrap_or_default());
     lines.for_each(output::aside);
+}
+
+/// Shows an excerpt: a line, and the marks below.
+fn show(excerpt: &[String]) {
+    if let [line, marks] = excerpt {
+        output::aside(line);
+        output::aside_headed(colour::BAD, marks, "");
+    }
 }
 
 fn trace(line: &str) {

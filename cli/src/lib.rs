@@ -22,6 +22,7 @@ mod types;
 mod watch;
 
 mod colour;
+mod excerpt;
 mod failure;
 mod granting;
 mod interrupt;

@@ -16,6 +16,7 @@ use twinplug::{Error, HostBuilder};
 
 use crate::colour;
 use crate::company::Company;
+use crate::excerpt;
 use crate::failure::Failure;
 use crate::granting::Granting;
 use crate::locking::Locking;
@@ -157,10 +158,23 @@ impl Failed {
         let traceback: Vec<&str> = traceback.lines().filter(is_own).collect();
         // One line says no more than the text does.
         let traceback = if traceback.len() > 1 { &traceback[..] } else { &[] };
-        for line in text.lines().chain(traceback.iter().copied()) {
+        text.lines().try_for_each(|line| output::line(&format!("    {line}")))?;
+        if let [line, marks] = &self.excerpt(file)[..] {
             output::line(&format!("    {line}"))?;
+            output::headed(colour::BAD, &format!("    {marks}"), "")?;
         }
+        traceback.iter().try_for_each(|line| output::line(&format!("    {line}")))?;
         self.printed.lines().try_for_each(|line| output::line(&format!("    | {line}")))
+    }
+
+    /// The line that it failed in: of the test, or of a plugin.
+    fn excerpt(&self, file: &TestFile) -> Vec<String> {
+        match self.error.location() {
+            Some((path, line)) if path == Path::new(&file.in_session()) => {
+                excerpt::excerpt_of(&file.path, line, &self.error.to_string())
+            }
+            _ => excerpt::excerpt(&self.error),
+        }
     }
 }
 

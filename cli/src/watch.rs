@@ -222,7 +222,7 @@ impl Watch {
         forwarded.join().expect("forwarding does not panic");
         for happening in happenings.try_iter() {
             if let Happening::Event(event) = happening {
-                form.tell(&Line::of(event))?;
+                form.tell_event(event)?;
             }
         }
         Ok(())
@@ -235,11 +235,7 @@ impl Watch {
         }
         // What the plugin has printed came before.
         self.host.flush_output();
-        // People see it in the line of what has taken over.
-        let is_seen = event.kind == EventKind::Retired && !matches!(self.form, Form::Json);
-        if !is_seen {
-            self.form.tell(&Line::of(event))?;
-        }
+        self.form.tell_event(event)?;
         if let Some(once) = &mut self.once {
             once.call(&self.host.plugins());
         }

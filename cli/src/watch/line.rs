@@ -10,6 +10,7 @@ use twinplug::{Error, Event, EventKind, PluginRef};
 
 use super::calls::Called;
 use crate::colour;
+use crate::excerpt;
 use crate::output::{self, Printed};
 use crate::verbosity;
 
@@ -35,6 +36,8 @@ pub(crate) struct Line {
     ms: Option<f64>,
     error: Option<String>,
     result: Option<Box<RawValue>>,
+    #[serde(skip)]
+    excerpt: Vec<String>,
     #[serde(skip)]
     traceback: Option<String>,
     #[serde(skip)]
@@ -72,8 +75,8 @@ impl Line {
         match result {
             Ok(result) => Line { result: Some(result), ..line },
             Err(error) => {
-                let Line { error, traceback, .. } = Line::failed(Some(&error));
-                Line { error, traceback, ..line }
+                let Line { error, excerpt, traceback, .. } = Line::failed(Some(&error));
+                Line { error, excerpt, traceback, ..line }
             }
         }
     }
@@ -98,6 +101,7 @@ impl Line {
             ms: None,
             error: error.map(Error::to_string),
             result: None,
+            excerpt: error.map(excerpt::excerpt).unwrap_or_default(),
             traceback: error.and_then(Error::traceback).map(str::to_owned),
             notes: Vec::new(),
         }
@@ -116,7 +120,8 @@ impl Line {
     /// The lines for people.
     pub(crate) fn text(&self) -> Vec<String> {
         let first = format!("{}{}", self.event, self.about_it());
-        [first].into_iter().chain(self.below()).collect()
+        let below = self.below().map(|(_, line)| line);
+        [first].into_iter().chain(below).collect()
     }
 
     /// What stands behind the event.
@@ -133,17 +138,28 @@ impl Line {
     }
 
     /// The lines below the first.
-    fn below(&self) -> impl Iterator<Item = String> {
+    fn below(&self) -> impl Iterator<Item = (Style, String)> {
         let error = self.error.iter().flat_map(|error| error.lines());
+        let error = error.map(|line| (Style::new(), format!("  {line}")));
+        // The line of the script, and the marks below it.
+        let styles = [Style::new(), colour::BAD].into_iter();
+        let excerpt = styles.zip(&self.excerpt).map(|(style, line)| (style, format!("  {line}")));
         let traceback = self.traceback.iter().flat_map(|traceback| traceback.lines());
-        let below = error.map(|line| format!("  {line}"));
-        let below = below.chain(traceback.map(|line| format!("    {line}")));
-        let notes = self.notes.iter().map(|note| format!("  note: {note}"));
-        below.chain(notes)
+        let traceback = traceback.map(|line| (Style::new(), format!("    {line}")));
+        let notes = self.notes.iter().map(|note| (Style::new(), format!("  note: {note}")));
+        error.chain(excerpt).chain(traceback).chain(notes)
     }
 }
 
 impl Form {
+    pub(super) fn tell_event(&self, event: Event) -> io::Result<()> {
+        // People see it in the line of what has taken over.
+        match event.kind == EventKind::Retired && !matches!(self, Form::Json) {
+            true => Ok(()),
+            false => self.tell(&Line::of(event)),
+        }
+    }
+
     pub(super) fn tell(&self, line: &Line) -> io::Result<()> {
         match self {
             Form::Json => {
@@ -155,12 +171,12 @@ impl Form {
             Form::Text(printed) => {
                 printed.end_line()?;
                 output::headed(line.style(), &line.event, &line.about_it())?;
-                line.below().try_for_each(|line| output::line(&line))
+                line.below().try_for_each(|(style, line)| output::headed(style, &line, ""))
             }
             Form::Aside(_) => {
                 if line.error.is_some() || !verbosity::is_quiet() {
                     output::aside_headed(line.style(), &line.event, &line.about_it());
-                    line.below().for_each(|line| output::aside(&line));
+                    line.below().for_each(|(style, line)| output::aside_headed(style, &line, ""));
                 }
                 Ok(())
             }

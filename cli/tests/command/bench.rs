@@ -45,7 +45,9 @@ fn programs_read_an_object() {
 fn a_call_that_fails_is_an_error() {
     let script = "Count = 0 function f() Count = Count + 1 assert(Count < 1000, 'enough') end";
     let ran = bench("bench_fails", script, &["f"]);
-    let expected = "error: plugin `script`: `f`: script.lua:1: enough\n  \
+    let expected = "error: plugin `script`: `f`: script.lua:1: enough\n   \
+                    1 | Count = 0 function f() Count = Count + 1 assert(Count < 1000, 'enough') end\n     \
+                    | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  \
                     [C]: in function 'assert'\n  \
                     script.lua:1: in function <script.lua:1>\n";
     assert_eq!((ran.err.as_str(), ran.code), (&*format!("{NOTE}{expected}"), Some(1)));

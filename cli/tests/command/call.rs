@@ -82,7 +82,9 @@ fn a_script_that_fails_shows_where() {
                   return { f = function() inner() end }";
     // The call's own error comes before the message that is missing for it.
     let ran = call("fails", script, &["--recv", "a"]);
-    let expected = "error: plugin `script`: `f`: script.lua:1: boom\n  \
+    let expected = "error: plugin `script`: `f`: script.lua:1: boom\n   \
+                    1 | local function inner() error('boom') end\n     \
+                    | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  \
                     [C]: in function 'error'\n  \
                     script.lua:1: in upvalue 'inner'\n  \
                     script.lua:2: in function <script.lua:2>\n";

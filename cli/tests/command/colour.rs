@@ -57,7 +57,9 @@ fn what_programs_read_has_none() {
 #[test]
 fn an_escape_of_a_plugin_is_not_passed_on() {
     let script = file("colour_escape", "a.lua", "function f() error('\\27[31mred\\nnext', 0) end");
-    let expected = "error: plugin `a`: `f`: \\u{1b}[31mred\nnext\n  \
+    let expected = "error: plugin `a`: `f`: \\u{1b}[31mred\nnext\n   \
+                    1 | function f() error('\\27[31mred\\nnext', 0) end\n     \
+                    | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  \
                     [C]: in function 'error'\n  \
                     a.lua:1: in function <a.lua:1>\n";
     assert_eq!(written(&["call", &script, "f"], &[]), expected);

@@ -65,7 +65,9 @@ fn ends_when_a_twin_fails() {
                   Plugin_fun = function() end, ComplexType = function() error('no') end }";
     fs::write(checkout.join(LUA), script).unwrap();
     let ran = run(command(&["demo"]).current_dir(checkout));
-    let expected = "error: plugin `testplugin`: `ComplexType`: testplugin.lua:2: no\n  \
+    let expected = "error: plugin `testplugin`: `ComplexType`: testplugin.lua:2: no\n   \
+                    2 | Plugin_fun = function() end, ComplexType = function() error('no') end }\n     \
+                    | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  \
                     [C]: in function 'error'\n  \
                     testplugin.lua:2: in function <testplugin.lua:2>\n";
     assert_eq!((ran.err.as_str(), ran.code), (expected, Some(1)));

@@ -26,7 +26,9 @@ fn call(test: &str, before: &[&str], function: &str, after: &[&str]) -> Ran {
 /// What a `Spin` says that ran for longer than `limit`.
 fn stopped(limit: &str) -> String {
     format!(
-        "error: plugin `script`: `Spin`: script.lua:2: time limit of {limit}\n  \
+        "error: plugin `script`: `Spin`: script.lua:2: time limit of {limit}\n   \
+         2 |   while true do end\n     \
+         |   ^^^^^^^^^^^^^^^^^\n  \
          script.lua:2: in function <script.lua:1>\n"
     )
 }
@@ -44,7 +46,10 @@ fn an_endless_script_is_stopped() {
 fn an_endless_body_is_stopped() {
     let script = file("limits_body", "body.lua", "local n = 0\nwhile true do n = n + 1 end");
     let err = format!(
-        "error: cannot load `{script}`: body.lua:2: time limit of 100 ms\n  body.lua:2: in main chunk\n"
+        "error: cannot load `{script}`: body.lua:2: time limit of 100 ms\n   \
+         2 | while true do n = n + 1 end\n     \
+         | ^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  \
+         body.lua:2: in main chunk\n"
     );
     for args in [&["call", &script, "f"][..], &["inspect", "--load", &script]] {
         fails(&twinplug(&[&["--time-limit", "100ms"], args].concat()), 1, &err);

@@ -255,6 +255,8 @@ loaded two 0.0.0 (load 1)
 unloaded one 0.0.0 (load 1)
 error: input:7: no plugin `one` is loaded
 error: cannot load `bad.lua`: bad.lua:1: <name> expected near '('
+   1 | function(
+     |         ^
 loaded one 0.0.0 (load 1)
 note: `one` is loaded already
 ";

@@ -155,7 +155,9 @@ fn a_failure_at_the_start_ends_it() {
         &[loads, ("bad.lua", "error('no')")],
         &["good.lua", "bad.lua"],
         "gone\n",
-        "error: cannot load `bad.lua`: bad.lua:1: no\n  \
+        "error: cannot load `bad.lua`: bad.lua:1: no\n   \
+           1 | error('no')\n     \
+           | ^^^^^^^^^^^\n  \
            [C]: in function 'error'\n  \
            bad.lua:1: in main chunk\n",
     );
@@ -184,7 +186,8 @@ fn a_failure_at_the_start_ends_it() {
 
 #[test]
 fn a_call_that_fails_ends_it_once_all_have_ended() {
-    let fails_to_start = "function Start() error('no', 0) end function on_unload() print('a') end";
+    let fails_to_start = "function Start() error('no', 0) end\n\
+                          function on_unload() print('a') end";
     let files = [("a.lua", fails_to_start), ("b.lua", "function Start() return 2 end")];
     fails(
         "call_fails",
@@ -192,7 +195,9 @@ fn a_call_that_fails_ends_it_once_all_have_ended() {
         &["a.lua", "b.lua", "--call", "Start"],
         "{\"plugin\":\"b\",\"version\":\"0.0.0\",\"result\":2}\na\n",
         "note: serving `a.lua`, `b.lua`: Ctrl-C ends it\n\
-         error: plugin `a`: `Start`: no\n  \
+         error: plugin `a`: `Start`: no\n   \
+           1 | function Start() error('no', 0) end\n     \
+           | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  \
            [C]: in function 'error'\n  \
            a.lua:1: in function <a.lua:1>\n",
     );
@@ -278,6 +283,8 @@ fn edits_are_told_beside_what_plugins_print() {
     running.tells(&[
         "loaded late 0.0.0 (load 1)",
         "error: plugin `late`: `Main`: no",
+        "   1 | function Main() error('no', 0) end",
+        "     | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
         "  [C]: in function 'error'",
         "  late.lua:1: in function <late.lua:1>",
     ]);
@@ -288,9 +295,10 @@ fn edits_are_told_beside_what_plugins_print() {
     let reloads = next(&running.err, 2);
     assert!(reloads[1].starts_with("reloaded late 0.0.0 (load 3) in "), "{reloads:?}");
     running.write("plugins/bad.lua", "return +");
-    let rejected = next(&running.err, 2);
+    let rejected = next(&running.err, 4);
     assert_eq!(rejected[0], "rejected bad");
     assert!(rejected[1].starts_with("  cannot load `plugins/bad.lua`: bad.lua:1: "));
+    assert_eq!(rejected[2..], ["     1 | return +", "       |        ^"]);
     running.signal("-INT");
     let (code, out, err) = running.end();
     assert_eq!((code, out), (Some(0), vec!["down".to_owned()]));
@@ -305,6 +313,8 @@ fn what_cannot_be_loaded_is_loaded_once_it_is_mended() {
     running.tells(&[
         "rejected bot",
         "  cannot load `bot.lua`: no",
+        "     1 | error('no', 0)",
+        "       | ^^^^^^^^^^^^^^",
         "    [C]: in function 'error'",
         "    bot.lua:1: in main chunk",
         "note: watching `bot.lua`: Ctrl-C ends it",

@@ -94,27 +94,41 @@ end";
     greet_test.lua:2: not equal
       expected \"Hello, b\"
       got      \"Hello, a\"
+       2 | function test_equal() assert_equal(plugin.hello('a'), 'Hello, b') end
+         | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     | said
   FAILED  test_tables
     greet_test.lua:4: the tables
       expected { 1, 2, x = {} }
       got      { 1, x = { y = \"z\\n\" } }
+       4 |   assert_equal({ 1, x = { y = 'z\\n' } }, { 1, 2, x = {} }, 'the tables')
+         |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   FAILED  test_plain
     greet_test.lua:6: assertion failed!
+       6 | function test_plain() assert(plugin.Count == 1) end
+         | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     [C]: in function 'assert'
     greet_test.lua:6: in function <greet_test.lua:6>
   FAILED  test_nothing
     greet_test.lua:7: plugin `greet`: no symbol `nothing`
+       7 | function test_nothing() return plugin.nothing end
+         |                                       ^^^^^^^
   FAILED  test_set
     greet_test.lua:8: plugin `greet`: `Count`: expected number, got string
+       8 | function test_set() plugin.Count = 'x' end
+         |                            ^^^^^
   FAILED  test_no_error
     greet_test.lua:9: no error
       expected \"no\"
       got      none
+       9 | function test_no_error() assert_error(function() end, 'no') end
+         | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   FAILED  test_other_error
     greet_test.lua:10: another error
       expected \"no\"
       got      \"greet_test.lua:10: yes\"
+      10 | function test_other_error() assert_error(function() error('yes') end, 'no') end
+         | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   ok      test_error
   ok      test_passes
 2 passed, 7 failed
@@ -137,6 +151,8 @@ fn a_file_that_cannot_be_loaded_fails_and_others_run() {
     let expected = "./greet_test.lua
   FAILED  it cannot be loaded
     cannot load `./greet_test.lua`: greet_test.lua:1: <name> or '...' expected near 'end'
+       1 | function test_a( end
+         |                  ^^^
 ./other_test.lua
   ok      test_one
 ./part_test.lua
@@ -145,7 +161,7 @@ fn a_file_that_cannot_be_loaded_fails_and_others_run() {
 ";
     says(&test(&folder, &["."]), 1, expected);
     let expected = "./greet_test.lua\n  FAILED  it cannot be loaded\n    cannot load `./greet_test.lua`: \
-                    greet_test.lua:1: <name> or '...' expected near 'end'\n./other_test.lua\n./part_test.lua\n  \
+                    greet_test.lua:1: <name> or '...' expected near 'end'\n       1 | function test_a( end\n         |                  ^^^\n./other_test.lua\n./part_test.lua\n  \
                     FAILED  there is no function `test_..` in it\n0 passed, 2 failed, 1 left out\n";
     says(&test(&folder, &[".", "--filter", "two"]), 1, expected);
 }
@@ -155,7 +171,9 @@ fn an_endless_test_is_stopped() {
     let folder = greet("endless", "function test_a() while true do end end\nfunction test_b() end");
     let ran = test(&folder, &["greet.lua", "--time-limit", "600ms"]);
     assert!(ran.out.starts_with("greet_test.lua\n  FAILED  test_a ("), "{}", ran.out);
-    let expected = "greet_test.lua\n  FAILED  test_a\n    greet_test.lua:1: time limit of 600 ms\n  ok      \
+    let expected = "greet_test.lua\n  FAILED  test_a\n    greet_test.lua:1: time limit of 600 ms\n       \
+                    1 | function test_a() while true do end end\n         \
+                    | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  ok      \
                     test_b\n1 passed, 1 failed\n";
     says(&ran, 1, expected);
 }

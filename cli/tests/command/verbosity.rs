@@ -51,7 +51,7 @@ fn logs_are_shown_from_a_level_on() {
 fn an_error_is_told_once_and_also_quietly() {
     let bad = file("verbosity_bad", "bad.lua", "error('no', 0)");
     let error = format!(
-        "error: cannot load `{bad}`: no\n  [C]: in function 'error'\n  bad.lua:1: in main chunk\n"
+        "error: cannot load `{bad}`: no\n   1 | error('no', 0)\n     | ^^^^^^^^^^^^^^\n  [C]: in function 'error'\n  bad.lua:1: in main chunk\n"
     );
     for quiet in ["--quiet", "--verbose"] {
         let ran = twinplug(&["call", &bad, "f", quiet]);

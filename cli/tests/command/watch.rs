@@ -199,11 +199,13 @@ fn people_read_lines() {
     let watched = Watched::new("text", &files, &["--call", "Name"]);
     let next = |count| (0..count).map(|_| watched.line()).collect::<Vec<_>>();
     assert_eq!(
-        next(6),
+        next(8),
         [
             "loaded clock 1.2.0 (load 1)",
             "rejected bad",
             "  cannot load `plugins/bad.lua`: bad.lua:1: no",
+            "     1 | error('no')",
+            "       | ^^^^^^^^^^^",
             "    [C]: in function 'error'",
             "    bad.lua:1: in main chunk",
             "called clock 1.2.0 (load 1): \"old\"",

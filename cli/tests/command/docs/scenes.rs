@@ -99,12 +99,14 @@ fn an_event_is_answered(place: &Place, block: &Block) {
     assert!(block.text.contains("// door: come in, Ann\n"));
 }
 
-/// It says what the command has said.
+/// It says what the command has said, without the line of the script.
 fn a_limit_is_told(place: &Place, block: &Block) {
     let (printed, err) = output(place, "tells_of_a_limit");
     let of_the_command = place.shell(&[], "twinplug call clock.lua Tick --time-limit 500ms");
     let of_the_command = run(&mut { of_the_command }).err;
-    let said = of_the_command.replace("error: ", "").replace("\n  ", "\n");
+    let said = of_the_command.lines().filter(|line| !line.contains(" | "));
+    let said: String = said.map(|line| format!("{}\n", line.trim_start())).collect();
+    let said = said.replace("error: ", "");
     assert_eq!((printed, err), (String::new(), said), "{}", block.at);
 }
 

@@ -109,6 +109,8 @@ fn an_edit_is_live_once_it_is_asked_for() {
 reloaded clock 1.2.0 (load 2)
 rejected clock 1.2.0 (load 2)
   plugin `clock`: not reloaded, load 2 serves on: cannot load `clock.lua`: clock.lua:1: <name> expected near '('
+     1 | function(
+       |         ^
 ";
     assert_eq!((ran.out.as_str(), &*without_times(&ran.err), ran.code), ("goes\n", err, Some(1)));
 }
