@@ -86,11 +86,21 @@ where
     }
 }
 
+/// Which one it is, and what scripts run on: for those whom problems are reported to.
+const VERSION: &str = match () {
+    () if cfg!(feature = "lua54") => concat!(env!("CARGO_PKG_VERSION"), " (Lua 5.4)"),
+    () if cfg!(feature = "lua55") => concat!(env!("CARGO_PKG_VERSION"), " (Lua 5.5)"),
+    () if cfg!(feature = "luajit") => concat!(env!("CARGO_PKG_VERSION"), " (LuaJIT)"),
+    () if cfg!(feature = "luau-jit") => concat!(env!("CARGO_PKG_VERSION"), " (Luau, compiled)"),
+    () if cfg!(feature = "luau") => concat!(env!("CARGO_PKG_VERSION"), " (Luau)"),
+    () => env!("CARGO_PKG_VERSION"),
+};
+
 /// Loads, calls and checks plugins: Lua scripts and native libraries alike.
 #[derive(Parser)]
 #[command(
     name = "twinplug",
-    version,
+    version = VERSION,
     after_help = "A PATH is a script, a shared library, a plugin's folder, or the source folder of a\n\
                   native plugin, which is built first, into `target/plugins`.\n\n\
                   Example: twinplug call lua-plugins/testplugin.lua Hello --set Value=7"

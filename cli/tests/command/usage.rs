@@ -3,7 +3,7 @@
 use std::io;
 use std::process::Stdio;
 
-use crate::ran::{LUA, command, twinplug};
+use crate::ran::{LUA, command, file, twinplug};
 
 #[test]
 fn a_missing_file_is_named() {
@@ -62,7 +62,14 @@ fn a_full_standard_output_is_reported() {
 
 #[test]
 fn help_and_version_are_results() {
-    twinplug(&["--version"]).gives(concat!("twinplug ", env!("CARGO_PKG_VERSION")));
+    let version = twinplug(&["--version"]);
+    let script = file("usage_version", "says.lua", "function Lua() return _VERSION end");
+    let said = twinplug(&["call", &script, "Lua"]).out;
+    // LuaJIT says which language it speaks.
+    let lua = said.trim().trim_matches('"').replace("Lua 5.1", "LuaJIT");
+    let begins = concat!("twinplug ", env!("CARGO_PKG_VERSION"), " (");
+    assert!(version.out.starts_with(&format!("{begins}{lua}")), "{}", version.out);
+    assert!(version.out.ends_with(")\n") && version.code == Some(0), "{}", version.out);
     for command in [
         "demo",
         "call",
