@@ -14,7 +14,7 @@ use crate::granting::Granting;
 use crate::locking::Locking;
 use crate::output::{self, Printed};
 use crate::source;
-use crate::watch::{self, Answer, Answers, Form, Happening, Once, Sources, Told, Watch};
+use crate::watch::{self, Answers, Form, Happening, Once, Sources, Told, Watch};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -70,9 +70,9 @@ pub(crate) fn run(
     }
     let mut service = Service { host, printed, once };
     service.load(&paths, locking)?;
-    let calls = service.call()?;
+    service.call()?;
     output::note(&format!("serving {}: Ctrl-C ends it", source::listed(&paths)));
-    service.serve(calls, &happenings.1)
+    service.serve(&happenings.1)
 }
 
 fn host(
@@ -116,51 +116,37 @@ impl Service {
         Ok(())
     }
 
-    /// Calls what is to be called; how many calls that is.
-    fn call(&mut self) -> Result<usize, Failure> {
-        let Some(once) = &mut self.once else { return Ok(0) };
+    /// Calls what is to be called.
+    fn call(&mut self) -> Result<(), Failure> {
+        let Some(once) = &mut self.once else { return Ok(()) };
         let plugins = self.host.plugins();
         match once.call(&plugins) {
             0 => Err(once.missing(&plugins)),
-            count => Ok(count),
+            _ => Ok(()),
         }
     }
 
-    /// Stays until it is to end, or a call has failed; `open` is how many have not ended.
-    fn serve(
-        mut self,
-        mut open: usize,
-        happenings: &Receiver<Happening>,
-    ) -> Result<ExitCode, Failure> {
+    /// Stays until it is to end, or all calls have ended and one has failed.
+    fn serve(mut self, happenings: &Receiver<Happening>) -> Result<ExitCode, Failure> {
         let mut code = ExitCode::SUCCESS;
         for happening in happenings {
-            match happening {
-                Happening::Answered(answer) => {
-                    let told = self.tell(answer)?;
-                    open -= usize::from(told != Told::Again);
-                    if told == Told::Failure {
+            match (happening, &mut self.once) {
+                (Happening::Answered(answer), Some(once)) => {
+                    // What the plugin has printed came before.
+                    self.host.flush_output();
+                    if once.tell(answer, &self.printed)? == Told::Failure {
                         code = ExitCode::FAILURE;
                     }
-                    if open == 0 && code != ExitCode::SUCCESS {
+                    if once.open == 0 && code != ExitCode::SUCCESS {
                         break;
                     }
                 }
-                Happening::Stop => break,
+                (Happening::Stop, _) => break,
                 // Without `--watch` nothing changes.
-                Happening::Event(_) | Happening::Built(_) => {}
+                (Happening::Answered(_) | Happening::Event(_) | Happening::Built(_), _) => {}
             }
         }
         Company::leave(&self.host)?;
         Ok(code)
-    }
-
-    /// Tells how a call has ended.
-    fn tell(&mut self, answer: Answer) -> Result<Told, Failure> {
-        // What the plugin has printed came before.
-        self.host.flush_output();
-        match &mut self.once {
-            Some(once) => once.tell(answer, &self.printed),
-            None => Ok(Told::Again),
-        }
     }
 }

@@ -24,8 +24,15 @@ pub(crate) struct Once {
     answers: Answers,
     /// The plugins that are not to be called, or not any more.
     done: Vec<PluginRef>,
-    queue: Sender<PluginRef>,
+    /// Those whose call has failed, and of which loads it was.
+    failed: Vec<(PluginRef, Loads)>,
+    queue: Sender<(PluginRef, Loads)>,
+    /// How many calls have not ended.
+    pub(crate) open: usize,
 }
+
+/// Which load of a plugin serves, and which of each layer over it.
+type Loads = Vec<u64>;
 
 /// How results are written.
 #[derive(Clone, Copy)]
@@ -39,6 +46,8 @@ pub(crate) enum Answers {
 /// How a call has ended.
 pub(crate) struct Answer {
     plugin: PluginRef,
+    /// As they were when it began.
+    loads: Loads,
     result: Result<Value, Error>,
     /// Goes with it, once it was told: what the next one prints comes after that.
     _told: Sender<()>,
@@ -70,23 +79,31 @@ impl Once {
         company: Vec<PluginRef>,
         sender: Sender<Happening>,
     ) -> Once {
-        let (queue, plugins) = mpsc::channel();
+        let (queue, calls) = mpsc::channel();
         let name = function.clone();
-        thread::spawn(move || call_each(&name, plugins, &sender));
-        Once { function, answers, done: company, queue }
+        thread::spawn(move || call_each(&name, calls, &sender));
+        Once { function, answers, done: company, failed: Vec::new(), queue, open: 0 }
     }
 
-    /// Calls it of those that have it and were not called yet; how many those are.
+    /// Calls it of those that have it and were not called yet, or failed before an edit; how many
+    /// those are.
     pub(crate) fn call(&mut self, plugins: &[PluginRef]) -> usize {
-        let has_it = |plugin: &&PluginRef| {
-            !self.done.contains(plugin)
-                && matches!(plugin.lookup(&self.function), Ok(Symbol::Func(_)))
-        };
-        let called: Vec<_> = plugins.iter().filter(has_it).cloned().collect();
-        // Without a thread that calls, nobody hears of it any more.
-        called.iter().for_each(|plugin| drop(self.queue.send(plugin.clone())));
-        self.done.extend_from_slice(&called);
-        called.len()
+        let before = self.open;
+        for plugin in plugins {
+            let call = (plugin.clone(), loads(plugin));
+            if !self.done.contains(plugin) && !self.failed.contains(&call) && self.has_it(plugin) {
+                self.failed.retain(|(failed, _)| failed != plugin);
+                self.done.push(plugin.clone());
+                self.open += 1;
+                // Without a thread that calls, nobody hears of it any more.
+                let _ = self.queue.send(call);
+            }
+        }
+        self.open - before
+    }
+
+    fn has_it(&self, plugin: &PluginRef) -> bool {
+        matches!(plugin.lookup(&self.function), Ok(Symbol::Func(_)))
     }
 
     /// Why it was called of none of these.
@@ -118,13 +135,15 @@ impl Once {
     /// Tells how a call has ended, a result on standard output. One that failed is made again once
     /// the plugin was reloaded.
     pub(crate) fn tell(&mut self, answer: Answer, printed: &Printed) -> Result<Told, Failure> {
-        let Answer { plugin, result, _told } = answer;
+        let Answer { plugin, loads, result, _told } = answer;
+        self.open -= 1;
         let result = match result {
             Ok(result) => output::raw(&result),
             Err(error) => {
                 self.done.retain(|done| *done != plugin);
-                if error.kind() == ErrorKind::Retired {
-                    self.call(&[plugin]);
+                self.failed.push((plugin.clone(), loads));
+                let is_called_again = self.call(&[plugin]) > 0;
+                if error.kind() == ErrorKind::Retired && is_called_again {
                     return Ok(Told::Again);
                 }
                 failure::complain_of(&error);
@@ -144,15 +163,20 @@ impl Once {
     }
 }
 
+fn loads(plugin: &PluginRef) -> Loads {
+    let layers = plugin.layers();
+    [plugin].into_iter().chain(&layers).map(|plugin| plugin.status().generation).collect()
+}
+
 /// Calls each, until nobody asks for more: after the one before, unless that takes its time.
-fn call_each(function: &str, plugins: Receiver<PluginRef>, sender: &Sender<Happening>) {
-    for plugin in plugins {
+fn call_each(function: &str, calls: Receiver<(PluginRef, Loads)>, sender: &Sender<Happening>) {
+    for (plugin, loads) in calls {
         let (function, sender) = (function.to_owned(), sender.clone());
         let (_told, is_told) = mpsc::channel();
         thread::spawn(move || {
             let result = plugin.call(&function, ());
             // Where it is to end, nobody hears of it any more.
-            let _ = sender.send(Happening::Answered(Answer { plugin, result, _told }));
+            let _ = sender.send(Happening::Answered(Answer { plugin, loads, result, _told }));
         });
         let _ = is_told.recv_timeout(PATIENCE);
     }

@@ -288,7 +288,9 @@ fn edits_are_told_beside_what_plugins_print() {
         "  [C]: in function 'error'",
         "  late.lua:1: in function <late.lua:1>",
     ]);
-    // And what has failed, once that is mended; what has not, no more.
+    // And what has failed, once that is edited itself; what has not, no more.
+    running.write("plugins/bot.lua", "function Start() end");
+    assert!(next(&running.err, 1)[0].starts_with("reloaded bot 0.0.0 (load 2) in "));
     running.write("plugins/late.lua", "function Main() return 1 end");
     running.prints(&[r#"{"plugin":"late","version":"0.0.0","result":1}"#]);
     running.write("plugins/late.lua", "function Main() return 2 end");
@@ -303,7 +305,7 @@ fn edits_are_told_beside_what_plugins_print() {
     let (code, out, err) = running.end();
     assert_eq!((code, out), (Some(0), vec!["down".to_owned()]));
     let unloaded = ["unloaded late 0.0.0 (load 3)", "unloaded loop 0.0.0 (load 2)"];
-    assert_eq!(err, [&unloaded[..], &["unloaded bot 0.0.0 (load 1)"]].concat());
+    assert_eq!(err, [&unloaded[..], &["unloaded bot 0.0.0 (load 2)"]].concat());
 }
 
 #[test]
