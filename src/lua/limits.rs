@@ -29,7 +29,7 @@ pub(super) use arming::arm;
 pub(super) use functions::{function, may_wait, run_out};
 pub(super) use memory::{Memory, Outer};
 pub(super) use place::{calls, is_deeper, push_function};
-pub(super) use record::{Running, Shape, Stopped, Thread, closing, due, is_due};
+pub(super) use record::{Running, Shape, Stopped, Thread, closing, due, is_due, shielded};
 pub(super) use section::{HOSTS_TURN, Section};
 pub(super) use total::Share;
 

@@ -183,7 +183,7 @@ impl Vm {
     /// ended. From the start nobody else comes in.
     pub(super) fn retire(&self, why: Gone) -> Result<()> {
         // Whoever does so in a call that is cancelled: it would not be done later.
-        undisturbed(|| self.retire_now(why))
+        undisturbed(|| limits::shielded(|| self.retire_now(why)))
     }
 
     fn retire_now(&self, why: Gone) -> Result<()> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mlua::ffi::lua_State;
 
 use crate::error::Limit;
-use crate::plugin::{deadline, is_cancelled};
+use crate::plugin::{deadline, is_cancelled, was_cancelled};
 
 /// One call.
 #[derive(Default)]
@@ -52,6 +52,12 @@ impl Shown {
 }
 
 impl Frame {
+    /// Whether what may cancel it has.
+    pub(super) fn is_cancelled(&self) -> bool {
+        let cancellation = self.cancellation.load(Ordering::Relaxed);
+        cancellation != 0 && was_cancelled(cancellation)
+    }
+
     /// The limit that it has hit.
     pub(super) fn limit(&self) -> Limit {
         if is_cancelled() {

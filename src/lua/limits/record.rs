@@ -20,7 +20,7 @@ use super::memory::Memory;
 use super::place::Place;
 use super::{signal, watchdog};
 use crate::error::{Error, Limit};
-use crate::plugin::{MAX_NESTED, ends_by_itself, was_cancelled};
+use crate::plugin::{MAX_NESTED, ends_by_itself};
 pub(in crate::lua) use running::{Running, Shape};
 
 /// One thread's calls.
@@ -36,6 +36,9 @@ pub(super) struct Record {
     in_lua: AtomicBool,
     /// The number of the call whose time is over, or 0.
     over: AtomicU64,
+    /// So many of the outermost calls are not cancelled as long as what runs within them is to run to
+    /// its end.
+    shielded: AtomicUsize,
     /// Whether a signal is on its way.
     told: AtomicBool,
     frames: [Frame; MAX_NESTED],
@@ -178,6 +181,7 @@ fn make() -> &'static Record {
         depth: AtomicUsize::new(0),
         in_lua: AtomicBool::new(false),
         over: AtomicU64::new(0),
+        shielded: AtomicUsize::new(0),
         told: AtomicBool::new(false),
         frames: std::array::from_fn(|_| Frame::default()),
         own: Own::new(),
@@ -244,6 +248,21 @@ pub(super) fn is_closing() -> bool {
     record().own.closing.get() > 0
 }
 
+/// Runs what is done to its end, also where calls of this thread around it were cancelled.
+pub(in crate::lua) fn shielded<R>(run: impl FnOnce() -> R) -> R {
+    /// Also when it panics.
+    struct Before(&'static Record, usize);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            self.0.shielded.store(self.1, Ordering::Relaxed);
+        }
+    }
+    let record = record();
+    let depth = record.depth.load(Ordering::Relaxed);
+    let _before = Before(record, record.shielded.swap(depth, Ordering::Relaxed));
+    run()
+}
+
 /// Whether the innermost call is to be stopped.
 pub(in crate::lua) fn is_due() -> bool {
     due().is_some()
@@ -299,8 +318,12 @@ impl Record {
         if over == 0 {
             return self.exhausted();
         }
-        let late = self.frames().find(|frame| frame.number.load(Ordering::Relaxed) == over);
-        self.exhausted().or(late.map(Frame::limit))
+        let shielded = self.shielded.load(Ordering::Relaxed);
+        let is_late = |(_, frame): &(usize, &Frame)| frame.number.load(Ordering::Relaxed) == over;
+        let late = self.frames().enumerate().find(is_late);
+        // It may have been said just before.
+        let late = late.filter(|(depth, frame)| *depth >= shielded || !frame.is_cancelled());
+        self.exhausted().or(late.map(|(_, frame)| frame.limit()))
     }
 
     fn exhausted(&self) -> Option<Limit> {
@@ -382,13 +405,13 @@ impl Record {
 
     /// The calls that run, the outermost first.
     pub(super) fn calls(&self) -> impl Iterator<Item = Shown> {
-        self.frames().map(|frame| {
+        let shielded = self.shielded.load(Ordering::Relaxed);
+        self.frames().enumerate().map(move |(depth, frame)| {
             let number = frame.number.load(Ordering::Acquire);
             let some = |nanos: u64| (nanos != 0).then(|| Duration::from_nanos(nanos));
             let time = some(frame.time.load(Ordering::Relaxed));
             // Of the call with that number, as it was written before that.
-            let cancellation = frame.cancellation.load(Ordering::Relaxed);
-            let is_cancelled = cancellation != 0 && was_cancelled(cancellation);
+            let is_cancelled = depth >= shielded && frame.is_cancelled();
             Shown { number, time, until: some(frame.until.load(Ordering::Relaxed)), is_cancelled }
         })
     }

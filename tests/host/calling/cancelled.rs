@@ -236,7 +236,13 @@ fn what_is_unloaded_by_a_cancelled_call_has_its_hook_run() {
                 host.unload(host.plugin("other")?)
             })
     });
-    host.load_source("other", "function on_unload() host.unloaded() end").unwrap();
+    // For longer than the watchdog looks away.
+    let hook = "function on_unload()
+        local begun = os.clock()
+        repeat until os.clock() - begun > 0.05
+        host.unloaded()
+    end";
+    host.load_source("other", hook).unwrap();
     let plugin = host.load_source("p", "function Go() host.unload() end").unwrap();
     let go = plugin.func::<(), ()>("Go").unwrap();
     begin_and_drop(go.call_async(()), || entered.load(Ordering::SeqCst) == 1);
