@@ -53,7 +53,9 @@ pub(crate) use chain::{
 };
 pub(crate) use constant::Constant;
 pub(crate) use contained::{contained, returned_fault, wake};
-pub(crate) use context::{BUILT_INS, FAKE_CAPACITY, FakeChannels, HostContext, Output, Plugins};
+pub(crate) use context::{
+    BUILT_INS, FAKE_CAPACITY, FakeChannels, HostContext, MISSING_FUNCTION, Output, Plugins,
+};
 pub(crate) use descriptor::check_name;
 pub use descriptor::{Descriptor, Export, OnFault, Over, PluginKind, Requirement};
 #[cfg(feature = "luajit")]

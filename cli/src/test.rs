@@ -79,6 +79,11 @@ pub(crate) fn run(
         output::line(&file.path.display().to_string())?;
         test(&file, &setting, filter.as_deref(), &mut count)?;
     }
+    if let (0, 0, 1.., Some(filter)) = (count.passed, count.failed, count.skipped, &filter) {
+        let message =
+            format!("no test has `{filter}` in its name: all {} are left out", count.skipped);
+        return Err(Failure::Unmet(message));
+    }
     let style = if count.failed > 0 { colour::BAD } else { colour::GOOD };
     output::headed(style, &count.text(), "")?;
     Ok(ExitCode::from(u8::from(count.failed > 0)))

@@ -41,7 +41,9 @@ impl Offer {
             plugins: Vec::new(),
             plugin_names: Unique::default(),
         };
-        for (name, function) in &context.all_functions() {
+        // `mock` is of tests alone, and the program that they are for has none.
+        let functions = context.all_functions();
+        for (name, function) in functions.iter().filter(|(name, _)| name != "mock") {
             let waiting = if function.waits() { Waiting::Maybe } else { Waiting::Never };
             let advice = function.advice.as_deref();
             let function = Function::new(&function.signature, waiting, data).deprecated(advice);

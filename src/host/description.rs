@@ -52,7 +52,7 @@ pub struct ConstantDescription {
     /// Its type, which says what of `value` JSON does not tell: that 1 is a float, say.
     #[serde(rename = "type")]
     pub ty: String,
-    /// Its value.
+    /// Its value. A float that JSON has no number for is `"inf"`, `"-inf"` or `"nan"`.
     pub value: Value,
 }
 
@@ -100,7 +100,7 @@ impl Host {
         let constants = context.constants.iter().map(|(name, constant)| ConstantDescription {
             name: name.clone(),
             ty: constant.ty.to_string(),
-            value: constant.value.clone(),
+            value: written(&constant.value),
         });
         let channels = context.channels.iter().map(|(name, channel)| ChannelDescription {
             name: name.clone(),
@@ -169,7 +169,7 @@ impl HostBuilder {
     fn described_constant(self, name: &str, ty: &str, value: Value) -> Self {
         match ty.parse::<Type>() {
             Ok(ty) => {
-                let value = ty.coerce(value).map_err(|error| error.to_string());
+                let value = ty.coerce(read(value, &ty)).map_err(|error| error.to_string());
                 self.with_constant(name, value, Shared::Counted(Arc::new(ty)))
             }
             Err(error) => self.refused(format!("constant `{name}`: its type: {error}")),
@@ -188,6 +188,31 @@ impl HostBuilder {
     fn refused(mut self, message: String) -> Self {
         self.refuse(message);
         self
+    }
+}
+
+/// JSON has no number for these.
+const UNWRITABLE: [(&str, f64); 3] =
+    [("inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY), ("nan", f64::NAN)];
+
+/// A float that JSON has no number for is a text.
+fn written(value: &Value) -> Value {
+    let is = |float: f64, other: f64| float == other || float.is_nan() && other.is_nan();
+    let text = |float: f64| UNWRITABLE.into_iter().find(|(_, other)| is(float, *other));
+    match value {
+        Value::Float(float) => text(*float).map_or(Value::Float(*float), |(text, _)| text.into()),
+        other => other.clone(),
+    }
+}
+
+/// What `written` has written for a value of that type.
+fn read(value: Value, ty: &Type) -> Value {
+    let float = |text: &str| UNWRITABLE.into_iter().find(|(other, _)| *other == text);
+    match (&value, ty) {
+        (Value::Str(text), Type::Float | Type::Number) => {
+            float(text).map_or(value, |(_, float)| Value::Float(float))
+        }
+        _ => value,
     }
 }
 

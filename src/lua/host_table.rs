@@ -15,8 +15,8 @@ use super::modules::{Module, Source};
 use super::sink::to_lua;
 use super::vm::{Core, Shared, broken};
 use super::{channels, host_functions, library, limits, plugins, references, subscriptions, tags};
-use crate::error::{Error, ErrorKind, Result, near};
-use crate::plugin::{LogLevel, contained};
+use crate::error::{Error, ErrorKind, Result, near, near_or};
+use crate::plugin::{BUILT_INS, LogLevel, MISSING_FUNCTION, contained};
 
 /// The levels of the log, as scripts name them.
 const LEVELS: [(&str, LogLevel); 5] = [
@@ -358,8 +358,14 @@ fn unknown(_: &Lua, (path, name, members): (String, LuaString, Table)) -> mlua::
         let what = "is of layers alone: `---@over NAME` in the first comments makes a script one";
         return Ok(format!("`host.base` {what}"));
     }
-    let near = near(&name, known.iter().map(String::as_str));
-    Ok(format!("`{path}` has no `{name}`{near}"))
+    let known = known.iter().map(String::as_str);
+    // What is built in is as it is.
+    let group = path.strip_prefix("host.").and_then(|path| path.split('.').next());
+    let next = match group.is_some_and(|group| BUILT_INS.contains(&group)) {
+        true => near(&name, known),
+        false => near_or(&name, known, MISSING_FUNCTION),
+    };
+    Ok(format!("`{path}` has no `{name}`{next}"))
 }
 
 /// True and a value, if there is one; or false, and what the prelude raises.

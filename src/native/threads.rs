@@ -9,7 +9,7 @@
 //! No image is unmapped on such a thread: another one may wait for its end in code of the image, as
 //! a destructor does that runs when the process ends.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -116,6 +116,23 @@ unsafe fn lead(base: usize, starters: &Starters, place: u64, begins: Begins) -> 
     led
 }
 
+/// Whether a function is one of the system's C library.
+fn is_of_the_c_library(function: usize) -> bool {
+    let library = |address: *const c_void| {
+        let mut info = mem::MaybeUninit::<libc::Dl_info>::zeroed();
+        // SAFETY: any address may be asked for; zero is a valid `Dl_info`.
+        let info = unsafe {
+            if libc::dladdr(address, info.as_mut_ptr()) == 0 {
+                return None;
+            }
+            info.assume_init()
+        };
+        Some(info.dli_fbase.addr())
+    };
+    let known = library(libc::getpid as *const c_void);
+    known.is_some() && known == library(ptr::without_provenance(function))
+}
+
 /// The function of this module that does what the one at an address does, if that is known.
 fn in_place_of(begins: Begins, found: usize) -> Option<usize> {
     // An import that may be missing, and is.
@@ -126,13 +143,16 @@ fn in_place_of(begins: Begins, found: usize) -> Option<usize> {
         let first = known.compare_exchange(0, found, Ordering::AcqRel, Ordering::Acquire);
         first.is_ok() || first == Err(found)
     };
+    let is_systems = |name: &CStr| {
+        // SAFETY: the name is terminated.
+        let known = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        known as usize == found
+    };
     match begins {
-        Begins::Posix => {
-            // SAFETY: the name is terminated.
-            let known = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"pthread_create".as_ptr()) };
-            (known as usize == found).then_some(begin as *const () as usize)
-        }
-        Begins::C11 => is_first(&C11).then_some(begin_c11 as *const () as usize),
+        Begins::Posix => is_systems(c"pthread_create").then_some(begin as *const () as usize),
+        // One of another library may have other numbers for what has come of it.
+        Begins::C11 => (is_of_the_c_library(found) && is_first(&C11))
+            .then_some(begin_c11 as *const () as usize),
         Begins::Standard => is_first(&STANDARD).then_some(begin_standard as *const () as usize),
     }
 }

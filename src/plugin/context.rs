@@ -69,6 +69,9 @@ pub(crate) struct HostContext {
     pub(crate) fake_channels: Option<FakeChannels>,
 }
 
+/// What to do about a function that a host does not have.
+pub(crate) const MISSING_FUNCTION: &str = "add it with `HostBuilder::function`, or mock it (`--mock FILE` of the command, `host.mock` in a test)";
+
 pub(crate) type FakeChannels = Mutex<BTreeMap<String, Arc<dyn AnyChannel>>>;
 
 /// So many messages a channel of a host that is for tests holds at least.
@@ -106,7 +109,7 @@ impl HostContext {
         let added = self.mocks.as_ref().and_then(|mocks| mocks.find(name));
         added.map(Found::Added).ok_or_else(|| {
             let known = self.functions.keys().map(String::as_str);
-            let next = near_or(name, known, "add it with `HostBuilder::function`");
+            let next = near_or(name, known, MISSING_FUNCTION);
             Error::new(ErrorKind::NotFound, format!("the host has no function `{name}`{next}"))
         })
     }

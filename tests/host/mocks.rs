@@ -141,6 +141,7 @@ fn rich() -> HostBuilder {
         .function("old", |x: i64| (x, "x".to_owned()))
         .deprecated("old", "use `new`")
         .constant("RATIO", 1.0)
+        .constant("REACH", f64::INFINITY)
         .constant("SIZE", PluginData { name: "a".into(), age: None })
         .channel::<PluginData>("data", 3)
 }
@@ -159,6 +160,10 @@ fn a_description_comes_back_as_it_went() {
         ["(int) -> (int, string)", "(PluginData { name: string, age: int? }, list<float>?)"]
     );
     assert_eq!(description.channels[0].ty, "PluginData { name: string, age: int? }");
+    let made = Host::builder().described(&read).build().unwrap().describe();
+    let value =
+        |name: &str| made.constants.iter().find(|it| it.name == name).unwrap().value.clone();
+    assert_eq!((value("REACH"), value("RATIO")), (Value::from("inf"), Value::Float(1.0)));
     let error = Description::from_json("{\"functions\": 1}").unwrap_err().to_string();
     assert!(error.starts_with("it is no description of a host: "), "{error}");
 }
@@ -170,9 +175,11 @@ fn what_is_described_has_its_types() {
     let host = Host::builder().described(&description).mockable().build().unwrap();
     let script = "function Send(data) host.channel('data'):send(data) end
         function Ratio() return math.type and math.type(host.RATIO) or 'float' end
+        function Reach() return host.REACH == math.huge end
         function Old() return host.old('x') end";
     let plugin = host.load_source("sends", script).unwrap();
     assert_eq!(plugin.call("Ratio", ()).unwrap(), Value::from("float"));
+    assert_eq!(plugin.call("Reach", ()).unwrap(), Value::Bool(true));
     plugin.call("Send", (PluginData { name: "a".into(), age: Some(1) },)).unwrap();
     let sent = host.channel::<Value>("data").unwrap().recv().unwrap();
     assert_eq!(sent.to::<PluginData>().unwrap().age, Some(1));

@@ -2,6 +2,7 @@
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use twinplug::{ErrorKind, HostBuilder};
@@ -11,11 +12,16 @@ use crate::locking::Locking;
 use crate::source;
 
 /// How a file with tests ends.
-const ENDING: &str = "_test.lua";
+pub(super) const ENDING: &str = "_test.lua";
+
+/// A larger script is read by no test, in bytes.
+const LARGEST: u64 = 16 << 20;
 
 /// A script with tests.
 pub(super) struct TestFile {
     pub(super) path: PathBuf,
+    /// What is in it.
+    pub(super) text: Vec<u8>,
     /// The plugin that it is for, built.
     pub(super) plugin: PathBuf,
 }
@@ -76,7 +82,8 @@ impl Finder<'_> {
                 None => self.tested(&file)?,
             };
             self.locking.check_source(&plugin)?;
-            Ok(TestFile { path: file, plugin: source::loadable(&plugin)?.into_owned() })
+            let plugin = source::loadable(&plugin)?.into_owned();
+            Ok(TestFile { text: read(&file)?, path: file, plugin })
         };
         files.into_iter().map(of).collect()
     }
@@ -113,6 +120,23 @@ impl Finder<'_> {
             plugin.display()
         )))
     }
+}
+
+/// A script, and no pipe that nobody writes to.
+pub(super) fn script(path: &Path) -> io::Result<Vec<u8>> {
+    let found = fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    if found.len() > LARGEST {
+        return Err(io::Error::other(format!("it is larger than {} MiB", LARGEST >> 20)));
+    }
+    fs::read(path)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    script(path)
+        .map_err(|error| Failure::Unmet(format!("cannot read `{}`: {error}", path.display())))
 }
 
 fn is_test(path: &Path) -> bool {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use twinplug::{Error, Export, ExportType, Host, HostBuilder, PluginRef};
 
 use super::Failed;
-use super::find::TestFile;
+use super::find::{ENDING, TestFile, script};
 use crate::company::Company;
 use crate::failure::Failure;
 
@@ -20,6 +20,12 @@ pub(super) const MODULE: &str = "twinplug_test";
 
 /// The function of the host by which the prelude has the plugin loaded.
 const LOAD: &str = "twinplug.plugin";
+
+/// So many scripts beside a test are there for its `require`.
+const MOST_MODULES: usize = 1000;
+
+/// Folders of what builds leave.
+const LEFT_BY_BUILDS: [&str; 2] = ["target", "zig-out"];
 
 /// What holds for all tests.
 pub(super) struct Setting {
@@ -33,6 +39,14 @@ pub(super) struct Session {
     host: Arc<Host>,
     script: PluginRef,
     printed: Printed,
+}
+
+/// The plugin that a session tests, and the host that it is loaded into.
+#[derive(Default)]
+struct Tested {
+    host: OnceLock<Weak<Host>>,
+    /// Once it is loaded.
+    name: OnceLock<String>,
 }
 
 /// What plugins print.
@@ -52,7 +66,7 @@ impl Session {
 
     /// The names of the tests, in the order in which the script has them.
     pub(super) fn tests(&self, file: &TestFile) -> Vec<String> {
-        let text = fs::read_to_string(&file.path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&file.text);
         let is_test = |export: &&Export| {
             export.name.starts_with("test_") && matches!(export.ty, ExportType::Func(_))
         };
@@ -85,9 +99,9 @@ fn place(text: &str, name: &str) -> usize {
 }
 
 fn host(file: &TestFile, setting: &Setting, printed: Printed) -> Result<Arc<Host>, Error> {
-    let cell = Arc::<OnceLock<Weak<Host>>>::default();
+    let tested = Arc::<Tested>::default();
     let (reached, plugin, company) =
-        (Arc::clone(&cell), file.plugin.clone(), setting.company.clone());
+        (Arc::clone(&tested), file.plugin.clone(), setting.company.clone());
     let builder = setting.builder.clone().mockable().fake_channels();
     // Each test has the plugin anew, whatever it is made of.
     let builder = builder.allow_several_go_runtimes();
@@ -101,23 +115,22 @@ fn host(file: &TestFile, setting: &Setting, printed: Printed) -> Result<Arc<Host
     };
     let host = Arc::new(builder.build()?);
     // It was made just now.
-    let _ = cell.set(Arc::downgrade(&host));
+    let _ = tested.host.set(Arc::downgrade(&host));
     Ok(host)
 }
 
 /// The plugin's name; it is loaded the first time.
 fn plugin_of(
-    host: &OnceLock<Weak<Host>>,
+    tested: &Tested,
     company: &Company,
     path: &Path,
 ) -> Result<String, Box<dyn StdError + Send + Sync>> {
-    let host = host.get().and_then(Weak::upgrade).ok_or("the test is over")?;
-    let known = host.plugins().into_iter().find(|plugin| plugin.path() == path);
-    if let Some(plugin) = known {
-        return Ok(plugin.name().to_owned());
+    if let Some(name) = tested.name.get() {
+        return Ok(name.clone());
     }
+    let host = tested.host.get().and_then(Weak::upgrade).ok_or("the test is over")?;
     match company.load_around(&host, path) {
-        Ok(plugin) => Ok(plugin.name().to_owned()),
+        Ok(plugin) => Ok(tested.name.get_or_init(|| plugin.name().to_owned()).clone()),
         Err(Failure::Plugin(error)) => Err(error.into()),
         Err(Failure::Build(error)) => Err(error.to_string().into()),
         Err(Failure::Unmet(message) | Failure::Usage(message)) => Err(message.into()),
@@ -131,17 +144,10 @@ fn load(file: &TestFile, setting: &Setting, host: &Host) -> Result<PluginRef, Er
     let folder = file.path.parent().unwrap_or(Path::new(""));
     let folder = if folder == Path::new("") { Path::new(".") } else { folder };
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let beside = entry.file_name().to_string_lossy().into_owned();
-        let is_module = beside.ends_with(".lua") && !beside.ends_with("_test.lua");
-        if let (true, Ok(text)) = (is_module, fs::read(entry.path())) {
-            files.push((beside, text));
-        }
-    }
-    let text = fs::read(&file.path).unwrap_or_default();
+    add_modules(folder, "", &mut files);
     files.push((format!("{MODULE}.lua"), PRELUDE.into()));
     // Before the script's own first line, and on it.
-    let script = [format!("require '{MODULE}' ").as_bytes(), &text].concat();
+    let script = [format!("require '{MODULE}' ").as_bytes(), &file.text].concat();
     files.push((name.clone(), script));
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let permissions: Vec<String> = setting.permissions.iter().map(|it| quoted(it)).collect();
@@ -149,6 +155,26 @@ fn load(file: &TestFile, setting: &Setting, host: &Host) -> Result<PluginRef, Er
         format!("entry = {}\npermissions = [{}]\n", quoted(&name), permissions.join(", "));
     files.push(("plugin.toml".to_owned(), manifest.into_bytes()));
     host.load_files(&file.stem(), files)
+}
+
+/// The scripts in a folder and those in it, by their paths, as the plugin itself would find them. One
+/// that cannot be read is missing for whoever requires it.
+fn add_modules(folder: &Path, before: &str, files: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = format!("{before}{name}");
+        let is_module = name.ends_with(".lua") && !name.ends_with(ENDING);
+        // No link: it may lead to a folder that it is in.
+        let is_folder = entry.file_type().is_ok_and(|found| found.is_dir());
+        if files.len() >= MOST_MODULES {
+            return;
+        }
+        if is_module && let Ok(text) = script(&entry.path()) {
+            files.push((path, text));
+        } else if is_folder && !name.starts_with('.') && !LEFT_BY_BUILDS.contains(&&*name) {
+            add_modules(&entry.path(), &format!("{path}/"), files);
+        }
+    }
 }
 
 impl Printed {

@@ -166,6 +166,47 @@ fn a_file_that_cannot_be_loaded_fails_and_others_run() {
     says(&test(&folder, &[".", "--filter", "two"]), 1, expected);
 }
 
+/// Tables may lead to themselves, and a call is no function.
+#[test]
+fn comparisons_end() {
+    let tests = "host.mock('name', function(name) return name end)
+function test_slip() assert_error(plugin.hello('a')) end
+function test_rings()
+  local one, other = {}, { {} }
+  one[1], other[1][1] = one, other
+  assert_equal(one, other)
+  for i = 1, 12 do one[i] = one end
+  assert_equal(one, {})
+end";
+    let ran = test(&greet("rings", tests), &["greet.lua"]);
+    let slip =
+        "    greet_test.lua:2: assert_error takes a function: assert_error(function() .. end)\n";
+    let rings = "    greet_test.lua:8: not equal\n      expected {}\n      got      { { {";
+    assert!(ran.out.contains(slip) && ran.out.contains(rings), "{}", ran.out);
+    assert!(ran.out.ends_with("0 passed, 2 failed\n") && ran.out.len() < 10_000, "{}", ran.out);
+}
+
+/// What a test requires is found as the plugin finds it; nobody waits for a pipe.
+#[cfg(unix)]
+#[test]
+fn modules_are_found_in_folders_too() {
+    let tests = "local deep = require 'parts.deep' function test_it() assert_equal(deep.x, 1) end";
+    let folder = greet("modules", tests);
+    let place = Path::new(&folder);
+    fs::create_dir_all(place.join("parts")).unwrap();
+    fs::write(place.join("parts/deep.lua"), "return { x = 1 }").unwrap();
+    std::os::unix::fs::symlink("..", place.join("parts/up")).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(place.join("pipe.lua")).status().unwrap();
+    assert!(pipe.success());
+    says(
+        &test(&folder, &["greet.lua"]),
+        0,
+        "greet_test.lua\n  ok      test_it\n1 passed, 0 failed\n",
+    );
+    let ran = test(&folder, &["greet.lua", "--filter", "tset"]);
+    ran.fails(1, "error: no test has `tset` in its name: all 1 are left out");
+}
+
 #[test]
 fn an_endless_test_is_stopped() {
     let folder = greet("endless", "function test_a() while true do end end\nfunction test_b() end");
