@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::Receiver;
 
-use twinplug::{Host, HostBuilder, Value};
+use twinplug::{Host, HostBuilder};
 
 use crate::call;
 use crate::company::Company;
@@ -77,10 +77,7 @@ fn host(
     channels: Vec<(String, usize)>,
     printed: Printed,
 ) -> Result<Host, Failure> {
-    let mut builder = builder.output(move |_, text| printed.print(text));
-    for (name, capacity) in channels {
-        builder = builder.channel::<Value>(&name, capacity);
-    }
+    let builder = call::offer(builder.output(move |_, text| printed.print(text)), channels)?;
     builder.build().map_err(|error| Failure::Usage(error.to_string()))
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::ran::{Ran, command, folder, run};
+use crate::ran::{Ran, command, folder, run, typed};
 
 const SCRIPT: &str = "function Spawn() return { (host.world.spawn('fox')), host.world.WIDTH } end
 function Grow(x) return host.scale(x, 2) end
@@ -80,6 +80,43 @@ fn a_program_has_the_command_and_others_stand_in_for_it() {
     fs::write(folder.join("fox_test.lua"), test).unwrap();
     let ran = twinplug(&[&["test", "fox.lua"], &standing[..]].concat());
     assert_eq!(ran.out, "fox_test.lua\n  ok      test_grow\n1 passed, 0 failed\n");
+}
+
+#[test]
+fn what_is_sent_over_the_channels_of_a_program_is_received() {
+    let folder = place("channels");
+    let received = r#"{"result":null,"vars":{},"messages":{"events":[{"name":"fox","points":5}]}}"#;
+    let tell = ["call", "fox.lua", "Tell", "5", "--recv", "events"];
+    // The program's own carries a type of its own.
+    game(&tell, &folder).gives(received);
+    game(&[&tell[..], &["--channel", "events:64"]].concat(), &folder).gives(received);
+
+    let json = r#"{"twinplug": "0.1.0", "lua": null, "functions": [], "constants": [], "channels":
+        [{"name": "events", "type": "Event { name: string, points: int }", "capacity": 0}]}"#;
+    fs::write(folder.join("game.json"), json).unwrap();
+    let twinplug = |args: &[&str]| {
+        run(command(&[&["--host", "game.json"], args].concat()).current_dir(&folder))
+    };
+    twinplug(&tell).gives(received);
+    // What it has no room for by itself waits for nobody where there is said to be some.
+    let larger = ["--channel", "events:1"];
+    twinplug(&[&["call", "fox.lua", "Tell", "5"], &larger[..]].concat()).gives("null");
+    let err = "error: plugin `fox`: `Tell`: fox.lua:3: channel `events`: `points`: expected int, got string";
+    let ran = twinplug(&[&["call", "fox.lua", "Tell", "\"x\""], &larger[..]].concat());
+    assert_eq!((ran.err.lines().next(), ran.code), (Some(err), Some(1)));
+
+    let lines = "fox.Tell(5)\nhost.channel('events'):recv().points\n";
+    let repl = ["--host", "game.json", "repl", "fox.lua", "--channel", "events:1"];
+    let ran = typed(command(&repl).current_dir(&folder), lines);
+    assert_eq!((ran.out.as_str(), ran.code), ("5\n", Some(0)), "{}", ran.err);
+    fs::write(folder.join("bad.lua"), format!("{SCRIPT}\nfunction Go() Tell('x') end")).unwrap();
+    let ran = twinplug(&["run", "bad.lua", "--call", "Go", "--channel", "events"]);
+    assert!(
+        ran.err.contains("channel `events`: `points`: expected int, got string"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.code, Some(1));
 }
 
 #[test]
