@@ -1,8 +1,11 @@
 //! `--host` and `--mock`, and a program that has the command over its own functions.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode, Stdio};
+
+use twinplug::Host;
 
 use crate::ran::{Ran, command, folder, run, typed};
 
@@ -13,7 +16,7 @@ function Tell(points) host.channel('events'):send({ name = 'fox', points = point
 /// The program of the example.
 fn game(args: &[&str], folder: &Path) -> Ran {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let lua = ["lua54", "lua55", "luajit", "luau-jit", "luau"];
     let features = [
         cfg!(feature = "lua54"),
@@ -117,6 +120,32 @@ fn what_is_sent_over_the_channels_of_a_program_is_received() {
         ran.err
     );
     assert_eq!(ran.code, Some(1));
+}
+
+/// Says that the test's process is the program.
+const IS_PROGRAM: &str = "TWINPLUG_TEST_IS_PROGRAM";
+
+#[test]
+fn what_one_command_of_a_program_tells_by_itself_the_next_one_logs() {
+    if env::var_os(IS_PROGRAM).is_some() {
+        let builder = Host::builder().function("scale", |x: f64, by: f64| x * by);
+        // A prompt tells what happens to plugins, and has nothing to log of it.
+        for args in [&["repl"][..], &["call", "fox.lua", "Grow", "4", "--with", "layer.lua"]] {
+            let code = twinplug_cli::run(builder.clone(), [&["game"], args].concat());
+            assert_eq!(code, ExitCode::SUCCESS);
+        }
+        return;
+    }
+    let folder = place("twice");
+    fs::write(folder.join("layer.lua"), "function Grow() error('small') end").unwrap();
+    fs::write(folder.join("layer.toml"), "over = 'fox'\non_fault = 'base'").unwrap();
+    let name = "standing::what_one_command_of_a_program_tells_by_itself_the_next_one_logs";
+    let mut program = Command::new(env::current_exe().unwrap());
+    let program = program.args(["--exact", name, "--nocapture"]).env(IS_PROGRAM, "1");
+    let ran = run(program.current_dir(folder).stdin(Stdio::null()));
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    let line = "warning: plugin `layer`: what lies below is called: `Grow`: layer.lua:1: small (function Grow)";
+    assert!(ran.err.lines().any(|told| told == line), "{}", ran.err);
 }
 
 #[test]
