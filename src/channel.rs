@@ -2,9 +2,10 @@
 //!
 //! The queue is `queue`; here is its typed face for the host, in `erased` the one for plugins,
 //! whose messages are converted straight from and to their memory. In `described` is one whose type
-//! is known when the program runs.
+//! is known when the program runs, in `dynamic` the host's end for who does not know the type.
 
 mod described;
+mod dynamic;
 mod erased;
 mod future;
 mod held;
@@ -29,6 +30,7 @@ use twinplug_value::Data;
 use crate::error::{Error, ErrorKind, Limit, Result, WaitFault};
 use crate::plugin::{cancellation, cannot_wait, deadline, held, is_cancelled, overdue};
 pub(crate) use described::DescribedChannel;
+pub use dynamic::DynamicChannel;
 pub(crate) use erased::{AnyChannel, Message, Progress, Wait};
 pub(crate) use future::{Cut, block_on};
 pub(crate) use life::{Ends, Life};

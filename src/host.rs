@@ -18,7 +18,7 @@ use twinplug_value::{Args, Data, Value};
 pub use builder::HostBuilder;
 pub use description::{ChannelDescription, ConstantDescription, Description, FunctionDescription};
 
-use crate::channel::Channel;
+use crate::channel::{Channel, DynamicChannel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lifecycle::{self, Group, PluginRef, Registry, Stats};
 use crate::loading::{self, Bundle, Inspection, Trust};
@@ -361,6 +361,14 @@ impl Host {
             );
             Error::new(ErrorKind::Type, message)
         })
+    }
+
+    /// The channel of that name, whatever it carries.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn dynamic_channel(&self, name: &str) -> Result<DynamicChannel> {
+        self.context.channel(name).map(DynamicChannel::new)
     }
 
     /// The images of native plugins that this host has mapped: those that serve, and

@@ -157,7 +157,7 @@ mod channel;
 mod error;
 mod file;
 
-pub use channel::{Channel, IntoMessages, Messages, Receiving, Select, Sending};
+pub use channel::{Channel, DynamicChannel, IntoMessages, Messages, Receiving, Select, Sending};
 pub use definitions::Definitions;
 pub use error::{Error, ErrorKind, Limit, Result};
 pub use host::{

@@ -3,14 +3,15 @@
 //!
 //! Types are the plugin's: values come as JSON, and are brought to what it declares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
 use twinplug::serde::Serialize;
 use twinplug::serde::de::IgnoredAny;
-use twinplug::{Channel, Dynamic, Func, Host, HostBuilder, PluginRef, Symbol, Value};
+use twinplug::{Dynamic, DynamicChannel, Error, Func, Host, HostBuilder, PluginRef, Symbol, Value};
 
 use crate::company::Company;
 use crate::failure::Failure;
@@ -42,7 +43,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME[:CAP]", value_parser = declaration)]
     channel: Vec<(String, usize)>,
     /// Receive one message while the call runs; makes a channel of capacity 0
-    /// unless it was declared
+    /// unless there is one
     #[arg(long, value_name = "NAME")]
     recv: Vec<String>,
     #[command(flatten)]
@@ -116,12 +117,24 @@ fn host(
             channels.push((name.clone(), 0));
         }
     }
-    let mut builder = builder.output(move |_, text| printed.print(text));
-    for (name, capacity) in channels {
-        builder = builder.channel::<Value>(&name, capacity);
-    }
+    let builder = offer(builder.output(move |_, text| printed.print(text)), channels)?;
     // All that could be refused here stands on the command line.
     builder.build().map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Has channels of these names offered; those that the program has itself hold so much at least.
+pub(crate) fn offer(
+    mut builder: HostBuilder,
+    channels: Vec<(String, usize)>,
+) -> Result<HostBuilder, Failure> {
+    let mut offered = BTreeSet::new();
+    for (name, capacity) in channels {
+        builder = builder.ensure_channel(&name, capacity);
+        if let Some(name) = offered.replace(name) {
+            return Err(Failure::Usage(format!("channel `{name}` is there twice")));
+        }
+    }
+    Ok(builder)
 }
 
 /// The function of that name.
@@ -144,30 +157,31 @@ fn call(
     wanted: BTreeMap<String, usize>,
     host: &Host,
 ) -> Result<(Value, Messages), Failure> {
-    let channels = wanted.keys().map(|name| host.channel::<Value>(name));
+    let channels = wanted.keys().map(|name| host.dynamic_channel(name));
     let channels = channels.collect::<twinplug::Result<Vec<_>>>()?;
     let (result, received) = thread::scope(|scope| {
         let counts = channels.iter().zip(wanted.values());
         let receivers: Vec<_> =
             counts.map(|(channel, &count)| scope.spawn(move || receive(channel, count))).collect();
         let result = func.call(args);
-        channels.iter().for_each(Channel::close);
+        channels.iter().for_each(DynamicChannel::close);
         let received = receivers.into_iter().map(|receiver| receiver.join());
         (result, received.map(|got| got.expect("receiving does not panic")).collect::<Vec<_>>())
     });
     let result = result?;
     let messages = wanted.into_iter().zip(received);
-    let messages = messages.map(|((name, count), got)| Ok((name.clone(), all(name, count, got)?)));
+    let messages = messages.map(|((name, count), got)| Ok((name.clone(), all(name, count, got?)?)));
     Ok((result, messages.collect::<Result<_, Failure>>()?))
 }
 
 /// Receives up to `count` messages, until the channel is closed.
-fn receive(channel: &Channel<Value>, count: usize) -> Vec<Value> {
-    let mut messages = std::iter::from_fn(|| channel.recv().ok());
-    let received = messages.by_ref().take(count).collect();
+fn receive(channel: &DynamicChannel, count: usize) -> twinplug::Result<Vec<Value>> {
+    let next = || Some(channel.recv()).filter(|got| !got.as_ref().is_err_and(Error::is_closed));
+    let mut messages = iter::from_fn(next);
+    let received: Vec<_> = messages.by_ref().take(count).collect();
     // What nobody asked for is not to hold up the call either.
     messages.for_each(drop);
-    received
+    received.into_iter().collect()
 }
 
 /// The messages, if they are as many as were wanted.

@@ -19,12 +19,6 @@ impl Company {
         self.with.iter().map(PathBuf::as_path)
     }
 
-    /// Loads them, in the order of the command line; those of a folder as they require each
-    /// other.
-    pub(crate) fn load(&self, host: &Host) -> Result<(), Failure> {
-        self.with.iter().try_for_each(|path| load(host, path))
-    }
-
     /// Loads a plugin after those that it may require, and then the layers over it.
     pub(crate) fn load_around(&self, host: &Host, path: &Path) -> Result<PluginRef, Failure> {
         self.around(host, || Ok(host.load(path)?))
@@ -36,12 +30,24 @@ impl Company {
         host: &Host,
         others: impl FnOnce() -> Result<L, Failure>,
     ) -> Result<L, Failure> {
-        let (layers, required): (Vec<_>, Vec<_>) =
-            self.with.iter().partition(|path| is_layer(path));
-        required.into_iter().try_for_each(|path| load(host, path))?;
+        self.load_required(host)?;
         let loaded = others()?;
-        layers.into_iter().try_for_each(|path| load(host, path))?;
+        self.load_layers(host)?;
         Ok(loaded)
+    }
+
+    /// Loads all but the layers, in the order of the command line; those of a folder as they require
+    /// each other.
+    pub(crate) fn load_required(&self, host: &Host) -> Result<(), Failure> {
+        let mut required = self.with.iter().filter(|path| !is_layer(path));
+        required.try_for_each(|path| load(host, path).map(drop))
+    }
+
+    /// Loads the layers, which lie over what is loaded by now.
+    pub(crate) fn load_layers(&self, host: &Host) -> Result<Vec<PluginRef>, Failure> {
+        let layers = self.with.iter().filter(|path| is_layer(path));
+        let loaded = layers.map(|path| load(host, path)).collect::<Result<Vec<_>, _>>()?;
+        Ok(loaded.concat())
     }
 
     /// Unloads all that the host has, the last first, before the command's last word.
@@ -54,12 +60,11 @@ impl Company {
     }
 }
 
-fn load(host: &Host, path: &Path) -> Result<(), Failure> {
+fn load(host: &Host, path: &Path) -> Result<Vec<PluginRef>, Failure> {
     match source::is_folder_of_plugins(path) {
-        true => drop(host.load_dir(path)?.all()?),
-        false => drop(host.load(source::loadable(path)?)?),
+        true => Ok(host.load_dir(path)?.all()?),
+        false => Ok(vec![host.load(source::loadable(path)?)?]),
     }
-    Ok(())
 }
 
 /// Whether it is a script that lies over another plugin.

@@ -45,12 +45,13 @@ struct Report {
     path: String,
     kind: String,
     name: String,
-    /// `None` where only loading tells, as for `exports`.
+    /// `None` where only loading tells, as for `exports` and `hooks`.
     version: Option<String>,
     /// Of native plugins: major and minor.
     abi: Option<String>,
     sha256: String,
     exports: Option<Vec<Listed>>,
+    hooks: Option<Vec<&'static str>>,
     /// The plugins that it needs.
     requires: Vec<Required>,
     /// What a script asks for beyond the sandbox.
@@ -115,6 +116,7 @@ impl Report {
             abi: inspection.abi.map(|(major, minor)| format!("{major}.{minor}")),
             sha256: hexadecimal(&Sha256::digest(&inspection.bytes)),
             exports: inspection.exports.as_deref().map(listed),
+            hooks: None,
             requires: inspection.requires.iter().map(Required::of).collect(),
             permissions: inspection.permissions,
             over: inspection.over,
@@ -137,6 +139,7 @@ impl Report {
         self.name = descriptor.name.clone();
         self.version = Some(descriptor.version.to_string());
         self.exports = Some(listed(&descriptor.exports));
+        self.hooks = Some(descriptor.hooks.clone());
         self.layers = plugin.layers().iter().map(|layer| Layer::of(layer, &plugin)).collect();
         Company::leave(&host)
     }
@@ -160,6 +163,9 @@ impl Report {
         }
         if let Some(over) = &self.over {
             field("over", over)?;
+        }
+        if let Some(hooks) = self.hooks.as_deref().filter(|hooks| !hooks.is_empty()) {
+            field("hooks", &hooks.join(", "))?;
         }
         for Layer { name, path, serves } in &self.layers {
             let serves = if serves.is_empty() { "nothing".to_owned() } else { serves.join(", ") };

@@ -63,6 +63,10 @@ use verbosity::Verbosity;
 /// A command makes as many hosts of it as it needs, and says itself where what plugins print goes.
 /// `--time-limit` and others of the arguments go before what the builder says. What is logged is
 /// shown on standard error, unless the program listens to `tracing` itself.
+///
+/// It is what a process does, once: it listens to `tracing` for the whole process, and goes on with the
+/// `-v` or `-q` that it was given first. `run`, `watch` and `repl` take Ctrl-C and SIGTERM for themselves, and
+/// fail where the process, or an earlier one of them, has taken Ctrl-C before.
 pub fn run<A>(builder: HostBuilder, args: impl IntoIterator<Item = A>) -> ExitCode
 where
     A: Into<OsString> + Clone,

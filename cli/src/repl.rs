@@ -22,9 +22,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use twinplug::{EventKind, Events, HostBuilder, Value};
+use twinplug::{EventKind, Events, HostBuilder};
 
-use crate::call::declaration;
+use crate::call::{declaration, offer};
 use crate::company::Company;
 use crate::failure::{self, Failure};
 use crate::granting::Granting;
@@ -105,10 +105,8 @@ pub(crate) fn run(
     let manner = if is_terminal { Manner::Watched } else { Manner::Still };
     let screen = Arc::new(Screen::default());
     let printing = Arc::clone(&screen);
-    let mut builder = granting.grant(builder).output(move |_, text| printing.print(text));
-    for (name, capacity) in channel {
-        builder = builder.channel::<Value>(&name, capacity);
-    }
+    let builder = granting.grant(builder).output(move |_, text| printing.print(text));
+    let builder = offer(builder, channel)?;
     let host =
         Session::prepare(builder).build().map_err(|error| Failure::Usage(error.to_string()))?;
     let (events, bell) = (host.events(), host.events());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::Receiver;
 
-use twinplug::{Host, HostBuilder, Value};
+use twinplug::{Host, HostBuilder};
 
 use crate::call;
 use crate::company::Company;
@@ -59,17 +59,14 @@ pub(crate) fn run(
     let happenings = watch::until_interrupt()?;
     let printed = Printed::default();
     let host = host(granting.grant(builder), channel, printed.clone())?;
-    company.load(&host)?;
-    let once = call
-        .map(|function| Once::new(function, answers(&paths), host.plugins(), happenings.0.clone()));
+    let once = call.map(|function| Once::new(function, answers(&paths), happenings.0.clone()));
     if watch {
-        let events = host.events();
         let watch = Watch::new(host, Form::Aside(printed)).calling(once);
         let sources = paths.iter().filter_map(|path| watch::sources(path, locking)).collect();
-        return watch.run(&paths, sources, events, happenings);
+        return watch.run(&paths, sources, &company, happenings);
     }
     let mut service = Service { host, printed, once };
-    service.load(&paths, locking)?;
+    service.load(&paths, &company, locking)?;
     service.call()?;
     output::note(&format!("serving {}: Ctrl-C ends it", source::listed(&paths)));
     service.serve(&happenings.1)
@@ -80,10 +77,7 @@ fn host(
     channels: Vec<(String, usize)>,
     printed: Printed,
 ) -> Result<Host, Failure> {
-    let mut builder = builder.output(move |_, text| printed.print(text));
-    for (name, capacity) in channels {
-        builder = builder.channel::<Value>(&name, capacity);
-    }
+    let builder = call::offer(builder.output(move |_, text| printed.print(text)), channels)?;
     builder.build().map_err(|error| Failure::Usage(error.to_string()))
 }
 
@@ -97,22 +91,38 @@ fn answers(paths: &[PathBuf]) -> Answers {
     }
 }
 
-impl Service {
-    /// Loads all that is at these paths.
-    fn load(&self, paths: &[PathBuf], locking: &Locking) -> Result<(), Failure> {
-        let mut found = Vec::new();
-        for path in paths {
-            let mut sources = watch::sources(path, locking);
-            let built = sources.iter_mut().flat_map(Sources::build).collect::<Vec<_>>();
-            let is_all = !built.is_empty() && source::is_without_plugins(path);
-            for built in built {
-                found.push(built.library?);
-            }
-            if !is_all {
-                found.push(path.clone());
-            }
+/// What is to be loaded of these paths, once the sources are built.
+fn found(paths: &[PathBuf], locking: &Locking) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for path in paths {
+        let mut sources = watch::sources(path, locking);
+        let built = sources.iter_mut().flat_map(Sources::build).collect::<Vec<_>>();
+        let is_all = !built.is_empty() && source::is_without_plugins(path);
+        for built in built {
+            found.push(built.library?);
         }
-        self.host.load_all(found).all()?;
+        if !is_all {
+            found.push(path.clone());
+        }
+    }
+    Ok(found)
+}
+
+impl Service {
+    /// Loads all that is at these paths, and the company around it.
+    fn load(
+        &mut self,
+        paths: &[PathBuf],
+        company: &Company,
+        locking: &Locking,
+    ) -> Result<(), Failure> {
+        company.load_required(&self.host)?;
+        let required = self.host.plugins();
+        self.host.load_all(found(paths, locking)?).all()?;
+        let layers = company.load_layers(&self.host)?;
+        if let Some(once) = &mut self.once {
+            once.spare([required, layers].concat());
+        }
         Ok(())
     }
 

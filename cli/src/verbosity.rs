@@ -44,6 +44,8 @@ impl Verbosity {
     /// Has it so from here on.
     pub(crate) fn apply(&self) {
         IS_QUIET.store(self.quiet, Ordering::Relaxed);
+        // A program may have run another command before, which told them.
+        EVENTS_ARE_TOLD.store(false, Ordering::Relaxed);
         let level = match self.verbose {
             _ if self.quiet => LevelFilter::ERROR,
             0 => LevelFilter::WARN,

@@ -9,6 +9,7 @@ mod once;
 mod sources;
 
 use std::collections::{HashMap, VecDeque};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -104,11 +105,9 @@ pub(crate) fn run(
         }
     };
     let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
-    let events = host.events();
-    company.load(&host)?;
     let calls = call.map(|function| Calls::new(function, every.unwrap_or(EVERY)));
     let sources = sources(&path, locking).into_iter().collect();
-    Watch { calls, ..Watch::new(host, form) }.run(&[path], sources, events, happenings)
+    Watch { calls, ..Watch::new(host, form) }.run(&[path], sources, &company, happenings)
 }
 
 /// What happens, of which Ctrl-C is one.
@@ -139,17 +138,18 @@ impl Watch {
         Watch { once, ..self }
     }
 
-    /// Loads what is at these paths, watches it, and tells what happens until it is to end.
+    /// Loads what is at these paths, with the company around it, watches it, and tells what happens
+    /// until it is to end.
     pub(crate) fn run(
         mut self,
         paths: &[PathBuf],
         mut sources: Vec<Sources>,
-        events: Events,
+        company: &Company,
         (sender, happenings): Happenings,
     ) -> Result<ExitCode, Failure> {
-        self.begin(paths, &mut sources)?;
+        let events = self.host.events();
         // Told before anything else can happen, and so before the first call.
-        while let Some(event) = events.try_recv() {
+        for event in self.begin(paths, &mut sources, company, &events)? {
             self.tell(event)?;
         }
         if !matches!(self.form, Form::Json) {
@@ -167,10 +167,40 @@ impl Watch {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Loads the company, and within it what is at these paths; gives what has happened.
+    fn begin(
+        &mut self,
+        paths: &[PathBuf],
+        sources: &mut [Sources],
+        company: &Company,
+        events: &Events,
+    ) -> Result<Vec<Event>, Failure> {
+        company.load_required(&self.host)?;
+        let required = self.host.plugins();
+        self.load(paths, sources)?;
+        let mut happened = so_far(events);
+        match company.load_layers(&self.host) {
+            Ok(layers) => {
+                if let Some(once) = &mut self.once {
+                    once.spare([required, layers].concat());
+                }
+                happened.extend(so_far(events));
+                Ok(happened)
+            }
+            Err(failure) => {
+                // What it lies over may be missing because of one of these.
+                for event in happened {
+                    self.form.tell_event(event)?;
+                }
+                Err(failure)
+            }
+        }
+    }
+
     /// Builds the sources, loads what is at these paths, and watches it.
     ///
     /// A plugin that cannot be loaded is no failure: that is an event, and may be mended.
-    fn begin(&mut self, paths: &[PathBuf], sources: &mut [Sources]) -> Result<(), Failure> {
+    fn load(&mut self, paths: &[PathBuf], sources: &mut [Sources]) -> Result<(), Failure> {
         let mut found = Vec::new();
         for built in sources.iter_mut().flat_map(Sources::build) {
             found.extend(self.keep(built)?);
@@ -310,6 +340,11 @@ pub(crate) fn sources(path: &Path, locking: &Locking) -> Option<Sources> {
         output::note(&format!("`{folder}` is a source folder: with `--locked` it is not built"));
     }
     None
+}
+
+/// What has happened and was not told.
+fn so_far(events: &Events) -> Vec<Event> {
+    iter::from_fn(|| events.try_recv()).collect()
 }
 
 /// Sends the events on, until the host is gone.

@@ -64,7 +64,6 @@ pub(crate) enum Progress<T> {
 
 impl<T> Progress<T> {
     /// Waits on this thread, where that is possible, by way of `waits`.
-    #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "scripts let their VM go"))]
     pub(crate) fn finish(
         self,
         channel: &dyn AnyChannel,

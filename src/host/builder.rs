@@ -1,5 +1,6 @@
 //! [`HostBuilder`]: what a host offers and allows, said before it is made.
 
+mod channels;
 mod functions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,10 +12,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use twinplug_value::raw::use_faults;
-use twinplug_value::{Data, Function, Kind, Value};
+use twinplug_value::{Function, Kind, Value};
 
 use super::{Host, mocks};
-use crate::channel::{AnyChannel, Channel};
+use crate::channel::AnyChannel;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "watch")]
 use crate::lifecycle::Reload;
@@ -77,36 +78,6 @@ pub struct HostBuilder {
 type MakeChannel = dyn Fn(&str, usize) -> Arc<dyn AnyChannel> + Send + Sync;
 
 impl HostBuilder {
-    /// Adds a channel of `T` that holds up to `capacity` messages; with 0 each send
-    /// waits for a receive. [`Host::channel`] gives the host's end of it, plugins ask for it by its
-    /// name.
-    #[must_use]
-    pub fn channel<T: Data + Send + 'static>(self, name: &str, capacity: usize) -> Self {
-        self.with_channel(name, move |name, least| {
-            Arc::new(Channel::<T>::new(name, capacity.max(least)))
-        })
-    }
-
-    pub(super) fn with_channel(
-        mut self,
-        name: &str,
-        make: impl Fn(&str, usize) -> Arc<dyn AnyChannel> + Send + Sync + 'static,
-    ) -> Self {
-        if self.channels.insert(name.to_owned(), Arc::new(make)).is_some() {
-            self.refuse(format!("channel `{name}` is there twice"));
-        }
-        self
-    }
-
-    /// Makes the channels of a host for tests of plugins: each holds 1,024 messages at least, so that a
-    /// plugin which sends waits for nobody, and any other name that is asked for is one as well, of
-    /// values of any type (`Channel<Value>`).
-    #[must_use]
-    pub fn fake_channels(mut self) -> Self {
-        self.has_fake_channels = true;
-        self
-    }
-
     /// Sets who takes what plugins print: the plugin's name, and the text with its
     /// line ends. Standard output unless set.
     ///

@@ -30,6 +30,7 @@ pub(crate) struct LuaPlugin {
     name: String,
     version: Version,
     over: Option<Over>,
+    hooks: Vec<&'static str>,
     vm: Arc<Vm>,
 }
 
@@ -99,13 +100,14 @@ pub(crate) fn load(
         lease.state().core.border.references.belong_to(Arc::downgrade(&vm));
         Ok(())
     })?;
-    let (name, version) = with(&vm, |lease| {
+    let ((name, version), hooks) = with(&vm, |lease| {
         let said = run(&vm, lease, origin, &source, text)?;
+        let hooks = Hook::names(|hook| lease.state().hooks.get(hook).is_some());
         // Who asks while it is busy gets this.
         vm.note_memory(lease.state());
-        Ok(said)
+        Ok((said, hooks))
     })?;
-    Ok(LuaPlugin { name, version, over: origin.over.clone(), vm })
+    Ok(LuaPlugin { name, version, over: origin.over.clone(), hooks, vm })
 }
 
 /// Runs the body; says what the plugin is.
@@ -243,6 +245,7 @@ impl Plugin for LuaPlugin {
             version: self.version.clone(),
             kind: PluginKind::Lua,
             exports: exports.list.clone(),
+            hooks: self.hooks.clone(),
             requires: self.vm.shared.requires.clone(),
             over: self.over.clone(),
         })

@@ -101,6 +101,7 @@ fn build(
         version,
         kind: PluginKind::Native,
         exports: public(&exports).map(|entries| entries.export.clone()).collect(),
+        hooks: Hook::names(|hook| table.hook(hook).is_some()),
         requires: origin.requires.clone(),
         over: None,
     };

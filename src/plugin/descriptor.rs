@@ -17,6 +17,8 @@ pub struct Descriptor {
     pub kind: PluginKind,
     /// What it offers, by name.
     pub exports: Vec<Export>,
+    /// The hooks that it has, `on_load` and such, by name: what the host calls by itself.
+    pub hooks: Vec<&'static str>,
     /// The plugins that it says it needs.
     pub requires: Vec<Requirement>,
     /// What it is a layer over, of a script that is one.

@@ -72,17 +72,17 @@ struct Named<'a> {
 }
 
 impl Once {
-    /// How the calls end goes to `sender`; plugins of the `company` are not called.
-    pub(crate) fn new(
-        function: String,
-        answers: Answers,
-        company: Vec<PluginRef>,
-        sender: Sender<Happening>,
-    ) -> Once {
+    /// How the calls end goes to `sender`.
+    pub(crate) fn new(function: String, answers: Answers, sender: Sender<Happening>) -> Once {
         let (queue, calls) = mpsc::channel();
         let name = function.clone();
         thread::spawn(move || call_each(&name, calls, &sender));
-        Once { function, answers, done: company, failed: Vec::new(), queue, open: 0 }
+        Once { function, answers, done: Vec::new(), failed: Vec::new(), queue, open: 0 }
+    }
+
+    /// These are not called: they are there for others.
+    pub(crate) fn spare(&mut self, company: Vec<PluginRef>) {
+        self.done.extend(company);
     }
 
     /// Calls it of those that have it and were not called yet, or failed before an edit; how many

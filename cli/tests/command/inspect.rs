@@ -4,14 +4,14 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::ran::{C, CPP, RUST, command, file, folder, is_skipped, library, run, twinplug};
+use crate::ran::{C, CPP, LUA, RUST, command, file, folder, is_skipped, library, run, twinplug};
 
 #[test]
 fn reports_a_script_without_running_it() {
     let script = file("inspect_script", "greet_v2.lua", "return {}");
     let sum = "7df8f0cd9e1cd0b204a760783671c0ccca4a3258dc7c51f59e9e2295c6c25315";
     twinplug(&["inspect", &script, "--json"]).gives(&format!(
-        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null,"requires":[],"permissions":[],"over":null,"layers":[],"hazards":[]}}"#
+        r#"{{"path":"{script}","kind":"lua","name":"greet","version":"2.0.0","abi":null,"sha256":"{sum}","exports":null,"hooks":null,"requires":[],"permissions":[],"over":null,"layers":[],"hazards":[]}}"#
     ));
     let expected = format!(
         "path     {script}\n\
@@ -56,7 +56,7 @@ fn reads_the_exports_of_a_library_from_the_file() {
         "path": library("testplugin"), "kind": "native", "name": "testplugin",
         "version": "1.0.0", "abi": "1.1", "sha256": null,
         "requires": [], "permissions": [], "over": null, "layers": [], "hazards": [],
-        "exports": [
+        "hooks": null, "exports": [
             { "name": "Value", "symbol": "var", "type": "int" },
             { "name": "Pd", "symbol": "var", "type": pd },
             { "name": "Plugin_fun", "symbol": "func", "type": "()" },
@@ -112,6 +112,46 @@ fn shows_which_layer_serves_what() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn names_the_hooks_of_a_plugin_of_either_kind() {
+    let text = "return { on_unload = function() end, on_save = function() return 1 end, \
+                on_load = function() end, on_click = function() end }";
+    let script = file("inspect_hooks", "script.lua", text);
+    let folder = folder("inspect_hooks_native");
+    fs::create_dir_all(folder.join("native")).unwrap();
+    let source = r#"
+        #include "twinplug.h"
+        static tp_status hook(tp_call *call) { (void)call; return TP_OK; }
+        static const tp_export exports[] = { TP_EXPORT_FUNC("f", "()", hook) };
+        TP_PLUGIN_WITH("native", "1.0.0", "", exports, NULL, hook, hook, NULL, NULL, NULL, hook);
+    "#;
+    fs::write(folder.join("native/native.c"), source).unwrap();
+    let inspect = |path: &str, args: &[&str]| {
+        let ran = run(command(&[&["inspect", path], args].concat()).current_dir(&folder));
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        ran.out
+    };
+    for path in [script.as_str(), "native"] {
+        let hooks =
+            |args| serde_json::from_str::<Value>(&inspect(path, args)).unwrap()["hooks"].take();
+        // Which it has is known once its code has run.
+        assert_eq!(hooks(&["--json"]), Value::Null, "{path}");
+        assert_eq!(
+            hooks(&["--json", "--load"]),
+            json!(["on_load", "on_save", "on_unload"]),
+            "{path}"
+        );
+        let table = inspect(path, &["--load"]);
+        let line = "hooks    on_load, on_save, on_unload";
+        assert!(table.lines().any(|shown| shown == line), "{table}");
+    }
+    for twin in [LUA, C] {
+        let ran = twinplug(&["inspect", twin, "--json", "--load"]);
+        let report: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(report["hooks"], json!([]), "{twin}");
+    }
 }
 
 #[test]

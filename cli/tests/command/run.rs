@@ -132,6 +132,37 @@ fn the_result_of_one_plugin_stands_by_itself() {
     assert_eq!(running.end().1, ["down"]);
 }
 
+const LAYER: &str = "---@over clock\nfunction Now() return host.base.Now() + 1 end\n\
+                     function Start() return 'the layer itself' end";
+
+#[test]
+fn a_layer_of_the_company_comes_after_what_it_lies_over() {
+    let bot = "function Start() return (host.plugin('clock').Now()) end";
+    let files = [("plugins/clock.lua", CLOCK), ("plugins/z.lua", bot), ("layer.lua", LAYER)];
+    let args = ["plugins", "--with", "layer.lua", "--call", "Start"];
+    let starts = [
+        r#"{"plugin":"clock","version":"1.2.0","result":"the layer itself"}"#,
+        r#"{"plugin":"z","version":"0.0.0","result":8}"#,
+    ];
+    for (test, more) in [("layer", &[][..]), ("layer_watched", &["--watch"])] {
+        let running = Running::new(test, &files, &[&args[..], more].concat());
+        // What the layer adds is the plugin's; it is not called as a plugin of its own.
+        running.prints(&starts);
+        running.signal("-INT");
+        assert_eq!((running.end().0, test), (Some(0), test));
+    }
+    let err = "error: cannot load `layer.lua`: it is a layer over `clock`, and no plugin `clock` is loaded: load that \
+               first, or both with `Host::load_dir` (`--with` of the command)\n   1 | ---@over clock\n     | \
+               ^^^^^^^^^^^^^^\n";
+    fails(
+        "layer_alone",
+        &[("z.lua", bot), ("layer.lua", LAYER)],
+        &["z.lua", "--with", "layer.lua"],
+        "",
+        err,
+    );
+}
+
 #[test]
 fn a_source_folder_is_built_first() {
     if is_skipped(C) {

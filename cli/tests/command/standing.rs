@@ -1,10 +1,13 @@
 //! `--host` and `--mock`, and a program that has the command over its own functions.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode, Stdio};
 
-use crate::ran::{Ran, command, folder, run};
+use twinplug::Host;
+
+use crate::ran::{Ran, command, folder, run, typed};
 
 const SCRIPT: &str = "function Spawn() return { (host.world.spawn('fox')), host.world.WIDTH } end
 function Grow(x) return host.scale(x, 2) end
@@ -13,7 +16,7 @@ function Tell(points) host.channel('events'):send({ name = 'fox', points = point
 /// The program of the example.
 fn game(args: &[&str], folder: &Path) -> Ran {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let lua = ["lua54", "lua55", "luajit", "luau-jit", "luau"];
     let features = [
         cfg!(feature = "lua54"),
@@ -80,6 +83,69 @@ fn a_program_has_the_command_and_others_stand_in_for_it() {
     fs::write(folder.join("fox_test.lua"), test).unwrap();
     let ran = twinplug(&[&["test", "fox.lua"], &standing[..]].concat());
     assert_eq!(ran.out, "fox_test.lua\n  ok      test_grow\n1 passed, 0 failed\n");
+}
+
+#[test]
+fn what_is_sent_over_the_channels_of_a_program_is_received() {
+    let folder = place("channels");
+    let received = r#"{"result":null,"vars":{},"messages":{"events":[{"name":"fox","points":5}]}}"#;
+    let tell = ["call", "fox.lua", "Tell", "5", "--recv", "events"];
+    // The program's own carries a type of its own.
+    game(&tell, &folder).gives(received);
+    game(&[&tell[..], &["--channel", "events:64"]].concat(), &folder).gives(received);
+
+    let json = r#"{"twinplug": "0.1.0", "lua": null, "functions": [], "constants": [], "channels":
+        [{"name": "events", "type": "Event { name: string, points: int }", "capacity": 0}]}"#;
+    fs::write(folder.join("game.json"), json).unwrap();
+    let twinplug = |args: &[&str]| {
+        run(command(&[&["--host", "game.json"], args].concat()).current_dir(&folder))
+    };
+    twinplug(&tell).gives(received);
+    // What it has no room for by itself waits for nobody where there is said to be some.
+    let larger = ["--channel", "events:1"];
+    twinplug(&[&["call", "fox.lua", "Tell", "5"], &larger[..]].concat()).gives("null");
+    let err = "error: plugin `fox`: `Tell`: fox.lua:3: channel `events`: `points`: expected int, got string";
+    let ran = twinplug(&[&["call", "fox.lua", "Tell", "\"x\""], &larger[..]].concat());
+    assert_eq!((ran.err.lines().next(), ran.code), (Some(err), Some(1)));
+
+    let lines = "fox.Tell(5)\nhost.channel('events'):recv().points\n";
+    let repl = ["--host", "game.json", "repl", "fox.lua", "--channel", "events:1"];
+    let ran = typed(command(&repl).current_dir(&folder), lines);
+    assert_eq!((ran.out.as_str(), ran.code), ("5\n", Some(0)), "{}", ran.err);
+    fs::write(folder.join("bad.lua"), format!("{SCRIPT}\nfunction Go() Tell('x') end")).unwrap();
+    let ran = twinplug(&["run", "bad.lua", "--call", "Go", "--channel", "events"]);
+    assert!(
+        ran.err.contains("channel `events`: `points`: expected int, got string"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.code, Some(1));
+}
+
+/// Says that the test's process is the program.
+const IS_PROGRAM: &str = "TWINPLUG_TEST_IS_PROGRAM";
+
+#[test]
+fn what_one_command_of_a_program_tells_by_itself_the_next_one_logs() {
+    if env::var_os(IS_PROGRAM).is_some() {
+        let builder = Host::builder().function("scale", |x: f64, by: f64| x * by);
+        // A prompt tells what happens to plugins, and has nothing to log of it.
+        for args in [&["repl"][..], &["call", "fox.lua", "Grow", "4", "--with", "layer.lua"]] {
+            let code = twinplug_cli::run(builder.clone(), [&["game"], args].concat());
+            assert_eq!(code, ExitCode::SUCCESS);
+        }
+        return;
+    }
+    let folder = place("twice");
+    fs::write(folder.join("layer.lua"), "function Grow() error('small') end").unwrap();
+    fs::write(folder.join("layer.toml"), "over = 'fox'\non_fault = 'base'").unwrap();
+    let name = "standing::what_one_command_of_a_program_tells_by_itself_the_next_one_logs";
+    let mut program = Command::new(env::current_exe().unwrap());
+    let program = program.args(["--exact", name, "--nocapture"]).env(IS_PROGRAM, "1");
+    let ran = run(program.current_dir(folder).stdin(Stdio::null()));
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    let line = "warning: plugin `layer`: what lies below is called: `Grow`: layer.lua:1: small (function Grow)";
+    assert!(ran.err.lines().any(|told| told == line), "{}", ran.err);
 }
 
 #[test]

@@ -120,6 +120,37 @@ pub(crate) fn lines(out: impl Read + Send + 'static) -> Receiver<String> {
 
 const CLOCK: &str = "---@plugin clock 1.2.0\nfunction Name() return 'old' end";
 
+const LAYER: &str = "---@over clock\nfunction Name() return 'more than ' .. host.base.Name() end";
+
+#[test]
+fn a_layer_of_the_company_comes_after_what_it_lies_over() {
+    let files = [("clock.lua", CLOCK), ("../layer.lua", LAYER)];
+    let args = ["--with", "layer.lua", "--call", "Name", "--every", "20ms", "--json"];
+    let watched = Watched::new("layer", &files, &args);
+    watched.expect("loaded", "clock", "1.2.0", 1);
+    watched.expect("loaded", "layer", "0.0.0", 1);
+    let called = watched.object();
+    assert_eq!([&called["event"], &called["plugin"]], ["called", "clock"]);
+    assert_eq!(called["result"], "more than old");
+    watched.write("clock.lua", &CLOCK.replace("old", "new"));
+    watched.expect("reloaded", "clock", "1.2.0", 2);
+    assert_eq!(watched.object()["result"], "more than new");
+    watched.interrupt();
+    assert_eq!(watched.end().0, Some(0));
+}
+
+#[test]
+fn why_a_layer_has_nothing_to_lie_over_is_told_before() {
+    let files = [("clock.lua", "function Name( end"), ("../layer.lua", LAYER)];
+    let watched = Watched::new("layer_alone", &files, &["--with", "layer.lua", "--json"]);
+    let rejected = watched.object();
+    assert_eq!([&rejected["event"], &rejected["plugin"]], ["rejected", "clock"]);
+    let err = "error: cannot load `layer.lua`: it is a layer over `clock`, and no plugin `clock` is loaded: load that \
+               first, or both with `Host::load_dir` (`--with` of the command)\n   1 | ---@over clock\n     | \
+               ^^^^^^^^^^^^^^\n";
+    assert_eq!(watched.end(), (Some(1), vec![], err.to_owned()));
+}
+
 #[test]
 fn what_happens_is_told_as_it_comes() {
     let watched = Watched::new("events", &[("clock.lua", CLOCK)], &["--json"]);
