@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use twinplug::{Host, PluginRef};
 
 use crate::failure::Failure;
+use crate::locking::Locking;
 use crate::source;
 
 #[derive(Clone, clap::Args)]
@@ -14,15 +15,38 @@ pub(crate) struct Company {
     with: Vec<PathBuf>,
 }
 
+/// They, as they can be loaded: what has to be built is built.
+#[derive(Clone)]
+pub(crate) struct Ready {
+    paths: Vec<PathBuf>,
+}
+
 impl Company {
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.with.iter().map(PathBuf::as_path)
     }
 
+    /// Builds what has to be built, once, however many hosts they are loaded into.
+    pub(crate) fn ready(&self, locking: &Locking) -> Result<Ready, Failure> {
+        let ready = |path| Ok(source::loadable(path, locking)?.into_owned());
+        Ok(Ready { paths: self.paths().map(ready).collect::<Result<_, Failure>>()? })
+    }
+
+    /// Unloads all that the host has, the last first, before the command's last word.
+    pub(crate) fn leave(host: &Host) -> Result<(), Failure> {
+        for plugin in host.plugins().into_iter().rev() {
+            host.unload(plugin)?;
+        }
+        host.flush_output();
+        Ok(())
+    }
+}
+
+impl Ready {
     /// Loads them, in the order of the command line; those of a folder as they require each
     /// other.
     pub(crate) fn load(&self, host: &Host) -> Result<(), Failure> {
-        self.with.iter().try_for_each(|path| load(host, path))
+        self.paths.iter().try_for_each(|path| load(host, path))
     }
 
     /// Loads a plugin after those that it may require, and then the layers over it.
@@ -37,27 +61,18 @@ impl Company {
         others: impl FnOnce() -> Result<L, Failure>,
     ) -> Result<L, Failure> {
         let (layers, required): (Vec<_>, Vec<_>) =
-            self.with.iter().partition(|path| is_layer(path));
+            self.paths.iter().partition(|path| is_layer(path));
         required.into_iter().try_for_each(|path| load(host, path))?;
         let loaded = others()?;
         layers.into_iter().try_for_each(|path| load(host, path))?;
         Ok(loaded)
-    }
-
-    /// Unloads all that the host has, the last first, before the command's last word.
-    pub(crate) fn leave(host: &Host) -> Result<(), Failure> {
-        for plugin in host.plugins().into_iter().rev() {
-            host.unload(plugin)?;
-        }
-        host.flush_output();
-        Ok(())
     }
 }
 
 fn load(host: &Host, path: &Path) -> Result<(), Failure> {
     match source::is_folder_of_plugins(path) {
         true => drop(host.load_dir(path)?.all()?),
-        false => drop(host.load(source::loadable(path)?)?),
+        false => drop(host.load(path)?),
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ pub(crate) fn run(
     let happenings = watch::until_interrupt()?;
     let printed = Printed::default();
     let host = host(granting.grant(builder), channel, printed.clone())?;
-    company.load(&host)?;
+    company.ready(locking)?.load(&host)?;
     let once = call
         .map(|function| Once::new(function, answers(&paths), host.plugins(), happenings.0.clone()));
     if watch {

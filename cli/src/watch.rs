@@ -105,7 +105,7 @@ pub(crate) fn run(
     };
     let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
     let events = host.events();
-    company.load(&host)?;
+    company.ready(locking)?.load(&host)?;
     let calls = call.map(|function| Calls::new(function, every.unwrap_or(EVERY)));
     let sources = sources(&path, locking).into_iter().collect();
     Watch { calls, ..Watch::new(host, form) }.run(&[path], sources, events, happenings)
