@@ -15,6 +15,7 @@ use crate::call;
 use crate::company::Company;
 use crate::failure::Failure;
 use crate::granting::Granting;
+use crate::locking::Locking;
 use crate::output::{self, Printed};
 use crate::source;
 
@@ -76,7 +77,11 @@ struct Measured {
     calls: u64,
 }
 
-pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
+pub(crate) fn run(
+    arguments: Arguments,
+    builder: HostBuilder,
+    locking: &Locking,
+) -> Result<ExitCode, Failure> {
     let Arguments { path, function, args, set, json, company, granting } = arguments;
     let printed = Printed::default();
     let printing = printed.clone();
@@ -86,7 +91,8 @@ pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode
     };
     let host = granting.grant(builder).build();
     let host = host.map_err(|error| Failure::Usage(error.to_string()))?;
-    let plugin = company.load_around(&host, &source::loadable(&path)?)?;
+    let path = source::loadable(&path, locking)?;
+    let plugin = company.ready(locking)?.load_around(&host, &path)?;
     for (name, value) in set {
         plugin.var::<Value>(&name)?.set(value)?;
     }

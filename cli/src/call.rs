@@ -16,6 +16,7 @@ use twinplug::{Dynamic, DynamicChannel, Error, Func, Host, HostBuilder, PluginRe
 use crate::company::Company;
 use crate::failure::Failure;
 use crate::granting::Granting;
+use crate::locking::Locking;
 use crate::output::{self, Printed};
 use crate::source;
 
@@ -70,14 +71,19 @@ struct Report {
 
 type Messages = BTreeMap<String, Vec<Value>>;
 
-pub(crate) fn run(arguments: Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
+pub(crate) fn run(
+    arguments: Arguments,
+    builder: HostBuilder,
+    locking: &Locking,
+) -> Result<ExitCode, Failure> {
     let Arguments { path, function, args, set, get, channel, recv, company, granting } = arguments;
     let only_result = get.is_empty() && recv.is_empty();
     let wanted = count(recv);
     let printed = Printed::default();
     let host = host(granting.grant(builder), channel, &wanted, printed.clone())?;
 
-    let plugin = company.load_around(&host, &source::loadable(&path)?)?;
+    let path = source::loadable(&path, locking)?;
+    let plugin = company.ready(locking)?.load_around(&host, &path)?;
     for (name, value) in set {
         plugin.var::<Value>(&name)?.set(value)?;
     }

@@ -53,7 +53,7 @@ pub(crate) fn run(
         for path in files {
             progress.next(output::one_line(&path.display().to_string()));
             let checked = match &builder {
-                Ok(builder) => check(&path, builder, &progress),
+                Ok(builder) => check(&path, builder, locking, &progress),
                 Err(reason) => Err(reason.clone()),
             };
             progress.aside(|| match arguments.json {
@@ -84,9 +84,9 @@ impl Group {
     }
 }
 
-fn check(path: &Path, builder: &HostBuilder, progress: &Files) -> Checked {
+fn check(path: &Path, builder: &HostBuilder, locking: &Locking, progress: &Files) -> Checked {
     let file = match source::is_source(path) {
-        true => progress.aside(|| source::loadable(path)).map_err(|error| error.to_string())?,
+        true => progress.aside(|| source::loadable(path, locking)).map_err(|it| it.to_string())?,
         false => path.into(),
     };
     judge(&file, builder.inspect(&file))

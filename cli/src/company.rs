@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use twinplug::{Host, PluginRef};
 
 use crate::failure::Failure;
+use crate::locking::Locking;
 use crate::source;
 
 #[derive(Clone, clap::Args)]
@@ -14,11 +15,34 @@ pub(crate) struct Company {
     with: Vec<PathBuf>,
 }
 
+/// They, as they can be loaded: what has to be built is built.
+#[derive(Clone)]
+pub(crate) struct Ready {
+    paths: Vec<PathBuf>,
+}
+
 impl Company {
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.with.iter().map(PathBuf::as_path)
     }
 
+    /// Builds what has to be built, once, however many hosts they are loaded into.
+    pub(crate) fn ready(&self, locking: &Locking) -> Result<Ready, Failure> {
+        let ready = |path| Ok(source::loadable(path, locking)?.into_owned());
+        Ok(Ready { paths: self.paths().map(ready).collect::<Result<_, Failure>>()? })
+    }
+
+    /// Unloads all that the host has, the last first, before the command's last word.
+    pub(crate) fn leave(host: &Host) -> Result<(), Failure> {
+        for plugin in host.plugins().into_iter().rev() {
+            host.unload(plugin)?;
+        }
+        host.flush_output();
+        Ok(())
+    }
+}
+
+impl Ready {
     /// Loads a plugin after those that it may require, and then the layers over it.
     pub(crate) fn load_around(&self, host: &Host, path: &Path) -> Result<PluginRef, Failure> {
         self.around(host, || Ok(host.load(path)?))
@@ -39,31 +63,22 @@ impl Company {
     /// Loads all but the layers, in the order of the command line; those of a folder as they require
     /// each other.
     pub(crate) fn load_required(&self, host: &Host) -> Result<(), Failure> {
-        let mut required = self.with.iter().filter(|path| !is_layer(path));
+        let mut required = self.paths.iter().filter(|path| !is_layer(path));
         required.try_for_each(|path| load(host, path).map(drop))
     }
 
     /// Loads the layers, which lie over what is loaded by now.
     pub(crate) fn load_layers(&self, host: &Host) -> Result<Vec<PluginRef>, Failure> {
-        let layers = self.with.iter().filter(|path| is_layer(path));
+        let layers = self.paths.iter().filter(|path| is_layer(path));
         let loaded = layers.map(|path| load(host, path)).collect::<Result<Vec<_>, _>>()?;
         Ok(loaded.concat())
-    }
-
-    /// Unloads all that the host has, the last first, before the command's last word.
-    pub(crate) fn leave(host: &Host) -> Result<(), Failure> {
-        for plugin in host.plugins().into_iter().rev() {
-            host.unload(plugin)?;
-        }
-        host.flush_output();
-        Ok(())
     }
 }
 
 fn load(host: &Host, path: &Path) -> Result<Vec<PluginRef>, Failure> {
     match source::is_folder_of_plugins(path) {
         true => Ok(host.load_dir(path)?.all()?),
-        false => Ok(vec![host.load(source::loadable(path)?)?]),
+        false => Ok(vec![host.load(path)?]),
     }
 }
 

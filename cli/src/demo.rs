@@ -34,12 +34,14 @@ pub(crate) fn run(builder: HostBuilder, locking: &Locking) -> Result<ExitCode, F
         .function("scale", |x: f64, by: f64| x * by)
         .build()?;
     for twin in twins()? {
-        let built = source::loadable(&twin);
+        let built = source::loadable(&twin, locking);
         writeln!(io::stdout(), "== {} ==", twin.display())?;
         match built {
             Ok(path) => drive(&host, &path)?,
-            Err(error) if error.is_missing_tool() => writeln!(io::stdout(), "skipped: {error}")?,
-            Err(error) => return Err(error.into()),
+            Err(Failure::Build(error)) if error.is_missing_tool() => {
+                writeln!(io::stdout(), "skipped: {error}")?;
+            }
+            Err(failure) => return Err(failure),
         }
         writeln!(io::stdout())?;
     }

@@ -1,5 +1,6 @@
 //! [`Failure`]: what ends a subcommand, how it is reported, and with which code.
 
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
@@ -32,8 +33,6 @@ impl Failure {
                 complain_of(&error);
                 ExitCode::FAILURE
             }
-            Failure::Build(error) => failed(&error.to_string()),
-            Failure::Unmet(message) => failed(&message),
             Failure::Usage(message) => {
                 complain(&message);
                 ExitCode::from(2)
@@ -42,7 +41,21 @@ impl Failure {
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 ExitCode::SUCCESS
             }
-            Failure::Output(error) => failed(&format!("cannot write to standard output: {error}")),
+            failure @ (Failure::Build(_) | Failure::Unmet(_) | Failure::Output(_)) => {
+                complain(&failure.to_string());
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Plugin(error) => error.fmt(f),
+            Failure::Build(error) => error.fmt(f),
+            Failure::Unmet(message) | Failure::Usage(message) => f.write_str(message),
+            Failure::Output(error) => write!(f, "cannot write to standard output: {error}"),
         }
     }
 }
@@ -58,11 +71,6 @@ pub(crate) fn complain_of(error: &twinplug::Error) {
 pub(crate) fn report<'t>(message: &str, traceback: impl Iterator<Item = &'t str>) {
     complain(message);
     traceback.for_each(trace);
-}
-
-fn failed(message: &str) -> ExitCode {
-    complain(message);
-    ExitCode::FAILURE
 }
 
 fn complain(message: &str) {

@@ -9,9 +9,10 @@ use twinplug::serde::Serialize;
 use twinplug::{Export, HostBuilder, Inspection, PluginRef, Requirement};
 
 use crate::colour;
-use crate::company::Company;
+use crate::company::{Company, Ready};
 use crate::failure::Failure;
 use crate::granting::Granting;
+use crate::locking::Locking;
 use crate::output;
 use crate::source;
 
@@ -92,12 +93,16 @@ struct Required {
     range: String,
 }
 
-pub(crate) fn run(arguments: &Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
-    let path = source::loadable(&arguments.path)?;
+pub(crate) fn run(
+    arguments: &Arguments,
+    builder: HostBuilder,
+    locking: &Locking,
+) -> Result<ExitCode, Failure> {
+    let path = source::loadable(&arguments.path, locking)?;
     let mut report = Report::of(builder.inspect(&path)?);
     if arguments.load {
         let builder = arguments.granting.grant(builder);
-        report.add_loaded(&path, &arguments.company, builder)?;
+        report.add_loaded(&path, &arguments.company.ready(locking)?, builder)?;
     }
     match arguments.json {
         true => output::json(&report)?,
@@ -129,7 +134,7 @@ impl Report {
     fn add_loaded(
         &mut self,
         path: &Path,
-        company: &Company,
+        company: &Ready,
         builder: HostBuilder,
     ) -> Result<(), Failure> {
         let builder = builder.output(output::to_standard_error);

@@ -179,16 +179,16 @@ impl Command {
     fn run(self, builder: HostBuilder, locking: &Locking) -> Result<ExitCode, Failure> {
         match self {
             Command::Demo => demo::run(builder, locking),
-            Command::Call(arguments) => call::run(arguments, builder),
+            Command::Call(arguments) => call::run(arguments, builder, locking),
             Command::Run(arguments) => run::run(arguments, builder, locking),
-            Command::Inspect(arguments) => inspect::run(&arguments, builder),
+            Command::Inspect(arguments) => inspect::run(&arguments, builder, locking),
             Command::Check(arguments) => check::run(&arguments, &builder, locking),
             Command::Lock(arguments) => lock::run(&arguments, locking),
             Command::New(arguments) => new::run(&arguments),
             Command::Repl(arguments) => repl::run(arguments, builder, locking),
             Command::Test(arguments) => test::run(arguments, builder, locking),
-            Command::Bench(arguments) => bench::run(arguments, builder),
-            Command::Types(arguments) => types::run(&arguments, builder),
+            Command::Bench(arguments) => bench::run(arguments, builder, locking),
+            Command::Types(arguments) => types::run(&arguments, builder, locking),
             Command::Watch(arguments) => watch::run(arguments, builder, locking),
             Command::Completions(arguments) => completions::run(&arguments),
         }

@@ -42,7 +42,8 @@ impl Locking {
         let mut files: Vec<PathBuf> = Vec::new();
         for path in paths {
             let file = lock_of(path)?;
-            if !files.contains(&file) {
+            let folder = |file: &PathBuf| file.parent().and_then(|it| it.canonicalize().ok());
+            if !files.iter().any(|known| folder(known) == folder(&file)) {
                 files.push(file);
             }
         }
@@ -53,10 +54,10 @@ impl Locking {
     }
 
     /// # Errors
-    /// It would be built, and no lock file pins what comes of that.
-    pub(crate) fn check_source(&self, path: &Path) -> Result<(), Failure> {
+    /// This source folder is about to be built, and no lock file pins what comes of that.
+    pub(crate) fn refuse_build(&self, folder: &Path) -> Result<(), Failure> {
         match self.locked {
-            true => refuse_source(path).map_err(Failure::Unmet),
+            true => Err(Failure::Unmet(unpinned(folder))),
             false => Ok(()),
         }
     }
@@ -66,37 +67,52 @@ impl Locking {
     }
 }
 
-fn refuse_source(path: &Path) -> Result<(), String> {
-    match source::is_source(path) {
-        false => Ok(()),
-        true => Err(format!(
-            "`{}` is a source folder, and what is built from it is pinned by no lock file: build it \
-             without `--locked`, lock the folder that its library is in by `twinplug lock {}`, and \
-             give the library",
-            path.display(),
-            source::BUILT
-        )),
-    }
+fn unpinned(source: &Path) -> String {
+    format!(
+        "`{}` is a source folder, and what is built from it is pinned by no lock file: build it \
+         without `--locked`, lock the folder that its library is in by `twinplug lock {}`, and give \
+         the library",
+        source.display(),
+        source::BUILT
+    )
 }
 
 /// The lock file that pins what is at a path.
 fn lock_of(path: &Path) -> Result<PathBuf, String> {
-    refuse_source(path)?;
-    let folder = folder_around(path);
-    let is_there = |folder: &Path| folder.join(Lockfile::NAME).symlink_metadata().is_ok();
-    if is_there(&folder) {
-        return Ok(folder.join(Lockfile::NAME));
+    if source::is_source(path) {
+        return Err(unpinned(path));
     }
-    let absolute = std::path::absolute(&folder).unwrap_or_else(|_| folder.clone());
-    let above = absolute.ancestors().skip(1).find(|folder| is_there(folder));
-    above.map(|folder| folder.join(Lockfile::NAME)).ok_or_else(|| {
+    let folder = folder_around(path);
+    // `..` leads out of where a link has led to.
+    let one = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    let mut above =
+        one.ancestors().filter(|folder| folder.join(Lockfile::NAME).symlink_metadata().is_ok());
+    let mut nearest = above.next().ok_or_else(|| {
         format!(
             "`--locked`, and there is no `{}` in `{1}` or in a folder above it: `twinplug lock {1}` \
              makes one",
             Lockfile::NAME,
             folder.display()
         )
-    })
+    })?;
+    // What was a plugin's folder may have come as a folder of plugins, with a lock file of its own.
+    for further in above {
+        if pins_below(&further.join(Lockfile::NAME), nearest)? {
+            nearest = further;
+        }
+    }
+    // By the name that was given, for messages.
+    let named = if nearest == one { &folder } else { nearest };
+    Ok(named.join(Lockfile::NAME))
+}
+
+/// Whether a lock file pins anything in a folder below its own.
+///
+/// # Errors
+/// It cannot be read: what it pins is not for others to say then.
+fn pins_below(file: &Path, folder: &Path) -> Result<bool, String> {
+    let lock = Lockfile::read(file).map_err(|error| error.to_string())?;
+    Ok(lock.files().any(|(path, _)| path.starts_with(folder)))
 }
 
 /// The folder that the plugin at a path is in; or the path, where that is a folder of plugins.

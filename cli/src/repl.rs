@@ -25,7 +25,7 @@ use std::thread;
 use twinplug::{EventKind, Events, HostBuilder};
 
 use crate::call::{declaration, offer};
-use crate::company::Company;
+use crate::company::{Company, Ready};
 use crate::failure::{self, Failure};
 use crate::granting::Granting;
 use crate::locking::Locking;
@@ -59,7 +59,10 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// What is loaded at first.
     pub(crate) fn paths(&self) -> Vec<&Path> {
-        self.paths.iter().map(PathBuf::as_path).chain(self.company.paths()).collect()
+        let paths = self.paths.iter().map(PathBuf::as_path).chain(self.company.paths());
+        let paths: Vec<_> = paths.collect();
+        // What will be loaded is most likely from here.
+        if paths.is_empty() { vec![Path::new(".")] } else { paths }
     }
 }
 
@@ -123,7 +126,7 @@ pub(crate) fn run(
     let events = Arc::new(Mutex::new(events));
     let mut repl =
         Repl { plugins, reader, screen, interrupts, manner, events, lines: 0, has_failed: false };
-    repl.begin(&company, &paths)?;
+    repl.begin(&company.ready(locking)?, &paths)?;
     if manner == Manner::Watched {
         repl.greet(bell);
     }
@@ -137,7 +140,7 @@ pub(crate) fn run(
 
 impl Repl {
     /// Loads what the command line names. At a terminal, what fails may be mended.
-    fn begin(&mut self, company: &Company, paths: &[PathBuf]) -> Result<(), Failure> {
+    fn begin(&mut self, company: &Ready, paths: &[PathBuf]) -> Result<(), Failure> {
         let plugins = Rc::clone(&self.plugins);
         company.around(&plugins.host, || {
             for path in paths {

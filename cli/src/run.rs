@@ -8,7 +8,7 @@ use std::sync::mpsc::Receiver;
 use twinplug::{Host, HostBuilder};
 
 use crate::call;
-use crate::company::Company;
+use crate::company::{Company, Ready};
 use crate::failure::Failure;
 use crate::granting::Granting;
 use crate::locking::Locking;
@@ -59,6 +59,7 @@ pub(crate) fn run(
     let happenings = watch::until_interrupt()?;
     let printed = Printed::default();
     let host = host(granting.grant(builder), channel, printed.clone())?;
+    let company = company.ready(locking)?;
     let once = call.map(|function| Once::new(function, answers(&paths), happenings.0.clone()));
     if watch {
         let watch = Watch::new(host, Form::Aside(printed)).calling(once);
@@ -113,7 +114,7 @@ impl Service {
     fn load(
         &mut self,
         paths: &[PathBuf],
-        company: &Company,
+        company: &Ready,
         locking: &Locking,
     ) -> Result<(), Failure> {
         company.load_required(&self.host)?;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use twinplug::Host;
 use twinplug_build::{BuildError, Show};
 
+use crate::failure::Failure;
+use crate::locking::Locking;
 use crate::progress;
 
 /// Where built plugins go, under the folder where the command runs.
@@ -32,15 +34,25 @@ pub(crate) fn listed(paths: &[PathBuf]) -> String {
     paths.join(", ")
 }
 
-/// What to load for `path`; the build shows its progress on standard error.
-pub(crate) fn loadable(path: &Path) -> Result<Cow<'_, Path>, BuildError> {
-    match is_source(path) {
-        true => progress::building(|show| build(path, show)).map(Cow::Owned),
-        false => Ok(Cow::Borrowed(path)),
+/// What to load for `path`.
+///
+/// # Errors
+/// It cannot be built, or may not be: whether it is a source folder is asked once, as plugins that
+/// run meanwhile could make it one.
+pub(crate) fn loadable<'p>(path: &'p Path, locking: &Locking) -> Result<Cow<'p, Path>, Failure> {
+    if !is_source(path) {
+        return Ok(Cow::Borrowed(path));
     }
+    locking.refuse_build(path)?;
+    Ok(Cow::Owned(built(path)?))
 }
 
-/// As `loadable`, of a source folder, while others write to the terminal.
+/// Builds a source folder, and shows the progress on standard error.
+pub(crate) fn built(folder: &Path) -> Result<PathBuf, BuildError> {
+    progress::building(|show| build(folder, show))
+}
+
+/// As `built`, while others write to the terminal.
 pub(crate) fn built_meanwhile(folder: &Path) -> Result<PathBuf, BuildError> {
     build(folder, progress::plainly())
 }

@@ -73,6 +73,7 @@ pub(crate) fn run(
     for path in &paths {
         files.extend(finder.tests(path)?);
     }
+    let company = company.ready(locking)?;
     let setting = Setting { builder, company, permissions: granting.permissions() };
     let mut count = Count::default();
     for file in files {

@@ -10,6 +10,7 @@ use twinplug::{Definitions, Host, HostBuilder};
 
 use crate::failure::Failure;
 use crate::granting::Granting;
+use crate::locking::Locking;
 use crate::output;
 use crate::source;
 use luarc::Setting;
@@ -33,9 +34,13 @@ impl Arguments {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments, builder: HostBuilder) -> Result<ExitCode, Failure> {
+pub(crate) fn run(
+    arguments: &Arguments,
+    builder: HostBuilder,
+    locking: &Locking,
+) -> Result<ExitCode, Failure> {
     let folder = &arguments.output;
-    let definitions = definitions(&arguments.paths, arguments.granting.grant(builder))?;
+    let definitions = definitions(&arguments.paths, arguments.granting.grant(builder), locking)?;
     definitions.write_to(folder)?;
     let merged = luarc::merge(&settings(folder))?;
 
@@ -50,11 +55,15 @@ pub(crate) fn run(arguments: &Arguments, builder: HostBuilder) -> Result<ExitCod
 }
 
 /// Loads the plugins, and asks the host that then is.
-fn definitions(paths: &[PathBuf], builder: HostBuilder) -> Result<Definitions, Failure> {
+fn definitions(
+    paths: &[PathBuf],
+    builder: HostBuilder,
+    locking: &Locking,
+) -> Result<Definitions, Failure> {
     let builder = builder.output(output::to_standard_error);
     let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
     for path in paths {
-        host.load(source::loadable(path)?)?;
+        host.load(source::loadable(path, locking)?)?;
     }
     let definitions = host.definitions();
     unload(&host)?;

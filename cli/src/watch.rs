@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use twinplug::{Event, EventKind, Events, Host, HostBuilder};
 
-use crate::company::Company;
+use crate::company::{Company, Ready};
 use crate::failure::Failure;
 use crate::granting::Granting;
 use crate::interrupt;
@@ -105,6 +105,7 @@ pub(crate) fn run(
         }
     };
     let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
+    let company = company.ready(locking)?;
     let calls = call.map(|function| Calls::new(function, every.unwrap_or(EVERY)));
     let sources = sources(&path, locking).into_iter().collect();
     Watch { calls, ..Watch::new(host, form) }.run(&[path], sources, &company, happenings)
@@ -144,7 +145,7 @@ impl Watch {
         mut self,
         paths: &[PathBuf],
         mut sources: Vec<Sources>,
-        company: &Company,
+        company: &Ready,
         (sender, happenings): Happenings,
     ) -> Result<ExitCode, Failure> {
         let events = self.host.events();
@@ -172,7 +173,7 @@ impl Watch {
         &mut self,
         paths: &[PathBuf],
         sources: &mut [Sources],
-        company: &Company,
+        company: &Ready,
         events: &Events,
     ) -> Result<Vec<Event>, Failure> {
         company.load_required(&self.host)?;

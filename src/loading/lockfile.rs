@@ -195,7 +195,8 @@ impl Lockfile {
 
     fn lacks(&self) -> String {
         if self.pages.is_empty() {
-            return "is not pinned: there is no lock file".to_owned();
+            return "is not pinned: there is no lock file: `twinplug lock DIR` makes one"
+                .to_owned();
         }
         let paths: Vec<_> =
             self.pages.iter().map(|page| format!("`{}`", page.path.display())).collect();

@@ -55,8 +55,7 @@ impl Plugins {
 
     /// Loads the plugin at a path, or those of a folder.
     pub(super) fn load(&self, path: &Path) -> Result<Done, Failure> {
-        self.locking.check_source(path)?;
-        let file = source::loadable(path)?;
+        let file = source::loadable(path, &self.locking)?;
         // Before it is loaded: what fails is then tried again when it is edited.
         let mut watched = None;
         if self.manner == Manner::Watched && file.exists() {
@@ -106,7 +105,7 @@ impl Plugins {
         if let Some(watched) = watched {
             self.host.unwatch(watched)?;
         }
-        let built = source::loadable(source).map_err(Failure::from);
+        let built = source::loadable(source, &self.locking);
         let reloaded = built.and_then(|_| self.reloaded(&plugin));
         if let Some(watched) = watched {
             self.host.watch(watched)?;

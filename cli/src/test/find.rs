@@ -81,8 +81,7 @@ impl Finder<'_> {
                 None if path.is_file() && !is_test(path) => path.to_owned(),
                 None => self.tested(&file)?,
             };
-            self.locking.check_source(&plugin)?;
-            let plugin = source::loadable(&plugin)?.into_owned();
+            let plugin = source::loadable(&plugin, self.locking)?.into_owned();
             Ok(TestFile { text: read(&file)?, path: file, plugin })
         };
         files.into_iter().map(of).collect()

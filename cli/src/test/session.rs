@@ -9,7 +9,7 @@ use twinplug::{Error, Export, ExportType, Host, HostBuilder, PluginRef};
 
 use super::Failed;
 use super::find::{ENDING, TestFile, script};
-use crate::company::Company;
+use crate::company::{Company, Ready};
 use crate::failure::Failure;
 
 /// What scripts with tests have beside what others have.
@@ -30,7 +30,7 @@ const LEFT_BY_BUILDS: [&str; 2] = ["target", "zig-out"];
 /// What holds for all tests.
 pub(super) struct Setting {
     pub(super) builder: HostBuilder,
-    pub(super) company: Company,
+    pub(super) company: Ready,
     /// What the scripts with tests ask for.
     pub(super) permissions: Vec<String>,
 }
@@ -122,7 +122,7 @@ fn host(file: &TestFile, setting: &Setting, printed: Printed) -> Result<Arc<Host
 /// The plugin's name; it is loaded the first time.
 fn plugin_of(
     tested: &Tested,
-    company: &Company,
+    company: &Ready,
     path: &Path,
 ) -> Result<String, Box<dyn StdError + Send + Sync>> {
     if let Some(name) = tested.name.get() {
@@ -132,9 +132,7 @@ fn plugin_of(
     match company.load_around(&host, path) {
         Ok(plugin) => Ok(tested.name.get_or_init(|| plugin.name().to_owned()).clone()),
         Err(Failure::Plugin(error)) => Err(error.into()),
-        Err(Failure::Build(error)) => Err(error.to_string().into()),
-        Err(Failure::Unmet(message) | Failure::Usage(message)) => Err(message.into()),
-        Err(Failure::Output(error)) => Err(error.into()),
+        Err(failure) => Err(failure.to_string().into()),
     }
 }
 

@@ -55,7 +55,7 @@ impl Sources {
             self.found.insert(folder.clone(), Seen { now, built: Some(now) });
         }
         let build = |folder: PathBuf| {
-            let library = source::loadable(&folder).map(Into::into);
+            let library = source::built(&folder);
             Built { folder, library }
         };
         folders.into_iter().map(build).collect()

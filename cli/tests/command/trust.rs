@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::ran::{C, Ran, command, folder, run};
+use crate::ran::{C, Ran, command, folder, run, typed};
 
 /// The folder of one test, in which the command runs.
 struct Yard {
@@ -360,4 +360,118 @@ fn a_lock_file_that_others_could_change_is_refused() {
         lock.canonicalize().unwrap().display()
     );
     yard.fails(&["call", "plugins/alarm", "At", "--locked"], &refused);
+}
+
+/// Whatever a plugin's folder is after an update, it is pinned by the one that pinned it before.
+#[test]
+fn a_folder_of_plugins_in_place_of_a_plugin_does_not_vouch_for_itself() {
+    let yard = Yard::new("turned", &PLUGINS);
+    yard.run(&["lock", "plugins"]);
+    fs::remove_file(yard.path("plugins/alarm/init.lua")).unwrap();
+    yard.write("plugins/alarm/evil.lua", "print 'evil'");
+    yard.run(&["lock", "plugins/alarm"]);
+    let plugins = yard.path("plugins").canonicalize().unwrap();
+    let unlisted = format!(
+        "it is not pinned by `{0}/twinplug.lock`: if you trust it, pin what is there by `twinplug \
+         lock {0}`",
+        plugins.display()
+    );
+    let refused = format!("cannot load `plugins/alarm/evil.lua`: {unlisted}");
+    yard.fails(&["run", "plugins/alarm", "--locked"], &refused);
+    let ran = yard.run(&["check", "plugins/alarm", "--locked"]);
+    let verdict = format!("refused  plugins/alarm/evil.lua: {unlisted}\n");
+    assert_eq!((ran.out, ran.code), (verdict, Some(1)));
+    let call = ["call", "plugins/clock.lua", "Now", "--with", "plugins/alarm", "--locked"];
+    let named = "cannot load `plugins/alarm/evil.lua`: it is not pinned by `plugins/twinplug.lock`: \
+                 if you trust it, pin what is there by `twinplug lock plugins`";
+    yard.fails(&call, named);
+    // What cannot be read may have pinned it.
+    yard.write("twinplug.lock", "mine\n");
+    let ran = yard.run(&["run", "plugins/alarm", "--locked"]);
+    let start = "error: cannot read the lock file `";
+    assert!(ran.err.starts_with(start) && ran.err.contains("line 1: expected"), "{}", ran.err);
+    // One that pins nothing there has no say.
+    yard.write("other/dial.lua", "");
+    yard.run(&["lock", "other"]);
+    fs::rename(yard.path("other/twinplug.lock"), yard.path("twinplug.lock")).unwrap();
+    yard.prints(&["call", "plugins/clock.lua", "Now", "--locked"], "7\n");
+}
+
+/// `..` is followed as the system does: what is below a folder is not above it.
+#[test]
+fn a_lock_file_below_does_not_count() {
+    let yard = Yard::new("below", &[("a/b/dial.lua", ""), ("a/b/c/d.lua", ""), ("a/dial.lua", "")]);
+    yard.run(&["lock", "a/b"]);
+    let missing = "`--locked`, and there is no `twinplug.lock` in `a/b/c/../..` or in a folder above \
+                   it: `twinplug lock a/b/c/../..` makes one";
+    yard.fails(&["call", "a/b/c/../../dial.lua", "F", "--locked"], missing);
+}
+
+#[test]
+fn a_session_that_begins_with_nothing_has_the_lock_file_of_its_folder() {
+    let yard = Yard::new("session", &PLUGINS);
+    let missing = "`--locked`, and there is no `twinplug.lock` in `.` or in a folder above it: \
+                   `twinplug lock .` makes one";
+    yard.fails(&["repl", "--locked"], missing);
+    yard.run(&["lock", "plugins"]);
+    yard.write("dial.lua", "");
+    let lines = ".load clock.lua\n=clock.Now()\n.load ../dial.lua\n";
+    let ran = typed(command(&["repl", "--locked"]).current_dir(yard.path("plugins")), lines);
+    let refused = "error: cannot load `../dial.lua`: it is not pinned by `./twinplug.lock`: if you \
+                   trust it, pin what is there by `twinplug lock .`\n";
+    assert_eq!((ran.out.as_str(), ran.code), ("7\n", Some(1)), "{}", ran.err);
+    assert!(ran.err.ends_with(refused), "{}", ran.err);
+}
+
+/// A plugin's folder that becomes a source folder once code has run.
+const TURNS: [(&str, &str); 3] = [
+    ("plugins/native/init.lua", "function F() return 7 end"),
+    ("plugins/native/native.c", "no C at all"),
+    ("plugins/other.lua", "function Other() return 8 end"),
+];
+
+#[test]
+fn what_becomes_a_source_folder_later_is_not_built() {
+    let yard = Yard::new("turns", &TURNS);
+    yard.write("plugins/mocks.toml", "permissions = ['os']");
+    let turn = "os.remove('plugins/native/init.lua')";
+    yard.write("plugins/mocks.lua", &format!("{turn} host.mock('f', function() end)"));
+    yard.run(&["lock", "plugins"]);
+    let refused = "`plugins/native` is a source folder, and what is built from it is pinned by no \
+                   lock file: build it without `--locked`, lock the folder that its library is in by \
+                   `twinplug lock target/plugins`, and give the library";
+    let mock = ["--locked", "--allow", "os", "--mock", "plugins/mocks.lua"];
+    for args in [
+        &["call", "plugins/native", "F"][..],
+        &["call", "plugins/other.lua", "Other", "--with", "plugins/native"],
+        &["bench", "plugins/native", "F"],
+        &["inspect", "plugins/native"],
+        &["types", "plugins/native"],
+        &["run", "plugins/other.lua", "--with", "plugins/native"],
+        &["watch", "plugins/other.lua", "--with", "plugins/native"],
+        &["repl", "plugins/native"],
+        &["repl", "plugins/other.lua", "--with", "plugins/native"],
+    ] {
+        yard.write(TURNS[0].0, TURNS[0].1);
+        yard.fails(&[&mock, args].concat(), refused);
+    }
+    assert!(!yard.path("target").exists());
+}
+
+/// What tests have beside the plugin is found before the first of them.
+#[test]
+fn a_test_has_nothing_built_for_those_after_it() {
+    let yard = Yard::new("tests_turn", &TURNS);
+    yard.write(
+        "plugins/other_test.lua",
+        "function test_a() assert(plugin.Other() == 8) os.remove('plugins/native/init.lua') end\n\
+         function test_b() plugin.Other() end",
+    );
+    yard.run(&["lock", "plugins"]);
+    let args =
+        ["test", "plugins/other.lua", "--with", "plugins/native", "--allow", "os", "--locked"];
+    let ran = yard.run(&args);
+    assert!(ran.out.contains("ok      test_a\n  FAILED  test_b\n"), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("no plugin in `plugins/native`"), "{}{}", ran.out, ran.err);
+    assert!(!yard.path("target").exists());
 }

@@ -92,13 +92,15 @@ impl Way {
         go_on(&absolute, &mut here, &mut ahead);
         let (mut links, mut known) = (0, None);
         while let Some(step) = ahead.pop_front() {
+            // One that is gone is the system's to miss.
+            let Some(folder) = known.or_else(|| Standing::at(&here)) else { return Ok(way) };
             if step == ".." {
+                // Whoever can put a link in its place decides where this leads.
+                way.take(&here, folder, Part::Above)?;
                 here.pop();
                 known = None;
                 continue;
             }
-            // One that is gone is the system's to miss.
-            let Some(folder) = known.or_else(|| Standing::at(&here)) else { return Ok(way) };
             way.take(&here, folder, if ahead.is_empty() { Part::Around } else { Part::Above })?;
             let next = here.join(step);
             let Ok(metadata) = next.symlink_metadata() else {

@@ -14,6 +14,10 @@ use crate::loading::trust::read;
 use crate::loading::{Located, candidates, locate, survey};
 use crate::plugin::PluginKind;
 
+/// So many parts a plugin may have, and folders that they are in, each counted by all of its names:
+/// a few folders with links to one another are more than can ever be visited.
+const MOST_PARTS: usize = 10_000;
+
 /// What is pinned of a folder.
 struct Members<'d> {
     directory: &'d Path,
@@ -72,7 +76,8 @@ impl Members<'_> {
         }
         match (located.kind, located.modules().canonicalize()) {
             (PluginKind::Lua, Ok(own)) if own.is_dir() => {
-                self.add_parts(&located.modules(), &[own])
+                let mut left = MOST_PARTS;
+                self.add_parts(&located.modules(), &[own], &mut left)
             }
             _ => Ok(()),
         }
@@ -80,7 +85,7 @@ impl Members<'_> {
 
     /// All in a folder that `require` finds by some name. Links may lead around in the folder: the
     /// true names of those that have led here are not entered again.
-    fn add_parts(&mut self, folder: &Path, way: &[PathBuf]) -> Result<()> {
+    fn add_parts(&mut self, folder: &Path, way: &[PathBuf], left: &mut usize) -> Result<()> {
         let unlisted = |error| Error::io("list", folder, error);
         for entry in fs::read_dir(folder).map_err(unlisted)? {
             let path = entry.map_err(unlisted)?.path();
@@ -90,12 +95,26 @@ impl Members<'_> {
                 continue;
             }
             if one.is_dir() && path.file_name().is_some_and(is_step) && !way.contains(&one) {
-                self.add_parts(&path, &[way, &[one]].concat())?;
+                *left = left.checked_sub(1).ok_or_else(|| self.too_many(&way[0]))?;
+                self.add_parts(&path, &[way, &[one]].concat(), left)?;
             } else if one.is_file() && is_part(&path) {
+                *left = left.checked_sub(1).ok_or_else(|| self.too_many(&way[0]))?;
                 self.add(&path)?;
             }
         }
         Ok(())
+    }
+
+    fn too_many(&self, one: &Path) -> Error {
+        let folder = one.strip_prefix(&self.true_name).map(|below| self.directory.join(below));
+        let folder = folder.unwrap_or_else(|_| one.to_owned());
+        let message = format!(
+            "cannot lock `{}`: more than {MOST_PARTS} files and folders are in it, each counted by all \
+             names that links give it: remove links between its folders, or files that are no parts of \
+             the plugin",
+            folder.display()
+        );
+        Error::new(ErrorKind::Refused, message)
     }
 
     fn add(&mut self, path: &Path) -> Result<()> {

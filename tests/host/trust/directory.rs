@@ -206,6 +206,27 @@ fn links_are_followed() {
     );
 }
 
+/// Who can put a link in its place decides where `..` leads.
+#[test]
+fn a_folder_that_is_left_again_counts() {
+    let yard = Yard::new();
+    yard.plugin("in/liba.so");
+    fs::create_dir(yard.path("aside")).unwrap();
+    symlink("aside/../in", yard.path("link")).unwrap();
+    let paths = ["aside/../in/liba.so", "link/liba.so"];
+    paths.iter().for_each(|path| yard.loads(path));
+    yard.set("aside", 0o777);
+    paths.iter().for_each(|path| yard.refuses_open(path, "@/aside", "777"));
+    yard.set("aside", 0o755);
+    let Some(other) = other_user() else { return };
+    chown(yard.path("aside"), Some(other), None).unwrap();
+    let why = format!(
+        "`@/aside` belongs to user {other}, and this program trusts root alone: `chown` it, or copy \
+         it to a folder of your own, once you have made sure of what is there"
+    );
+    paths.iter().for_each(|path| yard.refuses(path, &why));
+}
+
 /// A file has its owner and its mode wherever it is linked.
 #[test]
 fn a_hard_link_is_the_file_itself() {

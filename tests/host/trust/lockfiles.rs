@@ -82,6 +82,26 @@ fn links_around_in_a_folder_are_followed_once() {
     assert_eq!(yard.members(), ["a/also/part.lua", "a/init.lua", "a/lib/part.lua"]);
 }
 
+/// Folders with links to each other have more names than anybody can list.
+#[cfg(unix)]
+#[test]
+fn links_to_and_fro_without_end_are_refused() {
+    use std::os::unix::fs::symlink;
+    let yard = Yard::new();
+    let folders = || "abcdefghijk".chars();
+    yard.write_all(&["in/a/init.lua", "in/b.lua"]);
+    folders().for_each(|name| std::fs::create_dir(yard.path(&format!("in/a/{name}"))).unwrap());
+    for (folder, link) in folders().flat_map(|folder| folders().map(move |link| (folder, link))) {
+        symlink(format!("../{link}"), yard.path(&format!("in/a/{folder}/{link}"))).unwrap();
+    }
+    let error = Lockfile::of_dir(yard.path("in")).unwrap_err();
+    let expected = "cannot lock `@/in/a`: more than 10000 files and folders are in it, each counted \
+                    by all names that links give it: remove links between its folders, or files that \
+                    are no parts of the plugin";
+    assert_eq!(yard.told(&error.to_string()), expected);
+    assert_eq!(error.kind(), ErrorKind::Refused);
+}
+
 #[cfg(unix)]
 #[test]
 fn what_leads_out_of_the_folder_is_not_pinned() {

@@ -285,7 +285,7 @@ fn what_is_from_memory_is_the_hosts_own() {
     // What they require from files is not.
     let message = yard.distrusted(host.load_source("c", "local s = require 'shared'"));
     let unlisted = "cannot load `c`: c:1: cannot load `@/shelf/shared.lua`: it is not pinned: there \
-                    is no lock file";
+                    is no lock file: `twinplug lock DIR` makes one";
     assert_eq!(message, unlisted);
 }
 
