@@ -104,6 +104,7 @@ pub(crate) fn run(
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
     let Arguments { paths, channel, company, granting } = arguments;
+    let company = company.ready(locking)?;
     let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let manner = if is_terminal { Manner::Watched } else { Manner::Still };
     let screen = Arc::new(Screen::default());
@@ -126,7 +127,7 @@ pub(crate) fn run(
     let events = Arc::new(Mutex::new(events));
     let mut repl =
         Repl { plugins, reader, screen, interrupts, manner, events, lines: 0, has_failed: false };
-    repl.begin(&company.ready(locking)?, &paths)?;
+    repl.begin(&company, &paths)?;
     if manner == Manner::Watched {
         repl.greet(bell);
     }

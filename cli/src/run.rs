@@ -56,10 +56,10 @@ pub(crate) fn run(
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
     let Arguments { paths, call, watch, channel, company, granting } = arguments;
+    let company = company.ready(locking)?;
     let happenings = watch::until_interrupt()?;
     let printed = Printed::default();
     let host = host(granting.grant(builder), channel, printed.clone())?;
-    let company = company.ready(locking)?;
     let once = call.map(|function| Once::new(function, answers(&paths), happenings.0.clone()));
     if watch {
         let watch = Watch::new(host, Form::Aside(printed)).calling(once);

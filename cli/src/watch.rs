@@ -94,6 +94,7 @@ pub(crate) fn run(
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
     let Arguments { path, call, every, json, company, granting } = arguments;
+    let company = company.ready(locking)?;
     let happenings = until_interrupt()?;
     let printed = Printed::default();
     let builder = granting.grant(builder);
@@ -105,7 +106,6 @@ pub(crate) fn run(
         }
     };
     let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
-    let company = company.ready(locking)?;
     let calls = call.map(|function| Calls::new(function, every.unwrap_or(EVERY)));
     let sources = sources(&path, locking).into_iter().collect();
     Watch { calls, ..Watch::new(host, form) }.run(&[path], sources, &company, happenings)
