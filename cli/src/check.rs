@@ -80,6 +80,12 @@ impl Group {
         let builder = locking.lock_at(builder, &[path]);
         let is_folder = builder.is_ok() && source::is_folder_of_plugins(path);
         let listed = is_folder.then(|| Host::list_dir(path).ok()).flatten();
+        for source in listed.iter().flat_map(|_| source::sources_in(path)) {
+            let source = source.display();
+            output::note(&format!(
+                "`{source}` is a source folder, and not checked: name it, and it is built"
+            ));
+        }
         Group { builder, files: listed.unwrap_or_else(|| vec![path.to_owned()]) }
     }
 }

@@ -2,8 +2,10 @@
 //! native plugin is built, everything else is as it is.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use twinplug::Host;
 use twinplug_build::{BuildError, Show};
@@ -58,7 +60,34 @@ pub(crate) fn built_meanwhile(folder: &Path) -> Result<PathBuf, BuildError> {
 }
 
 fn build(folder: &Path, show: Show<'_>) -> Result<PathBuf, BuildError> {
-    twinplug_build::build_shown(folder, Path::new(BUILT), show)
+    let out = Path::new(BUILT);
+    if let Some(library) = twinplug_build::becomes(folder, out) {
+        claim(&library, folder)?;
+    }
+    let library = twinplug_build::build_shown(folder, out, show)?;
+    claim(&library, folder)?;
+    Ok(library)
+}
+
+/// Two folders that become one file would each be the other: which folder a library is of, in this
+/// process.
+fn claim(library: &Path, folder: &Path) -> Result<(), BuildError> {
+    static FOLDERS: Mutex<BTreeMap<PathBuf, (PathBuf, PathBuf)>> = Mutex::new(BTreeMap::new());
+    let canonical = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let known =
+        folders.entry(library.to_owned()).or_insert_with(|| (canonical.clone(), folder.to_owned()));
+    // One that was moved away has left its name.
+    if known.0 == canonical || !known.0.is_dir() {
+        *known = (canonical, folder.to_owned());
+        return Ok(());
+    }
+    Err(BuildError::new(format!(
+        "`{}` and `{}` both become `{}`: give one of them another name, or take one at a time",
+        known.1.display(),
+        folder.display(),
+        library.display()
+    )))
 }
 
 /// Whether it is a source folder. A plugin's folder may have the sources of something else in it.

@@ -179,3 +179,15 @@ fn a_plugin_is_called_with_those_that_it_requires() {
          load it first, or both with `Host::load_dir` (`--with` of the command)",
     );
 }
+
+#[test]
+fn source_folders_in_a_folder_of_plugins_are_named() {
+    let folder = folder("check_sources");
+    std::fs::write(folder.join("a.lua"), "").unwrap();
+    std::fs::create_dir_all(folder.join("c")).unwrap();
+    std::fs::write(folder.join("c/c.c"), "no C at all").unwrap();
+    let ran = run(command(&["check", "."]).current_dir(&folder));
+    assert_eq!(ran.out, "ok       ./a.lua (lua, a)\n");
+    let note = "note: `./c` is a source folder, and not checked: name it, and it is built\n";
+    assert_eq!((ran.err.as_str(), ran.code), (note, Some(0)));
+}

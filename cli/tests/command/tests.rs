@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::ran::{C, CPP, GO, RUST, Ran, ZIG, command, folder, is_skipped, run, twinplug};
+use crate::ran::{C, CPP, GO, RUST, Ran, ZIG, command, folder, is_skipped, library, run, twinplug};
 
 /// A folder with a script `greet.lua`, and its tests.
 fn greet(test: &str, tests: &str) -> String {
@@ -239,4 +239,24 @@ fn what_is_not_there_is_named() {
     );
     let ran = test(&folder, &[]);
     ran.is_wrong_usage("error: the following required arguments were not provided:");
+}
+
+/// Each would be tested as the other.
+#[test]
+fn two_source_folders_of_one_library_are_told_apart() {
+    let folder = folder("test_same_library");
+    let source = "#include \"twinplug.h\"\nstatic const tp_export exports[1];\n\
+                  TP_PLUGIN_WITH(\"same\", \"1.0.0\", \"\", exports, NULL, NULL, NULL, NULL, NULL, NULL, NULL);";
+    for place in ["a/same-one", "b/same_one"] {
+        fs::create_dir_all(folder.join(place)).unwrap();
+        fs::write(folder.join(place).join("same.c"), source).unwrap();
+        fs::write(folder.join(place).join("same_test.lua"), "function test_it() end").unwrap();
+    }
+    let ran = run(command(&["test", "a/same-one", "b/same_one"]).current_dir(&folder));
+    let library = library("same_one");
+    let expected = format!(
+        "error: `a/same-one` and `b/same_one` both become `{library}`: give one of them another name, or take one \
+         at a time"
+    );
+    assert_eq!((ran.err.lines().last(), ran.code), (Some(&*expected), Some(1)), "{}", ran.out);
 }

@@ -30,7 +30,9 @@ pub struct BuildError {
 }
 
 impl BuildError {
-    fn new(text: impl Into<String>) -> Self {
+    /// One that says that, of a folder that is not to be built.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
         BuildError { text: text.into(), is_missing_tool: false }
     }
 
@@ -66,6 +68,16 @@ pub fn is_source(folder: &Path) -> bool {
 /// The folder holds no source that is known, the tool is missing, or it failed.
 pub fn build(folder: &Path, out: &Path) -> Result<PathBuf, BuildError> {
     build_shown(folder, out, Show::Plainly)
+}
+
+/// The library that a folder becomes in `out`, where that is known before it is built: of a crate
+/// its own name decides, and not its folder's.
+#[must_use]
+pub fn becomes(folder: &Path, out: &Path) -> Option<PathBuf> {
+    match Language::of(folder)? {
+        Language::Rust => None,
+        _ => Some(out.join(library_name(folder).ok()?)),
+    }
 }
 
 /// As [`build`], which shows itself otherwise.
