@@ -15,7 +15,12 @@ pub(super) fn sdk(folder: &Path) -> String {
         .find(|(_, root)| fs::read_to_string(root.join("crates/sdk/Cargo.toml")).is_ok_and(is_sdk));
     match found {
         Some((steps, _)) => format!("{{ path = \"{}crates/sdk\" }}", "../".repeat(steps)),
-        None => concat!("\"", env!("CARGO_PKG_VERSION"), "\"").to_owned(),
+        None => concat!(
+            "\"",
+            env!("CARGO_PKG_VERSION"),
+            "\" # or, of a checkout: { path = \"TWINPLUG/crates/sdk\" }"
+        )
+        .to_owned(),
     }
 }
 

@@ -269,7 +269,11 @@ fn a_crate_elsewhere_depends_on_the_version_of_the_command() {
 
     let plugin = make(folder.path(), &IN_RUST);
     let manifest = fs::read_to_string(plugin.join("Cargo.toml")).unwrap();
-    let version = concat!("\ntwinplug-sdk = \"", env!("CARGO_PKG_VERSION"), "\"\n");
+    let version = concat!(
+        "\ntwinplug-sdk = \"",
+        env!("CARGO_PKG_VERSION"),
+        "\" # or, of a checkout: { path = \"TWINPLUG/crates/sdk\" }\n"
+    );
     assert!(manifest.contains(version), "{manifest}");
     check(&plugin);
     follows_its_readme(&plugin);
