@@ -437,7 +437,7 @@ fn to_standard_output(_: &str, text: &str) {
 }
 
 /// What of a value crosses without being copied.
-fn reference(value: &Value) -> Option<Kind> {
+pub(super) fn reference(value: &Value) -> Option<Kind> {
     match value {
         Value::Func(_) | Value::Object(_) | Value::Buffer(_) => Some(value.kind()),
         Value::List(items) => items.iter().find_map(reference),

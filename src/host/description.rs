@@ -1,11 +1,14 @@
 //! [`Description`]: what a host offers its plugins, as data that another program can read. It says
 //! nothing of the plugins that are loaded.
 
+mod json;
+
 use std::sync::Arc;
 
 use twinplug_value::serde::{Deserialize, Serialize};
 use twinplug_value::{Shared, Type, Value};
 
+use super::builder::reference;
 use super::{Host, HostBuilder};
 use crate::channel::DescribedChannel;
 use crate::error::{Error, ErrorKind, Result};
@@ -22,7 +25,7 @@ pub struct Description {
     pub lua: Option<String>,
     /// The functions, by name.
     pub functions: Vec<FunctionDescription>,
-    /// The constants, by name.
+    /// The constants, by name, but for those with a function, an object or a buffer in them.
     pub constants: Vec<ConstantDescription>,
     /// The channels, by name.
     pub channels: Vec<ChannelDescription>,
@@ -52,7 +55,9 @@ pub struct ConstantDescription {
     /// Its type, which says what of `value` JSON does not tell: that 1 is a float, say.
     #[serde(rename = "type")]
     pub ty: String,
-    /// Its value. A float that JSON has no number for is `"inf"`, `"-inf"` or `"nan"`.
+    /// Its value. What JSON has no word for is an object with one key: `{"$float": "inf"}` (or
+    /// `"-inf"`, `"nan"`), `{"$bytes": [0, 255]}`, and `{"$map": [[1, "a"]]}` of a map with keys other
+    /// than texts.
     pub value: Value,
 }
 
@@ -97,10 +102,13 @@ impl Host {
             signature: function.signature.to_string(),
             deprecated: function.advice.clone(),
         });
-        let constants = context.constants.iter().map(|(name, constant)| ConstantDescription {
+        // What another program made cannot be in a file.
+        let constants = context.constants.iter();
+        let constants = constants.filter(|(_, constant)| reference(&constant.value).is_none());
+        let constants = constants.map(|(name, constant)| ConstantDescription {
             name: name.clone(),
             ty: constant.ty.to_string(),
-            value: written(&constant.value),
+            value: json::written(&constant.value),
         });
         let channels = context.channels.iter().map(|(name, channel)| ChannelDescription {
             name: name.clone(),
@@ -121,7 +129,7 @@ impl Description {
     /// It as JSON, for people and programs.
     ///
     /// # Panics
-    /// A constant has a function or an object in it, which no description of a host does.
+    /// Somebody has put a function, an object or a buffer into a constant.
     #[must_use]
     pub fn to_json(&self) -> String {
         let json = serde_json::to_string_pretty(self);
@@ -169,7 +177,8 @@ impl HostBuilder {
     fn described_constant(self, name: &str, ty: &str, value: Value) -> Self {
         match ty.parse::<Type>() {
             Ok(ty) => {
-                let value = ty.coerce(read(value, &ty)).map_err(|error| error.to_string());
+                let read = json::read(value);
+                let value = read.and_then(|it| ty.coerce(it).map_err(|error| error.to_string()));
                 self.with_constant(name, value, Shared::Counted(Arc::new(ty)))
             }
             Err(error) => self.refused(format!("constant `{name}`: its type: {error}")),
@@ -188,31 +197,6 @@ impl HostBuilder {
     fn refused(mut self, message: String) -> Self {
         self.refuse(message);
         self
-    }
-}
-
-/// JSON has no number for these.
-const UNWRITABLE: [(&str, f64); 3] =
-    [("inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY), ("nan", f64::NAN)];
-
-/// A float that JSON has no number for is a text.
-fn written(value: &Value) -> Value {
-    let is = |float: f64, other: f64| float == other || float.is_nan() && other.is_nan();
-    let text = |float: f64| UNWRITABLE.into_iter().find(|(_, other)| is(float, *other));
-    match value {
-        Value::Float(float) => text(*float).map_or(Value::Float(*float), |(text, _)| text.into()),
-        other => other.clone(),
-    }
-}
-
-/// What `written` has written for a value of that type.
-fn read(value: Value, ty: &Type) -> Value {
-    let float = |text: &str| UNWRITABLE.into_iter().find(|(other, _)| *other == text);
-    match (&value, ty) {
-        (Value::Str(text), Type::Float | Type::Number) => {
-            float(text).map_or(value, |(_, float)| Value::Float(float))
-        }
-        _ => value,
     }
 }
 

@@ -16,11 +16,11 @@ use super::waiting::{Answer, Work};
 use crate::error::{Error, Result};
 
 /// The stand-ins of a host that is for tests.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Mocks {
     stand_ins: StandIns,
     /// The functions that the host itself does not have.
-    added: Arc<Mutex<BTreeMap<String, Arc<HostFunction>>>>,
+    added: Mutex<BTreeMap<String, Arc<HostFunction>>>,
 }
 
 /// By the names of the functions.

@@ -163,7 +163,8 @@ fn a_description_comes_back_as_it_went() {
     let made = Host::builder().described(&read).build().unwrap().describe();
     let value =
         |name: &str| made.constants.iter().find(|it| it.name == name).unwrap().value.clone();
-    assert_eq!((value("REACH"), value("RATIO")), (Value::from("inf"), Value::Float(1.0)));
+    let infinite = Value::Map([("$float".into(), "inf".into())].into());
+    assert_eq!((value("REACH"), value("RATIO")), (infinite, Value::Float(1.0)));
     let error = Description::from_json("{\"functions\": 1}").unwrap_err().to_string();
     assert!(error.starts_with("it is no description of a host: "), "{error}");
 }
@@ -223,4 +224,36 @@ fn fake_channels_hold_what_is_sent_and_have_any_name() {
     assert_eq!(other.call("Get", ("any",)).unwrap(), Value::from("text"));
     assert_eq!(host.channel::<Value>("any").unwrap().name(), "any");
     assert!(host.describe().channels.iter().all(|channel| channel.name == "numbers"));
+}
+
+/// Whatever JSON has no word for.
+#[test]
+fn constants_of_every_kind_come_back_as_they_went() {
+    let offered = || {
+        Host::builder()
+            .constant("REACHES", vec![f64::INFINITY, 1.0, f64::NAN])
+            .constant("BYTES", twinplug::Bytes(vec![0, 255, 7]))
+            .constant(
+                "NAMES",
+                std::collections::BTreeMap::from([(1, "a".to_owned()), (-2, "b".to_owned())]),
+            )
+            .constant("PAIR", (1, f64::NEG_INFINITY, Some("inf".to_owned())))
+            .constant("LARGE", i64::MAX)
+            .constant("CALLED", Function::new(|| 1))
+            .constant("FAR", Far { at: Some(f64::INFINITY), name: "inf".into() })
+    };
+    let own = offered().build().unwrap();
+    let json = own.describe().to_json();
+    let read = Description::from_json(&json).unwrap();
+    let again = Host::builder().described(&read).build().unwrap();
+    assert_eq!(again.describe().to_json(), json);
+    // What refers to something of this program cannot be described.
+    assert!(!json.contains("CALLED") && json.contains("LARGE"), "{json}");
+}
+
+#[data]
+#[derive(Clone)]
+struct Far {
+    at: Option<f64>,
+    name: String,
 }
