@@ -12,7 +12,6 @@ const OFF: &str = "\u{1b}[0m";
 /// What a command writes to both streams, with that in its environment.
 fn written(args: &[&str], environment: &[(&str, &str)]) -> String {
     let mut command = command(args);
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR");
     let ran = run(command.envs(environment.iter().copied()));
     ran.out + &ran.err
 }
@@ -68,8 +67,7 @@ fn an_escape_of_a_plugin_is_not_passed_on() {
 /// What a terminal gets.
 fn shown(args: &[&str], environment: &[(&str, &str)]) -> String {
     let mut command = command(args);
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR").env("TERM", "xterm");
-    command.envs(environment.iter().copied());
+    command.env("TERM", "xterm").envs(environment.iter().copied());
     let mut session =
         spawn_with_options(command, Options::default().timeout_ms(Some(30_000))).unwrap();
     session.exp_eof().unwrap()

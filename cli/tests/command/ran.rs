@@ -23,10 +23,13 @@ pub(crate) struct Ran {
     pub(crate) err: String,
 }
 
-/// The command with these arguments, in the workspace's root.
+/// The command with these arguments, in the workspace's root, where nothing around the tests says
+/// whether it shows colours: `CI` counts as a terminal that does.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twinplug"));
-    command.env_remove("CLICOLOR_FORCE");
+    for name in ["CLICOLOR_FORCE", "CLICOLOR", "NO_COLOR", "CI"] {
+        command.env_remove(name);
+    }
     command.args(args).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stdin(Stdio::null());
     command
 }
