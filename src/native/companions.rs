@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+#[cfg(target_os = "linux")]
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -25,11 +27,19 @@ pub(super) struct Companion {
 static MAPPED: Mutex<Option<HashMap<PathBuf, Mapped>>> = Mutex::new(None);
 
 /// What one was.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Mapped {
     print: u64,
-    /// The number that the file system has for it, wherever it is led to by then.
-    number: Option<u64>,
+    /// Where the system's loader has it; `None` where it took another one for it.
+    image: Option<Loaded>,
+}
+
+/// An image, as the system's loader has it: at this address, by this name. Its number in the file
+/// system does not tell, as another file gets that once this one is gone.
+#[derive(Clone, PartialEq)]
+struct Loaded {
+    address: usize,
+    name: Vec<u8>,
 }
 
 impl Companion {
@@ -43,10 +53,19 @@ impl Companion {
 /// # Errors
 /// One of them is mapped, and was another one then.
 pub(super) fn check(companions: &[Companion]) -> Result<()> {
+    if companions.is_empty() {
+        return Ok(());
+    }
+    let loaded = loaded();
+    let is_there = |image: &Option<Loaded>| match (&loaded, image) {
+        // Nobody says: what was mapped once may be so still.
+        (None, _) => true,
+        (Some(loaded), image) => image.as_ref().is_some_and(|image| loaded.contains(image)),
+    };
+    let mapped = MAPPED.lock();
     let changed = companions.iter().find(|companion| {
-        let mapped = MAPPED.lock().as_ref().and_then(|it| it.get(&companion.path).copied());
-        mapped
-            .is_some_and(|it| it.print != companion.print && is_mapped(&companion.path, it.number))
+        let before = mapped.as_ref().and_then(|all| all.get(&companion.path));
+        before.is_some_and(|it| it.print != companion.print && is_there(&it.image))
     });
     let Some(Companion { path, .. }) = changed else { return Ok(()) };
     let message = format!(
@@ -59,47 +78,43 @@ pub(super) fn check(companions: &[Companion]) -> Result<()> {
 
 /// They are mapped from here on.
 pub(super) fn are_mapped(companions: &[Companion]) {
+    if companions.is_empty() {
+        return;
+    }
+    let loaded = loaded().unwrap_or_default();
+    let file = |image: &Loaded| std::fs::canonicalize(path(&image.name)).ok();
+    let files: Vec<_> = loaded.into_iter().map(|image| (file(&image), image)).collect();
     let mut mapped = MAPPED.lock();
     let mapped = mapped.get_or_insert_default();
     for Companion { path, print } in companions {
-        // One that is there anew may be mapped no more than its name: then the one before is.
-        if mapped.get(path).is_none_or(|it| it.print != *print) {
-            mapped.insert(path.clone(), Mapped { print: *print, number: number(path) });
-        }
+        let image = files.iter().find(|(file, _)| file.as_ref() == Some(path));
+        let image = image.map(|(_, image)| image.clone());
+        mapped.insert(path.clone(), Mapped { print: *print, image });
     }
 }
 
-#[cfg(unix)]
-fn number(path: &Path) -> Option<u64> {
-    std::fs::metadata(path).ok().map(|metadata| std::os::unix::fs::MetadataExt::ino(&metadata))
-}
-
-#[cfg(not(unix))]
-fn number(_: &Path) -> Option<u64> {
-    None
-}
-
-/// Whether the system has a file of that name or number mapped, be it the one that is there or one
-/// before.
 #[cfg(target_os = "linux")]
-fn is_mapped(path: &Path, number: Option<u64>) -> bool {
-    use std::os::unix::ffi::OsStrExt;
-    let Ok(maps) = std::fs::read("/proc/self/maps") else { return true };
-    let path = path.as_os_str().as_bytes();
-    let number = number.map(|number| number.to_string());
-    maps.split(|byte| *byte == b'\n').any(|line| {
-        // Addresses, permissions, offset, device, number, path.
-        let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-        if number.as_ref().is_some_and(|number| words.nth(4) == Some(number.as_bytes())) {
-            return true;
-        }
-        let line = line.strip_suffix(b" (deleted)").unwrap_or(line);
-        line.ends_with(path) && line[..line.len() - path.len()].ends_with(b" ")
-    })
+fn path(name: &[u8]) -> &Path {
+    Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name))
 }
 
-/// Nobody says: what was mapped once may be so still.
 #[cfg(not(target_os = "linux"))]
-fn is_mapped(_: &Path, _: Option<u64>) -> bool {
-    true
+fn path(_: &[u8]) -> &Path {
+    Path::new("")
+}
+
+/// All images of this process.
+#[cfg(target_os = "linux")]
+fn loaded() -> Option<Vec<Loaded>> {
+    let mut loaded = Vec::new();
+    super::image::each(|info, name| {
+        loaded.push(Loaded { address: info.dlpi_addr as usize, name: name.to_bytes().to_owned() });
+        ControlFlow::Continue(())
+    });
+    Some(loaded)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn loaded() -> Option<Vec<Loaded>> {
+    None
 }

@@ -7,6 +7,8 @@
 use std::ffi::{CStr, c_void};
 use std::io;
 use std::mem::ManuallyDrop;
+#[cfg(target_os = "linux")]
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 #[cfg(target_os = "linux")]
@@ -242,41 +244,48 @@ fn is_mapped(address: usize, file: &[u8]) -> bool {
 /// an image is unmapped under: `dladdr` gives a name that may be gone when it is read.
 #[cfg(target_os = "linux")]
 pub(super) fn file_of(address: usize) -> Option<Vec<u8>> {
-    struct Search {
-        address: usize,
-        found: Option<Vec<u8>>,
-    }
-
-    unsafe extern "C" fn look(
-        info: *mut libc::dl_phdr_info,
-        _: libc::size_t,
-        search: *mut c_void,
-    ) -> libc::c_int {
-        // SAFETY: the system passes an image that stays while this runs, and our search.
-        let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
+    let mut found = None;
+    each(|info, name| {
         let headers = match info.dlpi_phdr.is_null() {
             true => &[],
-            // SAFETY: as many program headers as the image says.
+            // SAFETY: as many program headers as the image says, which stays while this runs.
             false => unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) },
         };
         let covers = headers.iter().any(|header| {
             let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
-            header.p_type == libc::PT_LOAD
-                && search.address.wrapping_sub(start) < header.p_memsz as usize
+            header.p_type == libc::PT_LOAD && address.wrapping_sub(start) < header.p_memsz as usize
         });
-        if covers && !info.dlpi_name.is_null() {
-            // SAFETY: a name is terminated, and stays while this runs.
-            let name = unsafe { CStr::from_ptr(info.dlpi_name) };
-            search.found = Some(name.to_bytes().to_owned());
+        match covers {
+            true => {
+                found = Some(name.to_bytes().to_owned());
+                ControlFlow::Break(())
+            }
+            false => ControlFlow::Continue(()),
         }
-        covers.into()
-    }
+    });
+    found
+}
 
-    let mut search = Search { address, found: None };
-    // SAFETY: `look` takes what is passed here, and does not unwind: it allocates, which
-    // may end the process but not panic.
-    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut search).cast()) };
-    search.found
+/// Shows the images of this process and their names, one after the other, with the lock held that
+/// images come and go under. `look` must not unwind: what it does may end the process, but not panic.
+#[cfg(target_os = "linux")]
+pub(super) fn each<F: FnMut(&libc::dl_phdr_info, &CStr) -> ControlFlow<()>>(mut look: F) {
+    unsafe extern "C" fn one<F: FnMut(&libc::dl_phdr_info, &CStr) -> ControlFlow<()>>(
+        info: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        look: *mut c_void,
+    ) -> libc::c_int {
+        // SAFETY: the system passes an image that stays while this runs, and our `look`.
+        let (info, look) = unsafe { (&*info, &mut *look.cast::<F>()) };
+        let name = match info.dlpi_name.is_null() {
+            true => c"",
+            // SAFETY: a name is terminated, and stays while this runs.
+            false => unsafe { CStr::from_ptr(info.dlpi_name) },
+        };
+        look(info, name).is_break().into()
+    }
+    // SAFETY: `one` takes what is passed here, a `look` of its type.
+    unsafe { libc::dl_iterate_phdr(Some(one::<F>), (&raw mut look).cast()) };
 }
 
 /// The file of the image that an address belongs to.
