@@ -172,7 +172,7 @@ impl Symbol {
     /// It is a variable, or its signature is another one.
     pub fn into_func<A: Args, R: Data>(self) -> Result<Func<A, R>> {
         match self {
-            Symbol::Func(func) => func.typed(),
+            Symbol::Func(func) => func.into_typed(),
             Symbol::Var(var) => Err(var.no_func()),
         }
     }
@@ -194,7 +194,7 @@ impl Symbol {
     /// It is a function, or its type is another one.
     pub fn into_var<T: Data>(self) -> Result<Var<T>> {
         match self {
-            Symbol::Var(var) => var.typed(),
+            Symbol::Var(var) => var.into_typed(),
             Symbol::Func(func) => Err(func.no_var()),
         }
     }

@@ -1,6 +1,7 @@
 //! Handles whose types are known at run time.
 
 use std::marker::PhantomData;
+#[cfg(feature = "luajit")]
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use twinplug_value::Signature;
 #[cfg(feature = "luajit")]
 use twinplug_value::raw::Entry;
 use twinplug_value::raw::Scalars;
-use twinplug_value::{Args, ConvertError, Data, Sink, Type, Value};
+use twinplug_value::{Args, ConvertError, Data, Fit, Sink, Type, Value};
 
 use super::link::{Values, WriteArgs};
 use super::{
@@ -58,6 +59,17 @@ impl Func<Dynamic> {
     /// # Errors
     /// The signature is another one.
     pub fn typed<A: Args, R: Data>(&self) -> Result<Func<A, R>> {
+        self.clone().into_typed()
+    }
+
+    /// As [`typed`](Func::typed).
+    pub(in crate::plugin) fn into_typed<A: Args, R: Data>(self) -> Result<Func<A, R>> {
+        let fit = self.hold::<A, R>()?;
+        Ok(Func { link: self.link, fit, types: PhantomData })
+    }
+
+    /// Takes down that a handle with these types is held.
+    fn hold<A: Args, R: Data>(&self) -> Result<Fit> {
         let place = &self.link.place;
         let target = self.link.target.enter();
         let signature = &target.signature;
@@ -73,7 +85,7 @@ impl Func<Dynamic> {
                 && params.iter().zip(A::TYPES).all(|(one, other)| is_same(one, other))
                 && is_same(result, R::SCHEMA)
         });
-        Ok(Func { link: Arc::clone(&self.link), fit, types: PhantomData })
+        Ok(fit)
     }
 
     /// Calls the function with values, and gives all of its results.
@@ -211,6 +223,17 @@ impl Var<Value> {
     /// # Errors
     /// The type is another one.
     pub fn typed<T: Data>(&self) -> Result<Var<T>> {
+        self.clone().into_typed()
+    }
+
+    /// As [`typed`](Var::typed).
+    pub(in crate::plugin) fn into_typed<T: Data>(self) -> Result<Var<T>> {
+        let fit = self.hold::<T>()?;
+        Ok(Var { link: self.link, fit, types: PhantomData })
+    }
+
+    /// Takes down that a handle with this type is held.
+    fn hold<T: Data>(&self) -> Result<Fit> {
         let place = &self.link.place;
         let target = self.link.target.enter();
         let ty = &target.ty;
@@ -223,7 +246,7 @@ impl Var<Value> {
             place.name(Error::new(ErrorKind::Type, message).of_symbol(&place.symbol))
         })?;
         self.link.uses.add(asked, |other| is_same(other, asked));
-        Ok(Var { link: Arc::clone(&self.link), fit, types: PhantomData })
+        Ok(fit)
     }
 
     pub(crate) fn no_func(&self) -> Error {

@@ -24,7 +24,13 @@ impl Type {
     ///
     /// # Errors
     /// None of them does: both types, with the path to where they differ.
+    #[inline]
     pub fn accepts(&self, from: &Type) -> Fits {
+        // What most functions take is told without looking further.
+        if self.is_one_scalar_with(from) { Ok(Fit::Exact) } else { self.compared(from) }
+    }
+
+    fn compared(&self, from: &Type) -> Fits {
         Comparison::default().fits(Side::new(self), Side::new(from))
     }
 }

@@ -8,7 +8,27 @@ use std::fmt;
 use super::{Choice, Struct, Type};
 
 impl PartialEq for Type {
+    #[inline]
     fn eq(&self, other: &Type) -> bool {
+        self.is_one_scalar_with(other) || self.is_as(other)
+    }
+}
+
+impl Type {
+    /// Whether both are the same of the types that most values are.
+    #[inline]
+    pub(super) fn is_one_scalar_with(&self, other: &Type) -> bool {
+        matches!(
+            (self, other),
+            (Type::Int, Type::Int)
+                | (Type::Float, Type::Float)
+                | (Type::Bool, Type::Bool)
+                | (Type::Str, Type::Str)
+                | (Type::Null, Type::Null)
+        )
+    }
+
+    fn is_as(&self, other: &Type) -> bool {
         match (self, other) {
             (Type::Any, Type::Any)
             | (Type::Null, Type::Null)

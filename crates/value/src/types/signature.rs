@@ -1,7 +1,7 @@
 //! Calls compared with what a function takes.
 
-use super::accept::{Fits, worst};
-use super::{Signature, Type};
+use super::accept::{Fit, Fits, worst};
+use super::{Param, Signature, Type};
 use crate::{ConvertError, Value};
 
 impl Signature {
@@ -10,6 +10,10 @@ impl Signature {
     /// # Errors
     /// The number of arguments, or the first argument of another type.
     pub fn accepts_args(&self, args: &[&Type]) -> Fits {
+        let is_same = |(arg, param): (&&Type, &Param)| param.ty.is_one_scalar_with(arg);
+        if args.len() == self.params.len() && args.iter().zip(self.params.iter()).all(is_same) {
+            return Ok(Fit::Exact);
+        }
         self.check_count(args.len())?;
         worst(args.iter().zip(self.params.iter()).enumerate().map(|(index, (arg, param))| {
             param.ty.accepts(arg).map_err(|e| e.of(self.argument_name(index)))
