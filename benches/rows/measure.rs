@@ -38,6 +38,11 @@ impl Effort {
         Effort { turns: self.turns.div_ceil(by), ..self }
     }
 
+    /// With turns so many times as long, for what takes a while to begin.
+    pub(crate) fn longer(self, times: u32) -> Self {
+        Effort { turn: self.turn * times, ..self }
+    }
+
     /// Nanoseconds of one repetition, of each side. A side does its work so many
     /// times, and answers a sum over the results, which must be the same on both.
     pub(crate) fn compare(

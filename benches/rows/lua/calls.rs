@@ -52,7 +52,9 @@ fn two_threads(report: &mut Report, effort: Effort) {
     let mut add = |theirs, goal, (ours_ns, theirs_ns)| {
         report.add(Row { name, ours_ns, theirs, theirs_ns, goal });
     };
-    // As many as one thread makes: to start another takes no time beside them.
+    // So many that it takes no time beside them to start a thread, and to become the one that is
+    // quick.
+    let effort = effort.longer(10);
     let alone = pairs.each(effort, |effort, ours, _| {
         let repetitions = effort.repetitions(&mut calls(ours));
         effort.compare_at(repetitions, on_two_threads(ours), calls(ours))
