@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use twinplug_build::BuildError;
 
+use crate::building::Unbuilt;
 use crate::colour;
 use crate::excerpt;
 use crate::output::{self, Label};
@@ -19,6 +20,8 @@ pub(crate) enum Failure {
     Build(BuildError),
     /// What was asked for did not happen.
     Unmet(String),
+    /// Ctrl-C, before there was anything that had to end.
+    Interrupted,
     /// The arguments contradict one another.
     Usage(String),
     /// A result could not be written.
@@ -37,6 +40,7 @@ impl Failure {
                 complain(&message);
                 ExitCode::from(2)
             }
+            Failure::Interrupted => ExitCode::SUCCESS,
             // Whoever reads the results has seen enough: `twinplug check .. | head`.
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 ExitCode::SUCCESS
@@ -54,6 +58,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Plugin(error) => error.fmt(f),
             Failure::Build(error) => error.fmt(f),
+            Failure::Interrupted => f.write_str("interrupted"),
             Failure::Unmet(message) | Failure::Usage(message) => f.write_str(message),
             Failure::Output(error) => write!(f, "cannot write to standard output: {error}"),
         }
@@ -99,7 +104,16 @@ impl From<twinplug::Error> for Failure {
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
-        Failure::Build(error)
+        match error.is_stopped() {
+            true => Failure::Interrupted,
+            false => Failure::Build(error),
+        }
+    }
+}
+
+impl From<Unbuilt> for Failure {
+    fn from(unbuilt: Unbuilt) -> Self {
+        unbuilt.error.into()
     }
 }
 

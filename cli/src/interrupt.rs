@@ -15,26 +15,29 @@ use crate::failure::Failure;
 const AT_ONCE: Duration = Duration::from_millis(250);
 
 /// What becomes of interrupts.
-struct Interrupts<S> {
+struct Interrupts<S, E> {
     stop: Option<S>,
+    end: E,
     first: Option<Instant>,
 }
 
 /// Has `stop` called at the first Ctrl-C. Where that gives `false` there is nobody to ask, and the
-/// process ends with 1, as it does at the second.
+/// process ends with 1, as it does at the second; `end` is called before.
 pub(crate) fn stop_at_interrupt(
     stop: impl FnOnce() -> bool + Send + 'static,
+    end: impl Fn() + Send + 'static,
 ) -> Result<(), Failure> {
-    let interrupts = Arc::new(Mutex::new(Interrupts { stop: Some(stop), first: None }));
+    let interrupts = Arc::new(Mutex::new(Interrupts { stop: Some(stop), end, first: None }));
     #[cfg(unix)]
     at_termination(Arc::clone(&interrupts)).map_err(|error| cannot_wait("SIGTERM", error))?;
     ctrlc::set_handler(move || take(&interrupts)).map_err(|error| cannot_wait("Ctrl-C", error))
 }
 
 #[cfg(unix)]
-fn at_termination<S>(interrupts: Arc<Mutex<Interrupts<S>>>) -> std::io::Result<()>
+fn at_termination<S, E>(interrupts: Arc<Mutex<Interrupts<S, E>>>) -> std::io::Result<()>
 where
     S: FnOnce() -> bool + Send + 'static,
+    E: Fn() + Send + 'static,
 {
     use signal_hook::{consts::SIGTERM, iterator::Signals};
 
@@ -44,7 +47,7 @@ where
 }
 
 /// Takes one.
-fn take<S: FnOnce() -> bool>(interrupts: &Mutex<Interrupts<S>>) {
+fn take<S: FnOnce() -> bool, E: Fn()>(interrupts: &Mutex<Interrupts<S, E>>) {
     let Ok(mut interrupts) = interrupts.lock() else { process::exit(1) };
     let first = *interrupts.first.get_or_insert_with(Instant::now);
     let goes_on = match interrupts.stop.take() {
@@ -52,6 +55,7 @@ fn take<S: FnOnce() -> bool>(interrupts: &Mutex<Interrupts<S>>) {
         None => first.elapsed() < AT_ONCE,
     };
     if !goes_on {
+        (interrupts.end)();
         process::exit(1);
     }
 }

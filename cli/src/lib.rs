@@ -21,7 +21,10 @@ mod test;
 mod types;
 mod watch;
 
+mod building;
 mod colour;
+mod compiler;
+mod ending;
 mod excerpt;
 mod failure;
 mod granting;
@@ -74,6 +77,8 @@ where
     match Arguments::try_parse_from(args) {
         Ok(Arguments { granting, limiting, locking, standing, verbosity, command }) => {
             verbosity.apply();
+            // A program may have run another command before, which has ended its builds.
+            building::cannot_be_stopped();
             let builder = granting.grant(limiting.limit(builder));
             let paths = standing.paths().chain(command.paths()).collect::<Vec<_>>();
             let locked = locking.lock(builder, &paths);

@@ -56,7 +56,7 @@ fn commands(folder: &Path) -> [String; 3] {
     [
         format!("twinplug call {folder} hello world"),
         format!("twinplug test {folder}"),
-        format!("twinplug watch {folder}"),
+        format!("twinplug watch {folder} --call hello --arg world"),
     ]
 }
 

@@ -3,12 +3,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use twinplug::{Host, HostBuilder};
+use twinplug::{Host, HostBuilder, Value};
 
+use crate::building::Readers;
 use crate::call;
 use crate::company::{Company, Ready};
+use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::granting::Granting;
 use crate::locking::Locking;
@@ -24,6 +27,15 @@ pub(crate) struct Arguments {
     /// Call a function of every plugin that has it, once; the results are lines of JSON
     #[arg(long, value_name = "FUNC")]
     call: Option<String>,
+    /// An argument of those calls, as JSON; what is not JSON is a string; as often as needed
+    #[arg(
+        long,
+        value_name = "ARG",
+        value_parser = call::value,
+        allow_negative_numbers = true,
+        requires = "call"
+    )]
+    arg: Vec<Value>,
     /// Reload plugins as they are edited, and tell what happens, on standard error
     #[arg(long)]
     watch: bool,
@@ -45,9 +57,10 @@ impl Arguments {
 
 /// Plugins that serve.
 struct Service {
-    host: Host,
+    host: Arc<Host>,
     printed: Printed,
     once: Option<Once>,
+    ending: Ending,
 }
 
 pub(crate) fn run(
@@ -55,18 +68,20 @@ pub(crate) fn run(
     builder: HostBuilder,
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
-    let Arguments { paths, call, watch, channel, company, granting } = arguments;
+    let Arguments { paths, call, arg, watch, channel, company, granting } = arguments;
+    let (happenings, ending) = watch::until_interrupt()?;
     let company = company.ready(locking)?;
-    let happenings = watch::until_interrupt()?;
     let printed = Printed::default();
-    let host = host(granting.grant(builder), channel, printed.clone())?;
-    let once = call.map(|function| Once::new(function, answers(&paths), happenings.0.clone()));
+    let host = Arc::new(host(granting.grant(builder), channel, printed.clone())?);
+    let once = call.map(|name| Once::new(name, arg, answers(&paths), happenings.0.clone()));
     if watch {
-        let watch = Watch::new(host, Form::Aside(printed)).calling(once);
-        let sources = paths.iter().filter_map(|path| watch::sources(path, locking)).collect();
+        let watch = Watch::new(host, Form::Aside(printed), ending).calling(once);
+        let sources = |path: &PathBuf| watch::sources(path, locking, Readers::People);
+        let sources = paths.iter().filter_map(sources).collect();
         return watch.run(&paths, sources, &company, happenings);
     }
-    let mut service = Service { host, printed, once };
+    ending.set_host(&host);
+    let mut service = Service { host, printed, once, ending };
     service.load(&paths, &company, locking)?;
     service.call()?;
     output::note(&format!("serving {}: Ctrl-C ends it", source::listed(&paths)));
@@ -96,11 +111,11 @@ fn answers(paths: &[PathBuf]) -> Answers {
 fn found(paths: &[PathBuf], locking: &Locking) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     for path in paths {
-        let mut sources = watch::sources(path, locking);
+        let mut sources = watch::sources(path, locking, Readers::People);
         let built = sources.iter_mut().flat_map(Sources::build).collect::<Vec<_>>();
         let is_all = !built.is_empty() && source::is_without_plugins(path);
         for built in built {
-            found.push(built.library?);
+            found.push(built.library?.path);
         }
         if !is_all {
             found.push(path.clone());
@@ -119,7 +134,9 @@ impl Service {
     ) -> Result<(), Failure> {
         company.load_required(&self.host)?;
         let required = self.host.plugins();
-        self.host.load_all(found(paths, locking)?).all()?;
+        let found = found(paths, locking)?;
+        let load = || self.host.load_all(found).all();
+        self.ending.during("plugins to be loaded".to_owned(), load)?;
         let layers = company.load_layers(&self.host)?;
         if let Some(once) = &mut self.once {
             once.spare([required, layers].concat());
@@ -148,16 +165,32 @@ impl Service {
                     if once.tell(answer, &self.printed)? == Told::Failure {
                         code = ExitCode::FAILURE;
                     }
-                    if once.open == 0 && code != ExitCode::SUCCESS {
+                    if once.has_ended() && code != ExitCode::SUCCESS {
                         break;
                     }
                 }
                 (Happening::Stop, _) => break,
                 // Without `--watch` nothing changes.
-                (Happening::Answered(_) | Happening::Event(_) | Happening::Built(_), _) => {}
+                (Happening::Answered(_) | Happening::Event(_) | Happening::Source(_), _) => {}
             }
         }
-        Company::leave(&self.host)?;
+        self.leave(happenings)?;
         Ok(code)
+    }
+
+    /// Unloads all, and tells what calls give that have still run.
+    fn leave(mut self, happenings: &Receiver<Happening>) -> Result<(), Failure> {
+        let once = self.once.as_ref();
+        self.ending.leave(&self.host, |plugin| once.and_then(|once| once.runs(plugin)))?;
+        while let Some(runs) = self.once.as_ref().and_then(Once::runs_still) {
+            match (self.ending.during(runs, || happenings.recv()), &mut self.once) {
+                (Ok(Happening::Answered(answer)), Some(once)) => {
+                    once.tell_last(answer, &self.printed)?;
+                }
+                (Err(_), _) => break,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }

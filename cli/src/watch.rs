@@ -3,8 +3,10 @@
 //!
 //! All that is told is told by one thread; others send it what happens.
 
+mod builds;
 mod calls;
 pub(crate) mod line;
+mod missing;
 mod once;
 mod sources;
 
@@ -12,13 +14,17 @@ use std::collections::{HashMap, VecDeque};
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use twinplug::{Event, EventKind, Events, Host, HostBuilder};
+use twinplug::{Event, EventKind, Events, Host, HostBuilder, Value};
 
+use crate::building::{self, Readers};
+use crate::call;
 use crate::company::{Company, Ready};
+use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::granting::Granting;
 use crate::interrupt;
@@ -26,11 +32,13 @@ use crate::locking::Locking;
 use crate::output::{self, Printed};
 use crate::source;
 use crate::verbosity;
+use builds::{Builders, Known};
 use calls::{Called, Calls};
 pub(crate) use line::Form;
 use line::Line;
 pub(crate) use once::{Answer, Answers, Once, Told};
-pub(crate) use sources::{Built, Sources};
+use sources::News;
+pub(crate) use sources::Sources;
 
 /// How often a function is called, unless it is said.
 const EVERY: Duration = Duration::from_secs(1);
@@ -43,6 +51,15 @@ pub(crate) struct Arguments {
     /// Call a function of every plugin that has it, time and again; tell when its result changes
     #[arg(long, value_name = "FUNC")]
     call: Option<String>,
+    /// An argument of those calls, as JSON; what is not JSON is a string; as often as needed
+    #[arg(
+        long,
+        value_name = "ARG",
+        value_parser = call::value,
+        allow_negative_numbers = true,
+        requires = "call"
+    )]
+    arg: Vec<Value>,
     /// How often it is called, like 16ms; each second if not given
     #[arg(long, value_name = "TIME", value_parser = time, requires = "call")]
     every: Option<Duration>,
@@ -58,7 +75,7 @@ pub(crate) struct Arguments {
 /// What the thread that tells is sent.
 pub(crate) enum Happening {
     Event(Event),
-    Built(Built),
+    Source(News),
     Answered(Answer),
     /// It is to end.
     Stop,
@@ -69,8 +86,9 @@ pub(crate) type Happenings = (Sender<Happening>, Receiver<Happening>);
 
 /// What is watched, and what was told of it.
 pub(crate) struct Watch {
-    host: Host,
+    host: Arc<Host>,
     form: Form,
+    ending: Ending,
     calls: Option<Calls>,
     once: Option<Once>,
     /// Results that have changed; each waits until the load that it is of was told.
@@ -78,7 +96,7 @@ pub(crate) struct Watch {
     /// The last load that was told, by the plugin's name and version.
     loads: HashMap<(String, String), u64>,
     /// The library that each source folder was built to.
-    libraries: HashMap<PathBuf, PathBuf>,
+    libraries: HashMap<PathBuf, Known>,
 }
 
 impl Arguments {
@@ -93,9 +111,9 @@ pub(crate) fn run(
     builder: HostBuilder,
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
-    let Arguments { path, call, every, json, company, granting } = arguments;
+    let Arguments { path, call, arg, every, json, company, granting } = arguments;
+    let (happenings, ending) = until_interrupt()?;
     let company = company.ready(locking)?;
-    let happenings = until_interrupt()?;
     let printed = Printed::default();
     let builder = granting.grant(builder);
     let (builder, form) = match json {
@@ -106,26 +124,40 @@ pub(crate) fn run(
         }
     };
     let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
-    let calls = call.map(|function| Calls::new(function, every.unwrap_or(EVERY)));
-    let sources = sources(&path, locking).into_iter().collect();
-    Watch { calls, ..Watch::new(host, form) }.run(&[path], sources, &company, happenings)
+    let calls = call.map(|function| Calls::new(function, arg, every.unwrap_or(EVERY)));
+    let readers = if json { Readers::Programs } else { Readers::People };
+    let sources = sources(&path, locking, readers).into_iter().collect();
+    let watch = Watch { calls, ..Watch::new(Arc::new(host), form, ending) };
+    watch.run(&[path], sources, &company, happenings)
 }
 
-/// What happens, of which Ctrl-C is one.
-pub(crate) fn until_interrupt() -> Result<Happenings, Failure> {
+/// What happens, of which Ctrl-C is one: builds end at once by that, and what else holds it up is
+/// told.
+pub(crate) fn until_interrupt() -> Result<(Happenings, Ending), Failure> {
     let (sender, happenings) = mpsc::channel();
-    let stop = sender.clone();
-    interrupt::stop_at_interrupt(move || stop.send(Happening::Stop).is_ok())?;
-    Ok((sender, happenings))
+    let (ending, stop) = (Ending::default(), sender.clone());
+    let (asked, cut_short) = (ending.clone(), ending.clone());
+    let asks = move || {
+        asked.is_asked_for();
+        // Before builds fail by it.
+        let is_heard = stop.send(Happening::Stop).is_ok();
+        building::stop();
+        is_heard
+    };
+    interrupt::stop_at_interrupt(asks, move || cut_short.is_cut_short())?;
+    building::can_be_stopped();
+    Ok(((sender, happenings), ending))
 }
 
 impl Watch {
     /// Nothing is watched so far.
-    pub(crate) fn new(host: Host, form: Form) -> Watch {
+    pub(crate) fn new(host: Arc<Host>, form: Form, ending: Ending) -> Watch {
         verbosity::events_are_told();
+        ending.set_host(&host);
         Watch {
             host,
             form,
+            ending,
             calls: None,
             once: None,
             called: VecDeque::new(),
@@ -149,44 +181,45 @@ impl Watch {
         (sender, happenings): Happenings,
     ) -> Result<ExitCode, Failure> {
         let events = self.host.events();
+        let (begun, count) = self.begin(paths, &mut sources, company, &events)?;
         // Told before anything else can happen, and so before the first call.
-        for event in self.begin(paths, &mut sources, company, &events)? {
+        for event in begun {
             self.tell(event)?;
         }
-        if !matches!(self.form, Form::Json) {
-            output::note(&format!("watching {}: Ctrl-C ends it", source::listed(paths)));
-        }
-        for sources in sources {
-            let sender = sender.clone();
-            thread::spawn(move || {
-                sources.watch(|built| sender.send(Happening::Built(built)).is_ok());
-            });
-        }
+        let (paths, count) = (source::listed(paths), counted(count));
+        output::note(&format!("watching {paths} ({count}): Ctrl-C ends it"));
+        self.look_for_it();
+        let builders = Builders::of(sources, &sender);
         let forwarded = forward(events, sender);
         self.follow(&happenings)?;
+        drop(builders);
         self.end(forwarded, &happenings)?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Loads the company, and within it what is at these paths; gives what has happened.
+    /// Loads the company, and within it what is at these paths; gives what has happened, and how
+    /// many plugins are loaded from there.
     fn begin(
         &mut self,
         paths: &[PathBuf],
         sources: &mut [Sources],
         company: &Ready,
         events: &Events,
-    ) -> Result<Vec<Event>, Failure> {
+    ) -> Result<(Vec<Event>, usize), Failure> {
         company.load_required(&self.host)?;
         let required = self.host.plugins();
-        self.load(paths, sources)?;
         let mut happened = so_far(events);
+        self.load(paths, sources)?;
+        let own = so_far(events);
+        let count = own.iter().filter(|event| event.kind == EventKind::Loaded).count();
+        happened.extend(own);
         match company.load_layers(&self.host) {
             Ok(layers) => {
                 if let Some(once) = &mut self.once {
                     once.spare([required, layers].concat());
                 }
                 happened.extend(so_far(events));
-                Ok(happened)
+                Ok((happened, count))
             }
             Err(failure) => {
                 // What it lies over may be missing because of one of these.
@@ -216,7 +249,8 @@ impl Watch {
             }
         }
         // What fails is an event.
-        drop(self.host.load_all(found));
+        let load = || drop(self.host.load_all(found));
+        self.ending.during("plugins to be loaded".to_owned(), load);
         Ok(())
     }
 
@@ -232,8 +266,11 @@ impl Watch {
                 None => happenings.recv().map_err(RecvTimeoutError::from),
             };
             match happening {
-                Ok(Happening::Event(event)) => self.tell(event)?,
-                Ok(Happening::Built(built)) => self.take(built)?,
+                Ok(Happening::Event(event)) => {
+                    self.tell(event)?;
+                    self.look_for_it();
+                }
+                Ok(Happening::Source(news)) => self.take(news)?,
                 Ok(Happening::Answered(answer)) => self.tell_answer(answer)?,
                 Err(RecvTimeoutError::Timeout) => self.call()?,
                 Ok(Happening::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -241,14 +278,22 @@ impl Watch {
         }
     }
 
-    /// Unloads everything, and tells that as well.
+    /// Unloads everything, and tells that as well, and what calls give that have still run.
     fn end(
         self,
         forwarded: JoinHandle<()>,
         happenings: &Receiver<Happening>,
     ) -> Result<(), Failure> {
-        Company::leave(&self.host)?;
-        let Watch { host, form, .. } = self;
+        let Watch { host, form, ending, mut once, .. } = self;
+        ending.leave(&host, |plugin| once.as_ref().and_then(|once| once.runs(plugin)))?;
+        while let Some(runs) = once.as_ref().and_then(Once::runs_still) {
+            match (ending.during(runs, || happenings.recv()), &mut once) {
+                (Ok(Happening::Event(event)), _) => form.tell_event(event)?,
+                (Ok(Happening::Answered(answer)), Some(once)) => form.tell_last(once, answer)?,
+                (Err(_), _) => break,
+                _ => {}
+            }
+        }
         drop(host);
         forwarded.join().expect("forwarding does not panic");
         for happening in happenings.try_iter() {
@@ -273,38 +318,16 @@ impl Watch {
         self.tell_called()
     }
 
-    /// A source folder was built. Its library is loaded the first time, and then is watched.
-    fn take(&mut self, built: Built) -> Result<(), Failure> {
-        if let Some(library) = self.keep(built)? {
-            // What fails is an event.
-            drop(self.host.load(library));
-        }
-        Ok(())
-    }
-
-    /// Has the library of a source folder watched; gives it where it is to be loaded.
-    fn keep(&mut self, built: Built) -> Result<Option<PathBuf>, Failure> {
-        match built.library {
-            Ok(library) if !self.libraries.contains_key(&built.folder) => {
-                self.host.watch(&library)?;
-                self.libraries.insert(built.folder, library.clone());
-                Ok(Some(library))
-            }
-            Ok(_) => Ok(None),
-            Err(error) => {
-                let name = built.folder.file_name().unwrap_or_default().to_string_lossy();
-                let before = self.libraries.get(&built.folder).and_then(|library| {
-                    self.host.plugins().into_iter().find(|plugin| plugin.path() == *library)
-                });
-                let line = Line::not_built(&name, before.as_ref(), &error.to_string());
-                self.form.tell(&line)?;
-                Ok(None)
-            }
+    /// Tells where what is to be called once is nowhere.
+    fn look_for_it(&mut self) {
+        if let Some(once) = &mut self.once {
+            once.look_for_it(&self.host.plugins());
         }
     }
 
     fn call(&mut self) -> Result<(), Failure> {
-        self.called.extend(self.calls.iter_mut().flat_map(|calls| calls.call(&self.host)));
+        let Watch { host, ending, calls, called, .. } = &mut *self;
+        called.extend(calls.iter_mut().flat_map(|calls| calls.call(host, ending)));
         self.host.flush_output();
         self.tell_called()
     }
@@ -332,15 +355,24 @@ impl Watch {
 }
 
 /// What is to be built; with `--locked` nothing, as no lock file pins it.
-pub(crate) fn sources(path: &Path, locking: &Locking) -> Option<Sources> {
+pub(crate) fn sources(path: &Path, locking: &Locking, readers: Readers) -> Option<Sources> {
     if !locking.is_on() {
-        return Sources::at(path);
+        return Sources::at(path, readers);
     }
     for folder in source::sources_in(path) {
         let folder = folder.display();
         output::note(&format!("`{folder}` is a source folder: with `--locked` it is not built"));
     }
     None
+}
+
+/// How many those are, as people read it.
+fn counted(count: usize) -> String {
+    match count {
+        0 => "no plugin so far".to_owned(),
+        1 => "1 plugin".to_owned(),
+        count => format!("{count} plugins"),
+    }
 }
 
 /// What has happened and was not told.

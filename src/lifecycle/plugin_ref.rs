@@ -11,7 +11,7 @@ use super::slot::Slot;
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{
-    Calls, Descriptor, Func, Plugin, PluginKind, Requirement, Symbol, Var, sealed,
+    Calls, Casual, Descriptor, Func, Plugin, PluginKind, Requirement, Symbol, Var, sealed,
 };
 
 /// A loaded plugin, followed through its reloads. Cheap to clone; after
@@ -190,7 +190,29 @@ impl PluginRef {
         let args = args
             .to_values()
             .map_err(|error| Error::from(error).at_symbol(name).in_plugin(self.name()))?;
-        self.lookup(name)?.into_dynamic()?.call(&args)
+        self.call_dynamic(name, &args)
+    }
+
+    /// As [`call`](PluginRef::call), with arguments whose number is known when the program runs. No
+    /// handle is held meanwhile that would keep an edit from taking the function away.
+    ///
+    /// ```
+    /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {
+    /// use twinplug::Value;
+    ///
+    /// let host = twinplug::Host::builder().build()?;
+    /// let sum = host.load_source("sum", "function Of(...) return select('#', ...) end")?;
+    /// let args = vec![Value::from("a"); 3];
+    /// assert_eq!(sum.call_dynamic("Of", &args)?, sum.call("Of", (1, 2, 3))?);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "_lua"))] fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// As lookup and call.
+    pub fn call_dynamic(&self, name: &str, args: &[Value]) -> Result<Value> {
+        Casual::new(self.lookup(name)?.into_dynamic()?).call(args)
     }
 
     /// How it fares: which of its loads serves, and what has become of the last reload.

@@ -46,7 +46,7 @@ pub(super) fn claim(path: &Path, checked: &Checked, allowed: GoRuntimes) -> Resu
         })
         .collect();
     if let (Some(_), Some(first), GoRuntimes::One) = (new.first(), held.first(), allowed) {
-        return Err(refused(first));
+        return Err(refused(first, path));
     }
     held.extend(new.iter().cloned());
     Ok(Claim(new))
@@ -61,11 +61,17 @@ fn runtimes(path: &Path, checked: &Checked) -> Vec<Runtime> {
     own.into_iter().chain(needed).collect()
 }
 
-fn refused(first: &Runtime) -> Error {
+fn refused(first: &Runtime, path: &Path) -> Error {
+    let next = match first.path == path {
+        true => {
+            "start the program anew to run what is there now (the command: end it, and run it again)"
+        }
+        false => "load it in a process of its own",
+    };
     let message = format!(
         "it brings a Go runtime, and this process holds one already, of `{}` from `{}`: Go \
-         supports one in a process and unloads none; load it in a process of its own, or take \
-         the risk with `HostBuilder::allow_several_go_runtimes`",
+         supports one in a process and unloads none; {next}, or take the risk with \
+         `HostBuilder::allow_several_go_runtimes`",
         first.plugin,
         first.path.display()
     );

@@ -53,11 +53,16 @@ fn check_refused(host: &Host, path: &Path, first: (&str, &Path)) {
     let error = host.load(path).unwrap_err();
     let expected = format!(
         "cannot load `{}`: it brings a Go runtime, and this process holds one already, of `{}` \
-         from `{}`: Go supports one in a process and unloads none; load it in a process of its \
-         own, or take the risk with `HostBuilder::allow_several_go_runtimes`",
+         from `{}`: Go supports one in a process and unloads none; {}, or take the risk with \
+         `HostBuilder::allow_several_go_runtimes`",
         path.display(),
         first.0,
-        first.1.display()
+        first.1.display(),
+        if first.1 == path {
+            "start the program anew to run what is there now (the command: end it, and run it again)"
+        } else {
+            "load it in a process of its own"
+        }
     );
     assert_eq!((error.to_string(), error.kind()), (expected, ErrorKind::Refused));
 }

@@ -9,6 +9,7 @@ use twinplug::serde::Serialize;
 use twinplug::{Error, Event, EventKind, PluginRef};
 
 use super::calls::Called;
+use super::once::{Answer, Once};
 use crate::colour;
 use crate::excerpt;
 use crate::output::{self, Printed};
@@ -62,16 +63,22 @@ impl Line {
     /// A source folder could not be built, of that plugin if one was loaded from it before.
     pub(super) fn not_built(name: &str, plugin: Option<&PluginRef>, error: &str) -> Line {
         let line = match plugin {
-            Some(plugin) => Line::about(plugin, plugin.status().generation),
+            Some(plugin) => Line::of_load(plugin, plugin.status().generation),
             None => Line { plugin: name.to_owned(), ..Line::failed(None) },
         };
         let (event, kind) = (EventKind::Rejected.to_string(), Some("native".to_owned()));
         Line { event, kind, error: Some(error.to_owned()), ..line }
     }
 
+    /// Something has become of a plugin, which serves as it does.
+    pub(super) fn about(event: EventKind, plugin: &PluginRef) -> Line {
+        let line = Line::of_load(plugin, plugin.status().generation);
+        Line { event: event.to_string(), ..line }
+    }
+
     pub(super) fn called(called: Called) -> Line {
         let Called { plugin, generation, result } = called;
-        let line = Line { event: "called".to_owned(), ..Line::about(&plugin, generation) };
+        let line = Line { event: "called".to_owned(), ..Line::of_load(&plugin, generation) };
         match result {
             Ok(result) => Line { result: Some(result), ..line },
             Err(error) => {
@@ -81,7 +88,7 @@ impl Line {
         }
     }
 
-    fn about(plugin: &PluginRef, generation: u64) -> Line {
+    fn of_load(plugin: &PluginRef, generation: u64) -> Line {
         Line {
             plugin: plugin.name().to_owned(),
             kind: Some(plugin.kind().to_string()),
@@ -157,6 +164,14 @@ impl Form {
         match event.kind == EventKind::Retired && !matches!(self, Form::Json) {
             true => Ok(()),
             false => self.tell(&Line::of(event)),
+        }
+    }
+
+    /// Tells how a call has ended after it was to end.
+    pub(super) fn tell_last(&self, once: &mut Once, answer: Answer) -> io::Result<()> {
+        match self {
+            Form::Aside(printed) => once.tell_last(answer, printed),
+            Form::Json | Form::Text(_) => Ok(()),
         }
     }
 

@@ -3,6 +3,8 @@
 //! The calls are made on threads of their own: one that takes its time, or waits for ever, holds up
 //! neither Ctrl-C nor what is told of edits.
 
+use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use twinplug::serde::Serialize;
 use twinplug::{Error, ErrorKind, PluginRef, Symbol, Value};
 
 use super::Happening;
+use super::missing::{self, Missing};
 use crate::failure::{self, Failure};
 use crate::output::{self, Printed};
 
@@ -26,9 +29,12 @@ pub(crate) struct Once {
     done: Vec<PluginRef>,
     /// Those whose call has failed, and of which loads it was.
     failed: Vec<(PluginRef, Loads)>,
+    /// Those that are there for others.
+    spared: Vec<PluginRef>,
+    missing: Missing,
     queue: Sender<(PluginRef, Loads)>,
-    /// How many calls have not ended.
-    pub(crate) open: usize,
+    /// Those whose call has not ended.
+    open: Vec<PluginRef>,
 }
 
 /// Which load of a plugin serves, and which of each layer over it.
@@ -73,33 +79,64 @@ struct Named<'a> {
 
 impl Once {
     /// How the calls end goes to `sender`.
-    pub(crate) fn new(function: String, answers: Answers, sender: Sender<Happening>) -> Once {
+    pub(crate) fn new(
+        function: String,
+        args: Vec<Value>,
+        answers: Answers,
+        sender: Sender<Happening>,
+    ) -> Once {
         let (queue, calls) = mpsc::channel();
-        let name = function.clone();
-        thread::spawn(move || call_each(&name, calls, &sender));
-        Once { function, answers, done: Vec::new(), failed: Vec::new(), queue, open: 0 }
+        let call = Arc::new((function.clone(), args));
+        thread::spawn(move || call_each(&call, calls, &sender));
+        Once {
+            function,
+            answers,
+            done: Vec::new(),
+            failed: Vec::new(),
+            spared: Vec::new(),
+            missing: Missing::default(),
+            queue,
+            open: Vec::new(),
+        }
     }
 
     /// These are not called: they are there for others.
     pub(crate) fn spare(&mut self, company: Vec<PluginRef>) {
-        self.done.extend(company);
+        self.done.extend(company.iter().cloned());
+        self.spared.extend(company);
     }
 
     /// Calls it of those that have it and were not called yet, or failed before an edit; how many
     /// those are.
     pub(crate) fn call(&mut self, plugins: &[PluginRef]) -> usize {
-        let before = self.open;
+        let before = self.open.len();
         for plugin in plugins {
             let call = (plugin.clone(), loads(plugin));
             if !self.done.contains(plugin) && !self.failed.contains(&call) && self.has_it(plugin) {
                 self.failed.retain(|(failed, _)| failed != plugin);
                 self.done.push(plugin.clone());
-                self.open += 1;
+                self.open.push(plugin.clone());
                 // Without a thread that calls, nobody hears of it any more.
                 let _ = self.queue.send(call);
             }
         }
-        self.open - before
+        self.open.len() - before
+    }
+
+    /// Whether all calls have ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// What is waited for until a plugin's call has ended, if that runs.
+    pub(crate) fn runs(&self, plugin: &PluginRef) -> Option<String> {
+        let what = || format!("`{}` of plugin `{}` to end", self.function, plugin.name());
+        self.open.contains(plugin).then(what)
+    }
+
+    /// What is waited for until all calls have ended, if any runs.
+    pub(crate) fn runs_still(&self) -> Option<String> {
+        self.open.first().and_then(|plugin| self.runs(plugin))
     }
 
     fn has_it(&self, plugin: &PluginRef) -> bool {
@@ -108,35 +145,27 @@ impl Once {
 
     /// Why it was called of none of these.
     pub(crate) fn missing(&self, plugins: &[PluginRef]) -> Failure {
-        let others = plugins.iter().filter(|plugin| !self.done.contains(plugin));
-        let mut reasons: Vec<_> = others.filter_map(|plugin| self.why_not(plugin)).collect();
-        if let [_] = reasons[..] {
-            return Failure::Unmet(reasons.remove(0));
-        }
-        let lines: String = reasons.iter().map(|reason| format!("\n  {reason}")).collect();
-        let (count, function) = (reasons.len(), &self.function);
-        Failure::Unmet(format!("none of {count} plugins exports a function `{function}`:{lines}"))
+        Failure::Unmet(missing::message(&self.function, &self.callable(plugins)))
     }
 
-    fn why_not(&self, plugin: &PluginRef) -> Option<String> {
-        let (name, function) = (plugin.name(), &self.function);
-        match plugin.lookup(function) {
-            Ok(Symbol::Func(_)) => None,
-            Ok(Symbol::Var(var)) => {
-                let ty = var.ty();
-                Some(format!(
-                    "plugin `{name}`: `{function}` is a variable, `{ty}`, and no function"
-                ))
-            }
-            Err(error) => Some(error.to_string()),
-        }
+    /// Tells where none of these has it so far.
+    pub(super) fn look_for_it(&mut self, plugins: &[PluginRef]) {
+        let is_own = |plugin: &&PluginRef| !self.spared.contains(plugin);
+        let own: Vec<_> = plugins.iter().filter(is_own).cloned().collect();
+        let has_it = own.iter().any(|plugin| self.has_it(plugin));
+        self.missing.look(&self.function, || (!has_it).then_some(own));
+    }
+
+    /// Those that are not there for others, and were not called yet.
+    fn callable(&self, plugins: &[PluginRef]) -> Vec<PluginRef> {
+        plugins.iter().filter(|plugin| !self.done.contains(plugin)).cloned().collect()
     }
 
     /// Tells how a call has ended, a result on standard output. One that failed is made again once
     /// the plugin was reloaded.
     pub(crate) fn tell(&mut self, answer: Answer, printed: &Printed) -> Result<Told, Failure> {
         let Answer { plugin, loads, result, _told } = answer;
-        self.open -= 1;
+        self.close(&plugin);
         let result = match result {
             Ok(result) => output::raw(&result),
             Err(error) => {
@@ -150,16 +179,36 @@ impl Once {
                 return Ok(Told::Failure);
             }
         };
+        self.write(&plugin, &result, printed)?;
+        Ok(Told::Result)
+    }
+
+    /// Tells what a call has given that ended after its plugin was asked to go. One that has failed
+    /// was ended by that.
+    pub(crate) fn tell_last(&mut self, answer: Answer, printed: &Printed) -> io::Result<()> {
+        self.close(&answer.plugin);
+        match &answer.result {
+            Ok(result) => self.write(&answer.plugin, &output::raw(result), printed),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn close(&mut self, plugin: &PluginRef) {
+        if let Some(place) = self.open.iter().position(|open| open == plugin) {
+            self.open.remove(place);
+        }
+    }
+
+    fn write(&self, plugin: &PluginRef, result: &RawValue, printed: &Printed) -> io::Result<()> {
         printed.end_line()?;
         match self.answers {
-            Answers::Bare => output::json(&result)?,
+            Answers::Bare => output::json(&result),
             Answers::Named => output::json(&Named {
                 plugin: plugin.name(),
                 version: plugin.version().to_string(),
-                result: &result,
-            })?,
+                result,
+            }),
         }
-        Ok(Told::Result)
     }
 }
 
@@ -169,12 +218,17 @@ fn loads(plugin: &PluginRef) -> Loads {
 }
 
 /// Calls each, until nobody asks for more: after the one before, unless that takes its time.
-fn call_each(function: &str, calls: Receiver<(PluginRef, Loads)>, sender: &Sender<Happening>) {
+fn call_each(
+    call: &Arc<(String, Vec<Value>)>,
+    calls: Receiver<(PluginRef, Loads)>,
+    sender: &Sender<Happening>,
+) {
     for (plugin, loads) in calls {
-        let (function, sender) = (function.to_owned(), sender.clone());
+        let (call, sender) = (Arc::clone(call), sender.clone());
         let (_told, is_told) = mpsc::channel();
         thread::spawn(move || {
-            let result = plugin.call(&function, ());
+            let (function, args) = &*call;
+            let result = plugin.call_dynamic(function, args);
             // Where it is to end, nobody hears of it any more.
             let _ = sender.send(Happening::Answered(Answer { plugin, loads, result, _told }));
         });

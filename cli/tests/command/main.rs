@@ -19,6 +19,8 @@ mod docs;
 #[cfg(unix)]
 mod document;
 mod inspect;
+#[cfg(unix)]
+mod interrupt;
 mod limits;
 #[cfg(unix)]
 mod new;
@@ -29,6 +31,8 @@ mod progress;
 mod repl;
 #[cfg(unix)]
 mod run;
+#[cfg(unix)]
+mod sources;
 #[cfg(unix)]
 mod standing;
 #[cfg(unix)]

@@ -84,7 +84,7 @@ fn make(folder: &Path, kind: &Kind) -> PathBuf {
     let ran = in_folder(folder, &["new", "hello-world", "--kind", kind.name]);
     let files: String = kind.files.iter().map(|file| format!("hello-world/{file}\n")).collect();
     let next = "next: twinplug call hello-world hello world\n      twinplug test hello-world\n      \
-                twinplug watch hello-world\n";
+                twinplug watch hello-world --call hello --arg world\n";
     assert_eq!((ran.out, ran.err.as_str(), ran.code), (files, next, Some(0)));
     locked(folder.join("hello-world"))
 }
@@ -299,7 +299,8 @@ fn a_script_is_what_is_made_unless_it_is_said() {
     let files = "./my plugins/greet/init.lua\n./my plugins/greet/plugin.toml\n\
                  ./my plugins/greet/greet_test.lua\n./my plugins/greet/README.md\n";
     let next = "next: twinplug call './my plugins/greet' hello world\n      \
-                twinplug test './my plugins/greet'\n      twinplug watch './my plugins/greet'\n";
+                twinplug test './my plugins/greet'\n      twinplug watch './my plugins/greet' \
+                --call hello --arg world\n";
     assert_eq!((ran.out.as_str(), ran.err.as_str(), ran.code), (files, next, Some(0)));
 }
 

@@ -11,7 +11,7 @@ use crate::ran::{C, command, folder, is_skipped, run};
 use crate::watch::lines;
 
 /// A run of the command, in a folder of its own.
-struct Running {
+pub(crate) struct Running {
     folder: PathBuf,
     child: Child,
     out: Receiver<String>,
@@ -19,12 +19,12 @@ struct Running {
 }
 
 impl Running {
-    fn new(test: &str, files: &[(&str, &str)], args: &[&str]) -> Running {
+    pub(crate) fn new(test: &str, files: &[(&str, &str)], args: &[&str]) -> Running {
         let folder = written(test, files);
         Running::of(folder.clone(), command(&[&["run"], args].concat()).current_dir(folder))
     }
 
-    fn of(folder: PathBuf, command: &mut Command) -> Running {
+    pub(crate) fn of(folder: PathBuf, command: &mut Command) -> Running {
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -36,22 +36,22 @@ impl Running {
     }
 
     #[track_caller]
-    fn prints(&self, expected: &[&str]) {
+    pub(crate) fn prints(&self, expected: &[&str]) {
         assert_eq!(next(&self.out, expected.len()), expected);
     }
 
     #[track_caller]
-    fn tells(&self, expected: &[&str]) {
+    pub(crate) fn tells(&self, expected: &[&str]) {
         assert_eq!(next(&self.err, expected.len()), expected);
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
     /// It ends; its exit code, and what else it has written to both streams.
-    fn end(mut self) -> (Option<i32>, Vec<String>, Vec<String>) {
+    pub(crate) fn end(mut self) -> (Option<i32>, Vec<String>, Vec<String>) {
         let rest = (self.out.iter().collect(), self.err.iter().collect());
         (self.child.wait().unwrap().code(), rest.0, rest.1)
     }
@@ -70,7 +70,7 @@ fn next(lines: &Receiver<String>, count: usize) -> Vec<String> {
     (0..count).map(line).collect()
 }
 
-fn written(test: &str, files: &[(&str, &str)]) -> PathBuf {
+pub(crate) fn written(test: &str, files: &[(&str, &str)]) -> PathBuf {
     let folder = folder(&format!("run_{test}"));
     for (name, text) in files {
         let path = folder.join(name);
@@ -302,7 +302,7 @@ fn edits_are_told_beside_what_plugins_print() {
     running.tells(&[
         "loaded bot 0.0.0 (load 1)",
         "loaded loop 0.0.0 (load 1)",
-        "note: watching `plugins`, `loop.lua`: Ctrl-C ends it",
+        "note: watching `plugins`, `loop.lua` (2 plugins): Ctrl-C ends it",
     ]);
     // What waits is called again in the load that takes over.
     running.write("loop.lua", &LOOP.replace("begins", "begins anew"));
@@ -350,11 +350,55 @@ fn what_cannot_be_loaded_is_loaded_once_it_is_mended() {
         "       | ^^^^^^^^^^^^^^",
         "    [C]: in function 'error'",
         "    bot.lua:1: in main chunk",
-        "note: watching `bot.lua`: Ctrl-C ends it",
+        "note: watching `bot.lua` (no plugin so far): Ctrl-C ends it",
     ]);
     running.write("bot.lua", "function Start() return 'up' end");
     running.prints(&[r#""up""#]);
     running.tells(&["loaded bot 0.0.0 (load 1)"]);
+    running.signal("-INT");
+    assert_eq!(running.end().0, Some(0));
+}
+
+#[test]
+fn calls_have_the_arguments_that_are_given() {
+    let add = "function Add(a, b) return { sum = a + b, kind = math.type and math.type(a) } end";
+    let files = [("a.lua", "function Add(...) return { ... } end"), ("b.lua", "Add = 1")];
+    let args = ["a.lua", "b.lua", "--call", "Add", "--arg", "-1", "--arg", "Ada", "--arg", "[2]"];
+    for (test, more) in [("args", &[][..]), ("args_watched", &["--watch"])] {
+        let running = Running::new(test, &files, &[&args[..], more].concat());
+        running.prints(&[r#"{"plugin":"a","version":"0.0.0","result":[-1,"Ada",[2]]}"#]);
+        running.signal("-INT");
+        assert_eq!(running.end().0, Some(0));
+    }
+    let typed = format!("---@param a integer\n---@param b integer\n{add}");
+    fails(
+        "args_typed",
+        &[("a.lua", &typed)],
+        &["a.lua", "--call", "Add", "--arg", "1"],
+        "",
+        "note: serving `a.lua`: Ctrl-C ends it\n\
+         error: plugin `a`: `Add`: expected 2 arguments, got 1\n",
+    );
+    let ran = run(&mut command(&["run", "lua-plugins", "--arg", "1"]));
+    ran.is_wrong_usage("error: the following required arguments were not provided:");
+}
+
+#[test]
+fn a_function_that_no_plugin_has_is_waited_for() {
+    let files = [("clock.lua", CLOCK), ("b.lua", "Noww = 1"), ("other.lua", "")];
+    let args = ["clock.lua", "b.lua", "other.lua", "--watch", "--call", "Noww"];
+    let running = Running::new("waits_for_it", &files, &args);
+    running.tells(&[
+        "loaded clock 1.2.0 (load 1)",
+        "loaded b 0.0.0 (load 1)",
+        "loaded other 0.0.0 (load 1)",
+        "note: watching `clock.lua`, `b.lua`, `other.lua` (3 plugins): Ctrl-C ends it",
+        "note: no plugin has a function `Noww`: it is called once one has it",
+        "  plugin `clock`: no symbol `Noww`; near: `Now`",
+        "  plugin `b`: `Noww` is a variable, `number`, and no function",
+    ]);
+    running.write("other.lua", "function Noww() return 8 end");
+    running.prints(&[r#"{"plugin":"other","version":"0.0.0","result":8}"#]);
     running.signal("-INT");
     assert_eq!(running.end().0, Some(0));
 }

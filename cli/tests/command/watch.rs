@@ -11,18 +11,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::ran::{C, command, folder, is_skipped, run, twinplug};
+use crate::ran::{command, folder, run, twinplug};
 
 /// A folder that is watched.
-struct Watched {
-    folder: PathBuf,
+pub(crate) struct Watched {
+    pub(crate) folder: PathBuf,
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Watched {
     /// The folder `plugins` of one test, with these files in it.
-    fn new(test: &str, files: &[(&str, &str)], args: &[&str]) -> Watched {
+    pub(crate) fn new(test: &str, files: &[(&str, &str)], args: &[&str]) -> Watched {
         let folder = folder(&format!("watch_{test}"));
         fs::create_dir(folder.join("plugins")).unwrap();
         let write = |(name, text): &(&str, &str)| write(&folder, name, text);
@@ -31,7 +31,7 @@ impl Watched {
     }
 
     /// The folder `plugins` of one that is there.
-    fn start(folder: PathBuf, args: &[&str]) -> Watched {
+    pub(crate) fn start(folder: PathBuf, args: &[&str]) -> Watched {
         let mut child = command(&[&["watch", "plugins"], args].concat())
             .current_dir(&folder)
             .stdout(Stdio::piped())
@@ -42,16 +42,16 @@ impl Watched {
         Watched { folder, child, lines }
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         write(&self.folder, name, text);
     }
 
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(Duration::from_secs(30)).expect("a line")
     }
 
     /// The next object, but for loads that have gone: those come when they do.
-    fn object(&self) -> Value {
+    pub(crate) fn object(&self) -> Value {
         loop {
             let object = self.any_object();
             if object["event"] != "retired" {
@@ -60,14 +60,14 @@ impl Watched {
         }
     }
 
-    fn any_object(&self) -> Value {
+    pub(crate) fn any_object(&self) -> Value {
         serde_json::from_str(&self.line()).unwrap()
     }
 
     /// The next object, which is of a script, in place of times has `true`, and has neither an
     /// error nor a result.
     #[track_caller]
-    fn expect(&self, event: &str, plugin: &str, version: &str, generation: u64) {
+    pub(crate) fn expect(&self, event: &str, plugin: &str, version: &str, generation: u64) {
         let mut object = if event == "retired" { self.any_object() } else { self.object() };
         let is_timed = object["ms"].as_f64().is_some_and(|ms| ms > 0.0);
         object["ms"] = json!(is_timed);
@@ -78,13 +78,13 @@ impl Watched {
         assert_eq!(object, expected);
     }
 
-    fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     }
 
     /// It ends; its exit code, what else it has told, and all of standard error.
-    fn end(mut self) -> (Option<i32>, Vec<String>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, Vec<String>, String) {
         let rest = self.lines.iter().collect();
         let mut err = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -178,7 +178,8 @@ fn what_happens_is_told_as_it_comes() {
     watched.interrupt();
     watched.expect("unloaded", "alarm", "0.0.0", 2);
     watched.expect("unloaded", "clock", "1.3.0", 2);
-    assert_eq!(watched.end(), (Some(0), Vec::new(), String::new()));
+    let note = "note: watching `plugins` (1 plugin): Ctrl-C ends it\n";
+    assert_eq!(watched.end(), (Some(0), Vec::new(), note.to_owned()));
 }
 
 #[test]
@@ -255,7 +256,7 @@ fn people_read_lines() {
     let (code, rest, err) = watched.end();
     let unloaded = ["unloaded bad 0.0.0 (load 2)", "unloaded clock 1.2.0 (load 1)"];
     assert_eq!((code, rest), (Some(0), unloaded.map(str::to_owned).to_vec()));
-    assert_eq!(err, "note: watching `plugins`: Ctrl-C ends it\n");
+    assert_eq!(err, "note: watching `plugins` (1 plugin): Ctrl-C ends it\n");
 }
 
 #[test]
@@ -275,7 +276,9 @@ fn limits_and_permissions_are_those_of_the_command() {
     watched.interrupt();
     let (code, _, err) = watched.end();
     // Standard output is for objects alone.
-    assert_eq!((code, err.as_str()), (Some(0), "asks\n"));
+    let err: Vec<_> = err.lines().collect();
+    let note = "note: watching `plugins` (2 plugins): Ctrl-C ends it";
+    assert_eq!((code, err), (Some(0), vec!["asks", note]));
 }
 
 #[test]
@@ -318,38 +321,6 @@ fn one_plugin_can_be_watched() {
 }
 
 #[test]
-fn sources_are_built_when_they_are_saved() {
-    if is_skipped(C) {
-        return;
-    }
-    let source = |version: &str| {
-        format!("#include \"twinplug.h\"\nTP_PLUGIN_BARE(\"native\", \"{version}\", NULL);")
-    };
-    let files = [("native/native.c", &*source("1.0.0")), ("clock.lua", CLOCK)];
-    let watched = Watched::new("sources", &files, &["--json"]);
-    let told = |event: &str, version: &str, generation: u64| {
-        let object = watched.object();
-        let expected = [json!(event), json!("native"), json!(version), json!(generation)];
-        let keys = ["event", "kind", "version", "generation"];
-        assert_eq!(keys.map(|key| object[key].clone()), expected, "{object}");
-        object["error"].clone()
-    };
-    told("loaded", "1.0.0", 1);
-    watched.expect("loaded", "clock", "1.2.0", 1);
-    watched.write("native/native.c", &source("1.1.0"));
-    told("reloaded", "1.1.0", 2);
-    watched.write("native/native.c", "no C");
-    let error = told("rejected", "1.1.0", 2);
-    assert!(error.as_str().unwrap().starts_with("`cc` failed ("), "{error}");
-    watched.write("native/native.c", &source("1.2.0"));
-    told("reloaded", "1.2.0", 3);
-    watched.write("later/later.c", &source("2.0.0").replace("native", "later"));
-    told("loaded", "2.0.0", 1);
-    watched.interrupt();
-    assert_eq!(watched.end().0, Some(0));
-}
-
-#[test]
 fn nobody_reads_any_more() {
     let folder = folder("watch_closed");
     fs::create_dir(folder.join("plugins")).unwrap();
@@ -357,6 +328,7 @@ fn nobody_reads_any_more() {
     let mut child = command(&["watch", "plugins", "--json"])
         .current_dir(&folder)
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -402,6 +374,70 @@ fn what_is_not_pinned_is_rejected() {
     assert_eq!([&rejected["event"], &rejected["error"]], [&json!("rejected"), &json!(error)]);
     watched.interrupt();
     let (code, _, err) = watched.end();
-    let note = "note: `plugins/native` is a source folder: with `--locked` it is not built\n";
+    let note = "note: `plugins/native` is a source folder: with `--locked` it is not built\n\
+                note: watching `plugins` (1 plugin): Ctrl-C ends it\n";
     assert_eq!((err.as_str(), code), (note, Some(0)));
+}
+
+#[test]
+fn calls_have_the_arguments_that_are_given() {
+    let files =
+        [("a.lua", "---@param name string\nfunction hello(name) return 'Hello, ' .. name end")];
+    let args = ["--json", "--call", "hello", "--arg", "Ada", "--every", "10ms"];
+    let mut watched = Watched::new("args", &files, &args);
+    let err = lines(watched.child.stderr.take().unwrap());
+    let noted = || err.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert_eq!(noted(), "note: watching `plugins` (1 plugin): Ctrl-C ends it");
+    watched.expect("loaded", "a", "0.0.0", 1);
+    assert_eq!(watched.object()["result"], "Hello, Ada");
+    watched.write("a.lua", "function hello(...) return select('#', ...) end");
+    watched.expect("reloaded", "a", "0.0.0", 2);
+    assert_eq!(watched.object()["result"], 1);
+    // What is not held may go.
+    watched.write("a.lua", "function goodbye() end");
+    watched.expect("reloaded", "a", "0.0.0", 3);
+    assert_eq!(noted(), "note: no plugin has a function `hello`: it is called once one has it");
+    watched.write("a.lua", "function hello(one, two) return two end");
+    watched.expect("reloaded", "a", "0.0.0", 4);
+    assert_eq!(watched.object()["result"], Value::Null);
+    watched.interrupt();
+    assert_eq!(watched.child.wait().unwrap().code(), Some(0));
+    let ran = twinplug(&["watch", "lua-plugins", "--arg", "1"]);
+    ran.is_wrong_usage("error: the following required arguments were not provided:");
+}
+
+#[test]
+fn a_function_that_no_plugin_has_is_told_once() {
+    let files = [("clock.lua", "function Now() return 1 end"), ("other.lua", "")];
+    let args = ["--json", "--call", "now", "--every", "5ms"];
+    let watched = Watched::new("missing", &files, &args);
+    ["clock", "other"].iter().for_each(|it| watched.expect("loaded", it, "0.0.0", 1));
+    for load in 2..5 {
+        watched.write("clock.lua", &format!("function Now() return {load} end"));
+        watched.expect("reloaded", "clock", "0.0.0", load);
+    }
+    watched.write("other.lua", "function now() return 'here' end");
+    watched.expect("reloaded", "other", "0.0.0", 2);
+    assert_eq!(watched.object()["result"], "here");
+    watched.interrupt();
+    let note = "note: watching `plugins` (2 plugins): Ctrl-C ends it\n\
+                note: no plugin has a function `now`: it is called once one has it\n  \
+                plugin `clock`: no symbol `now`; near: `Now`\n";
+    assert_eq!(watched.end().2, note);
+}
+
+#[test]
+fn a_call_that_holds_up_the_end_is_told() {
+    let files = [("spins.lua", "function Spin() print('begins') while true do end end")];
+    let args = ["--call", "Spin", "--time-limit", "none"];
+    let mut watched = Watched::new("spins", &files, &args);
+    assert_eq!([watched.line(), watched.line()], ["loaded spins 0.0.0 (load 1)", "begins"]);
+    let err = lines(watched.child.stderr.take().unwrap());
+    let next = || err.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert_eq!(next(), "note: watching `plugins` (1 plugin): Ctrl-C ends it");
+    watched.interrupt();
+    let waits = "note: waiting for `Spin` of plugin `spins` to end: Ctrl-C once more ends at once";
+    assert_eq!(next(), waits);
+    watched.interrupt();
+    assert_eq!(watched.child.wait().unwrap().code(), Some(1));
 }

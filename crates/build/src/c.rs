@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::tool::{program, run};
-use crate::{BuildError, Show, deliver, headers, library_name, scratch};
+use crate::{BuildError, Library, Manner, deliver, headers, library_name, scratch};
 
 /// For all sources. What is not exported by name stays inside.
 const FLAGS: [&str; 6] = ["-O2", "-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden", "-pthread"];
@@ -20,13 +20,13 @@ pub(crate) fn build(
     folder: &Path,
     sources: &[PathBuf],
     out: &Path,
-    show: Show<'_>,
-) -> Result<PathBuf, BuildError> {
+    manner: Manner<'_>,
+) -> Result<Library, BuildError> {
     let place = out.join(library_name(folder)?);
     let scratch = scratch(out)?;
     let headers = headers(out)?;
     let has_cpp = sources.iter().any(|path| is_cpp(path));
-    show.announce(folder, if has_cpp { "C++" } else { "C" });
+    manner.show.announce(folder, if has_cpp { "C++" } else { "C" });
     let c_flags = vec!["-std=c99"];
     let mut cpp_flags = vec!["-std=c++17"];
     if has_cpp && has_unique() {
@@ -39,18 +39,18 @@ pub(crate) fn build(
             true => (cpp(), INSTALL_CPP, &cpp_flags),
             false => (c(), INSTALL_C, &c_flags),
         };
-        if show.is_coloured() && knows_colours(compiler.get_program()) {
+        if manner.show.is_coloured() && knows_colours(compiler.get_program()) {
             compiler.arg("-fdiagnostics-color=always");
         }
         compiler.args(own).args(FLAGS).arg("-c").arg("-I").arg(&headers).arg("-I").arg(folder);
-        run(compiler.arg(source).arg("-o").arg(&object), install, show)?;
+        run(compiler.arg(source).arg("-o").arg(&object), install, manner)?;
         objects.push(object);
     }
     // The C++ compiler knows what C++ is linked with.
     let (mut linker, install) = if has_cpp { (cpp(), INSTALL_CPP) } else { (c(), INSTALL_C) };
     let library = scratch.path().join("library");
     linker.args(FLAGS).arg("-shared").args(objects).arg("-o").arg(&library);
-    run(&mut linker, install, show)?;
+    run(&mut linker, install, manner)?;
     deliver(&library, place)
 }
 

@@ -1,19 +1,19 @@
 //! Plugins in Go: `go build -buildmode=c-shared`, with the header where cgo finds it.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::tool::{program, run};
-use crate::{BuildError, Show, deliver, headers, library_name, scratch};
+use crate::{BuildError, Library, Manner, deliver, headers, library_name, scratch};
 
 const INSTALL: &str = "install Go (`golang-go` on Debian) and a C compiler, or set `GO`";
 
-pub(crate) fn build(folder: &Path, out: &Path, show: Show<'_>) -> Result<PathBuf, BuildError> {
+pub(crate) fn build(folder: &Path, out: &Path, manner: Manner<'_>) -> Result<Library, BuildError> {
     let place = out.join(library_name(folder)?);
     let scratch = scratch(out)?;
     let headers = headers(out)?;
-    show.announce(folder, "Go");
+    manner.show.announce(folder, "Go");
     let library = scratch.path().join("library");
     let mut command = Command::new(program("GO", "go"));
     // Without the state of a repository in it, the library is the same as long as its
@@ -32,7 +32,7 @@ pub(crate) fn build(folder: &Path, out: &Path, show: Show<'_>) -> Result<PathBuf
             command.env(variable, value);
         }
     }
-    run(&mut command, INSTALL, show)?;
+    run(&mut command, INSTALL, manner)?;
     deliver(&library, place)
 }
 

@@ -11,6 +11,7 @@ mod c;
 mod go;
 mod rust;
 mod show;
+mod stop;
 mod tool;
 mod zig;
 
@@ -21,36 +22,100 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 pub use show::{Audience, Show};
+pub use stop::Stop;
 
 /// A folder that could not be built, and why.
 #[derive(Debug)]
 pub struct BuildError {
     text: String,
-    is_missing_tool: bool,
+    cause: Cause,
+}
+
+/// What sort of a failure it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cause {
+    /// A tool has failed, and said why.
+    Tool,
+    MissingTool,
+    Stopped,
+    Other,
 }
 
 impl BuildError {
     /// One that says that, of a folder that is not to be built.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        BuildError { text: text.into(), is_missing_tool: false }
+        BuildError { text: text.into(), cause: Cause::Other }
     }
 
     fn missing_tool(text: String) -> Self {
-        BuildError { text, is_missing_tool: true }
+        BuildError { text, cause: Cause::MissingTool }
+    }
+
+    fn of_tool(text: String) -> Self {
+        BuildError { text, cause: Cause::Tool }
+    }
+
+    fn stopped() -> Self {
+        BuildError { text: "the build was stopped".to_owned(), cause: Cause::Stopped }
     }
 
     /// Whether all that is wrong is that a compiler is not installed.
     #[must_use]
     pub fn is_missing_tool(&self) -> bool {
-        self.is_missing_tool
+        self.cause == Cause::MissingTool
+    }
+
+    /// Whether nothing is wrong, but that it was [stopped](Stop).
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.cause == Cause::Stopped
+    }
+
+    /// What is wrong, for who has the messages of the tool, if it is that: the error itself says
+    /// where they are.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.text
     }
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.text)?;
+        match self.cause {
+            Cause::Tool => f.write_str("; its messages are above"),
+            _ => Ok(()),
+        }
     }
+}
+
+/// How a build is made.
+#[derive(Clone, Copy, Default)]
+pub struct Manner<'a> {
+    /// What is seen of it.
+    pub show: Show<'a>,
+    /// What can stop it.
+    pub stop: Option<&'a Stop>,
+}
+
+impl Manner<'_> {
+    fn of_tool_with_progress(self) -> Self {
+        Manner { show: self.show.of_tool_with_progress(), ..self }
+    }
+
+    fn is_stopped(self) -> bool {
+        self.stop.is_some_and(Stop::is_stopped)
+    }
+}
+
+/// What a source folder was built to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Library {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether it is another one than lay there before.
+    pub is_new: bool,
 }
 
 impl std::error::Error for BuildError {}
@@ -67,7 +132,7 @@ pub fn is_source(folder: &Path) -> bool {
 /// # Errors
 /// The folder holds no source that is known, the tool is missing, or it failed.
 pub fn build(folder: &Path, out: &Path) -> Result<PathBuf, BuildError> {
-    build_shown(folder, out, Show::Plainly)
+    Ok(build_as(folder, out, Manner::default())?.path)
 }
 
 /// The library that a folder becomes in `out`, where that is known before it is built: of a crate
@@ -80,11 +145,11 @@ pub fn becomes(folder: &Path, out: &Path) -> Option<PathBuf> {
     }
 }
 
-/// As [`build`], which shows itself otherwise.
+/// As [`build`], in some other manner.
 ///
 /// # Errors
 /// As [`build`].
-pub fn build_shown(folder: &Path, out: &Path, show: Show<'_>) -> Result<PathBuf, BuildError> {
+pub fn build_as(folder: &Path, out: &Path, manner: Manner<'_>) -> Result<Library, BuildError> {
     let language = Language::of(folder).ok_or_else(|| {
         BuildError::new(format!(
             "no source of a native plugin in `{}`: looked for `Cargo.toml`, `go.mod`, \
@@ -94,10 +159,10 @@ pub fn build_shown(folder: &Path, out: &Path, show: Show<'_>) -> Result<PathBuf,
     })?;
     fs::create_dir_all(out).map_err(|error| io_error("create", out, &error))?;
     match language {
-        Language::Rust => rust::build(folder, out, show),
-        Language::Go => go::build(folder, out, show),
-        Language::Zig => zig::build(folder, out, show),
-        Language::C(sources) => c::build(folder, &sources, out, show),
+        Language::Rust => rust::build(folder, out, manner),
+        Language::Go => go::build(folder, out, manner),
+        Language::Zig => zig::build(folder, out, manner),
+        Language::C(sources) => c::build(folder, &sources, out, manner),
     }
 }
 
@@ -157,10 +222,10 @@ fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
 }
 
 /// Puts a library that was built to its place in `out`.
-fn deliver(library: &Path, place: PathBuf) -> Result<PathBuf, BuildError> {
+fn deliver(library: &Path, place: PathBuf) -> Result<Library, BuildError> {
     let bytes = fs::read(library).map_err(|error| io_error("read", library, &error))?;
-    put(&bytes, &place, PROGRAM)?;
-    Ok(place)
+    let is_new = put(&bytes, &place, PROGRAM)?;
+    Ok(Library { path: place, is_new })
 }
 
 /// Who may do what with a file, before the process's mask (umask) takes its part away:
@@ -168,10 +233,10 @@ fn deliver(library: &Path, place: PathBuf) -> Result<PathBuf, BuildError> {
 const PROGRAM: u32 = 0o777;
 const TEXT: u32 = 0o666;
 
-/// Puts `bytes` at `place` in one step, unless they are there.
-fn put(bytes: &[u8], place: &Path, mode: u32) -> Result<(), BuildError> {
+/// Puts `bytes` at `place` in one step; false if they are there.
+fn put(bytes: &[u8], place: &Path, mode: u32) -> Result<bool, BuildError> {
     if fs::read(place).is_ok_and(|there| there == bytes) {
-        return Ok(());
+        return Ok(false);
     }
     let folder = place.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -183,7 +248,7 @@ fn put(bytes: &[u8], place: &Path, mode: u32) -> Result<(), BuildError> {
         file.write_all(bytes)?;
         file.persist(place).map_err(|error| error.error)
     });
-    written.map(drop).map_err(|error| io_error("write", place, &error))
+    written.map(|_| true).map_err(|error| io_error("write", place, &error))
 }
 
 fn io_error(action: &str, path: &Path, error: &io::Error) -> BuildError {

@@ -7,11 +7,11 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::tool::{program, run};
-use crate::{BuildError, Show, deliver, io_error};
+use crate::{BuildError, Library, Manner, deliver, io_error};
 
 const INSTALL: &str = "install Rust (https://rustup.rs), or set `CARGO`";
 
-pub(crate) fn build(folder: &Path, out: &Path, show: Show<'_>) -> Result<PathBuf, BuildError> {
+pub(crate) fn build(folder: &Path, out: &Path, manner: Manner<'_>) -> Result<Library, BuildError> {
     let manifest = folder.join("Cargo.toml");
     let manifest = manifest.canonicalize().map_err(|error| io_error("read", &manifest, &error))?;
     let mut command = Command::new(program("CARGO", "cargo"));
@@ -19,7 +19,7 @@ pub(crate) fn build(folder: &Path, out: &Path, show: Show<'_>) -> Result<PathBuf
         .args(["build", "--release", "--lib", "--message-format=json-render-diagnostics"])
         .arg("--manifest-path")
         .arg(&manifest);
-    let messages = run(&mut command, INSTALL, show.of_tool_with_progress())?;
+    let messages = run(&mut command, INSTALL, manner.of_tool_with_progress())?;
     let library = String::from_utf8_lossy(&messages)
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())

@@ -2,20 +2,24 @@
 //!
 //! It draws nothing itself.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{ChildStderr, Command, Output, Stdio};
 use std::{fmt, thread};
 
+use crate::Manner;
+use crate::stop::Tool;
+
 /// What is seen of a build.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub enum Show<'a> {
     /// A line that says what is built, on standard error, and there what tools write.
+    #[default]
     Plainly,
     /// Nothing, unless it fails: then what the tool has written, on standard error.
     Quietly,
     /// What somebody makes of it. Tools that show how far they are, as cargo and Zig do, are shown
-    /// plainly all the same.
+    /// plainly all the same, unless that [takes](Audience::takes_all) what they write as well.
     To(&'a dyn Audience),
 }
 
@@ -29,13 +33,19 @@ pub trait Audience: Sync {
 
     /// Whether what tools write is to be in colour.
     fn is_coloured(&self) -> bool;
+
+    /// Whether it takes what tools write that show on a terminal how far they are: they see none
+    /// then.
+    fn takes_all(&self) -> bool {
+        false
+    }
 }
 
 impl<'a> Show<'a> {
     /// Of tools that show how far they are.
     pub(crate) fn of_tool_with_progress(self) -> Show<'a> {
         match self {
-            Show::To(_) => Show::Plainly,
+            Show::To(audience) if !audience.takes_all() => Show::Plainly,
             other => other,
         }
     }
@@ -54,33 +64,43 @@ impl<'a> Show<'a> {
             Show::To(audience) => audience.begins(&what),
         }
     }
+}
 
+impl Manner<'_> {
     /// Runs a tool to its end; its standard output is in the answer.
     pub(crate) fn run(self, command: &mut Command) -> io::Result<Output> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(match self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(match self.show {
             Show::Plainly => Stdio::inherit(),
             Show::Quietly | Show::To(_) => Stdio::piped(),
         });
-        let mut child = command.spawn()?;
-        let audience = match self {
-            Show::To(audience) => audience,
-            Show::Plainly => return child.wait_with_output(),
-            Show::Quietly => {
-                let output = child.wait_with_output()?;
-                if !output.status.success() {
-                    let _ = io::stderr().write_all(&output.stderr);
-                }
-                return Ok(output);
-            }
-        };
-        let messages = child.stderr.take();
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                messages.into_iter().for_each(|it| pass_on(BufReader::new(it), audience))
-            });
-            child.wait_with_output()
-        })
+        let mut tool = Tool::spawn(command, self.stop)?;
+        let (stdout, stderr) = tool.output();
+        let mut output = Vec::new();
+        let (read, messages) = thread::scope(|scope| {
+            let messages = scope.spawn(|| take(stderr, self.show));
+            let read =
+                stdout.into_iter().try_for_each(|mut it| it.read_to_end(&mut output).map(drop));
+            (read, messages.join().expect("taking messages does not panic"))
+        });
+        let status = tool.wait()?;
+        read?;
+        if let (Show::Quietly, false) = (self.show, status.success() || self.is_stopped()) {
+            let _ = io::stderr().write_all(&messages);
+        }
+        Ok(Output { status, stdout: output, stderr: messages })
     }
+}
+
+/// Takes what a tool writes to its standard error; what nobody is told at once is in the answer.
+fn take(messages: Option<ChildStderr>, show: Show<'_>) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let Some(messages) = messages else { return kept };
+    let mut messages = BufReader::new(messages);
+    match show {
+        Show::To(audience) => pass_on(messages, audience),
+        Show::Plainly | Show::Quietly => drop(messages.read_to_end(&mut kept)),
+    }
+    kept
 }
 
 /// Tells what comes, a line at a time.

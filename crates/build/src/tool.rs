@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::io;
 use std::process::Command;
 
-use crate::{BuildError, Show};
+use crate::{BuildError, Manner};
 
 /// The program that the variable names, or else the usual one.
 pub(crate) fn program(variable: &str, usual: &str) -> OsString {
@@ -18,10 +18,10 @@ pub(crate) fn program(variable: &str, usual: &str) -> OsString {
 pub(crate) fn run(
     command: &mut Command,
     install: &str,
-    show: Show<'_>,
+    manner: Manner<'_>,
 ) -> Result<Vec<u8>, BuildError> {
     let name = command.get_program().to_string_lossy().into_owned();
-    run_as(&name, command, install, show)
+    run_as(&name, command, install, manner)
 }
 
 /// Runs a tool that messages call by another name than its program's.
@@ -29,9 +29,10 @@ pub(crate) fn run_as(
     name: &str,
     command: &mut Command,
     install: &str,
-    show: Show<'_>,
+    manner: Manner<'_>,
 ) -> Result<Vec<u8>, BuildError> {
-    let output = show.run(command).map_err(|error| match error.kind() {
+    let output = manner.run(command).map_err(|error| match error.kind() {
+        _ if manner.is_stopped() => BuildError::stopped(),
         io::ErrorKind::NotFound => {
             BuildError::missing_tool(format!("`{name}` is not there: {install}"))
         }
@@ -39,9 +40,7 @@ pub(crate) fn run_as(
     })?;
     match output.status.success() {
         true => Ok(output.stdout),
-        false => Err(BuildError::new(format!(
-            "`{name}` failed ({}); its messages are above",
-            output.status
-        ))),
+        false if manner.is_stopped() => Err(BuildError::stopped()),
+        false => Err(BuildError::of_tool(format!("`{name}` failed ({})", output.status))),
     }
 }

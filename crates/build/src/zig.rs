@@ -6,17 +6,19 @@ use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use crate::tool::{run, run_as};
-use crate::{BuildError, Show, absolute, deliver, headers, io_error, library_name, scratch};
+use crate::{
+    BuildError, Library, Manner, absolute, deliver, headers, io_error, library_name, scratch,
+};
 
 const INSTALL: &str = "install Zig, or its Python package (`python3 -m pip install ziglang`), \
                        or set `ZIG`";
 
-pub(crate) fn build(folder: &Path, out: &Path, show: Show<'_>) -> Result<PathBuf, BuildError> {
-    let show = show.of_tool_with_progress();
+pub(crate) fn build(folder: &Path, out: &Path, manner: Manner<'_>) -> Result<Library, BuildError> {
+    let manner = manner.of_tool_with_progress();
     let place = out.join(library_name(folder)?);
     let scratch = scratch(out)?;
     let headers = headers(out)?;
-    show.announce(folder, "Zig");
+    manner.show.announce(folder, "Zig");
     let mut command = zig();
     command
         .args(["build", "--release=fast", "--prefix"])
@@ -26,14 +28,14 @@ pub(crate) fn build(folder: &Path, out: &Path, show: Show<'_>) -> Result<PathBuf
         .arg(absolute(out)?.join(".zig-cache"))
         .arg(format!("-Dtwinplug={}", headers.display()))
         .current_dir(folder);
-    run_zig(&mut command, show)?;
+    run_zig(&mut command, manner)?;
     deliver(&installed(folder, scratch.path())?, place)
 }
 
-fn run_zig(command: &mut Command, show: Show<'_>) -> Result<Vec<u8>, BuildError> {
+fn run_zig(command: &mut Command, manner: Manner<'_>) -> Result<Vec<u8>, BuildError> {
     match command.get_program() == PYTHON {
-        true => run_as("zig", command, INSTALL, show),
-        false => run(command, INSTALL, show),
+        true => run_as("zig", command, INSTALL, manner),
+        false => run(command, INSTALL, manner),
     }
 }
 

@@ -84,6 +84,21 @@ fn a_group_is_no_hindrance_to_a_function_that_goes() {
 }
 
 #[test]
+fn a_call_without_a_handle_is_no_hindrance_to_a_function_that_goes() {
+    let text = "function Wait() host.note('waits') return host.channel('in'):recv() end";
+    let edited = Edited::with(text, |builder| builder.channel::<i64>("in", 0));
+    let plugin = edited.plugin.clone();
+    let waiting = thread::spawn(move || plugin.call("Wait", ()));
+    while edited.notes().is_empty() {
+        thread::yield_now();
+    }
+    edited.edit("function Other(...) return select('#', ...) end").unwrap();
+    assert_eq!(waiting.join().unwrap().unwrap_err().kind(), ErrorKind::Retired);
+    let args = vec![Value::Null; 9];
+    assert_eq!(edited.plugin.call_dynamic("Other", &args).unwrap(), Value::Int(9));
+}
+
+#[test]
 fn a_call_that_waits_ends_with_the_load_that_it_is_in() {
     let text = "function Wait() host.note('waits') local n = host.channel('in'):recv() host.note('on') return n end";
     let edited = Edited::with(text, |builder| builder.channel::<i64>("in", 0));
