@@ -46,5 +46,5 @@ mod trails;
 mod typed;
 mod vm;
 
-pub(crate) use loader::{Script, check, head, load, own};
+pub(crate) use loader::{Script, check, doubt, head, load, own};
 pub(crate) use modules::{Place, Vet};

@@ -60,6 +60,7 @@ pub(crate) fn run(
                 true => output::json(&report(&path, &checked)),
                 false => show(&path, &checked),
             })?;
+            progress.aside(|| checked.iter().for_each(output::doubts));
             if checked.is_err() {
                 code = ExitCode::FAILURE;
             }

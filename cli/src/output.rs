@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::Style;
 use serde_json::value::RawValue;
-use twinplug::Value;
 use twinplug::serde::Serialize;
+use twinplug::{Inspection, Value};
 
 use crate::colour;
 use crate::verbosity;
@@ -72,6 +72,13 @@ pub(crate) fn labelled(label: Label, text: &str) {
 pub(crate) fn note(text: &str) {
     if !verbosity::is_quiet() {
         labelled(Label::Note, text);
+    }
+}
+
+/// Tells people of each thing that the author of a script may not have meant.
+pub(crate) fn doubts(found: &Inspection) {
+    for doubt in found.doubts.iter().filter(|_| !verbosity::is_quiet()) {
+        labelled(Label::Warning, &format!("`{}`: {doubt}", found.path.display()));
     }
 }
 

@@ -58,6 +58,12 @@ impl Script<'_> {
     }
 }
 
+/// What the author of a script may not have meant, as far as its text shows.
+pub(crate) fn doubt(text: &[u8]) -> Option<String> {
+    let table = annotations::unreturned(text)?;
+    Some(format!("it exports nothing: does it end with `return {table}`?"))
+}
+
 /// The name and the version that a script's body will probably say.
 pub(crate) fn own(text: &[u8]) -> (Option<String>, Option<Version>) {
     let [name, version] = annotations::own(text);
@@ -107,6 +113,10 @@ pub(crate) fn load(
         vm.note_memory(lease.state());
         Ok((said, hooks))
     })?;
+    let exports_nothing = hooks.is_empty() && vm.shared.exports.lock().list.is_empty();
+    if let Some(doubt) = exports_nothing.then(|| doubt(text)).flatten() {
+        tracing::warn!(script = &*source.chunk, "{doubt}");
+    }
     Ok(LuaPlugin { name, version, over: origin.over.clone(), hooks, vm })
 }
 

@@ -50,6 +50,27 @@ fn answers_programs_with_an_object_a_line() {
     assert_eq!((ran.out, ran.code), (expected, Some(1)));
 }
 
+#[test]
+fn a_table_that_is_not_returned_is_told() {
+    let text = "local M = {}\nfunction M.Now() return 7 end\n";
+    let folder = folder("check_unreturned");
+    fs::write(folder.join("clock.lua"), text).unwrap();
+    fs::write(folder.join("ends.lua"), format!("{text}return M\n")).unwrap();
+    let ran = |args: &[&str]| run(command(args).current_dir(&folder));
+    let warning = "warning: `clock.lua`: it exports nothing: does it end with `return M`?\n";
+    let verdicts = "ok       clock.lua (lua, clock)\nok       ends.lua (lua, ends)\n";
+    let check = ["check", "clock.lua", "ends.lua"];
+    let checked = ran(&check);
+    assert_eq!((checked.out.as_str(), checked.err.as_str()), (verdicts, warning));
+    assert_eq!(checked.code, Some(0));
+    assert_eq!(ran(&[&check[..], &["-q"]].concat()).err, "");
+    assert_eq!(ran(&["inspect", "clock.lua", "--json"]).err, warning);
+    let warning = "warning: it exports nothing: does it end with `return M`? (script clock.lua)\n";
+    assert_eq!(ran(&["inspect", "clock.lua", "--load"]).err, warning);
+    let missing = "error: plugin `clock`: no symbol `Now`\n";
+    assert_eq!(ran(&["call", "clock.lua", "Now"]).err, format!("{warning}{missing}"));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn refuses_any_other_library() {
