@@ -10,6 +10,7 @@ mod annotations;
 mod border;
 mod call;
 mod channels;
+mod console;
 mod coroutine;
 mod entry;
 mod exports;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use twinplug_build::BuildError;
@@ -15,8 +16,8 @@ use crate::output::{self, Label};
 pub(crate) enum Failure {
     /// A plugin failed, or was refused.
     Plugin(twinplug::Error),
-    /// A source folder could not be built.
-    Build(BuildError),
+    /// This source folder could not be built.
+    Build(PathBuf, BuildError),
     /// What was asked for did not happen.
     Unmet(String),
     /// The arguments contradict one another.
@@ -41,7 +42,7 @@ impl Failure {
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 ExitCode::SUCCESS
             }
-            failure @ (Failure::Build(_) | Failure::Unmet(_) | Failure::Output(_)) => {
+            failure @ (Failure::Build(..) | Failure::Unmet(_) | Failure::Output(_)) => {
                 complain(&failure.to_string());
                 ExitCode::FAILURE
             }
@@ -53,7 +54,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Plugin(error) => error.fmt(f),
-            Failure::Build(error) => error.fmt(f),
+            Failure::Build(folder, error) => {
+                write!(f, "cannot build `{}`: {error}", folder.display())
+            }
             Failure::Unmet(message) | Failure::Usage(message) => f.write_str(message),
             Failure::Output(error) => write!(f, "cannot write to standard output: {error}"),
         }
@@ -94,12 +97,6 @@ fn trace(line: &str) {
 impl From<twinplug::Error> for Failure {
     fn from(error: twinplug::Error) -> Self {
         Failure::Plugin(error)
-    }
-}
-
-impl From<BuildError> for Failure {
-    fn from(error: BuildError) -> Self {
-        Failure::Build(error)
     }
 }
 

@@ -6,7 +6,6 @@
 
 mod commands;
 mod complete;
-mod files;
 mod history;
 mod interrupts;
 mod plugins;
@@ -274,7 +273,7 @@ impl Repl {
     }
 
     fn evaluate(&mut self, text: &str, line: usize) -> Result<Then, Failure> {
-        match self.plugins.session.run(text, line, &self.interrupts)? {
+        match self.plugins.session.run(text, line, &self.interrupts) {
             Ran::Interrupted => return Ok(self.interrupted()),
             Ran::Shown(values) => {
                 self.plugins.host.flush_output();

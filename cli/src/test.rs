@@ -21,6 +21,8 @@ use crate::failure::Failure;
 use crate::granting::Granting;
 use crate::locking::Locking;
 use crate::output;
+use crate::progress::{self, Risk};
+use crate::source;
 use find::{Finder, TestFile};
 use session::{Session, Setting};
 
@@ -69,12 +71,13 @@ pub(crate) fn run(
     let Arguments { paths, plugin, filter, company, granting } = arguments;
     let builder = granting.grant(builder);
     let mut files = Vec::new();
-    let finder = Finder { builder: &builder, locking, plugin: plugin.as_deref() };
+    let finder = Finder::new(&builder, locking, plugin.as_deref())?;
     for path in &paths {
         files.extend(finder.tests(path)?);
     }
     let company = company.ready(locking)?;
-    let setting = Setting { builder, company, permissions: granting.permissions() };
+    let has_native = company.has_native();
+    let setting = Setting { builder, company, has_native, permissions: granting.permissions() };
     let mut count = Count::default();
     for file in files {
         output::line(&file.path.display().to_string())?;
@@ -97,8 +100,16 @@ fn test(
     filter: Option<&str>,
     count: &mut Count,
 ) -> Result<(), Failure> {
-    let listed = Session::open(file, setting).map(|session| session.tests(file));
-    let names = match listed {
+    let plugin = match &file.plugin {
+        Ok(plugin) => plugin,
+        Err(why) => {
+            count.failed += 1;
+            tell_failed("its plugin cannot be built")?;
+            return Ok(output::line(&format!("    {why}"))?);
+        }
+    };
+    let tested = Tested::new(file, plugin, setting);
+    let names = match tested.names() {
         Ok(names) if names.is_empty() => {
             count.failed += 1;
             return Ok(tell_failed("there is no function `test_..` in it")?);
@@ -111,28 +122,62 @@ fn test(
         }
     };
     for name in names {
-        if filter.is_some_and(|filter| !name.contains(filter)) {
-            count.skipped += 1;
-            continue;
+        match filter.is_some_and(|filter| !name.contains(filter)) {
+            true => count.skipped += 1,
+            false => tested.run(&name, count)?,
         }
+    }
+    Ok(())
+}
+
+/// A file with tests, and the plugin that they are for.
+struct Tested<'t> {
+    file: &'t TestFile,
+    plugin: &'t Path,
+    setting: &'t Setting,
+    /// Of what ends the process nothing else would say where it was.
+    risk: Risk,
+}
+
+impl<'t> Tested<'t> {
+    fn new(file: &'t TestFile, plugin: &'t Path, setting: &'t Setting) -> Self {
+        let risk = match setting.has_native || source::is_native(plugin) {
+            true => Risk::OfItsEnd,
+            false => Risk::None,
+        };
+        Tested { file, plugin, setting, risk }
+    }
+
+    fn open(&self) -> Result<Session, Failed> {
+        Session::open(self.file, self.plugin, self.setting)
+    }
+
+    fn names(&self) -> Result<Vec<String>, Failed> {
+        let path = self.file.path.display().to_string();
+        let listed = || Ok(self.open()?.tests(self.file));
+        progress::running(self.risk, &path, listed)
+    }
+
+    /// Runs one test, and tells how it has ended.
+    fn run(&self, name: &str, count: &mut Count) -> io::Result<()> {
         let begun = Instant::now();
-        let ran = Session::open(file, setting).and_then(|session| session.run(&name));
+        let what = format!("{}: {name}", self.file.path.display());
+        let ran = progress::running(self.risk, &what, || self.open()?.run(name));
         let time = begun.elapsed();
         let slow = (time > SLOW).then(|| format!(" ({} ms)", time.as_millis()));
         let slow = slow.unwrap_or_default();
         match ran {
             Ok(()) => {
                 count.passed += 1;
-                output::headed(colour::GOOD, "  ok", &format!("      {name}{slow}"))?;
+                output::headed(colour::GOOD, "  ok", &format!("      {name}{slow}"))
             }
             Err(failed) => {
                 count.failed += 1;
                 tell_failed(&format!("{name}{slow}"))?;
-                failed.tell(file, &name)?;
+                failed.tell(self.file, name)
             }
         }
     }
-    Ok(())
 }
 
 /// Tells that something has failed.

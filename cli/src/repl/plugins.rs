@@ -55,22 +55,53 @@ impl Plugins {
 
     /// Loads the plugin at a path, or those of a folder.
     pub(super) fn load(&self, path: &Path) -> Result<Done, Failure> {
+        let has_sources = !source::is_plugin(path) && !source::sources_in(path).is_empty();
+        let is_folder = has_sources || source::is_folder_of_plugins(path);
+        if is_folder && !source::is_source(path) {
+            return self.load_folder(path);
+        }
         let file = source::loadable(path, &self.locking)?;
         // Before it is loaded: what fails is then tried again when it is edited.
-        let mut watched = None;
-        if self.manner == Manner::Watched && file.exists() {
-            self.host.watch(&file)?;
-            watched = Some(file.to_path_buf());
+        let watched = self.watch(&file)?;
+        let loaded = self.load_one(path, &file, watched.clone());
+        settled(loaded, watched.as_deref())
+    }
+
+    /// Loads what is in a folder, each after those of them that it requires.
+    fn load_folder(&self, folder: &Path) -> Result<Done, Failure> {
+        let mut files = Vec::new();
+        let mut is_complete = true;
+        for source in source::sources_at(folder, &self.locking) {
+            match source::loadable(&source, &self.locking) {
+                Ok(library) => files.push((library.into_owned(), source)),
+                Err(failure) if self.manner == Manner::Watched => {
+                    failure.report();
+                    is_complete = false;
+                }
+                Err(failure) => return Err(failure),
+            }
         }
-        let loaded = match source::is_folder_of_plugins(&file) {
-            true => self.host.load_dir(&file)?.all().map(drop),
-            false => self.load_one(path, &file, watched.clone()),
-        };
-        match (loaded, watched) {
-            (Ok(()), _) => Ok(Done::Well),
-            (Err(_), Some(_)) => Ok(Done::Told),
-            (Err(error), None) => Err(error.into()),
+        for (library, source) in &files {
+            let origin = Origin { watched: self.watch(library)?, source: Some(source.clone()) };
+            self.origins.borrow_mut().insert(library.clone(), origin);
         }
+        let watched = self.watch(folder)?;
+        let has_plugins = !source::is_without_plugins(folder);
+        let paths = files.into_iter().map(|(library, _)| library);
+        let loaded = self.host.load_all(paths.chain(has_plugins.then(|| folder.to_owned()))).all();
+        match settled(loaded.map(drop), watched.as_deref())? {
+            Done::Well if is_complete => Ok(Done::Well),
+            _ => Ok(Done::Told),
+        }
+    }
+
+    /// Has what is at a path watched, where it is to be and is there.
+    fn watch(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
+        if self.manner != Manner::Watched || !path.exists() {
+            return Ok(None);
+        }
+        self.host.watch(path)?;
+        Ok(Some(path.to_owned()))
     }
 
     fn load_one(
@@ -233,6 +264,15 @@ impl Plugins {
                 Err(_) => Vec::new(),
             },
         }
+    }
+}
+
+/// What has become of a load: that of what is watched is an event, also where it has failed.
+fn settled(loaded: twinplug::Result<()>, watched: Option<&Path>) -> Result<Done, Failure> {
+    match (loaded, watched) {
+        (Ok(()), _) => Ok(Done::Well),
+        (Err(_), Some(_)) => Ok(Done::Told),
+        (Err(error), None) => Err(error.into()),
     }
 }
 

@@ -9,7 +9,7 @@ use rexpect::session::{Options, PtySession, spawn_with_options};
 use twinplug::Host;
 
 use crate::place::Place;
-use crate::ran::{C, command, folder, is_skipped, run};
+use crate::ran::{C, answers, command, folder, is_skipped, run};
 use crate::terminal::MEANWHILE;
 
 const CLOCK: &str = "\
@@ -178,14 +178,7 @@ fn a_library_is_reloaded_once_where_it_is_built_again() {
     if is_skipped(C) {
         return;
     }
-    let source = |answer: i32| {
-        format!(
-            "#include \"twinplug.h\"\n\
-             static tp_status f(tp_call *call) {{ *call->result = tp_int({answer}); return TP_OK; }}\n\
-             static const tp_export exports[] = {{ TP_EXPORT_FUNC(\"f\", \"() -> int\", f) }};\n\
-             TP_PLUGIN(\"answers\", \"1.0.0\", exports, NULL);\n"
-        )
-    };
+    let source = |answer| answers("answers", answer);
     let folder = Terminal::folder("library");
     fs::create_dir(folder.join("answers")).unwrap();
     fs::write(folder.join("answers/answers.c"), source(1)).unwrap();
