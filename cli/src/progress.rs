@@ -9,7 +9,6 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use twinplug_build::{Audience, Show};
 
-use crate::output;
 use crate::verbosity;
 
 /// From so many files on it is told how far it is.
@@ -24,31 +23,6 @@ pub(crate) fn building<R>(build: impl FnOnce(Show<'_>) -> R) -> R {
         true => build(Show::To(&Building::default())),
         false => build(plainly()),
     }
-}
-
-/// Whether something may end the process.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Risk {
-    None,
-    OfItsEnd,
-}
-
-/// Runs something, and says before what it is if it may be the last: in the last line of a terminal,
-/// which goes once it was not, elsewhere in a line of its own.
-pub(crate) fn running<R>(risk: Risk, what: &str, run: impl FnOnce() -> R) -> R {
-    if risk == Risk::None || verbosity::is_quiet() {
-        return run();
-    }
-    if !is_shown() {
-        output::aside(&format!("running {what}"));
-        return run();
-    }
-    let spinner = ProgressBar::new_spinner().with_message(output::one_line(what));
-    spinner.set_style(style("  running {msg}"));
-    spinner.tick();
-    let result = run();
-    spinner.finish_and_clear();
-    result
 }
 
 /// How a build is shown while others write to the terminal.

@@ -6,6 +6,7 @@
 
 mod find;
 mod session;
+mod witness;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,10 +22,10 @@ use crate::failure::Failure;
 use crate::granting::Granting;
 use crate::locking::Locking;
 use crate::output;
-use crate::progress::{self, Risk};
 use crate::source;
 use find::{Finder, TestFile};
 use session::{Session, Setting};
+use witness::Witness;
 
 /// A test that takes longer is told with its time.
 const SLOW: Duration = Duration::from_millis(500);
@@ -76,12 +77,17 @@ pub(crate) fn run(
         files.extend(finder.tests(path)?);
     }
     let company = company.ready(locking)?;
-    let has_native = company.has_native();
-    let setting = Setting { builder, company, has_native, permissions: granting.permissions() };
+    let mut plugins = files.iter().flat_map(|file| &file.plugin);
+    let mut witness = match company.has_native() || plugins.any(|plugin| source::is_native(plugin))
+    {
+        true => Witness::called(),
+        false => Witness::Spared,
+    };
+    let setting = Setting { builder, company, permissions: granting.permissions() };
     let mut count = Count::default();
     for file in files {
         output::line(&file.path.display().to_string())?;
-        test(&file, &setting, filter.as_deref(), &mut count)?;
+        test(&file, &setting, filter.as_deref(), (&mut count, &mut witness))?;
     }
     if let (0, 0, 1.., Some(filter)) = (count.passed, count.failed, count.skipped, &filter) {
         let message =
@@ -98,7 +104,7 @@ fn test(
     file: &TestFile,
     setting: &Setting,
     filter: Option<&str>,
-    count: &mut Count,
+    (count, witness): (&mut Count, &mut Witness),
 ) -> Result<(), Failure> {
     let plugin = match &file.plugin {
         Ok(plugin) => plugin,
@@ -108,8 +114,8 @@ fn test(
             return Ok(output::line(&format!("    {why}"))?);
         }
     };
-    let tested = Tested::new(file, plugin, setting);
-    let names = match tested.names() {
+    let tested = Tested { file, plugin, setting };
+    let names = match tested.names(witness) {
         Ok(names) if names.is_empty() => {
             count.failed += 1;
             return Ok(tell_failed("there is no function `test_..` in it")?);
@@ -124,7 +130,7 @@ fn test(
     for name in names {
         match filter.is_some_and(|filter| !name.contains(filter)) {
             true => count.skipped += 1,
-            false => tested.run(&name, count)?,
+            false => tested.run(&name, count, witness)?,
         }
     }
     Ok(())
@@ -135,34 +141,23 @@ struct Tested<'t> {
     file: &'t TestFile,
     plugin: &'t Path,
     setting: &'t Setting,
-    /// Of what ends the process nothing else would say where it was.
-    risk: Risk,
 }
 
-impl<'t> Tested<'t> {
-    fn new(file: &'t TestFile, plugin: &'t Path, setting: &'t Setting) -> Self {
-        let risk = match setting.has_native || source::is_native(plugin) {
-            true => Risk::OfItsEnd,
-            false => Risk::None,
-        };
-        Tested { file, plugin, setting, risk }
-    }
-
+impl Tested<'_> {
     fn open(&self) -> Result<Session, Failed> {
         Session::open(self.file, self.plugin, self.setting)
     }
 
-    fn names(&self) -> Result<Vec<String>, Failed> {
-        let path = self.file.path.display().to_string();
-        let listed = || Ok(self.open()?.tests(self.file));
-        progress::running(self.risk, &path, listed)
+    fn names(&self, witness: &mut Witness) -> Result<Vec<String>, Failed> {
+        let what = format!("`{}`, before its first test", self.file.path.display());
+        witness.during(&what, || Ok(self.open()?.tests(self.file)))
     }
 
     /// Runs one test, and tells how it has ended.
-    fn run(&self, name: &str, count: &mut Count) -> io::Result<()> {
+    fn run(&self, name: &str, count: &mut Count, witness: &mut Witness) -> io::Result<()> {
         let begun = Instant::now();
-        let what = format!("{}: {name}", self.file.path.display());
-        let ran = progress::running(self.risk, &what, || self.open()?.run(name));
+        let what = format!("`{name}` of `{}`", self.file.path.display());
+        let ran = witness.during(&what, || self.open()?.run(name));
         let time = begun.elapsed();
         let slow = (time > SLOW).then(|| format!(" ({} ms)", time.as_millis()));
         let slow = slow.unwrap_or_default();

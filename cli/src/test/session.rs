@@ -32,8 +32,6 @@ const LEFT_BY_BUILDS: [&str; 2] = ["target", "zig-out"];
 pub(super) struct Setting {
     pub(super) builder: HostBuilder,
     pub(super) company: Ready,
-    /// Whether there is a native plugin among the company.
-    pub(super) has_native: bool,
     /// What the scripts with tests ask for.
     pub(super) permissions: Vec<String>,
 }

@@ -278,7 +278,7 @@ fn a_plugin_that_is_none_is_told_once() {
     assert_eq!((ran.out.as_str(), ran.err.as_str(), ran.code), ("", error, Some(1)));
 }
 
-/// Whatever a native plugin does to the process, the last line says where.
+/// Whatever a native plugin does to the process, the last line says where it was.
 #[cfg(unix)]
 #[test]
 fn a_test_that_ends_the_process_is_named() {
@@ -290,18 +290,19 @@ fn a_test_that_ends_the_process_is_named() {
     fs::write(folder.join("all/good/good.c"), source).unwrap();
     let tests = "function test_before() end function test_crash() plugin.f() end";
     fs::write(folder.join("all/good/good_test.lua"), tests).unwrap();
-    let folder = folder.into_os_string().into_string().unwrap();
+    let (place, folder) = (folder.clone(), folder.into_os_string().into_string().unwrap());
     let ran = test(&folder, &["all/good"]);
     let passed = "all/good/good_test.lua\n  ok      test_before\n";
     assert_eq!((ran.out.as_str(), ran.code), (passed, None), "{}", ran.err);
-    let running = [
-        "running all/good/good_test.lua",
-        "running all/good/good_test.lua: test_before",
-        "running all/good/good_test.lua: test_crash",
-    ];
-    let told: Vec<_> = ran.err.lines().filter(|line| line.starts_with("running ")).collect();
-    assert_eq!(told, running);
-    assert_eq!(ran.err.lines().last(), Some(running[2]));
+    let last = "error: the process has ended in `test_crash` of `all/good/good_test.lua`";
+    assert_eq!(ran.err.lines().last(), Some(last));
+    // Before any test, and by itself.
+    let source = answers("good", 7).replace("*call->result", "_Exit(3); *call->result");
+    fs::write(place.join("all/good/good.c"), format!("#include <stdlib.h>\n{source}")).unwrap();
+    fs::write(place.join("all/good/good_test.lua"), "plugin.f() function test_it() end").unwrap();
+    let ran = test(&folder, &["all/good", "-q"]);
+    let last = "error: the process has ended in `all/good/good_test.lua`, before its first test\n";
+    assert_eq!((ran.err.as_str(), ran.code), (last, Some(3)));
 }
 
 /// Each would be tested as the other.
