@@ -6,6 +6,7 @@
 
 mod commands;
 mod complete;
+mod ending;
 mod history;
 mod interrupts;
 mod plugins;
@@ -181,7 +182,7 @@ impl Repl {
     /// Does what is typed, until there is no more.
     fn follow(&mut self) -> Result<(), Failure> {
         let events = Arc::clone(&self.events);
-        loop {
+        while !self.interrupts.is_ending() {
             let input = self.input()?;
             let events = lock(&events);
             tell(&events, &self.screen);
@@ -196,6 +197,7 @@ impl Repl {
                 Err(failure) => self.fail(failure),
             }
         }
+        Ok(())
     }
 
     /// The next command, or Lua that is complete.
@@ -230,7 +232,12 @@ impl Repl {
 
     /// A line, or several that came at once.
     fn read(&mut self, prompt: &str) -> Result<Result<String, Input>, Failure> {
-        Ok(match self.reader.read(prompt, &self.interrupts)? {
+        let line = match self.reader.read(prompt, &self.interrupts) {
+            // A terminal may have gone.
+            _ if self.interrupts.is_ending() => Line::End,
+            line => line?,
+        };
+        Ok(match line {
             Line::Text(line) => {
                 self.lines += 1 + line.matches('\n').count();
                 Ok(line)
@@ -334,7 +341,15 @@ fn tell(events: &Events, screen: &Screen) {
         // A load that has gone is seen in what has taken over.
         let is_news = event.kind != EventKind::Retired && !Session::is_called(&event.plugin);
         if is_news && (event.error.is_some() || !verbosity::is_quiet()) {
-            screen.tell(&Told::of(event).text());
+            let written = match event.kind {
+                EventKind::Loaded => plugins::written(&event.plugin),
+                _ => None,
+            };
+            let mut lines = Told::of(event).text();
+            if let (Some(line), Some(written)) = (lines.first_mut(), written) {
+                *line += &format!(": `{written}`");
+            }
+            screen.tell(&lines);
         }
     }
 }

@@ -218,9 +218,12 @@ impl Plugins {
             What::Command => COMMANDS.iter().map(Described::begun).collect(),
             What::Path => complete::paths(&text[wanted.start..]),
             What::Plugin => self.names(),
+            What::Index(quote) => {
+                self.names().iter().map(|name| format!("{name}{quote}]")).collect()
+            }
             What::Name(path) => match &path[..] {
                 [] => self.globals(),
-                ["plugins"] => self.names(),
+                ["plugins"] => self.identifiers(),
                 ["host", group @ ..] => self.offered(group),
                 path => self.members(path),
             },
@@ -235,8 +238,13 @@ impl Plugins {
     /// The names that a line finds by themselves.
     fn globals(&self) -> Vec<String> {
         let mut names = self.members(&[]);
-        names.extend(self.names().into_iter().filter(|name| is_identifier(name)));
+        names.extend(self.identifiers());
         names
+    }
+
+    /// The names of plugins that can stand behind a dot.
+    fn identifiers(&self) -> Vec<String> {
+        self.names().into_iter().filter(|name| is_identifier(name)).collect()
     }
 
     /// What `host` has, or a group in it.
@@ -293,7 +301,20 @@ fn described(plugin: &PluginRef) -> Vec<String> {
     [head].into_iter().chain(exports).chain(layers).collect()
 }
 
+/// How a plugin is written whose name is no global.
+pub(super) fn written(name: &str) -> Option<String> {
+    (!is_identifier(name)).then(|| format!("plugins[{name:?}]"))
+}
+
+/// Words that no name can be, in one Lua or another.
+const KEYWORDS: [&str; 23] = [
+    "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "global", "goto",
+    "if", "in", "local", "nil", "not", "or", "repeat", "return", "then", "true", "until", "while",
+];
+
 fn is_identifier(name: &str) -> bool {
     let is_of_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    name.chars().all(is_of_name) && !name.starts_with(|first: char| first.is_ascii_digit())
+    name.chars().all(is_of_name)
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && !KEYWORDS.contains(&name)
 }

@@ -26,7 +26,11 @@ impl Talk {
             fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
             fs::write(folder.join(name), text).unwrap();
         }
-        let mut child = command(&[&["repl"], args].concat())
+        Talk::of(folder, &mut command(&[&["repl"], args].concat()))
+    }
+
+    fn of(folder: PathBuf, command: &mut Command) -> Talk {
+        let mut child = command
             .current_dir(&folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -54,8 +58,12 @@ impl Talk {
     }
 
     fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
     /// What else it prints, and how it ends, once there are no more lines.
@@ -202,6 +210,41 @@ fn an_interrupt_between_lines_ends_it_in_order() {
     talk.hears("1");
     talk.interrupt();
     fails(&talk.ends(), "goes\n", "error: interrupted\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_systems_wish_ends_it_as_the_last_line_does() {
+    for signal in ["-TERM", "-HUP"] {
+        let args = ["clock.lua", "--channel", "never"];
+        let mut talk = Talk::new(&format!("idle{signal}"), &[("clock.lua", CLOCK)], &args);
+        talk.says("clock.Tick()\n");
+        talk.hears("1");
+        talk.signal(signal);
+        let ran = talk.ends();
+        assert_eq!((&*ran.out, &*ran.err, ran.code), ("goes\n", "", Some(0)), "{signal}");
+
+        let mut talk = Talk::new(&format!("waits{signal}"), &[("clock.lua", CLOCK)], &args);
+        talk.says("clock.Wait()\nprint('not reached')\n");
+        talk.hears("waits");
+        talk.signal(signal);
+        fails(&talk.ends(), "goes\n", "error: interrupted\n");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hangup_that_is_ignored_stays_so() {
+    let twinplug = command(&[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" repl"]).arg(twinplug.get_program());
+    let mut talk = Talk::of(folder("repl_nohup"), &mut shell);
+    talk.says("print('a')\n");
+    talk.hears("a");
+    talk.signal("-HUP");
+    talk.says("print('b')\n");
+    talk.hears("b");
+    assert_eq!(talk.end().code, Some(0));
 }
 
 #[cfg(unix)]
