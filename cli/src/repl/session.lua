@@ -9,6 +9,11 @@ local error, getmetatable, ipairs, load, next, pcall = error, getmetatable, ipai
 local rawequal, rawget, rawset, select = rawequal, rawget, rawset, select
 local setmetatable, tostring, type = setmetatable, tostring, type
 local utf8_length = utf8 and utf8.len
+local sequences = {
+  "[\194-\223][\128-\191]",
+  "[\224-\239][\128-\191][\128-\191]",
+  "[\240-\244][\128-\191][\128-\191][\128-\191]",
+}
 local globals, host = _G, host
 local has_plugin, plugin_of = host.has_plugin, host.plugin
 
@@ -89,9 +94,15 @@ local function escaped(character)
   return escapes[character] or format("\\%03d", byte(character))
 end
 
+-- Whether it is UTF-8, which LuaJIT has no library for.
+local function is_text(text)
+  if utf8_length then return utf8_length(text) end
+  for _, sequence in ipairs(sequences) do text = gsub(text, sequence, " ") end
+  return not find(text, "[\128-\255]")
+end
+
 local function quoted(text)
-  local is_text = not utf8_length or utf8_length(text)
-  return '"' .. gsub(text, is_text and '[%c"\\]' or '[%c"\\\128-\255]', escaped) .. '"'
+  return '"' .. gsub(text, is_text(text) and '[%c"\\]' or '[%c"\\\128-\255]', escaped) .. '"'
 end
 
 local text_of

@@ -55,9 +55,14 @@ fn left(output: Output) -> Ran {
     }
 }
 
-/// Of what scripts are told in the words of their Lua: those of Lua 5.4, or of Luau.
+/// Of what scripts are told in the words of their Lua: those of Lua 5.4 and 5.5, or of Luau.
 pub(crate) fn said<'t>(lua: &'t str, luau: &'t str) -> &'t str {
     if cfg!(any(feature = "luau", feature = "luau-jit")) { luau } else { lua }
+}
+
+/// The same, where LuaJIT has words of its own.
+pub(crate) fn said_by<'t>(lua: &'t str, luajit: &'t str, luau: &'t str) -> &'t str {
+    if cfg!(feature = "luajit") { luajit } else { said(lua, luau) }
 }
 
 pub(crate) fn twinplug(args: &[&str]) -> Ran {

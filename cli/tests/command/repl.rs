@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::ran::{
-    C, LUA, Ran, broken, command, file, folder, is_skipped, run, said, typed, unbuilt,
+    C, LUA, Ran, broken, command, file, folder, is_skipped, run, said, said_by, typed, unbuilt,
 };
 
 const CLOCK: &str = "\
@@ -57,7 +57,7 @@ fn fails(ran: &Ran, out: &str, err: &str) {
 
 #[test]
 fn an_expressions_values_are_shown() {
-    let one = said("1.0", "1");
+    let one = said_by("1.0", "1", "1");
     let shown = format!("2\n2\n\"ab\", nil, true, {one}\nnil\n");
     prints("1 + 1\n= 2\n'a' .. 'b', nil, true, 1.0\nnil\n", &shown);
     prints("(function() end)()\n", "");
@@ -119,10 +119,14 @@ fn a_line_that_is_not_complete_goes_on_in_the_next() {
         "\"a\\n b\"\n\"a\\n bc\"\n\"a\\nb\"\n",
     );
     let ran = repl(&[], "x = 'a\n1\nf(\n");
-    let open =
-        said("unfinished string near <eof>", "Malformed string; did you forget to finish it?");
-    let end = said(
+    let open = said_by(
+        "unfinished string near <eof>",
+        "unfinished string near '<eof>'",
+        "Malformed string; did you forget to finish it?",
+    );
+    let end = said_by(
         "unexpected symbol near <eof>",
+        "unexpected symbol near '<eof>'",
         "Expected identifier when parsing expression, got <eof>",
     );
     fails(&ran, "1\n", &format!("error: input:1: {}\nerror: input:3: {}\n", open, end));
@@ -181,10 +185,15 @@ fn a_name_that_is_not_there_is_guessed() {
         &[],
         "clok.Tick()\npirnt(1)\nplugins.clok\nnowhere()\nclok\nnowhere\nexit\n",
     );
-    let index =
-        said("attempt to index a nil value (global 'clok')", "attempt to index nil with 'Tick'");
+    let index = said_by(
+        "attempt to index a nil value (global 'clok')",
+        "attempt to index global 'clok' (a nil value)",
+        "attempt to index nil with 'Tick'",
+    );
     let [call, nowhere] = ["pirnt", "nowhere"].map(|name| {
-        format!("attempt to call a nil value{}", said(&format!(" (global '{name}')"), ""))
+        let lua = format!("attempt to call a nil value (global '{name}')");
+        let luajit = format!("attempt to call global '{name}' (a nil value)");
+        said_by(&lua, &luajit, "attempt to call a nil value").to_owned()
     });
     let err = format!(
         "\
@@ -273,8 +282,11 @@ fn plugins_are_loaded_and_unloaded_as_it_goes() {
     let lines = "one\n.load my plugins\none.Say(), two.Say()\nsay = one.Say\n.unload one\none\nsay()\n\
                  .load bad.lua\n.load my plugins/one.lua\nsay()\n.load my plugins/one.lua\n";
     let ran = typed(command(&["repl"]).current_dir(folder), lines);
-    let why =
-        said("<name> expected near '('", "Expected identifier when parsing function name, got '('");
+    let why = said_by(
+        "<name> expected near '('",
+        "'<name>' expected near '('",
+        "Expected identifier when parsing function name, got '('",
+    );
     let err = format!(
         "\
 loaded one 0.0.0 (load 1)

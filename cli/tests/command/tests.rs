@@ -252,7 +252,7 @@ fn a_plugin_that_cannot_be_built_holds_up_no_other_test() {
     if is_skipped(C) {
         return;
     }
-    let folder = broken("test_broken");
+    let folder = broken("test_unbuilt");
     let test = "function test_it() assert_equal(plugin.f(), 7) end";
     for name in ["bad/bad_test.lua", "bad/more_test.lua", "good/good_test.lua"] {
         fs::write(folder.join("all").join(name), test).unwrap();

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{CLOCK, fails};
-use crate::ran::{C, Ran, answers, command, folder, is_skipped, library, said};
+use crate::ran::{C, Ran, answers, command, folder, is_skipped, library, said_by};
 
 /// One that is talked to while it runs.
 struct Talk {
@@ -113,8 +113,11 @@ fn an_edit_is_live_once_it_is_asked_for() {
     talk.says(".reload clock\nclock.Tick()\n");
     talk.hears("26");
     let ran = talk.end();
-    let why =
-        said("<name> expected near '('", "Expected identifier when parsing function name, got '('");
+    let why = said_by(
+        "<name> expected near '('",
+        "'<name>' expected near '('",
+        "Expected identifier when parsing function name, got '('",
+    );
     let err = format!(
         "\
 reloaded clock 1.2.0 (load 2)
