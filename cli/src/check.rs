@@ -10,6 +10,7 @@ use twinplug::{Host, HostBuilder, Inspection};
 use crate::colour;
 use crate::failure::Failure;
 use crate::locking::Locking;
+use crate::new::quoted;
 use crate::output;
 use crate::progress::Files;
 use crate::source;
@@ -121,7 +122,7 @@ fn sources_alone(folder: &Path) -> Result<(), String> {
     if sources.is_empty() {
         return Ok(());
     }
-    let paths: Vec<_> = sources.iter().map(|source| source.display().to_string()).collect();
+    let paths: Vec<_> = sources.iter().map(|source| quoted(&source.to_string_lossy())).collect();
     Err(format!(
         "there are source folders alone in it, which are built if they are named: `twinplug check {}`",
         paths.join(" ")

@@ -12,6 +12,7 @@ use twinplug_build::{BuildError, Show};
 
 use crate::failure::Failure;
 use crate::locking::Locking;
+use crate::new::quoted;
 use crate::output;
 use crate::progress;
 
@@ -43,9 +44,9 @@ pub(crate) fn is_native(path: &Path) -> bool {
 /// plugin.
 pub(crate) fn tell_tests(path: &Path) {
     if is_test(path) {
-        let path = path.display();
+        let (path, argument) = (path.display(), quoted(&path.to_string_lossy()));
         output::note(&format!(
-            "`{path}` has the name of a script with tests: `twinplug test {path}` runs them"
+            "`{path}` has the name of a script with tests: `twinplug test {argument}` runs them"
         ));
     }
 }

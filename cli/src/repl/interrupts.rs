@@ -79,10 +79,12 @@ impl Interrupts {
         self.ending.is_asked()
     }
 
-    /// Runs what shows a prompt. What was asked before is not about what is typed there.
-    pub(super) fn at_prompt<R>(&self, prompt: impl FnOnce() -> R) -> R {
+    /// Runs what shows a prompt, unless the session is to end. What else was asked before is not about
+    /// what is typed there.
+    pub(super) fn at_prompt<R>(&self, prompt: impl FnOnce() -> R) -> Option<R> {
         *lock(&self.stage) = Stage::Prompt;
-        let result = prompt();
+        // Whoever asks for the end from here on finds the prompt.
+        let result = (!self.is_ending()).then(prompt);
         *lock(&self.stage) = Stage::Busy;
         result
     }

@@ -86,7 +86,9 @@ impl Reader {
     /// The next line.
     pub(super) fn read(&mut self, prompt: &str, interrupts: &Interrupts) -> Result<Line, Failure> {
         match self {
-            Reader::Terminal(terminal) => interrupts.at_prompt(|| terminal.read(prompt)),
+            Reader::Terminal(terminal) => {
+                interrupts.at_prompt(|| terminal.read(prompt)).unwrap_or(Ok(Line::End))
+            }
             Reader::Plain(plain) => plain.read(interrupts),
         }
     }

@@ -3,8 +3,10 @@
 
 use std::collections::HashSet;
 
-use super::MAX_TEXT;
 use super::tokens::{Kind, Token, tokens};
+
+/// Nothing is guessed of larger scripts.
+const MAX_TEXT: usize = 1 << 20;
 
 /// What of `host` makes something of a script that exports nothing.
 const USES: [&str; 4] = ["emit", "mock", "on", "register"];
