@@ -115,7 +115,12 @@ pub(crate) fn run(
         Session::prepare(builder).build().map_err(|error| Failure::Usage(error.to_string()))?;
     let (events, bell) = (host.events(), host.events());
     verbosity::events_are_told();
-    let interrupts = Interrupts::new()?;
+    let host = Arc::new(host);
+    let left = Arc::downgrade(&host);
+    let interrupts = Interrupts::new(move || {
+        // Nobody is left to be told.
+        let _ = left.upgrade().map(|host| Company::leave(&host));
+    })?;
     let plugins = Rc::new(Plugins::new(host, manner, locking.clone())?);
     let reader = match manner {
         Manner::Still => Reader::plain(),

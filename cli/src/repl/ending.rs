@@ -26,9 +26,13 @@ impl Ending {
     }
 
     /// Waits for it, on a thread of its own, and has `stop` called then, time and again while that stops
-    /// a prompt.
+    /// a prompt. Where a prompt does not end by that, `leave` is called, and then the process ends.
     #[cfg(unix)]
-    pub(super) fn follow(&self, stop: impl Fn() -> Stopped + Send + 'static) -> io::Result<()> {
+    pub(super) fn follow(
+        &self,
+        stop: impl Fn() -> Stopped + Send + 'static,
+        leave: impl Fn() + Send + 'static,
+    ) -> io::Result<()> {
         use signal_hook::consts::{SIGHUP, SIGTERM};
         use signal_hook::iterator::Signals;
 
@@ -42,7 +46,10 @@ impl Ending {
             for _ in signals.forever() {
                 let first = *first.get_or_insert_with(std::time::Instant::now);
                 if !ending.0.swap(true, Ordering::SeqCst) {
-                    leave_prompt(&stop);
+                    if !leaves_prompt(&stop) {
+                        leave();
+                        std::process::exit(0);
+                    }
                 } else if first.elapsed() > AT_ONCE {
                     std::process::exit(1);
                 }
@@ -52,7 +59,11 @@ impl Ending {
     }
 
     #[cfg(not(unix))]
-    pub(super) fn follow(&self, _: impl Fn() -> Stopped + Send + 'static) -> io::Result<()> {
+    pub(super) fn follow(
+        &self,
+        _: impl Fn() -> Stopped + Send + 'static,
+        _: impl Fn() + Send + 'static,
+    ) -> io::Result<()> {
         Ok(())
     }
 }
@@ -67,19 +78,19 @@ const AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
 #[cfg(unix)]
 const MOST: u32 = 100;
 
-/// The line editor takes Ctrl-C for itself, also as a signal, and gives up its line at that.
+/// The line editor takes Ctrl-C for itself, also as a signal, and gives up its line at that. A terminal
+/// that cannot be edited on reads on.
 #[cfg(unix)]
-fn leave_prompt(stop: &impl Fn() -> Stopped) {
-    for _ in 0..MOST {
-        if stop() == Stopped::Other {
-            return;
+fn leaves_prompt(stop: &impl Fn() -> Stopped) -> bool {
+    (0..MOST).any(|_| {
+        let is_left = stop() == Stopped::Other;
+        if !is_left {
+            // Without a handler it would end the process, which is the same.
+            let _ = signal_hook::low_level::raise(signal_hook::consts::SIGINT);
+            std::thread::sleep(AGAIN);
         }
-        // Without a handler it would end the process, which is the same.
-        let _ = signal_hook::low_level::raise(signal_hook::consts::SIGINT);
-        std::thread::sleep(AGAIN);
-    }
-    // A terminal without an editor reads on.
-    std::process::exit(1);
+        is_left
+    })
 }
 
 /// Whether the process has begun with this signal ignored, where the system says it.

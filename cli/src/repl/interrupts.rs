@@ -60,8 +60,9 @@ pub(super) enum Ended<T> {
 }
 
 impl Interrupts {
-    /// Takes them for this process.
-    pub(super) fn new() -> Result<Interrupts, Failure> {
+    /// Takes them for this process. `leave` is what a session does last, where the process ends without
+    /// it.
+    pub(super) fn new(leave: impl Fn() + Send + 'static) -> Result<Interrupts, Failure> {
         let (sender, happenings) = mpsc::channel();
         let stage = Arc::new(Mutex::new(Stage::Busy));
         let ending = Ending::default();
@@ -69,7 +70,7 @@ impl Interrupts {
         let set = ctrlc::set_handler(move || interrupt(&asked, &told, &end));
         set.map_err(|error| Failure::Unmet(format!("cannot wait for Ctrl-C: {error}")))?;
         let (told, asked) = (sender.clone(), Arc::clone(&stage));
-        let set = ending.follow(move || stop(&asked, &told));
+        let set = ending.follow(move || stop(&asked, &told), leave);
         set.map_err(|error| Failure::Unmet(format!("cannot wait for SIGTERM: {error}")))?;
         Ok(Interrupts { stage, ending, sender, happenings })
     }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use twinplug::{ErrorKind, Host, PluginRef};
 
@@ -15,7 +16,7 @@ use crate::output;
 use crate::source;
 
 pub(super) struct Plugins {
-    pub(super) host: Host,
+    pub(super) host: Arc<Host>,
     pub(super) session: Session,
     manner: Manner,
     locking: Locking,
@@ -48,7 +49,11 @@ struct Origin {
 }
 
 impl Plugins {
-    pub(super) fn new(host: Host, manner: Manner, locking: Locking) -> Result<Plugins, Failure> {
+    pub(super) fn new(
+        host: Arc<Host>,
+        manner: Manner,
+        locking: Locking,
+    ) -> Result<Plugins, Failure> {
         let session = Session::new(&host)?;
         Ok(Plugins { host, session, manner, locking, origins: RefCell::default() })
     }

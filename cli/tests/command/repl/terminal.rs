@@ -40,8 +40,13 @@ impl Terminal {
     }
 
     /// Runs a command on it.
-    fn of(mut command: Command, folder: &Path) -> Terminal {
-        command.env("XDG_STATE_HOME", folder.join("state")).env("TERM", "xterm");
+    fn of(command: Command, folder: &Path) -> Terminal {
+        Terminal::on("xterm", command, folder)
+    }
+
+    /// The same, on one of that kind.
+    fn on(kind: &str, mut command: Command, folder: &Path) -> Terminal {
+        command.env("XDG_STATE_HOME", folder.join("state")).env("TERM", kind);
         command.stdin(Stdio::inherit());
         let options = Options::default().timeout_ms(Some(30_000)).strip_ansi_escape_codes(true);
         let session = spawn_with_options(command, options).unwrap();
@@ -288,6 +293,22 @@ fn the_systems_wish_ends_it_at_the_prompt() {
         let ended = terminal.session.process().wait().unwrap();
         assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{signal}: {ended:?}");
     }
+}
+
+#[test]
+fn the_systems_wish_ends_it_on_a_terminal_that_cannot_be_edited_on() {
+    let folder = Terminal::folder("dumb");
+    let script = format!("{CLOCK}function on_unload() print('goes') end");
+    fs::write(folder.join("clock.lua"), script).unwrap();
+    let mut command = command(&["repl", "clock.lua"]);
+    command.current_dir(&folder);
+    let mut terminal = Terminal::on("dumb", command, &folder);
+    terminal.shows("1> ");
+    terminal.session.process_mut().signal(Signal::SIGTERM).unwrap();
+    let rest = terminal.session.exp_eof().unwrap();
+    assert!(rest.ends_with("goes\r\n"), "{rest:?}");
+    let ended = terminal.session.process().wait().unwrap();
+    assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
 }
 
 #[test]
