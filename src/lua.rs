@@ -10,6 +10,7 @@ mod annotations;
 mod border;
 mod call;
 mod channels;
+mod console;
 mod coroutine;
 mod entry;
 mod exports;
@@ -46,5 +47,5 @@ mod trails;
 mod typed;
 mod vm;
 
-pub(crate) use loader::{Script, check, head, load, own};
+pub(crate) use loader::{Script, check, doubt, head, load, own};
 pub(crate) use modules::{Place, Vet};

@@ -10,6 +10,7 @@ use twinplug::{Host, HostBuilder, Inspection};
 use crate::colour;
 use crate::failure::Failure;
 use crate::locking::Locking;
+use crate::new::quoted;
 use crate::output;
 use crate::progress::Files;
 use crate::source;
@@ -60,6 +61,7 @@ pub(crate) fn run(
                 true => output::json(&report(&path, &checked)),
                 false => show(&path, &checked),
             })?;
+            progress.aside(|| checked.iter().for_each(output::doubts));
             if checked.is_err() {
                 code = ExitCode::FAILURE;
             }
@@ -92,10 +94,39 @@ impl Group {
 
 fn check(path: &Path, builder: &HostBuilder, locking: &Locking, progress: &Files) -> Checked {
     let file = match source::is_source(path) {
-        true => progress.aside(|| source::loadable(path, locking)).map_err(|it| it.to_string())?,
-        false => path.into(),
+        true => progress.aside(|| source::loadable(path, locking)).map_err(without_path)?,
+        false if source::is_without_plugins(path) => {
+            sources_alone(path)?;
+            path.into()
+        }
+        false => {
+            progress.aside(|| source::tell_tests(path));
+            path.into()
+        }
     };
     judge(&file, builder.inspect(&file))
+}
+
+/// Why it could not be built; the verdict names the path.
+fn without_path(failure: Failure) -> String {
+    match failure {
+        Failure::Build(_, error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// A folder in which there are source folders alone is no plugin, and has none that could be checked as
+/// it stands: not every build is to be run unasked.
+fn sources_alone(folder: &Path) -> Result<(), String> {
+    let sources = source::sources_in(folder);
+    if sources.is_empty() {
+        return Ok(());
+    }
+    let paths: Vec<_> = sources.iter().map(|source| quoted(&source.to_string_lossy())).collect();
+    Err(format!(
+        "there are source folders alone in it, which are built if they are named: `twinplug check {}`",
+        paths.join(" ")
+    ))
 }
 
 fn judge(file: &Path, found: twinplug::Result<Inspection>) -> Checked {

@@ -43,6 +43,14 @@ impl Company {
 }
 
 impl Ready {
+    /// Whether there is a native plugin among them.
+    pub(crate) fn has_native(&self) -> bool {
+        self.paths.iter().any(|path| match source::is_folder_of_plugins(path) {
+            true => Host::list_dir(path).iter().flatten().any(|path| source::is_native(path)),
+            false => source::is_native(path),
+        })
+    }
+
     /// Loads a plugin after those that it may require, and then the layers over it.
     pub(crate) fn load_around(&self, host: &Host, path: &Path) -> Result<PluginRef, Failure> {
         self.around(host, || Ok(host.load(path)?))

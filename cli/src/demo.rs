@@ -38,7 +38,7 @@ pub(crate) fn run(builder: HostBuilder, locking: &Locking) -> Result<ExitCode, F
         writeln!(io::stdout(), "== {} ==", twin.display())?;
         match built {
             Ok(path) => drive(&host, &path)?,
-            Err(Failure::Build(error)) if error.is_missing_tool() => {
+            Err(Failure::Build(_, error)) if error.is_missing_tool() => {
                 writeln!(io::stdout(), "skipped: {error}")?;
             }
             Err(failure) => return Err(failure),

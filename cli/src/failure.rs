@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use twinplug_build::BuildError;
 
-use crate::building::Unbuilt;
 use crate::colour;
 use crate::excerpt;
 use crate::output::{self, Label};
@@ -16,8 +16,8 @@ use crate::output::{self, Label};
 pub(crate) enum Failure {
     /// A plugin failed, or was refused.
     Plugin(twinplug::Error),
-    /// A source folder could not be built.
-    Build(BuildError),
+    /// This source folder could not be built.
+    Build(PathBuf, BuildError),
     /// What was asked for did not happen.
     Unmet(String),
     /// Ctrl-C, before there was anything that had to end.
@@ -29,6 +29,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Of a source folder that could not be built, or was not to be any more.
+    pub(crate) fn unbuilt(folder: &Path, error: BuildError) -> Failure {
+        match error.is_stopped() {
+            true => Failure::Interrupted,
+            false => Failure::Build(folder.to_owned(), error),
+        }
+    }
+
     /// Reports it on standard error, and gives the code to exit with.
     pub(crate) fn report(self) -> ExitCode {
         match self {
@@ -45,7 +53,7 @@ impl Failure {
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 ExitCode::SUCCESS
             }
-            failure @ (Failure::Build(_) | Failure::Unmet(_) | Failure::Output(_)) => {
+            failure @ (Failure::Build(..) | Failure::Unmet(_) | Failure::Output(_)) => {
                 complain(&failure.to_string());
                 ExitCode::FAILURE
             }
@@ -57,8 +65,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Plugin(error) => error.fmt(f),
-            Failure::Build(error) => error.fmt(f),
             Failure::Interrupted => f.write_str("interrupted"),
+            Failure::Build(folder, error) => {
+                write!(f, "cannot build `{}`: {error}", folder.display())
+            }
             Failure::Unmet(message) | Failure::Usage(message) => f.write_str(message),
             Failure::Output(error) => write!(f, "cannot write to standard output: {error}"),
         }
@@ -99,21 +109,6 @@ fn trace(line: &str) {
 impl From<twinplug::Error> for Failure {
     fn from(error: twinplug::Error) -> Self {
         Failure::Plugin(error)
-    }
-}
-
-impl From<BuildError> for Failure {
-    fn from(error: BuildError) -> Self {
-        match error.is_stopped() {
-            true => Failure::Interrupted,
-            false => Failure::Build(error),
-        }
-    }
-}
-
-impl From<Unbuilt> for Failure {
-    fn from(unbuilt: Unbuilt) -> Self {
-        unbuilt.error.into()
     }
 }
 

@@ -99,7 +99,12 @@ pub(crate) fn run(
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
     let path = source::loadable(&arguments.path, locking)?;
-    let mut report = Report::of(builder.inspect(&path)?);
+    let found = builder.inspect(&path)?;
+    // What is loaded is doubted in the log.
+    if !arguments.load {
+        output::doubts(&found);
+    }
+    let mut report = Report::of(found);
     if arguments.load {
         let builder = arguments.granting.grant(builder);
         report.add_loaded(&path, &arguments.company.ready(locking)?, builder)?;

@@ -61,7 +61,7 @@ fn commands(folder: &Path) -> [String; 3] {
 }
 
 /// The path as a shell reads it.
-fn quoted(path: &str) -> String {
+pub(crate) fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/\\:._-+".contains(c);
     match path.chars().all(is_plain) {
         true => path.to_owned(),

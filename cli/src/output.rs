@@ -4,13 +4,13 @@
 //! Nothing here panics when a stream is closed, as `println!` would.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use anstyle::Style;
 use serde_json::value::RawValue;
-use twinplug::Value;
 use twinplug::serde::Serialize;
+use twinplug::{Inspection, Value};
 
 use crate::colour;
 use crate::verbosity;
@@ -58,8 +58,31 @@ pub(crate) fn aside(text: &str) {
 
 /// As `aside`, of a text whose beginning is in colour.
 pub(crate) fn aside_headed(style: Style, head: &str, rest: &str) {
-    // Without a standard error there is nobody to tell.
-    let _ = anstream::stderr().write_all(painted(style, head, rest).as_bytes());
+    let line = painted(style, head, rest);
+    if !is_diverted(&line) {
+        // Without a standard error there is nobody to tell.
+        let _ = anstream::stderr().write_all(line.as_bytes());
+    }
+}
+
+/// Takes lines, or does not.
+type Diversion = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+static DIVERSION: RwLock<Option<Diversion>> = RwLock::new(None);
+
+/// Has something else take what is written beside the results, while it does: a prompt stands where
+/// others would write.
+pub(crate) fn divert(to: impl Fn(&str) -> bool + Send + Sync + 'static) {
+    *DIVERSION.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(to));
+}
+
+fn is_diverted(line: &str) -> bool {
+    let diversion = DIVERSION.read().unwrap_or_else(PoisonError::into_inner);
+    let Some(take) = &*diversion else { return false };
+    match anstream::AutoStream::choice(&io::stderr()) {
+        anstream::ColorChoice::Never => take(&anstream::adapter::strip_str(line).to_string()),
+        _ => take(line),
+    }
 }
 
 /// As `aside`, and says what it is.
@@ -72,6 +95,13 @@ pub(crate) fn labelled(label: Label, text: &str) {
 pub(crate) fn note(text: &str) {
     if !verbosity::is_quiet() {
         labelled(Label::Note, text);
+    }
+}
+
+/// Tells people of each thing that the author of a script may not have meant.
+pub(crate) fn doubts(found: &Inspection) {
+    for doubt in found.doubts.iter().filter(|_| !verbosity::is_quiet()) {
+        labelled(Label::Warning, &format!("`{}`: {doubt}", found.path.display()));
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod commands;
 mod complete;
-mod files;
+mod ending;
 mod history;
 mod interrupts;
 mod plugins;
@@ -115,7 +115,12 @@ pub(crate) fn run(
         Session::prepare(builder).build().map_err(|error| Failure::Usage(error.to_string()))?;
     let (events, bell) = (host.events(), host.events());
     verbosity::events_are_told();
-    let interrupts = Interrupts::new()?;
+    let host = Arc::new(host);
+    let left = Arc::downgrade(&host);
+    let interrupts = Interrupts::new(move || {
+        // Nobody is left to be told.
+        let _ = left.upgrade().map(|host| Company::leave(&host));
+    })?;
     let plugins = Rc::new(Plugins::new(host, manner, locking.clone())?);
     let reader = match manner {
         Manner::Still => Reader::plain(),
@@ -182,7 +187,7 @@ impl Repl {
     /// Does what is typed, until there is no more.
     fn follow(&mut self) -> Result<(), Failure> {
         let events = Arc::clone(&self.events);
-        loop {
+        while !self.interrupts.is_ending() {
             let input = self.input()?;
             let events = lock(&events);
             tell(&events, &self.screen);
@@ -197,6 +202,7 @@ impl Repl {
                 Err(failure) => self.fail(failure),
             }
         }
+        Ok(())
     }
 
     /// The next command, or Lua that is complete.
@@ -231,7 +237,12 @@ impl Repl {
 
     /// A line, or several that came at once.
     fn read(&mut self, prompt: &str) -> Result<Result<String, Input>, Failure> {
-        Ok(match self.reader.read(prompt, &self.interrupts)? {
+        let line = match self.reader.read(prompt, &self.interrupts) {
+            // A terminal may have gone.
+            _ if self.interrupts.is_ending() => Line::End,
+            line => line?,
+        };
+        Ok(match line {
             Line::Text(line) => {
                 self.lines += 1 + line.matches('\n').count();
                 Ok(line)
@@ -274,7 +285,7 @@ impl Repl {
     }
 
     fn evaluate(&mut self, text: &str, line: usize) -> Result<Then, Failure> {
-        match self.plugins.session.run(text, line, &self.interrupts)? {
+        match self.plugins.session.run(text, line, &self.interrupts) {
             Ran::Interrupted => return Ok(self.interrupted()),
             Ran::Shown(values) => {
                 self.plugins.host.flush_output();
@@ -335,7 +346,15 @@ fn tell(events: &Events, screen: &Screen) {
         // A load that has gone is seen in what has taken over.
         let is_news = event.kind != EventKind::Retired && !Session::is_called(&event.plugin);
         if is_news && (event.error.is_some() || !verbosity::is_quiet()) {
-            screen.tell(&Told::of(event).text());
+            let written = match event.kind {
+                EventKind::Loaded => plugins::written(&event.plugin),
+                _ => None,
+            };
+            let mut lines = Told::of(event).text();
+            if let (Some(line), Some(written)) = (lines.first_mut(), written) {
+                *line += &format!(": `{written}`");
+            }
+            screen.tell(&lines);
         }
     }
 }

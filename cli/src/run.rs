@@ -17,7 +17,7 @@ use crate::granting::Granting;
 use crate::locking::Locking;
 use crate::output::{self, Printed};
 use crate::source;
-use crate::watch::{self, Answers, Form, Happening, Once, Sources, Told, Watch};
+use crate::watch::{self, Answers, Form, Happening, Once, Told, Watch};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -82,10 +82,15 @@ pub(crate) fn run(
     }
     ending.set_host(&host);
     let mut service = Service { host, printed, once, ending };
-    service.load(&paths, &company, locking)?;
+    let found = source::found(&paths, locking)?;
+    if found.paths.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    service.load(&found.paths, &company)?;
     service.call()?;
     output::note(&format!("serving {}: Ctrl-C ends it", source::listed(&paths)));
-    service.serve(&happenings.1)
+    let code = service.serve(&happenings.1)?;
+    Ok(if found.is_complete { code } else { ExitCode::FAILURE })
 }
 
 fn host(
@@ -107,35 +112,12 @@ fn answers(paths: &[PathBuf]) -> Answers {
     }
 }
 
-/// What is to be loaded of these paths, once the sources are built.
-fn found(paths: &[PathBuf], locking: &Locking) -> Result<Vec<PathBuf>, Failure> {
-    let mut found = Vec::new();
-    for path in paths {
-        let mut sources = watch::sources(path, locking, Readers::People);
-        let built = sources.iter_mut().flat_map(Sources::build).collect::<Vec<_>>();
-        let is_all = !built.is_empty() && source::is_without_plugins(path);
-        for built in built {
-            found.push(built.library?.path);
-        }
-        if !is_all {
-            found.push(path.clone());
-        }
-    }
-    Ok(found)
-}
-
 impl Service {
     /// Loads all that is at these paths, and the company around it.
-    fn load(
-        &mut self,
-        paths: &[PathBuf],
-        company: &Ready,
-        locking: &Locking,
-    ) -> Result<(), Failure> {
+    fn load(&mut self, paths: &[PathBuf], company: &Ready) -> Result<(), Failure> {
         company.load_required(&self.host)?;
         let required = self.host.plugins();
-        let found = found(paths, locking)?;
-        let load = || self.host.load_all(found).all();
+        let load = || self.host.load_all(paths).all();
         self.ending.during("plugins to be loaded".to_owned(), load)?;
         let layers = company.load_layers(&self.host)?;
         if let Some(once) = &mut self.once {

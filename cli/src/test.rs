@@ -6,6 +6,7 @@
 
 mod find;
 mod session;
+mod witness;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,10 @@ use crate::failure::Failure;
 use crate::granting::Granting;
 use crate::locking::Locking;
 use crate::output;
+use crate::source;
 use find::{Finder, TestFile};
 use session::{Session, Setting};
+use witness::Witness;
 
 /// A test that takes longer is told with its time.
 const SLOW: Duration = Duration::from_millis(500);
@@ -69,16 +72,22 @@ pub(crate) fn run(
     let Arguments { paths, plugin, filter, company, granting } = arguments;
     let builder = granting.grant(builder);
     let mut files = Vec::new();
-    let finder = Finder { builder: &builder, locking, plugin: plugin.as_deref() };
+    let finder = Finder::new(&builder, locking, plugin.as_deref())?;
     for path in &paths {
         files.extend(finder.tests(path)?);
     }
     let company = company.ready(locking)?;
+    let mut plugins = files.iter().flat_map(|file| &file.plugin);
+    let mut witness = match company.has_native() || plugins.any(|plugin| source::is_native(plugin))
+    {
+        true => Witness::called(),
+        false => Witness::Spared,
+    };
     let setting = Setting { builder, company, permissions: granting.permissions() };
     let mut count = Count::default();
     for file in files {
         output::line(&file.path.display().to_string())?;
-        test(&file, &setting, filter.as_deref(), &mut count)?;
+        test(&file, &setting, filter.as_deref(), (&mut count, &mut witness))?;
     }
     if let (0, 0, 1.., Some(filter)) = (count.passed, count.failed, count.skipped, &filter) {
         let message =
@@ -95,10 +104,18 @@ fn test(
     file: &TestFile,
     setting: &Setting,
     filter: Option<&str>,
-    count: &mut Count,
+    (count, witness): (&mut Count, &mut Witness),
 ) -> Result<(), Failure> {
-    let listed = Session::open(file, setting).map(|session| session.tests(file));
-    let names = match listed {
+    let plugin = match &file.plugin {
+        Ok(plugin) => plugin,
+        Err(why) => {
+            count.failed += 1;
+            tell_failed("its plugin cannot be built")?;
+            return Ok(output::line(&format!("    {why}"))?);
+        }
+    };
+    let tested = Tested { file, plugin, setting };
+    let names = match tested.names(witness) {
         Ok(names) if names.is_empty() => {
             count.failed += 1;
             return Ok(tell_failed("there is no function `test_..` in it")?);
@@ -111,28 +128,51 @@ fn test(
         }
     };
     for name in names {
-        if filter.is_some_and(|filter| !name.contains(filter)) {
-            count.skipped += 1;
-            continue;
+        match filter.is_some_and(|filter| !name.contains(filter)) {
+            true => count.skipped += 1,
+            false => tested.run(&name, count, witness)?,
         }
+    }
+    Ok(())
+}
+
+/// A file with tests, and the plugin that they are for.
+struct Tested<'t> {
+    file: &'t TestFile,
+    plugin: &'t Path,
+    setting: &'t Setting,
+}
+
+impl Tested<'_> {
+    fn open(&self) -> Result<Session, Failed> {
+        Session::open(self.file, self.plugin, self.setting)
+    }
+
+    fn names(&self, witness: &mut Witness) -> Result<Vec<String>, Failed> {
+        let what = format!("`{}`, before its first test", self.file.path.display());
+        witness.during(&what, || Ok(self.open()?.tests(self.file)))
+    }
+
+    /// Runs one test, and tells how it has ended.
+    fn run(&self, name: &str, count: &mut Count, witness: &mut Witness) -> io::Result<()> {
         let begun = Instant::now();
-        let ran = Session::open(file, setting).and_then(|session| session.run(&name));
+        let what = format!("`{name}` of `{}`", self.file.path.display());
+        let ran = witness.during(&what, || self.open()?.run(name));
         let time = begun.elapsed();
         let slow = (time > SLOW).then(|| format!(" ({} ms)", time.as_millis()));
         let slow = slow.unwrap_or_default();
         match ran {
             Ok(()) => {
                 count.passed += 1;
-                output::headed(colour::GOOD, "  ok", &format!("      {name}{slow}"))?;
+                output::headed(colour::GOOD, "  ok", &format!("      {name}{slow}"))
             }
             Err(failed) => {
                 count.failed += 1;
                 tell_failed(&format!("{name}{slow}"))?;
-                failed.tell(file, &name)?;
+                failed.tell(self.file, name)
             }
         }
     }
-    Ok(())
 }
 
 /// Tells that something has failed.

@@ -17,7 +17,7 @@ use luarc::Setting;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The plugins to define, or the source folders of native ones; they are loaded
+    /// The plugins to define, source folders of native ones, or folders of either; they are loaded
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The folder that the definitions are written to
@@ -40,7 +40,11 @@ pub(crate) fn run(
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
     let folder = &arguments.output;
-    let definitions = definitions(&arguments.paths, arguments.granting.grant(builder), locking)?;
+    let found = source::found(&arguments.paths, locking)?;
+    if found.paths.is_empty() && !found.is_complete {
+        return Ok(ExitCode::FAILURE);
+    }
+    let definitions = definitions(&found.paths, arguments.granting.grant(builder))?;
     definitions.write_to(folder)?;
     let merged = luarc::merge(&settings(folder))?;
 
@@ -51,20 +55,14 @@ pub(crate) fn run(
     if merged.is_written {
         output::line(luarc::FILE)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if found.is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Loads the plugins, and asks the host that then is.
-fn definitions(
-    paths: &[PathBuf],
-    builder: HostBuilder,
-    locking: &Locking,
-) -> Result<Definitions, Failure> {
+fn definitions(paths: &[PathBuf], builder: HostBuilder) -> Result<Definitions, Failure> {
     let builder = builder.output(output::to_standard_error);
     let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
-    for path in paths {
-        host.load(source::loadable(path, locking)?)?;
-    }
+    host.load_all(paths).all()?;
     let definitions = host.definitions();
     unload(&host)?;
     Ok(definitions)

@@ -359,10 +359,7 @@ pub(crate) fn sources(path: &Path, locking: &Locking, readers: Readers) -> Optio
     if !locking.is_on() {
         return Sources::at(path, readers);
     }
-    for folder in source::sources_in(path) {
-        let folder = folder.display();
-        output::note(&format!("`{folder}` is a source folder: with `--locked` it is not built"));
-    }
+    source::sources_at(path, locking);
     None
 }
 

@@ -334,7 +334,8 @@ impl HostBuilder {
 
     /// Says that the script of that name is a console, in which people try what other plugins do.
     /// What it has called of them may go and change with an edit, as if nobody held a handle on it:
-    /// its next call of that is an error. It looks functions up anew each time, which costs some.
+    /// its next call of that is an error. It looks functions up anew each time, which costs some. It has
+    /// `load(text, name)` in Luau as well, since what people type has to be compiled.
     ///
     /// ```
     /// # #[cfg(feature = "_lua")] fn main() -> twinplug::Result<()> {

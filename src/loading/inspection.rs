@@ -33,6 +33,9 @@ pub struct Inspection {
     /// What makes a native plugin behave otherwise than a plugin should, a line each:
     /// static thread-local storage, unique symbols, a Go runtime, ..
     pub hazards: Vec<String>,
+    /// What the author of a script may not have meant, a line each: that it exports nothing, as it
+    /// does not return its table.
+    pub doubts: Vec<String>,
     /// The file's bytes, as they were checked.
     pub bytes: Vec<u8>,
 }

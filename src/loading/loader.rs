@@ -343,6 +343,7 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         permissions: names(&origin.permissions),
         over: origin.over.map(|over| over.plugin),
         hazards: Vec::new(),
+        doubts: crate::lua::doubt(&bytes).into_iter().collect(),
         bytes,
     })
 }
@@ -368,6 +369,7 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         permissions: names(&own.permissions),
         over: None,
         hazards,
+        doubts: Vec::new(),
         bytes: checked.bytes,
     })
 }

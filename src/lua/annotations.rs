@@ -12,6 +12,7 @@ mod own;
 mod scan;
 mod tokens;
 mod types;
+mod unreturned;
 
 use std::collections::HashMap;
 
@@ -20,6 +21,7 @@ use twinplug_value::{Param, Shared, Signature, Type};
 use notes::Notes;
 pub(super) use own::own;
 use types::{Names, Reader, optional};
+pub(super) use unreturned::unreturned;
 
 /// Nothing is read in larger scripts: its tokens take several times a text's memory.
 const MAX_TEXT: usize = 16 << 20;

@@ -14,7 +14,9 @@ use super::loader::compile;
 use super::modules::{Module, Source};
 use super::sink::to_lua;
 use super::vm::{Core, Shared, broken};
-use super::{channels, host_functions, library, limits, plugins, references, subscriptions, tags};
+use super::{
+    channels, console, host_functions, library, limits, plugins, references, subscriptions, tags,
+};
 use crate::error::{Error, ErrorKind, Result, near, near_or};
 use crate::plugin::{BUILT_INS, LogLevel, MISSING_FUNCTION, contained};
 
@@ -46,6 +48,7 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
             let mark = mlua::LightUserData(references::mark());
             return Some(Ok(Value::LightUserData(mark)));
         }
+        b"is_function" if shared.is_console() => console::is_function(core),
         b"is_layer" => return Some(Ok(Value::Boolean(shared.base.is_some()))),
         b"method_names" => lua.create_function(method_names),
         b"new_buffer" => {

@@ -58,6 +58,12 @@ impl Script<'_> {
     }
 }
 
+/// What the author of a script may not have meant, as far as its text shows.
+pub(crate) fn doubt(text: &[u8]) -> Option<String> {
+    let table = annotations::unreturned(text)?;
+    Some(format!("it exports nothing: does it end with `return {table}`?"))
+}
+
 /// The name and the version that a script's body will probably say.
 pub(crate) fn own(text: &[u8]) -> (Option<String>, Option<Version>) {
     let [name, version] = annotations::own(text);
@@ -107,6 +113,10 @@ pub(crate) fn load(
         vm.note_memory(lease.state());
         Ok((said, hooks))
     })?;
+    let exports_nothing = hooks.is_empty() && vm.shared.exports.lock().list.is_empty();
+    if let Some(doubt) = exports_nothing.then(|| doubt(text)).flatten() {
+        tracing::warn!(script = &*source.chunk, "{doubt}");
+    }
     Ok(LuaPlugin { name, version, over: origin.over.clone(), hooks, vm })
 }
 
@@ -208,22 +218,29 @@ pub(super) fn compile(
     if let Some(what) = no_script(text) {
         return Err(Error::new(ErrorKind::Refused, what));
     }
-    let chunk = lua
-        .load(without_head(text))
-        .set_name(format!("@{}", source.chunk))
-        .set_mode(ChunkMode::Text);
+    compiled(lua, &format!("@{}", source.chunk), without_head(text), globals).map_err(|message| {
+        located(Error::new(ErrorKind::Load, message), std::slice::from_ref(source))
+    })
+}
+
+/// The function that a text is, or what the compiler says.
+pub(super) fn compiled(
+    lua: &Lua,
+    name: &str,
+    text: Vec<u8>,
+    globals: Option<&Table>,
+) -> Result<Function, String> {
+    let chunk = lua.load(text).set_name(name).set_mode(ChunkMode::Text);
     let chunk = match globals {
         Some(globals) => chunk.set_environment(globals.clone()),
         None => chunk,
     };
     chunk.into_function().map_err(|error| {
         limits::note(&error);
-        let message = match &error {
-            mlua::Error::SyntaxError { message, .. } => message.clone(),
+        match error {
+            mlua::Error::SyntaxError { message, .. } => message,
             other => other.to_string(),
-        };
-        let error = Error::new(ErrorKind::Load, message);
-        located(error, std::slice::from_ref(source))
+        }
     })
 }
 

@@ -130,7 +130,12 @@ impl Shared {
     }
 
     /// The symbol of the newest plugin of that name, or of what this one is a layer over.
-    fn symbol(&self, plugins: &dyn Plugins, plugin: &str, symbol: &str) -> Result<Symbol> {
+    pub(super) fn symbol(
+        &self,
+        plugins: &dyn Plugins,
+        plugin: &str,
+        symbol: &str,
+    ) -> Result<Symbol> {
         match (plugin, &self.base) {
             (BASE, Some(base)) => base.lookup(symbol),
             _ => self.newest(plugins, plugin)?.lookup(symbol),
@@ -177,7 +182,7 @@ impl Core {
                 Ok(MultiValue::from_iter([yes, Value::Boolean(false), value]))
             }
             Symbol::Func(function) => {
-                let kept = (!host.consoles.contains(&*self.shared.name())).then_some(function);
+                let kept = (!self.shared.is_console()).then_some(function);
                 let link = Box::new(Link {
                     core: self,
                     plugin: plugin.to_owned(),

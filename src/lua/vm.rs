@@ -337,6 +337,10 @@ impl State {
         };
         let ground = Ground { core: &raw const *core, granted: &origin.permissions, guards };
         let token = foundation::lay(&lua, &ground, &environment, &config)?;
+        #[cfg(feature = "luau")]
+        if core.shared.is_console() {
+            lua.globals().raw_set("load", super::console::load(&lua, &environment)?)?;
+        }
         let report = refer(&lua, host_table::report(&lua, &core.shared)?)?;
         // mlua keeps what it raises an error with, from the first of its functions that has ended
         // on: a later one that finds no memory can say so.

@@ -326,6 +326,29 @@ fn names_near_a_hooks_and_fields_that_cannot_cross_are_reported() {
 }
 
 #[test]
+fn a_table_that_may_be_meant_for_export_is_reported() {
+    let desk = Desk::new();
+    let told = |name: &str, text: &str| {
+        let reports = Reports::default();
+        tracing::subscriber::with_default(reports.clone(), || {
+            desk.load(name, text).unwrap();
+        });
+        let mut reported: Vec<_> = reports.taken().iter().map(Report::to_string).collect();
+        reported.retain(|report| report.contains("export"));
+        reported
+    };
+    let table = "local M = {}\nfunction M.f() end\n";
+    let warning = "WARN: it exports nothing: does it end with `return M`?";
+    assert_eq!(told("table.lua", table), [warning]);
+    let path = desk.folder.path().join("table.lua");
+    let doubts = twinplug::Host::inspect(path).unwrap().doubts;
+    assert_eq!(doubts, ["it exports nothing: does it end with `return M`?"]);
+    assert_eq!(told("hook.lua", &format!("{table}on_load = M.f")), [""; 0]);
+    assert_eq!(told("ends.lua", &format!("{table}return M")), [""; 0]);
+    assert_eq!(told("says.lua", "print('x')"), [""; 0]);
+}
+
+#[test]
 fn the_docs_example_is_what_the_docs_say() {
     let docs = include_str!("../../docs/lua-plugins.md");
     let (_, section) = docs.split_once("### Annotations").unwrap();

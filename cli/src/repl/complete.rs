@@ -23,6 +23,8 @@ pub(super) enum What<'t> {
     Path,
     /// A plugin's name.
     Plugin,
+    /// The same in brackets that are open, as `plugins["a`, with the quote that it began with.
+    Index(char),
     /// A name in what these names lead to: a global one where there are none.
     Name(Vec<&'t str>),
 }
@@ -33,7 +35,7 @@ impl Wanted<'_> {
         let blank = text.len() - text.trim_start().len();
         match text[blank..].strip_prefix('.') {
             Some(command) if !command.starts_with('.') => argument(text, blank),
-            _ => name(text),
+            _ => index(text).or_else(|| name(text)),
         }
     }
 
@@ -64,7 +66,21 @@ fn argument(text: &str, start: usize) -> Option<Wanted<'_>> {
     Some(Wanted { start: text.len() - rest.trim_start().len(), what })
 }
 
-/// Of names with dots or colons between, the last.
+/// What all plugins are in.
+const PLUGINS: &str = "plugins";
+
+/// In the brackets behind `plugins`.
+fn index(text: &str) -> Option<Wanted<'_>> {
+    let start = text.rfind(['"', '\''])?;
+    let quote = text[start..].chars().next()?;
+    let before = text[..start].strip_suffix('[')?;
+    let is_open = before.ends_with(PLUGINS) && begin(before) + PLUGINS.len() == before.len();
+    let is_code = Ends::of(before) == Ends::Outside;
+    (is_open && is_code).then_some(Wanted { start: start + 1, what: What::Index(quote) })
+}
+
+/// Of names with dots or colons between, the last. A name may stand in brackets as well, as in
+/// `plugins["a-b"].f`.
 fn name(text: &str) -> Option<Wanted<'_>> {
     if Ends::of(text) != Ends::Outside {
         return None;
@@ -75,16 +91,28 @@ fn name(text: &str) -> Option<Wanted<'_>> {
     }
     let (mut path, mut before) = (Vec::new(), &text[..start]);
     while let Some(rest) = before.strip_suffix(['.', ':']).filter(|rest| !rest.ends_with('.')) {
+        let (rest, indexed) = match key(rest) {
+            Some((rest, key)) => (rest, Some(key)),
+            None => (rest, None),
+        };
         let at = begin(rest);
         let is_name = rest[at..].starts_with(|first: char| !first.is_ascii_digit());
         // A call's result, a number: nothing tells what is in it.
         if !is_name {
             return None;
         }
-        path.insert(0, &rest[at..]);
+        path.splice(..0, [&rest[at..]].into_iter().chain(indexed));
         before = &rest[..at];
     }
     Some(Wanted { start, what: What::Name(path) })
+}
+
+/// What stands before brackets that the text ends with, and the text that is in them.
+fn key(text: &str) -> Option<(&str, &str)> {
+    let inside = text.strip_suffix(']')?;
+    let quote = inside.chars().next_back().filter(|quote| ['"', '\''].contains(quote))?;
+    let (before, key) = inside[..inside.len() - 1].rsplit_once(quote)?;
+    Some((before.strip_suffix('[')?, key)).filter(|_| !key.contains('\\'))
 }
 
 /// Where the name begins that the text ends with.
@@ -131,6 +159,11 @@ mod tests {
         check("\"it's\" .. na", "na", global());
         check("ä.b = c", "c", global());
         check("f() -- it's\nna", "na", global());
+        check("plugins[\"a-b\"].x", "x", What::Name(vec!["plugins", "a-b"]));
+        check("x = plugins['a-b'].", "", What::Name(vec!["plugins", "a-b"]));
+        check("mine.t['a b'].c:d", "d", What::Name(vec!["mine", "t", "a b", "c"]));
+        check("plugins[\"a-", "a-", What::Index('"'));
+        check("f('x', plugins['", "", What::Index('\''));
         check(".", ".", What::Command);
         check("  .lo", ".lo", What::Command);
         check(".load my folder/a", "my folder/a", What::Path);
@@ -147,6 +180,9 @@ mod tests {
             "-- te",
             "f().x",
             "a[1].x",
+            "a[\"b\\\"\"].x",
+            "my_plugins['a",
+            "'plugins[\"a",
             "1",
             "x = 1.",
             "1.5",

@@ -1,6 +1,8 @@
-//! Ctrl-C: it stops a call, and ends what cannot be stopped when it comes twice.
+//! Ctrl-C: it stops a call, and ends what cannot be stopped when it comes twice. The system's wish that
+//! the process end (SIGTERM), and a terminal that goes (SIGHUP), stop a call as well, and then end the
+//! session as Ctrl-D does.
 //!
-//! At the prompt of a terminal it is a key, which the line editor reads.
+//! At the prompt of a terminal Ctrl-C is a key, which the line editor reads.
 
 use std::future::Future;
 use std::mem;
@@ -12,6 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use super::ending::{Ending, Stopped};
 use crate::failure::Failure;
 use crate::output;
 
@@ -45,6 +48,7 @@ enum Stage {
 
 pub(super) struct Interrupts {
     stage: Arc<Mutex<Stage>>,
+    ending: Ending,
     sender: Sender<Happening>,
     happenings: Receiver<Happening>,
 }
@@ -56,20 +60,32 @@ pub(super) enum Ended<T> {
 }
 
 impl Interrupts {
-    /// Takes them for this process.
-    pub(super) fn new() -> Result<Interrupts, Failure> {
+    /// Takes them for this process. `leave` is what a session does last, where the process ends without
+    /// it.
+    pub(super) fn new(leave: impl Fn() + Send + 'static) -> Result<Interrupts, Failure> {
         let (sender, happenings) = mpsc::channel();
         let stage = Arc::new(Mutex::new(Stage::Busy));
-        let (told, asked) = (sender.clone(), Arc::clone(&stage));
-        let set = ctrlc::set_handler(move || interrupt(&asked, &told));
+        let ending = Ending::default();
+        let (told, asked, end) = (sender.clone(), Arc::clone(&stage), ending.clone());
+        let set = ctrlc::set_handler(move || interrupt(&asked, &told, &end));
         set.map_err(|error| Failure::Unmet(format!("cannot wait for Ctrl-C: {error}")))?;
-        Ok(Interrupts { stage, sender, happenings })
+        let (told, asked) = (sender.clone(), Arc::clone(&stage));
+        let set = ending.follow(move || stop(&asked, &told), leave);
+        set.map_err(|error| Failure::Unmet(format!("cannot wait for SIGTERM: {error}")))?;
+        Ok(Interrupts { stage, ending, sender, happenings })
     }
 
-    /// Runs what shows a prompt. What was asked before is not about what is typed there.
-    pub(super) fn at_prompt<R>(&self, prompt: impl FnOnce() -> R) -> R {
+    /// Whether the session is to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_asked()
+    }
+
+    /// Runs what shows a prompt, unless the session is to end. What else was asked before is not about
+    /// what is typed there.
+    pub(super) fn at_prompt<R>(&self, prompt: impl FnOnce() -> R) -> Option<R> {
         *lock(&self.stage) = Stage::Prompt;
-        let result = prompt();
+        // Whoever asks for the end from here on finds the prompt.
+        let result = (!self.is_ending()).then(prompt);
         *lock(&self.stage) = Stage::Busy;
         result
     }
@@ -130,8 +146,24 @@ impl Wake for Wakes {
     }
 }
 
+/// Stops what runs or waits; whether that could be a prompt, which ends by itself.
+fn stop(stage: &Mutex<Stage>, told: &Sender<Happening>) -> Stopped {
+    let mut now = lock(stage);
+    match *now {
+        Stage::Prompt => return Stopped::Prompt,
+        // Nobody hears it once the session has ended.
+        Stage::Waits => drop(told.send(Happening::Interrupt)),
+        Stage::Busy | Stage::Asked => *now = Stage::Asked,
+    }
+    Stopped::Other
+}
+
 /// On the thread that is told of Ctrl-C.
-fn interrupt(stage: &Mutex<Stage>, told: &Sender<Happening>) {
+fn interrupt(stage: &Mutex<Stage>, told: &Sender<Happening>, ending: &Ending) {
+    if ending.is_asked() {
+        // It is most likely what ends the prompt.
+        return;
+    }
     let mut now = lock(stage);
     match *now {
         Stage::Prompt => {}

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use twinplug::{ErrorKind, Host, PluginRef};
 
@@ -15,7 +16,7 @@ use crate::output;
 use crate::source;
 
 pub(super) struct Plugins {
-    pub(super) host: Host,
+    pub(super) host: Arc<Host>,
     pub(super) session: Session,
     manner: Manner,
     locking: Locking,
@@ -48,29 +49,64 @@ struct Origin {
 }
 
 impl Plugins {
-    pub(super) fn new(host: Host, manner: Manner, locking: Locking) -> Result<Plugins, Failure> {
+    pub(super) fn new(
+        host: Arc<Host>,
+        manner: Manner,
+        locking: Locking,
+    ) -> Result<Plugins, Failure> {
         let session = Session::new(&host)?;
         Ok(Plugins { host, session, manner, locking, origins: RefCell::default() })
     }
 
     /// Loads the plugin at a path, or those of a folder.
     pub(super) fn load(&self, path: &Path) -> Result<Done, Failure> {
+        let has_sources = !source::is_plugin(path) && !source::sources_in(path).is_empty();
+        let is_folder = has_sources || source::is_folder_of_plugins(path);
+        if is_folder && !source::is_source(path) {
+            return self.load_folder(path);
+        }
         let file = source::loadable(path, &self.locking)?;
         // Before it is loaded: what fails is then tried again when it is edited.
-        let mut watched = None;
-        if self.manner == Manner::Watched && file.exists() {
-            self.host.watch(&file)?;
-            watched = Some(file.to_path_buf());
+        let watched = self.watch(&file)?;
+        let loaded = self.load_one(path, &file, watched.clone());
+        settled(loaded, watched.as_deref())
+    }
+
+    /// Loads what is in a folder, each after those of them that it requires.
+    fn load_folder(&self, folder: &Path) -> Result<Done, Failure> {
+        let mut files = Vec::new();
+        let mut is_complete = true;
+        for source in source::sources_at(folder, &self.locking) {
+            match source::loadable(&source, &self.locking) {
+                Ok(library) => files.push((library.into_owned(), source)),
+                Err(failure) if self.manner == Manner::Watched => {
+                    failure.report();
+                    is_complete = false;
+                }
+                Err(failure) => return Err(failure),
+            }
         }
-        let loaded = match source::is_folder_of_plugins(&file) {
-            true => self.host.load_dir(&file)?.all().map(drop),
-            false => self.load_one(path, &file, watched.clone()),
-        };
-        match (loaded, watched) {
-            (Ok(()), _) => Ok(Done::Well),
-            (Err(_), Some(_)) => Ok(Done::Told),
-            (Err(error), None) => Err(error.into()),
+        for (library, source) in &files {
+            let origin = Origin { watched: self.watch(library)?, source: Some(source.clone()) };
+            self.origins.borrow_mut().insert(library.clone(), origin);
         }
+        let watched = self.watch(folder)?;
+        let has_plugins = !source::is_without_plugins(folder);
+        let paths = files.into_iter().map(|(library, _)| library);
+        let loaded = self.host.load_all(paths.chain(has_plugins.then(|| folder.to_owned()))).all();
+        match settled(loaded.map(drop), watched.as_deref())? {
+            Done::Well if is_complete => Ok(Done::Well),
+            _ => Ok(Done::Told),
+        }
+    }
+
+    /// Has what is at a path watched, where it is to be and is there.
+    fn watch(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
+        if self.manner != Manner::Watched || !path.exists() {
+            return Ok(None);
+        }
+        self.host.watch(path)?;
+        Ok(Some(path.to_owned()))
     }
 
     fn load_one(
@@ -187,9 +223,12 @@ impl Plugins {
             What::Command => COMMANDS.iter().map(Described::begun).collect(),
             What::Path => complete::paths(&text[wanted.start..]),
             What::Plugin => self.names(),
+            What::Index(quote) => {
+                self.names().iter().map(|name| format!("{name}{quote}]")).collect()
+            }
             What::Name(path) => match &path[..] {
                 [] => self.globals(),
-                ["plugins"] => self.names(),
+                ["plugins"] => self.identifiers(),
                 ["host", group @ ..] => self.offered(group),
                 path => self.members(path),
             },
@@ -204,8 +243,13 @@ impl Plugins {
     /// The names that a line finds by themselves.
     fn globals(&self) -> Vec<String> {
         let mut names = self.members(&[]);
-        names.extend(self.names().into_iter().filter(|name| is_identifier(name)));
+        names.extend(self.identifiers());
         names
+    }
+
+    /// The names of plugins that can stand behind a dot.
+    fn identifiers(&self) -> Vec<String> {
+        self.names().into_iter().filter(|name| is_identifier(name)).collect()
     }
 
     /// What `host` has, or a group in it.
@@ -236,6 +280,15 @@ impl Plugins {
     }
 }
 
+/// What has become of a load: that of what is watched is an event, also where it has failed.
+fn settled(loaded: twinplug::Result<()>, watched: Option<&Path>) -> Result<Done, Failure> {
+    match (loaded, watched) {
+        (Ok(()), _) => Ok(Done::Well),
+        (Err(_), Some(_)) => Ok(Done::Told),
+        (Err(error), None) => Err(error.into()),
+    }
+}
+
 /// A plugin's lines in `.list`: what it is, its exports, the layers over it.
 fn described(plugin: &PluginRef) -> Vec<String> {
     let descriptor = plugin.descriptor();
@@ -253,7 +306,20 @@ fn described(plugin: &PluginRef) -> Vec<String> {
     [head].into_iter().chain(exports).chain(layers).collect()
 }
 
+/// How a plugin is written whose name is no global.
+pub(super) fn written(name: &str) -> Option<String> {
+    (!is_identifier(name)).then(|| format!("plugins[{name:?}]"))
+}
+
+/// Words that no name can be, in one Lua or another.
+const KEYWORDS: [&str; 23] = [
+    "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "global", "goto",
+    "if", "in", "local", "nil", "not", "or", "repeat", "return", "then", "true", "until", "while",
+];
+
 fn is_identifier(name: &str) -> bool {
     let is_of_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    name.chars().all(is_of_name) && !name.starts_with(|first: char| first.is_ascii_digit())
+    name.chars().all(is_of_name)
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && !KEYWORDS.contains(&name)
 }

@@ -17,6 +17,7 @@ use super::history::History;
 use super::interrupts::{Ended, Interrupts, Read};
 use super::screen::Screen;
 use crate::failure::Failure;
+use crate::output;
 
 /// Gives what may stand in the place of what begins there, before the end of a text.
 pub(super) type Complete = Rc<dyn Fn(&str) -> (usize, Vec<String>)>;
@@ -63,6 +64,8 @@ impl Reader {
         // A terminal that cannot be edited on shows things where they come.
         if let Ok(printer) = editor.create_external_printer() {
             screen.shows_above(printing(printer));
+            let above = Arc::clone(&screen);
+            output::divert(move |line| above.print_above(line));
         }
         let history = History::of_the_user(&mut editor);
         Ok(Reader::Terminal(Box::new(Terminal { editor, history, screen })))
@@ -83,7 +86,9 @@ impl Reader {
     /// The next line.
     pub(super) fn read(&mut self, prompt: &str, interrupts: &Interrupts) -> Result<Line, Failure> {
         match self {
-            Reader::Terminal(terminal) => interrupts.at_prompt(|| terminal.read(prompt)),
+            Reader::Terminal(terminal) => {
+                interrupts.at_prompt(|| terminal.read(prompt)).unwrap_or(Ok(Line::End))
+            }
             Reader::Plain(plain) => plain.read(interrupts),
         }
     }

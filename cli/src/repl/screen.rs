@@ -55,6 +55,11 @@ impl Screen {
         }
     }
 
+    /// Prints it above the prompt, if there is one.
+    pub(super) fn print_above(&self, text: &str) -> bool {
+        self.above().print(text)
+    }
+
     /// A result, on lines of its own.
     pub(super) fn show(&self, text: &str) -> io::Result<()> {
         self.printed.end_line()?;

@@ -6,17 +6,18 @@
 local byte, find, format, gsub, rep = string.byte, string.find, string.format, string.gsub, string.rep
 local concat, floor, sort = table.concat, math.floor, table.sort
 local error, getmetatable, ipairs, load, next, pcall = error, getmetatable, ipairs, load, next, pcall
-local rawequal, rawget, rawset, require, select = rawequal, rawget, rawset, require, select
+local rawequal, rawget, rawset, select = rawequal, rawget, rawset, select
 local setmetatable, tostring, type = setmetatable, tostring, type
 local utf8_length = utf8 and utf8.len
+local sequences = {
+  "[\194-\223][\128-\191]",
+  "[\224-\239][\128-\191][\128-\191]",
+  "[\240-\244][\128-\191][\128-\191][\128-\191]",
+}
 local globals, host = _G, host
 local has_plugin, plugin_of = host.has_plugin, host.plugin
 
 local M = {}
-
--- Whether it compiles text. Where a flavour has no `load`, code comes as the name of a module that
--- returns a function of it.
-M.HasLoad = load ~= nil
 
 -- Plugins as lines see them, and the names that these go by.
 local names = setmetatable({}, { __mode = "k" })
@@ -62,22 +63,15 @@ rawset(globals, "plugins", plugins)
 
 -- The names of messages have the line in which the text begins.
 local function compile(code, line)
-  if not code then return nil end
-  if load then return load(rep("\n", line - 1) .. code, "=input") end
-  local ok, made = pcall(require, code)
-  if ok then return made end
-  return nil, (gsub(made, "^.-:%d+: (input)", "%1"))
+  if code then return load(rep("\n", line - 1) .. code, "=input") end
 end
 
--- What is wrong with a text; nothing where it can be run. What is a module has an end that is not
--- the text's, and so the text's own end is looked for without it, in `open`.
+-- What is wrong with a text; nothing where it can be run.
 function M.Check(codes, line)
-  for _, way in ipairs({ "returned", "plain" }) do
-    if compile(codes[way], line) then return nil end
-  end
   local messages = {}
-  for _, way in ipairs({ "returned_open", "plain_open", "returned", "plain" }) do
-    local _, message = compile(codes[way], line)
+  for _, way in ipairs({ "returned", "plain" }) do
+    local made, message = compile(codes[way], line)
+    if made then return nil end
     messages[#messages + 1] = message
   end
   return messages
@@ -100,9 +94,15 @@ local function escaped(character)
   return escapes[character] or format("\\%03d", byte(character))
 end
 
+-- Whether it is UTF-8, which LuaJIT has no library for.
+local function is_text(text)
+  if utf8_length then return utf8_length(text) end
+  for _, sequence in ipairs(sequences) do text = gsub(text, sequence, " ") end
+  return not find(text, "[\128-\255]")
+end
+
 local function quoted(text)
-  local is_text = not utf8_length or utf8_length(text)
-  return '"' .. gsub(text, is_text and '[%c"\\]' or '[%c"\\\128-\255]', escaped) .. '"'
+  return '"' .. gsub(text, is_text(text) and '[%c"\\]' or '[%c"\\\128-\255]', escaped) .. '"'
 end
 
 local text_of

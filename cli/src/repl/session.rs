@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use twinplug::{Error, Func, Host, HostBuilder, PluginRef, Value};
 
-use super::files::{Files, without_numbers};
 use super::interrupts::{Ended, Interrupts};
 use super::text::Ends;
 use crate::failure::Failure;
@@ -18,7 +17,7 @@ const NAME: &str = "[repl]";
 const FILE: &str = "[repl].lua";
 const SCRIPT: &str = include_str!("session.lua");
 /// What a text is called in messages.
-pub(super) const INPUT: &str = "input";
+const INPUT: &str = "input";
 /// The host's limit is lower, where it has one. With none, LuaJIT could not be interrupted.
 const MANIFEST: &str = "entry = \"[repl].lua\"\n[limits]\ntime = \"365days\"\n";
 
@@ -31,11 +30,10 @@ pub(super) struct Session {
     run: Func<(Codes, i64), Value>,
     names: Func<(Vec<String>,), Value>,
     unknown: Func<(), Vec<String>>,
-    files: Option<Files>,
 }
 
 /// The ways to read a text, by the names that the script has for them.
-pub(super) type Codes = BTreeMap<String, String>;
+type Codes = BTreeMap<String, String>;
 
 /// Whether a text can be run.
 pub(super) enum Checked {
@@ -75,25 +73,14 @@ impl Session {
         builder.console(NAME)
     }
 
-    pub(super) fn new(host: &Host) -> Result<Session, Failure> {
+    pub(super) fn new(host: &Host) -> twinplug::Result<Session> {
         let plugin = host.load_files(NAME, [("plugin.toml", MANIFEST), (FILE, SCRIPT)])?;
-        if plugin.var::<bool>("HasLoad")?.get()? {
-            return Ok(Session::of(plugin, None)?);
-        }
-        host.unload(plugin)?;
-        let files = Files::new(&[("plugin.toml", MANIFEST), (FILE, SCRIPT)])?;
-        let plugin = host.load_as(NAME, files.folder())?;
-        Ok(Session::of(plugin, Some(files))?)
-    }
-
-    fn of(plugin: PluginRef, files: Option<Files>) -> twinplug::Result<Session> {
         Ok(Session {
             check: plugin.func("Check")?,
             run: plugin.func("Run")?,
             names: plugin.func("Names")?,
             unknown: plugin.func("Unknown")?,
             plugin,
-            files,
         })
     }
 
@@ -114,29 +101,24 @@ impl Session {
         line: usize,
         interrupts: &Interrupts,
     ) -> Result<Checked, Failure> {
-        let codes = self.codes(text, line)?;
+        let codes = codes(text);
         match interrupts.call(self.check.call_async((codes, line as i64))) {
             Ended::Interrupted => Ok(Checked::Interrupted),
             Ended::With(messages) => {
                 let messages = messages?.unwrap_or_default();
-                Ok(judged(text, messages.iter().map(|message| without_numbers(message)).collect()))
+                Ok(judged(text, messages))
             }
         }
     }
 
     /// Runs a text that is complete.
-    pub(super) fn run(
-        &self,
-        text: &str,
-        line: usize,
-        interrupts: &Interrupts,
-    ) -> Result<Ran, Failure> {
-        let codes = self.codes(text, line)?;
-        Ok(match interrupts.call(self.run.call_async((codes, line as i64))) {
+    pub(super) fn run(&self, text: &str, line: usize, interrupts: &Interrupts) -> Ran {
+        let codes = codes(text);
+        match interrupts.call(self.run.call_async((codes, line as i64))) {
             Ended::Interrupted => Ran::Interrupted,
             Ended::With(Ok(values)) => Ran::Shown(shown(values)),
             Ended::With(Err(error)) => Ran::Failed(Fault::of(&error)),
-        })
+        }
     }
 
     /// The names that the last text has asked for, and that nothing has.
@@ -153,34 +135,30 @@ impl Session {
             _ => Names::Of(Vec::new()),
         }
     }
+}
 
-    fn codes(&self, text: &str, line: usize) -> Result<Codes, Failure> {
-        let (expression, plain) = match text.trim_start().strip_prefix('=') {
-            Some(expression) => (expression, None),
-            None => (text, Some(text)),
-        };
-        let returned = format!("return {expression}");
-        // All in its last line, or what it calls there would be told a line too late.
-        let mut codes = vec![("handed", format!("return (...)({expression})"))];
-        codes.extend(plain.map(|plain| ("plain", plain.to_owned())));
-        codes.push(("returned", returned));
-        let codes = codes.into_iter().map(|(name, code)| (name.to_owned(), code));
-        match &self.files {
-            None => Ok(codes.collect()),
-            Some(files) => files.put(codes.collect(), line),
-        }
-    }
+/// The ways to read a text.
+fn codes(text: &str) -> Codes {
+    let (expression, plain) = match text.trim_start().strip_prefix('=') {
+        Some(expression) => (expression, None),
+        None => (text, Some(text)),
+    };
+    let returned = format!("return {expression}");
+    // All in its last line, or what it calls there would be told a line too late.
+    let mut codes = vec![("handed", format!("return (...)({expression})"))];
+    codes.extend(plain.map(|plain| ("plain", plain.to_owned())));
+    codes.push(("returned", returned));
+    codes.into_iter().map(|(name, code)| (name.to_owned(), code)).collect()
 }
 
 impl Fault {
     fn of(error: &Error) -> Fault {
         let message = error.to_string();
         let own = format!("plugin `{NAME}`: `Run`: ");
-        let message = without_numbers(message.strip_prefix(&own).unwrap_or(&message));
+        let message = message.strip_prefix(&own).unwrap_or(&message).to_owned();
         let thrown = error.payload().and_then(|payload| serde_json::to_string(payload).ok());
         let thrown = thrown.filter(|thrown| thrown != "{}");
-        let all = without_numbers(error.traceback().unwrap_or_default());
-        let traceback = traceback(&message, &all);
+        let traceback = traceback(&message, error.traceback().unwrap_or_default());
         Fault { message, traceback, thrown }
     }
 }
@@ -236,7 +214,7 @@ fn is_at_the_end(text: &str, message: &str) -> bool {
     }
     // Luau tells one thing of each text that is not closed.
     if message.contains("alformed string") {
-        return Ends::of(text) == Ends::Long;
+        return Ends::of(text) == Ends::Long || text.ends_with('\\');
     }
     // Lua 5.4 and 5.5, LuaJIT, Luau.
     let ends = ["near <eof>", "near '<eof>'", "got unfinished comment"];
@@ -262,6 +240,8 @@ mod tests {
         let guessed = "got <eof>; did you forget to close 'then' at line 8?";
         check("if a then", guessed, true);
         check("x = [[", "input:1: Malformed string; did you forget to finish it?", true);
+        let malformed = "Expected identifier when parsing expression, got malformed string";
+        check("'a\\", malformed, true);
         check("--[[", "Expected identifier when parsing expression, got unfinished comment", true);
 
         check("x = (", "input:1: <eof> expected near '='", false);

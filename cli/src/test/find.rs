@@ -1,5 +1,7 @@
 //! From a PATH to the files with tests, and the plugin that each is for.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::io;
@@ -9,10 +11,7 @@ use twinplug::{ErrorKind, HostBuilder};
 
 use crate::failure::Failure;
 use crate::locking::Locking;
-use crate::source;
-
-/// How a file with tests ends.
-pub(super) const ENDING: &str = "_test.lua";
+use crate::source::{self, TESTS, is_test};
 
 /// A larger script is read by no test, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -22,8 +21,8 @@ pub(super) struct TestFile {
     pub(super) path: PathBuf,
     /// What is in it.
     pub(super) text: Vec<u8>,
-    /// The plugin that it is for, built.
-    pub(super) plugin: PathBuf,
+    /// The plugin that it is for, built; or why it could not be.
+    pub(super) plugin: Result<PathBuf, String>,
 }
 
 impl TestFile {
@@ -47,17 +46,39 @@ impl TestFile {
 /// Finds tests, and the plugins that they are for.
 pub(super) struct Finder<'f> {
     /// Says what is a plugin that is loaded.
-    pub(super) builder: &'f HostBuilder,
-    pub(super) locking: &'f Locking,
-    /// The plugin that all are for, in place of those that they lie beside.
-    pub(super) plugin: Option<&'f Path>,
+    builder: &'f HostBuilder,
+    locking: &'f Locking,
+    /// The plugin that all are for, in place of those that they lie beside, as it can be loaded.
+    plugin: Option<Result<PathBuf, String>>,
+    /// The plugins that were looked for so far, by their paths: each is built once.
+    known: RefCell<HashMap<PathBuf, Result<PathBuf, String>>>,
 }
 
-impl Finder<'_> {
+impl<'f> Finder<'f> {
+    /// With a plugin that all are for, if there is one.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(super) fn new(
+        builder: &'f HostBuilder,
+        locking: &'f Locking,
+        plugin: Option<&Path>,
+    ) -> Result<Finder<'f>, Failure> {
+        let mut finder = Finder { builder, locking, plugin: None, known: RefCell::default() };
+        if let Some(plugin) = plugin {
+            let plugin = finder.built(plugin)?;
+            if let Ok(file) = &plugin {
+                builder.inspect(file)?;
+            }
+            finder.plugin = Some(plugin);
+        }
+        Ok(finder)
+    }
+
     /// The tests at a path.
     ///
     /// # Errors
-    /// There is none, or no plugin for one, or it cannot be built.
+    /// There is none, or no plugin for one.
     pub(super) fn tests(&self, path: &Path) -> Result<Vec<TestFile>, Failure> {
         let files = match path {
             _ if is_test(path) => vec![path.to_owned()],
@@ -69,22 +90,38 @@ impl Finder<'_> {
         };
         if files.is_empty() {
             let place = match path.is_dir() {
-                true => format!("a file `*{ENDING}` in it"),
+                true => format!("a file `*{TESTS}` in it"),
                 false => format!("`{}` beside it", names(path).join("`, `")),
             };
             let path = path.display();
             return Err(Failure::Unmet(format!("no tests of `{path}`: looked for {place}")));
         }
         let of = |file: PathBuf| {
-            let plugin = match self.plugin {
-                Some(plugin) => plugin.to_owned(),
-                None if path.is_file() && !is_test(path) => path.to_owned(),
-                None => self.tested(&file)?,
+            let plugin = match &self.plugin {
+                Some(plugin) => plugin.clone(),
+                None if path.is_file() && !is_test(path) => self.built(path)?,
+                None => self.built(&self.tested(&file)?)?,
             };
-            let plugin = source::loadable(&plugin, self.locking)?.into_owned();
             Ok(TestFile { text: read(&file)?, path: file, plugin })
         };
         files.into_iter().map(of).collect()
+    }
+
+    /// The plugin at a path, built; or why it cannot be, which is no reason not to test others.
+    ///
+    /// # Errors
+    /// It may not be built.
+    fn built(&self, path: &Path) -> Result<Result<PathBuf, String>, Failure> {
+        if let Some(known) = self.known.borrow().get(path) {
+            return Ok(known.clone());
+        }
+        let built = match source::loadable(path, self.locking) {
+            Ok(file) => Ok(file.into_owned()),
+            Err(failure @ Failure::Build(..)) => Err(failure.to_string()),
+            Err(failure) => return Err(failure),
+        };
+        self.known.borrow_mut().insert(path.to_owned(), built.clone());
+        Ok(built)
     }
 
     /// The plugin that a file with tests lies beside, or in the folder of.
@@ -97,7 +134,7 @@ impl Finder<'_> {
             return Ok(folder.to_owned());
         }
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let plugin = folder.join(name.strip_suffix(ENDING).unwrap_or(&name));
+        let plugin = folder.join(name.strip_suffix(TESTS).unwrap_or(&name));
         if source::is_plugin(&plugin) || source::is_source(&plugin) {
             return Ok(plugin);
         }
@@ -138,10 +175,6 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Failure::Unmet(format!("cannot read `{}`: {error}", path.display())))
 }
 
-fn is_test(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING)) && !path.is_dir()
-}
-
 /// All in a folder, and in the plugins' folders that are in it.
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unread = |error: std::io::Error| {
@@ -175,12 +208,12 @@ fn names(plugin: &Path) -> Vec<String> {
     let plain =
         stem.strip_prefix("lib").filter(|_| plugin.extension().is_none_or(|it| it != "lua"));
     let plain = plain.unwrap_or(&stem);
-    let mut names = vec![format!("{plain}{ENDING}")];
+    let mut names = vec![format!("{plain}{TESTS}")];
     // One of several versions.
     if let Some((name, version)) = plain.rsplit_once("_v")
         && version.parse::<u32>().is_ok()
     {
-        names.push(format!("{name}{ENDING}"));
+        names.push(format!("{name}{TESTS}"));
     }
     names
 }

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use twinplug::{Error, Export, ExportType, Host, HostBuilder, PluginRef};
 
 use super::Failed;
-use super::find::{ENDING, TestFile, script};
+use super::find::{TestFile, script};
 use crate::company::{Company, Ready};
 use crate::failure::Failure;
+use crate::source::TESTS;
 
 /// What scripts with tests have beside what others have.
 const PRELUDE: &str = include_str!("prelude.lua");
@@ -56,10 +57,14 @@ struct Printed(Arc<Mutex<String>>);
 impl Session {
     /// A host with the script loaded. The plugin is loaded once the script uses it, so that
     /// functions can be mocked before.
-    pub(super) fn open(file: &TestFile, setting: &Setting) -> Result<Session, Failed> {
+    pub(super) fn open(
+        file: &TestFile,
+        plugin: &Path,
+        setting: &Setting,
+    ) -> Result<Session, Failed> {
         let printed = Printed::default();
         let failed = |error: Error| Failed { error, printed: printed.take() };
-        let host = host(file, setting, printed.clone()).map_err(failed)?;
+        let host = host(plugin, setting, printed.clone()).map_err(failed)?;
         let script = load(file, setting, &host).map_err(failed)?;
         Ok(Session { host, script, printed })
     }
@@ -98,10 +103,10 @@ fn place(text: &str, name: &str) -> usize {
     text.match_indices(name).find(ends).map_or(usize::MAX, |(at, _)| at)
 }
 
-fn host(file: &TestFile, setting: &Setting, printed: Printed) -> Result<Arc<Host>, Error> {
+fn host(plugin: &Path, setting: &Setting, printed: Printed) -> Result<Arc<Host>, Error> {
     let tested = Arc::<Tested>::default();
     let (reached, plugin, company) =
-        (Arc::clone(&tested), file.plugin.clone(), setting.company.clone());
+        (Arc::clone(&tested), plugin.to_owned(), setting.company.clone());
     let builder = setting.builder.clone().mockable().fake_channels();
     // Each test has the plugin anew, whatever it is made of.
     let builder = builder.allow_several_go_runtimes();
@@ -161,7 +166,7 @@ fn add_modules(folder: &Path, before: &str, files: &mut Vec<(String, Vec<u8>)>) 
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{before}{name}");
-        let is_module = name.ends_with(".lua") && !name.ends_with(ENDING);
+        let is_module = name.ends_with(".lua") && !name.ends_with(TESTS);
         // No link: it may lead to a folder that it is in.
         let is_folder = entry.file_type().is_ok_and(|found| found.is_dir());
         if files.len() >= MOST_MODULES {

@@ -72,7 +72,7 @@ impl Watch {
 
     fn not_built(&mut self, folder: &Path, unbuilt: Unbuilt) -> Result<(), Failure> {
         if unbuilt.error.is_stopped() {
-            return Err(unbuilt.into());
+            return Err(Failure::Interrupted);
         }
         let plugin = match self.libraries.get_mut(folder) {
             Some(known) => {

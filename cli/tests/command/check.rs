@@ -50,6 +50,53 @@ fn answers_programs_with_an_object_a_line() {
     assert_eq!((ran.out, ran.code), (expected, Some(1)));
 }
 
+#[test]
+fn a_folder_of_source_folders_alone_says_how_they_are_checked() {
+    let folder = folder("check_sources_alone");
+    for name in ["one", "two"] {
+        fs::create_dir_all(folder.join("native").join(name)).unwrap();
+        fs::write(folder.join("native").join(name).join("a.c"), "no C at all").unwrap();
+    }
+    let ran = run(command(&["check", "native"]).current_dir(&folder));
+    let refused = "refused  native: there are source folders alone in it, which are built if they are \
+                   named: `twinplug check native/one native/two`\n";
+    assert_eq!((ran.out.as_str(), ran.err.as_str(), ran.code), (refused, "", Some(1)));
+}
+
+#[test]
+fn a_script_with_tests_says_how_they_are_run() {
+    let folder = folder("check_tests");
+    fs::write(folder.join("clock_test.lua"), "assert_equal(plugin.Now(), 7)").unwrap();
+    let note = "note: `clock_test.lua` has the name of a script with tests: `twinplug test \
+                clock_test.lua` runs them";
+    for args in [&["check"][..], &["call", "F"], &["run"], &["repl"], &["types"]] {
+        let args = [&args[..1], &["clock_test.lua"], &args[1..]].concat();
+        let ran = run(command(&args).current_dir(&folder));
+        assert_eq!(ran.err.lines().next(), Some(note), "{args:?}");
+    }
+}
+
+#[test]
+fn a_table_that_is_not_returned_is_told() {
+    let text = "local M = {}\nfunction M.Now() return 7 end\n";
+    let folder = folder("check_unreturned");
+    fs::write(folder.join("clock.lua"), text).unwrap();
+    fs::write(folder.join("ends.lua"), format!("{text}return M\n")).unwrap();
+    let ran = |args: &[&str]| run(command(args).current_dir(&folder));
+    let warning = "warning: `clock.lua`: it exports nothing: does it end with `return M`?\n";
+    let verdicts = "ok       clock.lua (lua, clock)\nok       ends.lua (lua, ends)\n";
+    let check = ["check", "clock.lua", "ends.lua"];
+    let checked = ran(&check);
+    assert_eq!((checked.out.as_str(), checked.err.as_str()), (verdicts, warning));
+    assert_eq!(checked.code, Some(0));
+    assert_eq!(ran(&[&check[..], &["-q"]].concat()).err, "");
+    assert_eq!(ran(&["inspect", "clock.lua", "--json"]).err, warning);
+    let warning = "warning: it exports nothing: does it end with `return M`? (script clock.lua)\n";
+    assert_eq!(ran(&["inspect", "clock.lua", "--load"]).err, warning);
+    let missing = "error: plugin `clock`: no symbol `Now`\n";
+    assert_eq!(ran(&["call", "clock.lua", "Now"]).err, format!("{warning}{missing}"));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn refuses_any_other_library() {

@@ -160,7 +160,10 @@ fn a_source_that_does_not_build_is_refused() {
     fs::create_dir_all(folder.join("native")).unwrap();
     fs::write(folder.join("native/native.c"), "not C").unwrap();
     let ran = run(command(&["inspect", "native"]).current_dir(&folder));
-    ran.fails(1, "error: `cc` failed (exit status: 1); its messages are above");
+    ran.fails(
+        1,
+        "error: cannot build `native`: `cc` failed (exit status: 1); its messages are above",
+    );
     assert_eq!(ran.out, "");
 }
 

@@ -55,6 +55,16 @@ fn left(output: Output) -> Ran {
     }
 }
 
+/// Of what scripts are told in the words of their Lua: those of Lua 5.4 and 5.5, or of Luau.
+pub(crate) fn said<'t>(lua: &'t str, luau: &'t str) -> &'t str {
+    if cfg!(any(feature = "luau", feature = "luau-jit")) { luau } else { lua }
+}
+
+/// The same, where LuaJIT has words of its own.
+pub(crate) fn said_by<'t>(lua: &'t str, luajit: &'t str, luau: &'t str) -> &'t str {
+    if cfg!(feature = "luajit") { luajit } else { said(lua, luau) }
+}
+
 pub(crate) fn twinplug(args: &[&str]) -> Ran {
     run(&mut command(args))
 }
@@ -75,6 +85,37 @@ impl Ran {
         assert_eq!((self.err.lines().next(), self.code), (Some(first), Some(2)), "{}", self.err);
         assert_eq!(self.out, "");
     }
+}
+
+/// A native plugin in C with a function `f`, which answers that.
+pub(crate) fn answers(name: &str, answer: i32) -> String {
+    format!(
+        "#include \"twinplug.h\"\n\
+         static tp_status f(tp_call *call) {{ *call->result = tp_int({answer}); return TP_OK; }}\n\
+         static const tp_export exports[] = {{ TP_EXPORT_FUNC(\"f\", \"() -> int\", f) }};\n\
+         TP_PLUGIN(\"{name}\", \"1.0.0\", exports, NULL);\n"
+    )
+}
+
+/// A folder of one test in which a source folder cannot be built, another one can, and there is a
+/// script.
+pub(crate) fn broken(test: &str) -> PathBuf {
+    let folder = folder(test);
+    for (place, text) in [
+        ("all/bad/bad.c", "no C at all"),
+        ("all/good/good.c", &answers("good", 7)),
+        ("all/clock.lua", "function f() return 1 end"),
+    ] {
+        fs::create_dir_all(folder.join(place).parent().unwrap()).unwrap();
+        fs::write(folder.join(place), text).unwrap();
+    }
+    folder
+}
+
+/// Which builds are told to have failed; which status a compiler fails with is its own affair.
+pub(crate) fn unbuilt(err: &str) -> Vec<&str> {
+    let told = err.lines().filter_map(|line| line.strip_prefix("error: cannot build "));
+    told.map(|line| line.split_once(": `cc` failed (exit status: ").unwrap().0).collect()
 }
 
 /// Whether a twin's compiler is missing, and may be.

@@ -9,7 +9,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::ran::{C, LUA, Ran, command, file, folder, is_skipped, run, typed};
+use crate::ran::{
+    C, LUA, Ran, broken, command, file, folder, is_skipped, run, said, said_by, typed, unbuilt,
+};
 
 const CLOCK: &str = "\
 ---@plugin clock 1.2.0
@@ -55,7 +57,9 @@ fn fails(ran: &Ran, out: &str, err: &str) {
 
 #[test]
 fn an_expressions_values_are_shown() {
-    prints("1 + 1\n= 2\n'a' .. 'b', nil, true, 1.0\nnil\n", "2\n2\n\"ab\", nil, true, 1.0\nnil\n");
+    let one = said_by("1.0", "1", "1");
+    let shown = format!("2\n2\n\"ab\", nil, true, {one}\nnil\n");
+    prints("1 + 1\n= 2\n'a' .. 'b', nil, true, 1.0\nnil\n", &shown);
     prints("(function() end)()\n", "");
     prints("'a\\n\\t\\0\"\\\\ü\\xff'\n'ü'\n", "\"a\\n\\t\\000\\\"\\\\\\195\\188\\255\"\n\"ü\"\n");
     prints("1;\n1 -- one\n--\n\n  \n;\n", "1\n1\n");
@@ -115,11 +119,17 @@ fn a_line_that_is_not_complete_goes_on_in_the_next() {
         "\"a\\n b\"\n\"a\\n bc\"\n\"a\\nb\"\n",
     );
     let ran = repl(&[], "x = 'a\n1\nf(\n");
-    fails(
-        &ran,
-        "1\n",
-        "error: input:1: unfinished string near <eof>\nerror: input:3: unexpected symbol near <eof>\n",
+    let open = said_by(
+        "unfinished string near <eof>",
+        "unfinished string near '<eof>'",
+        "Malformed string; did you forget to finish it?",
     );
+    let end = said_by(
+        "unexpected symbol near <eof>",
+        "unexpected symbol near '<eof>'",
+        "Expected identifier when parsing expression, got <eof>",
+    );
+    fails(&ran, "1\n", &format!("error: input:1: {}\nerror: input:3: {}\n", open, end));
 }
 
 #[test]
@@ -129,32 +139,43 @@ fn a_failure_shows_where_and_the_next_line_is_read() {
         &[],
         "clock.Fail()\nfunction f()\n  clock.Throw()\nend\nf()\nclock.Tick(5)\n",
     );
-    let err = "\
+    let inner = said("upvalue 'inner'", "function 'inner'");
+    let fail = said("<clock.lua:8>", "'Fail'");
+    let throw = said("<clock.lua:9>", "'Throw'");
+    let f = said("global 'f'", "function 'f'");
+    let err = format!(
+        "\
 error: input:1: plugin `clock`: `Fail`: clock.lua:7: no time
   [C]: in function 'error'
-  clock.lua:7: in upvalue 'inner'
-  clock.lua:8: in function <clock.lua:8>
+  clock.lua:7: in {inner}
+  clock.lua:8: in function {fail}
   input:1: in main chunk
 error: plugin `clock`: `Throw`: late
   [C]: in function 'error'
-  clock.lua:9: in function <clock.lua:9>
-  input:3: in global 'f'
+  clock.lua:9: in function {throw}
+  input:3: in {f}
   input:5: in main chunk
-note: it has thrown {\"code\":7,\"message\":\"late\"}
-";
-    fails(&ran, "5\ngoes\n", err);
+note: it has thrown {{\"code\":7,\"message\":\"late\"}}
+"
+    );
+    fails(&ran, "5\ngoes\n", &err);
     let ran = repl(&[], "error('boom')\nerror()\n1 + {}\nx =\n= =\n");
-    let err = "\
+    let table = said("on a table value", "(add) on number and table");
+    let wrong =
+        said("unexpected symbol near '='", "Expected identifier when parsing expression, got '='");
+    let err = format!(
+        "\
 error: input:1: boom
   [C]: in function 'error'
   input:1: in main chunk
 error: an error without a message
   [C]: in function 'error'
   input:2: in main chunk
-error: input:3: attempt to perform arithmetic on a table value
-error: input:5: unexpected symbol near '='
-";
-    fails(&ran, "", err);
+error: input:3: attempt to perform arithmetic {table}
+error: input:5: {wrong}
+"
+    );
+    fails(&ran, "", &err);
 }
 
 #[test]
@@ -164,17 +185,29 @@ fn a_name_that_is_not_there_is_guessed() {
         &[],
         "clok.Tick()\npirnt(1)\nplugins.clok\nnowhere()\nclok\nnowhere\nexit\n",
     );
-    let err = "\
-error: input:1: attempt to index a nil value (global 'clok')
+    let index = said_by(
+        "attempt to index a nil value (global 'clok')",
+        "attempt to index global 'clok' (a nil value)",
+        "attempt to index nil with 'Tick'",
+    );
+    let [call, nowhere] = ["pirnt", "nowhere"].map(|name| {
+        let lua = format!("attempt to call a nil value (global '{name}')");
+        let luajit = format!("attempt to call global '{name}' (a nil value)");
+        said_by(&lua, &luajit, "attempt to call a nil value").to_owned()
+    });
+    let err = format!(
+        "\
+error: input:1: {index}
 note: nothing is called `clok`; near: `clock`
-error: input:2: attempt to call a nil value (global 'pirnt')
+error: input:2: {call}
 note: nothing is called `pirnt`; near: `print`
 error: input:3: no plugin `clok` is loaded; near: `clock`
-error: input:4: attempt to call a nil value (global 'nowhere')
+error: input:4: {nowhere}
 note: nothing is called `clok`; near: `clock`
 note: nothing is called `exit`; `.quit` is a command
-";
-    fails(&ran, "nil\nnil\nnil\ngoes\n", err);
+"
+    );
+    fails(&ran, "nil\nnil\nnil\ngoes\n", &err);
 }
 
 #[test]
@@ -249,18 +282,43 @@ fn plugins_are_loaded_and_unloaded_as_it_goes() {
     let lines = "one\n.load my plugins\none.Say(), two.Say()\nsay = one.Say\n.unload one\none\nsay()\n\
                  .load bad.lua\n.load my plugins/one.lua\nsay()\n.load my plugins/one.lua\n";
     let ran = typed(command(&["repl"]).current_dir(folder), lines);
-    let err = "\
+    let why = said_by(
+        "<name> expected near '('",
+        "'<name>' expected near '('",
+        "Expected identifier when parsing function name, got '('",
+    );
+    let err = format!(
+        "\
 loaded one 0.0.0 (load 1)
 loaded two 0.0.0 (load 1)
 unloaded one 0.0.0 (load 1)
 error: input:7: no plugin `one` is loaded
-error: cannot load `bad.lua`: bad.lua:1: <name> expected near '('
+error: cannot load `bad.lua`: bad.lua:1: {why}
    1 | function(
      |         ^
 loaded one 0.0.0 (load 1)
 note: `one` is loaded already
-";
-    fails(&ran, "nil\n1, 2\nnil\n1\n", err);
+"
+    );
+    fails(&ran, "nil\n1, 2\nnil\n1\n", &err);
+}
+
+#[test]
+fn source_folders_in_a_folder_are_built_and_loaded() {
+    if is_skipped(C) {
+        return;
+    }
+    let folder = broken("repl_sources");
+    let lines = "good.f(), clock.f()\n.reload good\n";
+    let ran = typed(command(&["repl", "all"]).current_dir(&folder), lines);
+    assert_eq!((ran.out.as_str(), ran.code), ("", Some(1)), "{}", ran.err);
+    assert_eq!(unbuilt(&ran.err), ["`all/bad`"], "{}", ran.err);
+    fs::remove_dir_all(folder.join("all/bad")).unwrap();
+    fs::create_dir(folder.join("alone")).unwrap();
+    fs::rename(folder.join("all/good"), folder.join("alone/good")).unwrap();
+    let lines = "clock.f()\n.load alone\ngood.f()\n.reload good\ngood.f()\n";
+    let ran = typed(command(&["repl", "all"]).current_dir(&folder), lines);
+    assert_eq!((ran.out.as_str(), ran.code), ("1\n7\n7\n", Some(0)), "{}", ran.err);
 }
 
 #[test]

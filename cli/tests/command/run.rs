@@ -7,7 +7,7 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
-use crate::ran::{C, command, folder, is_skipped, run};
+use crate::ran::{C, broken, command, folder, is_skipped, run, unbuilt};
 use crate::watch::lines;
 
 /// A run of the command, in a folder of its own.
@@ -132,6 +132,30 @@ fn the_result_of_one_plugin_stands_by_itself() {
     assert_eq!(running.end().1, ["down"]);
 }
 
+#[test]
+fn a_build_that_fails_holds_up_no_other_plugin() {
+    if is_skipped(C) {
+        return;
+    }
+    let folder = broken("run_broken");
+    let mut command = command(&["run", "all/bad", "all", "--call", "f"]);
+    let running = Running::of(folder.clone(), command.current_dir(&folder));
+    running.prints(&[
+        r#"{"plugin":"good","version":"1.0.0","result":7}"#,
+        r#"{"plugin":"clock","version":"0.0.0","result":1}"#,
+    ]);
+    running.signal("-INT");
+    let (code, out, err) = running.end();
+    let err = err.join("\n");
+    assert_eq!((code, out.len()), (Some(1), 0), "{err}");
+    assert_eq!(unbuilt(&err), ["`all/bad`", "`all/bad`"], "{err}");
+    assert!(err.ends_with("note: serving `all/bad`, `all`: Ctrl-C ends it"), "{err}");
+
+    let ran = run(crate::ran::command(&["run", "all/bad"]).current_dir(&folder));
+    assert_eq!((ran.code, unbuilt(&ran.err)), (Some(1), vec!["`all/bad`"]), "{}", ran.err);
+    assert!(!ran.err.contains("serving"), "{}", ran.err);
+}
+
 const LAYER: &str = "---@over clock\nfunction Now() return host.base.Now() + 1 end\n\
                      function Start() return 'the layer itself' end";
 
@@ -212,7 +236,10 @@ fn a_failure_at_the_start_ends_it() {
     );
     let folder = written("unbuilt", &[("native/native.c", "no C")]);
     let ran = run(command(&["run", "native"]).current_dir(folder));
-    ran.fails(1, "error: `cc` failed (exit status: 1); its messages are above");
+    ran.fails(
+        1,
+        "error: cannot build `native`: `cc` failed (exit status: 1); its messages are above",
+    );
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::ran::{C, CPP, GO, RUST, Ran, ZIG, command, folder, is_skipped, library, run, twinplug};
+use crate::ran::{
+    C, CPP, GO, RUST, Ran, ZIG, answers, broken, command, folder, is_skipped, library, run, said,
+    twinplug,
+};
 
 /// A folder with a script `greet.lua`, and its tests.
 fn greet(test: &str, tests: &str) -> String {
@@ -134,7 +137,8 @@ end";
 2 passed, 7 failed
 ";
     let ran = test(&greet("fails", tests), &["greet_test.lua"]);
-    says(&ran, 1, expected);
+    let function = said("in function <greet_test.lua:6>", "in function 'test_plain'");
+    says(&ran, 1, &expected.replace("in function <greet_test.lua:6>", function));
 }
 
 #[test]
@@ -148,22 +152,24 @@ fn a_file_that_cannot_be_loaded_fails_and_others_run() {
     fs::write(Path::new(&folder).join("part_test.lua"), "").unwrap();
     // The parts of the script are no plugin.
     fs::create_dir_all(Path::new(&folder).join("other")).unwrap();
-    let expected = "./greet_test.lua
+    let why = said(
+        "<name> or '...' expected near 'end'",
+        "Expected identifier when parsing variable name, got 'end'",
+    );
+    let broken = format!(
+        "./greet_test.lua
   FAILED  it cannot be loaded
-    cannot load `./greet_test.lua`: greet_test.lua:1: <name> or '...' expected near 'end'
+    cannot load `./greet_test.lua`: greet_test.lua:1: {why}
        1 | function test_a( end
          |                  ^^^
-./other_test.lua
-  ok      test_one
-./part_test.lua
-  FAILED  there is no function `test_..` in it
-1 passed, 2 failed
-";
-    says(&test(&folder, &["."]), 1, expected);
-    let expected = "./greet_test.lua\n  FAILED  it cannot be loaded\n    cannot load `./greet_test.lua`: \
-                    greet_test.lua:1: <name> or '...' expected near 'end'\n       1 | function test_a( end\n         |                  ^^^\n./other_test.lua\n./part_test.lua\n  \
-                    FAILED  there is no function `test_..` in it\n0 passed, 2 failed, 1 left out\n";
-    says(&test(&folder, &[".", "--filter", "two"]), 1, expected);
+"
+    );
+    let empty = "./part_test.lua\n  FAILED  there is no function `test_..` in it\n";
+    let expected =
+        format!("{broken}./other_test.lua\n  ok      test_one\n{empty}1 passed, 2 failed\n");
+    says(&test(&folder, &["."]), 1, &expected);
+    let expected = format!("{broken}./other_test.lua\n{empty}0 passed, 2 failed, 1 left out\n");
+    says(&test(&folder, &[".", "--filter", "two"]), 1, &expected);
 }
 
 /// Tables may lead to themselves, and a call is no function.
@@ -241,6 +247,64 @@ fn what_is_not_there_is_named() {
     ran.is_wrong_usage("error: the following required arguments were not provided:");
 }
 
+#[test]
+fn a_plugin_that_cannot_be_built_holds_up_no_other_test() {
+    if is_skipped(C) {
+        return;
+    }
+    let folder = broken("test_unbuilt");
+    let test = "function test_it() assert_equal(plugin.f(), 7) end";
+    for name in ["bad/bad_test.lua", "bad/more_test.lua", "good/good_test.lua"] {
+        fs::write(folder.join("all").join(name), test).unwrap();
+    }
+    let folder = folder.into_os_string().into_string().unwrap();
+    let ran = self::test(&folder, &["all"]);
+    let (head, _) = ran.out.split_once("(exit status: ").unwrap();
+    let begins = "all/bad/bad_test.lua\n  FAILED  its plugin cannot be built\n    cannot build `all/bad`: `cc` \
+                  failed ";
+    assert_eq!(head, begins);
+    let ends = "all/good/good_test.lua\n  ok      test_it\n1 passed, 2 failed\n";
+    assert!(ran.out.ends_with(ends), "{}", ran.out);
+    // It is built once.
+    assert_eq!(ran.err.matches("Compiling all/bad").count(), 1, "{}", ran.err);
+    assert_eq!(ran.code, Some(1));
+}
+
+#[test]
+fn a_plugin_that_is_none_is_told_once() {
+    let folder = greet("plugin_none", "function test_a() end\nfunction test_b() end");
+    let ran = test(&folder, &["greet_test.lua", "--plugin", "nothere"]);
+    let error = "error: no plugin at `nothere`: tried `nothere`, `nothere.lua`, `libnothere.so`\n";
+    assert_eq!((ran.out.as_str(), ran.err.as_str(), ran.code), ("", error, Some(1)));
+}
+
+/// Whatever a native plugin does to the process, the last line says where it was.
+#[cfg(unix)]
+#[test]
+fn a_test_that_ends_the_process_is_named() {
+    if is_skipped(C) {
+        return;
+    }
+    let folder = broken("test_crash");
+    let source = answers("good", 7).replace("*call->result", "__builtin_trap(); *call->result");
+    fs::write(folder.join("all/good/good.c"), source).unwrap();
+    let tests = "function test_before() end function test_crash() plugin.f() end";
+    fs::write(folder.join("all/good/good_test.lua"), tests).unwrap();
+    let (place, folder) = (folder.clone(), folder.into_os_string().into_string().unwrap());
+    let ran = test(&folder, &["all/good"]);
+    let passed = "all/good/good_test.lua\n  ok      test_before\n";
+    assert_eq!((ran.out.as_str(), ran.code), (passed, None), "{}", ran.err);
+    let last = "error: the process has ended in `test_crash` of `all/good/good_test.lua`";
+    assert_eq!(ran.err.lines().last(), Some(last));
+    // Before any test, and by itself.
+    let source = answers("good", 7).replace("*call->result", "_Exit(3); *call->result");
+    fs::write(place.join("all/good/good.c"), format!("#include <stdlib.h>\n{source}")).unwrap();
+    fs::write(place.join("all/good/good_test.lua"), "plugin.f() function test_it() end").unwrap();
+    let ran = test(&folder, &["all/good", "-q"]);
+    let last = "error: the process has ended in `all/good/good_test.lua`, before its first test\n";
+    assert_eq!((ran.err.as_str(), ran.code), (last, Some(3)));
+}
+
 /// Each would be tested as the other.
 #[test]
 fn two_source_folders_of_one_library_are_told_apart() {
@@ -255,8 +319,11 @@ fn two_source_folders_of_one_library_are_told_apart() {
     let ran = run(command(&["test", "a/same-one", "b/same_one"]).current_dir(&folder));
     let library = library("same_one");
     let expected = format!(
-        "error: `a/same-one` and `b/same_one` both become `{library}`: give one of them another name, or take one \
-         at a time"
+        "    cannot build `b/same_one`: `a/same-one` and `b/same_one` both become `{library}`: give one of \
+         them another name, or take one at a time"
     );
-    assert_eq!((ran.err.lines().last(), ran.code), (Some(&*expected), Some(1)), "{}", ran.out);
+    let told: Vec<_> = ran.out.lines().collect();
+    let passes = told.get(..2) == Some(&["a/same-one/same_test.lua", "  ok      test_it"]);
+    assert!(passes && told.contains(&&*expected), "{}", ran.out);
+    assert_eq!(ran.code, Some(1));
 }

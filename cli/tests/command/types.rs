@@ -6,7 +6,7 @@ mod checker;
 use std::fs;
 use std::path::Path;
 
-use crate::ran::{C, Ran, command, folder, run};
+use crate::ran::{C, Ran, broken, command, folder, is_skipped, run, unbuilt};
 
 /// The plugin that is defined, from its folder.
 const SCRIPT: &str = "print('hi')\nreturn { Count = 1, f = function() end }";
@@ -46,6 +46,23 @@ fn writes_definitions_and_the_file_by_which_editors_find_them() {
     assert_eq!((ran.out.as_str(), ran.code), ("types/host.lua\n", Some(0)));
     assert!(!folder.join("types/plugin-clock.lua").exists());
     assert_eq!(read(&folder, ".luarc.json"), LUARC);
+}
+
+#[test]
+fn a_folder_is_defined_but_for_what_cannot_be_built() {
+    if is_skipped(C) {
+        return;
+    }
+    let folder = broken("types_broken");
+    let ran = types(&folder, &["all"]);
+    let out = "types/host.lua\ntypes/plugin-clock.lua\ntypes/plugin-good.lua\n.luarc.json\n";
+    assert_eq!((ran.out.as_str(), ran.code), (out, Some(1)), "{}", ran.err);
+    assert_eq!(unbuilt(&ran.err), ["`all/bad`"], "{}", ran.err);
+
+    // Of nothing at all nothing is written.
+    let ran = types(&folder, &["all/bad"]);
+    assert_eq!((ran.out.as_str(), ran.code), ("", Some(1)), "{}", ran.err);
+    assert!(folder.join("types/plugin-good.lua").exists());
 }
 
 #[test]

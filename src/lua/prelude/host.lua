@@ -118,11 +118,19 @@ local function member(functions, name, symbol)
   return f
 end
 
+-- There is none but in a console: what was a function may be a variable there after an edit.
+local is_function = raw.is_function
+
 local function other(name)
   local functions = {}
   setmetatable(functions, { __index = function(_, symbol) return member(functions, name, symbol) end })
+  local function looked_up(_, symbol)
+    local kept = rawget(functions, symbol)
+    if kept and is_function(name, symbol) then return kept end
+    return member(functions, name, symbol)
+  end
   return object {
-    __index = functions,
+    __index = is_function and looked_up or functions,
     __newindex = function(_, symbol, value)
       return finish(set_plugin_variable(can_wait(), name, symbol, value))
     end,

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{CLOCK, fails};
-use crate::ran::{C, Ran, command, folder, is_skipped, library};
+use crate::ran::{C, Ran, answers, command, folder, is_skipped, library, said_by};
 
 /// One that is talked to while it runs.
 struct Talk {
@@ -26,7 +26,11 @@ impl Talk {
             fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
             fs::write(folder.join(name), text).unwrap();
         }
-        let mut child = command(&[&["repl"], args].concat())
+        Talk::of(folder, &mut command(&[&["repl"], args].concat()))
+    }
+
+    fn of(folder: PathBuf, command: &mut Command) -> Talk {
+        let mut child = command
             .current_dir(&folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -54,8 +58,12 @@ impl Talk {
     }
 
     fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
     /// What else it prints, and how it ends, once there are no more lines.
@@ -105,14 +113,21 @@ fn an_edit_is_live_once_it_is_asked_for() {
     talk.says(".reload clock\nclock.Tick()\n");
     talk.hears("26");
     let ran = talk.end();
-    let err = "\
+    let why = said_by(
+        "<name> expected near '('",
+        "'<name>' expected near '('",
+        "Expected identifier when parsing function name, got '('",
+    );
+    let err = format!(
+        "\
 reloaded clock 1.2.0 (load 2)
 rejected clock 1.2.0 (load 2)
-  plugin `clock`: not reloaded, load 2 serves on: cannot load `clock.lua`: clock.lua:1: <name> expected near '('
+  plugin `clock`: not reloaded, load 2 serves on: cannot load `clock.lua`: clock.lua:1: {why}
      1 | function(
        |         ^
-";
-    assert_eq!((ran.out.as_str(), &*without_times(&ran.err), ran.code), ("goes\n", err, Some(1)));
+"
+    );
+    assert_eq!((&*ran.out, without_times(&ran.err), ran.code), ("goes\n", err, Some(1)));
 }
 
 #[test]
@@ -133,19 +148,35 @@ error: input:6: plugin `clock`: no symbol `Tick`; near: `Ticks`, `Tock`
     assert_eq!((ran.out.as_str(), &*without_times(&ran.err), ran.code), ("goes\n", err, Some(1)));
 }
 
+/// And the other way round.
+#[test]
+fn a_function_may_become_a_variable_by_an_edit() {
+    let mut talk = Talk::new("becomes", &[("clock.lua", CLOCK)], &["clock.lua"]);
+    let becomes = |talk: &mut Talk, fail: &str, line: &str, shown: &str| {
+        let edited = CLOCK.replace("function Fail() inner() end", fail);
+        fs::write(talk.folder.join("clock.lua"), edited).unwrap();
+        talk.says(&format!(".reload clock\n{line}\n"));
+        talk.hears("goes");
+        talk.hears(shown);
+    };
+    talk.says("clock.Fail == clock.Fail, type(clock.Fail)\n");
+    talk.hears("true, \"function\"");
+    becomes(
+        &mut talk,
+        "Fail = 3",
+        "clock.Fail, pcall(clock.Fail)",
+        "3, false, \"attempt to call a number value\"",
+    );
+    becomes(&mut talk, "function Fail() return 4 end", "clock.Fail()", "4");
+    assert_eq!((talk.end().out.as_str()), "goes\n");
+}
+
 #[test]
 fn a_source_folder_is_built_again_where_it_is_reloaded() {
     if is_skipped(C) {
         return;
     }
-    let source = |answer: i32| {
-        format!(
-            "#include \"twinplug.h\"\n\
-             static tp_status f(tp_call *call) {{ *call->result = tp_int({answer}); return TP_OK; }}\n\
-             static const tp_export exports[] = {{ TP_EXPORT_FUNC(\"f\", \"() -> int\", f) }};\n\
-             TP_PLUGIN(\"answers\", \"1.0.0\", exports, NULL);\n"
-        )
-    };
+    let source = |answer| answers("answers", answer);
     let mut talk = Talk::new("source", &[("answers/answers.c", &source(1))], &["answers"]);
     talk.says("answers.f()\n");
     talk.hears("1");
@@ -182,6 +213,41 @@ fn an_interrupt_between_lines_ends_it_in_order() {
     talk.hears("1");
     talk.interrupt();
     fails(&talk.ends(), "goes\n", "error: interrupted\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_systems_wish_ends_it_as_the_last_line_does() {
+    for signal in ["-TERM", "-HUP"] {
+        let args = ["clock.lua", "--channel", "never"];
+        let mut talk = Talk::new(&format!("idle{signal}"), &[("clock.lua", CLOCK)], &args);
+        talk.says("clock.Tick()\n");
+        talk.hears("1");
+        talk.signal(signal);
+        let ran = talk.ends();
+        assert_eq!((&*ran.out, &*ran.err, ran.code), ("goes\n", "", Some(0)), "{signal}");
+
+        let mut talk = Talk::new(&format!("waits{signal}"), &[("clock.lua", CLOCK)], &args);
+        talk.says("clock.Wait()\nprint('not reached')\n");
+        talk.hears("waits");
+        talk.signal(signal);
+        fails(&talk.ends(), "goes\n", "error: interrupted\n");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hangup_that_is_ignored_stays_so() {
+    let twinplug = command(&[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" repl"]).arg(twinplug.get_program());
+    let mut talk = Talk::of(folder("repl_nohup"), &mut shell);
+    talk.says("print('a')\n");
+    talk.hears("a");
+    talk.signal("-HUP");
+    talk.says("print('b')\n");
+    talk.hears("b");
+    assert_eq!(talk.end().code, Some(0));
 }
 
 #[cfg(unix)]

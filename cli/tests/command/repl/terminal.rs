@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{Options, PtySession, spawn_with_options};
 use twinplug::Host;
 
 use crate::place::Place;
-use crate::ran::{C, command, folder, is_skipped, run};
+use crate::ran::{C, answers, command, folder, is_skipped, run};
 use crate::terminal::MEANWHILE;
 
 const CLOCK: &str = "\
@@ -39,8 +40,13 @@ impl Terminal {
     }
 
     /// Runs a command on it.
-    fn of(mut command: Command, folder: &Path) -> Terminal {
-        command.env("XDG_STATE_HOME", folder.join("state")).env("TERM", "xterm");
+    fn of(command: Command, folder: &Path) -> Terminal {
+        Terminal::on("xterm", command, folder)
+    }
+
+    /// The same, on one of that kind.
+    fn on(kind: &str, mut command: Command, folder: &Path) -> Terminal {
+        command.env("XDG_STATE_HOME", folder.join("state")).env("TERM", kind);
         command.stdin(Stdio::inherit());
         let options = Options::default().timeout_ms(Some(30_000)).strip_ansi_escape_codes(true);
         let session = spawn_with_options(command, options).unwrap();
@@ -178,14 +184,7 @@ fn a_library_is_reloaded_once_where_it_is_built_again() {
     if is_skipped(C) {
         return;
     }
-    let source = |answer: i32| {
-        format!(
-            "#include \"twinplug.h\"\n\
-             static tp_status f(tp_call *call) {{ *call->result = tp_int({answer}); return TP_OK; }}\n\
-             static const tp_export exports[] = {{ TP_EXPORT_FUNC(\"f\", \"() -> int\", f) }};\n\
-             TP_PLUGIN(\"answers\", \"1.0.0\", exports, NULL);\n"
-        )
-    };
+    let source = |answer| answers("answers", answer);
     let folder = Terminal::folder("library");
     fs::create_dir(folder.join("answers")).unwrap();
     fs::write(folder.join("answers/answers.c"), source(1)).unwrap();
@@ -212,7 +211,10 @@ fn names_are_completed() {
     let builder = Host::builder().function("world.spawn", || ()).constant("world.WIDTH", 640);
     let description = builder.build().unwrap().describe().to_json();
     fs::write(folder.join("game.json"), description).unwrap();
-    let mut terminal = Terminal::new(&folder, &["clock.lua", "--host", "game.json"]);
+    fs::write(folder.join("a-b.lua"), "function Say() end").unwrap();
+    let args = ["clock.lua", "a-b.lua", "--host", "game.json"];
+    let mut terminal = Terminal::new(&folder, &args);
+    terminal.shows("loaded a-b 0.0.0 (load 1): `plugins[\"a-b\"]`\r\n");
     let completed = |terminal: &mut Terminal, prompt: &str, typed: &str, whole: &str| {
         terminal.shows(prompt);
         terminal.types(&format!("{typed}\t"));
@@ -228,6 +230,9 @@ fn names_are_completed() {
     completed(&mut terminal, "1> ", "host.world.W", "host.world.WIDTH");
     completed(&mut terminal, "1> ", "string.rev", "string.reverse");
     completed(&mut terminal, "1> ", "plugins.cl", "plugins.clock");
+    completed(&mut terminal, "1> ", "plugins[\"a-b\"].S", "plugins[\"a-b\"].Say");
+    completed(&mut terminal, "1> ", "plugins[\"a", "plugins[\"a-b\"]");
+    completed(&mut terminal, "1> ", "plugins['a", "plugins['a-b']");
     completed(&mut terminal, "1> ", ".unl", ".unload ");
     completed(&mut terminal, "1> ", ".unload cl", ".unload clock");
     completed(&mut terminal, "1> ", ".load clo", ".load clock.lua");
@@ -251,6 +256,59 @@ fn a_wait_is_interrupted_and_the_session_goes_on() {
     terminal.line("3> ", "clock.Tick()", "\n1\r\n");
     terminal.shows("4> ");
     terminal.ends();
+}
+
+#[test]
+fn what_is_logged_is_told_above_the_prompt() {
+    let folder = Terminal::folder("log");
+    let mut terminal = Terminal::new(&folder, &["clock.lua", "-v"]);
+    terminal.shows("1> ");
+    terminal.types("clock.Ti");
+    terminal.shows("clock.Ti");
+    fs::write(folder.join("clock.lua"), format!("{CLOCK}host.log('fresh')")).unwrap();
+    let before = terminal.shows("info: plugin `clock`: fresh");
+    assert!(before.ends_with(['\r', '\n']), "{before:?}");
+    terminal.shows("reloaded clock 1.2.0 (load 2) in ");
+    terminal.shows("1> clock.Ti");
+    terminal.types("ck()\r");
+    terminal.shows("\n1\r\n");
+    terminal.shows("2> ");
+    terminal.ends();
+}
+
+#[test]
+fn the_systems_wish_ends_it_at_the_prompt() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let folder = Terminal::folder(&format!("end_{signal}"));
+        let script = format!("{CLOCK}function on_unload() print('goes') end");
+        fs::write(folder.join("clock.lua"), script).unwrap();
+        let mut terminal = Terminal::new(&folder, &["clock.lua"]);
+        terminal.line("1> ", "clock.Tick()", "\n1\r\n");
+        terminal.shows("2> ");
+        terminal.types("clock.Ti");
+        terminal.shows("clock.Ti");
+        terminal.session.process_mut().signal(signal).unwrap();
+        let rest = terminal.session.exp_eof().unwrap();
+        assert!(rest.ends_with("goes\r\n"), "{signal}: {rest:?}");
+        let ended = terminal.session.process().wait().unwrap();
+        assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{signal}: {ended:?}");
+    }
+}
+
+#[test]
+fn the_systems_wish_ends_it_on_a_terminal_that_cannot_be_edited_on() {
+    let folder = Terminal::folder("dumb");
+    let script = format!("{CLOCK}function on_unload() print('goes') end");
+    fs::write(folder.join("clock.lua"), script).unwrap();
+    let mut command = command(&["repl", "clock.lua"]);
+    command.current_dir(&folder);
+    let mut terminal = Terminal::on("dumb", command, &folder);
+    terminal.shows("1> ");
+    terminal.session.process_mut().signal(Signal::SIGTERM).unwrap();
+    let rest = terminal.session.exp_eof().unwrap();
+    assert!(rest.ends_with("goes\r\n"), "{rest:?}");
+    let ended = terminal.session.process().wait().unwrap();
+    assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! [`Witness`]: another process, which says what ran as this one came to its end. A native plugin may
+//! crash, or exit, and then nothing here can say in which test.
+//!
+//! It is a shell, which takes nothing but names. Where there is none (Windows), standard error has each
+//! name before it runs.
+
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+
+use crate::output;
+use crate::verbosity;
+
+/// Keeps the last line, and says it if that is not empty. It outlives the signals that end a group.
+const SHELL: &str = "trap '' INT TERM HUP QUIT
+while IFS= read -r line; do last=$line; done
+test -z \"$last\" || printf 'error: the process has ended in %s\\n' \"$last\" >&2";
+
+pub(super) enum Witness {
+    /// There is nothing that would end the process.
+    Spared,
+    Shell(Child),
+    /// Each name is written before.
+    Lines,
+}
+
+impl Witness {
+    /// One that is there until it is dropped.
+    pub(super) fn called() -> Witness {
+        let shell = Command::new("sh")
+            .args(["-c", SHELL])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn();
+        shell.map_or(Witness::Lines, Witness::Shell)
+    }
+
+    /// Runs what may be the last.
+    pub(super) fn during<R>(&mut self, what: &str, run: impl FnOnce() -> R) -> R {
+        self.tell(&output::one_line(what));
+        let result = run();
+        self.tell("");
+        result
+    }
+
+    fn tell(&mut self, what: &str) {
+        match self {
+            // One that has ended says nothing.
+            Witness::Shell(shell) => {
+                let _ = shell.stdin.iter_mut().try_for_each(|told| writeln!(told, "{what}"));
+            }
+            Witness::Lines if !what.is_empty() && !verbosity::is_quiet() => {
+                output::aside(&format!("running {what}"));
+            }
+            Witness::Lines | Witness::Spared => {}
+        }
+    }
+}
+
+impl Drop for Witness {
+    /// Its shell ends with what it is told.
+    fn drop(&mut self) {
+        if let Witness::Shell(shell) = self {
+            let _ = shell.wait();
+        }
+    }
+}
