@@ -31,7 +31,9 @@ fn an_interrupt_ends_a_build_that_runs() {
         assert_eq!(left.count(), 0, "{args:?}");
     };
     check("_run", &["run", "native"], "-INT", "", &[]);
-    check("_after", &["run", "native", "--with", "clock.lua"], "-TERM", "", &["up", "down"]);
+    check("_after", &["run", "native", "--with", "clock.lua"], "-TERM", "", &[]);
+    let args = ["run", "native", "--with", "clock.lua", "--watch"];
+    check("_watch_after", &args, "-TERM", "", &["up", "down"]);
     check("_with", &["run", "clock.lua", "--with", "native"], "-INT", "", &[]);
     check("_watch", &["watch", "native"], "-INT", "", &[]);
     check("_run_watch", &["run", "native", "--watch"], "-INT", "", &[]);

@@ -3,7 +3,7 @@
 //! A schema may lead back to itself, so that going through two of them side by side need
 //! not end; their texts do.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use super::{Choice, Struct, Type};
 
@@ -18,14 +18,8 @@ impl Type {
     /// Whether both are the same of the types that most values are.
     #[inline]
     pub(super) fn is_one_scalar_with(&self, other: &Type) -> bool {
-        matches!(
-            (self, other),
-            (Type::Int, Type::Int)
-                | (Type::Float, Type::Float)
-                | (Type::Bool, Type::Bool)
-                | (Type::Str, Type::Str)
-                | (Type::Null, Type::Null)
-        )
+        mem::discriminant(self) == mem::discriminant(other)
+            && matches!(self, Type::Int | Type::Float | Type::Bool | Type::Str | Type::Null)
     }
 
     fn is_as(&self, other: &Type) -> bool {
