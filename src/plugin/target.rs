@@ -1,9 +1,9 @@
 //! What a handle's calls go to, as the plugin's kind keeps its values.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use twinplug_value::raw::Entry;
-use twinplug_value::{Signature, Type};
+use twinplug_value::{Fit, Signature, Type};
 
 use super::gate::{Gate, Paused};
 use super::handle::Layered;
@@ -19,12 +19,35 @@ pub struct FuncTarget {
     pub(super) is_leaf: bool,
     pub(super) signature: Signature,
     pub(super) general: General<dyn RawFunc, dyn ValueFunc>,
+    pub(super) first: First<(&'static [&'static Type], &'static Type)>,
 }
 
 /// Where the uses of a variable go.
 pub struct VarTarget {
     pub(super) ty: Type,
     pub(super) general: General<dyn RawVar, dyn ValueVar>,
+    pub(super) first: First<&'static Type>,
+}
+
+/// The types that a handle was first asked for with, and how they fit: who asks with them again is
+/// told without comparing.
+pub(super) struct First<T>(OnceLock<(T, Fit)>);
+
+impl<T: Copy> First<T> {
+    pub(super) const fn none() -> Self {
+        First(OnceLock::new())
+    }
+
+    /// How they fit, if these are they.
+    #[inline]
+    pub(super) fn fit(&self, are_they: impl FnOnce(T) -> bool) -> Option<Fit> {
+        self.0.get().filter(|(types, _)| are_they(*types)).map(|(_, fit)| *fit)
+    }
+
+    /// Takes them down, if they are the first.
+    pub(super) fn note(&self, types: T, fit: Fit) {
+        let _ = self.0.set((types, fit));
+    }
 }
 
 /// How values get there.
@@ -117,6 +140,7 @@ impl FuncTarget {
             is_leaf: false,
             signature,
             general: General::Memory(function),
+            first: First::none(),
         }
     }
 
@@ -126,7 +150,13 @@ impl FuncTarget {
         direct: Entry,
         signature: Signature,
     ) -> Self {
-        FuncTarget { direct, is_leaf: false, signature, general: General::Values(function) }
+        FuncTarget {
+            direct,
+            is_leaf: false,
+            signature,
+            general: General::Values(function),
+            first: First::none(),
+        }
     }
 
     /// The same, with its calls counted: each goes the general way.
@@ -138,7 +168,7 @@ impl FuncTarget {
     /// A layer's function, in the place of one of that signature.
     pub(crate) fn layered(layered: Layered, signature: Signature) -> Self {
         let general = General::Layered(Box::new(layered));
-        FuncTarget { direct: Entry::NONE, is_leaf: false, signature, general }
+        FuncTarget::nowhere(signature, general)
     }
 
     pub(crate) fn signature(&self) -> &Signature {
@@ -176,17 +206,27 @@ impl FuncTarget {
         signature: Signature,
         why: General<dyn RawFunc, dyn ValueFunc>,
     ) -> Self {
-        FuncTarget { direct: Entry::NONE, is_leaf: false, signature, general: why }
+        FuncTarget {
+            direct: Entry::NONE,
+            is_leaf: false,
+            signature,
+            general: why,
+            first: First::none(),
+        }
     }
 }
 
 impl VarTarget {
+    pub(super) const fn new(ty: Type, general: General<dyn RawVar, dyn ValueVar>) -> Self {
+        VarTarget { ty, general, first: First::none() }
+    }
+
     pub(crate) fn memory(var: Box<dyn RawVar>, ty: Type) -> Self {
-        VarTarget { ty, general: General::Memory(var) }
+        VarTarget::new(ty, General::Memory(var))
     }
 
     pub(crate) fn values(var: Arc<dyn ValueVar>, ty: Type) -> Self {
-        VarTarget { ty, general: General::Values(var) }
+        VarTarget::new(ty, General::Values(var))
     }
 
     /// As [`FuncTarget::paused`].
@@ -194,7 +234,7 @@ impl VarTarget {
         match self.general.of_itself() {
             General::Values(var) => {
                 let paused = Paused::new(gate, plugin, Arc::clone(var), track);
-                VarTarget { ty: self.ty, general: General::Paused(paused) }
+                VarTarget::new(self.ty, General::Paused(paused))
             }
             _ => self,
         }

@@ -1,6 +1,7 @@
 //! Handles whose types are known at run time.
 
 use std::marker::PhantomData;
+use std::ptr;
 #[cfg(feature = "luajit")]
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,12 @@ impl Func<Dynamic> {
     fn hold<A: Args, R: Data>(&self) -> Result<Fit> {
         let place = &self.link.place;
         let target = self.link.target.enter();
+        let known = target
+            .first
+            .fit(|(params, result)| ptr::eq(params, A::TYPES) && ptr::eq(result, R::SCHEMA));
+        if let Some(fit) = known {
+            return Ok(fit);
+        }
         let signature = &target.signature;
         let refuse = |error: ConvertError| {
             let message = format!("`{}` is `{signature}`: {error}", place.symbol);
@@ -85,6 +92,7 @@ impl Func<Dynamic> {
                 && params.iter().zip(A::TYPES).all(|(one, other)| is_same(one, other))
                 && is_same(result, R::SCHEMA)
         });
+        target.first.note((A::TYPES, R::SCHEMA), fit);
         Ok(fit)
     }
 
@@ -187,7 +195,7 @@ impl Func<Dynamic> {
 
     /// Whether it leads elsewhere by now.
     fn has_moved(&self, target: &FuncTarget) -> bool {
-        !std::ptr::eq(&raw const *self.link.target.enter(), target)
+        !ptr::eq(&raw const *self.link.target.enter(), target)
     }
 
     pub(in crate::plugin) fn no_var(&self) -> Error {
@@ -236,8 +244,10 @@ impl Var<Value> {
     fn hold<T: Data>(&self) -> Result<Fit> {
         let place = &self.link.place;
         let target = self.link.target.enter();
-        let ty = &target.ty;
-        let asked = T::SCHEMA;
+        let (ty, asked) = (&target.ty, T::SCHEMA);
+        if let Some(fit) = target.first.fit(|known| ptr::eq(known, asked)) {
+            return Ok(fit);
+        }
         let fit = asked.accepts(ty).and_then(|_| ty.accepts(asked)).map_err(|error| {
             let mut message = format!("`{}` is `{ty}`, asked for as `{asked}`", place.symbol);
             if error.has_path() {
@@ -246,6 +256,7 @@ impl Var<Value> {
             place.name(Error::new(ErrorKind::Type, message).of_symbol(&place.symbol))
         })?;
         self.link.uses.add(asked, |other| is_same(other, asked));
+        target.first.note(asked, fit);
         Ok(fit)
     }
 
@@ -267,7 +278,7 @@ impl Var<Value> {
     }
 
     fn lead_nowhere(&self, general: General<dyn RawVar, dyn ValueVar>) {
-        self.link.target.replace(VarTarget { ty: self.ty(), general });
+        self.link.target.replace(VarTarget::new(self.ty(), general));
     }
 
     /// Lets go of what it led to, unless a call of the plugin still runs.
@@ -286,5 +297,5 @@ fn all_results(declared: &Type, result: Value) -> Vec<Value> {
 }
 
 fn is_same(one: &Type, other: &Type) -> bool {
-    std::ptr::eq(one, other) || one == other
+    ptr::eq(one, other) || one == other
 }

@@ -122,7 +122,7 @@ impl Var<twinplug_value::Value> {
             let paused = Paused::new(gate, &self.link.place.plugin, through, track);
             let ty = target.ty.clone();
             drop(target);
-            self.link.target.replace(VarTarget { ty, general: General::Paused(paused) });
+            self.link.target.replace(VarTarget::new(ty, General::Paused(paused)));
         }
     }
 
