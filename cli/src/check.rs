@@ -130,12 +130,16 @@ fn sources_alone(folder: &Path) -> Result<(), String> {
 }
 
 fn judge(file: &Path, found: twinplug::Result<Inspection>) -> Checked {
-    found.map_err(|error| {
+    let found = found.map_err(|error| {
         let message = error.to_string();
         // The verdict names the path already.
         let head = format!("cannot load `{}`: ", file.display());
         message.strip_prefix(&head).map(str::to_owned).unwrap_or(message)
-    })
+    })?;
+    match found.unmet.is_empty() {
+        true => Ok(found),
+        false => Err(found.unmet.join("; ")),
+    }
 }
 
 fn report<'c>(path: &Path, checked: &'c Checked) -> Report<'c> {

@@ -3,10 +3,10 @@
 //!
 //! It builds nothing itself, and never writes over what is there.
 
-mod around;
 mod kind;
 mod name;
 mod place;
+mod sdk;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// What it is written in
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     kind: Kind,
+    /// Depend on the SDK of this checkout of twinplug; for --kind rust
+    #[arg(long, value_name = "PATH")]
+    sdk: Option<PathBuf>,
 }
 
 /// A file of the new folder.
@@ -35,12 +38,18 @@ struct File {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let Arguments { path, kind } = arguments;
+    let Arguments { path, kind, sdk } = arguments;
     // As it is shown: without what leads nowhere, as a slash at the end.
     let folder: PathBuf = path.components().collect();
     let name = Name::of(&folder, *kind)?;
     let place = Place::at(&folder)?;
-    let files = kind.files(&name, &place.canonical()?);
+    let canonical = place.canonical()?;
+    let sdk = match sdk {
+        Some(_) if *kind != Kind::Rust => return Err(Failure::Usage(MEANT_FOR_RUST.to_owned())),
+        Some(path) => sdk::at(path)?,
+        None => sdk::around(&canonical),
+    };
+    let files = kind.files(&name, &canonical, &sdk);
     place.fill(&files)?;
 
     for file in &files {
@@ -49,6 +58,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     output::next(&commands(&folder));
     Ok(ExitCode::SUCCESS)
 }
+
+const MEANT_FOR_RUST: &str = "`--sdk` goes with `--kind rust`: no other kind has an SDK";
 
 /// What to try with it.
 fn commands(folder: &Path) -> [String; 3] {

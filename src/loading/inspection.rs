@@ -33,6 +33,10 @@ pub struct Inspection {
     /// What makes a native plugin behave otherwise than a plugin should, a line each:
     /// static thread-local storage, unique symbols, a Go runtime, ..
     pub hazards: Vec<String>,
+    /// Those of them for which this process cannot load it, with the next step: a library that it needs
+    /// is nowhere, or none has a name that it imports, nor has the process. Where that cannot be told
+    /// for certain, it is a hazard alone.
+    pub unmet: Vec<String>,
     /// What the author of a script may not have meant, a line each: that it exports nothing, as it
     /// does not return its table.
     pub doubts: Vec<String>,

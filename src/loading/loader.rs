@@ -343,6 +343,7 @@ fn inspect_lua(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         permissions: names(&origin.permissions),
         over: origin.over.map(|over| over.plugin),
         hazards: Vec::new(),
+        unmet: Vec::new(),
         doubts: crate::lua::doubt(&bytes).into_iter().collect(),
         bytes,
     })
@@ -353,7 +354,8 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
     refuse_layer(&located.origin(None))?;
     let checked = crate::native::check(bytes, folder(located))?;
     let mut hazards: Vec<String> = checked.hazards.iter().map(|&hazard| hazard.into()).collect();
-    hazards.extend(checked.dependencies.hazards(folder(located)));
+    let of_libraries = checked.dependencies.hazards(folder(located));
+    hazards.extend(of_libraries.all);
     let own = located.origin(None);
     Ok(Inspection {
         path: located.path.clone(),
@@ -369,6 +371,7 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         permissions: names(&own.permissions),
         over: None,
         hazards,
+        unmet: of_libraries.unmet,
         doubts: Vec::new(),
         bytes: checked.bytes,
     })

@@ -265,10 +265,12 @@ impl Page {
         // As any file that a program makes; temporary ones are private else.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.prefix(".twinplug.lock-").tempfile_in(folder_of(&self.path))?;
-        file.write_all(text.as_bytes())?;
+        let file = builder.prefix(".twinplug.lock-").tempfile_in(folder_of(&self.path));
+        // Its error names a file that nobody has asked for; what the file's own says is enough.
+        let mut file = file.map_err(|error| error.kind())?;
+        file.as_file_mut().write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
-        file.persist(&self.path)?;
+        file.persist(&self.path).map_err(|error| error.error)?;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 
+use super::directory::candidates;
 use super::manifest::{self, Manifest, Of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::Content;
@@ -89,9 +90,9 @@ pub(crate) fn locate(path: &Path) -> Result<Located> {
     let found = tried.iter().find(|place| place.symlink_metadata().is_ok() && !place.is_dir());
     let Some(found) = found else {
         let (what, next) = match path.is_dir() {
-            true if manifest.entry.is_none() => ("no plugin in", SOURCES),
-            true => ("no plugin in", ""),
-            false => ("no plugin at", ""),
+            true if manifest.entry.is_none() => ("no plugin in", meant(path)),
+            true => ("no plugin in", String::new()),
+            false => ("no plugin at", String::new()),
         };
         let list: Vec<_> = tried.iter().map(|place| format!("`{}`", place.display())).collect();
         return Err(Error::new(
@@ -149,7 +150,18 @@ pub(crate) fn cannot_load(path: &Path, error: Error) -> Error {
     error.context(format_args!("cannot load `{}`", path.display()))
 }
 
-/// What a folder might have been meant for.
+/// What a folder without an entry might have been meant for.
+fn meant(folder: &Path) -> String {
+    match candidates(folder).unwrap_or_default().first() {
+        None => SOURCES.to_owned(),
+        Some(plugin) => format!(
+            "; it is a folder of plugins: name one of them, like `{}`, or load them all with \
+             `Host::load_dir`",
+            plugin.display()
+        ),
+    }
+}
+
 const SOURCES: &str = "; the command `twinplug` builds a folder of sources, which has a \
     `Cargo.toml`, a `go.mod`, a `build.zig`, or files `*.c`, `*.cpp` or `*.cc`";
 

@@ -67,25 +67,36 @@ impl Dependencies {
 
     /// What of the needed libraries makes the plugin behave otherwise than it should: one
     /// that is missing, one that brings a Go runtime, a name that none of them has.
-    pub(crate) fn hazards(&self, origin: &Path) -> Vec<String> {
+    pub(crate) fn hazards(&self, origin: &Path) -> Hazards {
+        let mut hazards = Hazards::default();
         if !cfg!(target_os = "linux") {
-            return Vec::new();
+            return hazards;
         }
         let system = system_folders();
-        let mut hazards = Vec::new();
         for name in &self.needed {
             let beside = self.beside(name, origin).find(|place| place.is_file());
             match beside {
-                Some(place) if has_go(&place) => hazards.push(format!(
+                Some(place) if has_go(&place) => hazards.all.push(format!(
                     "a Go runtime in `{name}`: it cannot be unloaded, and a process may hold just one"
                 )),
                 None if self.place(name, origin, &system).is_none() => {
-                    hazards.push(format!("needs `{name}`, which is nowhere that the system looks"));
+                    let hazard = format!("needs `{name}`, which is nowhere that the system looks");
+                    if !may_be_known(name) {
+                        hazards.unmet.push(format!(
+                            "{hazard}: install it, or put it beside the plugin, and link that with \
+                             `-Wl,-rpath,$ORIGIN`"
+                        ));
+                    }
+                    hazards.all.push(hazard);
                 }
                 _ => {}
             }
         }
-        hazards.extend(self.missing_imports(origin, &system));
+        if let Some(missing) = self.missing_imports(origin, &system) {
+            let next = "define what is missing, or link the library that has it";
+            hazards.unmet.push(format!("{missing}: {next}"));
+            hazards.all.push(missing);
+        }
         hazards
     }
 
@@ -118,6 +129,7 @@ impl Dependencies {
             }
             let bytes = file::read(&path).ok()?;
             let file = object::File::parse(&*bytes).ok()?;
+            file.dynamic_symbol_table()?;
             let offered = file.dynamic_symbols().filter(|symbol| !symbol.is_undefined());
             offered.for_each(|symbol| {
                 missing.remove(symbol.name().unwrap_or_default());
@@ -137,6 +149,23 @@ impl Dependencies {
         names.truncate(MAX_LISTED);
         Some(format!("imports {}{more}, which no library has that it needs", names.join(", ")))
     }
+}
+
+/// What is told of the libraries that a file needs, a line each.
+#[derive(Default)]
+pub(crate) struct Hazards {
+    pub(crate) all: Vec<String>,
+    /// Those of them for which this process cannot load the file, with the next step.
+    pub(crate) unmet: Vec<String>,
+}
+
+/// Whether the system may find a library where it was not looked for: its cache (ldconfig(8)) names
+/// what it has seen, and a system without one has rules of its own.
+fn may_be_known(name: &str) -> bool {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let Ok(cache) = fs::read("/etc/ld.so.cache") else { return true };
+    let is_named = |text: &[u8]| text == name.as_bytes();
+    cache.split(|byte| matches!(byte, 0 | b'/')).any(is_named)
 }
 
 /// So many libraries are looked at, and so many names listed.

@@ -24,7 +24,7 @@ use segments::Segments;
 pub(super) use starters::Begins;
 pub(super) use starters::Starters;
 use symbols::Symbols;
-pub(super) use table::Sound;
+pub(super) use table::{Sound, Told};
 
 /// A fault, in words that follow "broken: ".
 type Fault = String;

@@ -21,11 +21,19 @@ use super::companions::Companion;
 use super::dependencies::{Dependencies, is_go};
 use super::elf;
 use super::foreign::{is_cut_off, other_machine, what_else};
+use super::table::check_told;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Export, check_name};
 
 /// The exported symbol.
 pub(super) const SYMBOL: &str = "twinplug_plugin";
+
+/// The section that it points to.
+const SECTION: &str = match () {
+    () if cfg!(target_vendor = "apple") => "__twinplug",
+    () if cfg!(windows) => ".twinplg",
+    () => ".twinplug",
+};
 
 /// A file that may be loaded.
 pub(crate) struct Checked {
@@ -73,7 +81,7 @@ const MAX_DESCRIPTOR: usize = 4 << 20;
 #[serde(deny_unknown_fields)]
 struct Section {
     name: String,
-    version: Version,
+    version: String,
     exports: Option<Vec<SectionExport>>,
     #[serde(default)]
     unload: bool,
@@ -100,13 +108,16 @@ pub(crate) fn check(bytes: Vec<u8>, origin: &Path) -> Result<Checked> {
     let (file, facts, sound) = shared_library(&bytes)?;
     let table = table(&file)?;
     let abi = table_version(&file, table)?;
-    if let Some(sound) = sound {
-        sound.check_table(table).map_err(|fault| refused(format!("broken: {fault}")))?;
-    }
+    let told = sound.map(|sound| sound.check_table(table)).transpose();
+    let told = told.map_err(|fault| refused(format!("broken: {fault}")))?;
     let section = section(&file, abi)?;
     let exports = section.exports.map(declared).transpose()?;
     let Section { name, version, unload, .. } = section;
     check_name(&name).map_err(|fault| refused(format!("broken: {fault}")))?;
+    let version = parsed(&version)?;
+    if let Some(told) = told {
+        check_told(&told, (&name, &version), exports.as_deref())?;
+    }
     let elf::Facts { dependencies, mut hazards, starters } = facts;
     let Beside { companions, shared } = beside::check(&dependencies, origin)?;
     let has_go = is_go(&file);
@@ -309,15 +320,8 @@ pub(super) fn check_version(plugin: (u16, u16)) -> Result<()> {
 }
 
 fn section(file: &object::File<'_>, abi: (u16, u16)) -> Result<Section> {
-    let name = if cfg!(target_vendor = "apple") {
-        "__twinplug"
-    } else if cfg!(windows) {
-        ".twinplg"
-    } else {
-        ".twinplug"
-    };
-    let broken = |what: &str| refused(format!("broken: its section `{name}` {what}"));
-    let section = file.section_by_name(name).ok_or_else(|| broken("is missing"))?;
+    let broken = |what: &str| refused(format!("broken: its section `{SECTION}` {what}"));
+    let section = file.section_by_name(SECTION).ok_or_else(|| broken("is missing"))?;
     let data = section.data().map_err(|_| broken("is not in the file"))?;
     let Some((head, json)) = data.split_at_checked(size_of::<abi::SectionHead>()) else {
         return Err(broken("is too short"));
@@ -337,6 +341,15 @@ fn section(file: &object::File<'_>, abi: (u16, u16)) -> Result<Section> {
     }
     let json = json.get(..length as usize).ok_or_else(|| broken("is shorter than it says"))?;
     serde_json::from_slice(json).map_err(|error| broken(&format!("is no descriptor: {error}")))
+}
+
+fn parsed(version: &str) -> Result<Version> {
+    Version::parse(version).map_err(|error| {
+        refused(format!(
+            "broken: its section `{SECTION}` says version `{version}`: {error}; a version has three \
+             numbers, like `1.2.0`"
+        ))
+    })
 }
 
 fn declared(exports: Vec<SectionExport>) -> Result<Vec<Declared>> {

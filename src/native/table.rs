@@ -5,9 +5,11 @@ use std::ffi::{CStr, c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 
+use semver::Version;
 use twinplug_abi as abi;
 use twinplug_value::ExportType;
 
+use super::elf::Told;
 use super::preflight::{Checked, Declared, MAX_EXPORTS, check_version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Export, Hook, check_name};
@@ -114,12 +116,7 @@ impl Table {
         let table = &self.plugin;
         // SAFETY: the ABI says that name and version are terminated.
         let (name, version) = unsafe { (text(table.name)?, text(table.version)?) };
-        if name != checked.name || version != checked.version.to_string() {
-            return Err(contradiction(
-                &format!("`{name}` {version}"),
-                &format!("`{}` {}", checked.name, checked.version),
-            ));
-        }
+        compare_names((&name, &version), (&checked.name, &checked.version))?;
         let step = table.export_size as usize;
         let mut exports: Vec<Entries> = Vec::new();
         let mut names = HashSet::new();
@@ -130,12 +127,45 @@ impl Table {
             // SAFETY: an export of the table.
             let entries = unsafe { entries(&export)? };
             if !names.insert(entries.export.name.clone()) {
-                return Err(broken(&format!("exports `{}` twice", entries.export.name)));
+                return Err(twice(&entries.export.name));
             }
             exports.push(entries);
         }
-        compare(&exports, checked)?;
+        let found = exports.iter().map(Entries::declared);
+        compare(found, checked.exports.as_deref())?;
         Ok(exports)
+    }
+}
+
+impl Entries {
+    fn declared(&self) -> Declared {
+        Declared { export: self.export.clone(), private: self.private }
+    }
+}
+
+/// Refuses what would be refused of a table once it is mapped, as far as the file tells it; `listed` is
+/// what the section says.
+pub(super) fn check_told(
+    told: &Told<'_>,
+    (name, version): (&str, &Version),
+    listed: Option<&[Declared]>,
+) -> Result<()> {
+    if let (Some(told_name), Some(told_version)) = (told.name, told.version) {
+        compare_names((utf8(told_name)?, utf8(told_version)?), (name, version))?;
+    }
+    let Some(exports) = &told.exports else { return Ok(()) };
+    let (mut found, mut names) = (Vec::new(), HashSet::new());
+    for export in exports {
+        let (Some(name), Some(kind)) = (export.name, export.kind) else { continue };
+        let declared = declared(utf8(name)?, utf8(kind)?, export.symbol)?;
+        if !names.insert(name) {
+            return Err(twice(&declared.export.name));
+        }
+        found.push(declared);
+    }
+    match found.len() == exports.len() {
+        true => compare(found.into_iter(), listed),
+        false => Ok(()),
     }
 }
 
@@ -161,15 +191,8 @@ pub(super) unsafe fn copy<T>(from: *const T, size: usize) -> T {
 pub(super) unsafe fn entries(export: &abi::Export) -> Result<Entries> {
     // SAFETY: the caller's promise.
     let (name, ty) = unsafe { (text(export.name)?, text(export.kind)?) };
-    check_name(&name)
-        .map_err(|fault| broken(&format!("has an export that is called wrongly: {fault}")))?;
-    let parsed = match export.symbol {
-        abi::SYMBOL_FUNC => ty.parse().map(ExportType::Func),
-        abi::SYMBOL_VAR | abi::SYMBOL_STATE => ty.parse().map(ExportType::Var),
-        other => return Err(broken(&format!("exports `{name}` as symbol {other}"))),
-    };
-    let ty = parsed.map_err(|error| broken(&format!("exports `{name}`: {error}")))?;
-    let complete = match ty {
+    let Declared { export: known, private } = declared(&name, &ty, export.symbol)?;
+    let complete = match known.ty {
         ExportType::Func(_) => export.call.is_some(),
         ExportType::Var(_) => export.get.is_some() && export.set.is_some(),
     };
@@ -181,29 +204,45 @@ pub(super) unsafe fn entries(export: &abi::Export) -> Result<Entries> {
         return Err(broken(&format!("exports `{name}` with unknown flags {unknown:#x}")));
     }
     let abi::Export { data, call, get, set, direct, flags, .. } = *export;
-    let private = export.symbol == abi::SYMBOL_STATE;
     let (leaf, checks) = (flags & abi::LEAF != 0, flags & abi::CHECKS != 0);
-    Ok(Entries {
-        export: Export::new(name, ty),
-        private,
-        data,
-        call,
-        get,
-        set,
-        direct,
-        leaf,
-        checks,
-    })
+    Ok(Entries { export: known, private, data, call, get, set, direct, leaf, checks })
+}
+
+/// What an export says that it is.
+fn declared(name: &str, ty: &str, symbol: u32) -> Result<Declared> {
+    check_name(name)
+        .map_err(|fault| broken(&format!("has an export that is called wrongly: {fault}")))?;
+    let parsed = match symbol {
+        abi::SYMBOL_FUNC => ty.parse().map(ExportType::Func),
+        abi::SYMBOL_VAR | abi::SYMBOL_STATE => ty.parse().map(ExportType::Var),
+        other => return Err(broken(&format!("exports `{name}` as symbol {other}"))),
+    };
+    let ty = parsed.map_err(|error| broken(&format!("exports `{name}`: {error}")))?;
+    Ok(Declared { export: Export::new(name, ty), private: symbol == abi::SYMBOL_STATE })
+}
+
+fn twice(name: &str) -> Error {
+    broken(&format!("exports `{name}` twice"))
+}
+
+/// Name and version of the table are those of its section.
+fn compare_names(table: (&str, &str), section: (&str, &Version)) -> Result<()> {
+    match table.0 == section.0 && table.1 == section.1.to_string() {
+        true => Ok(()),
+        false => Err(contradiction(
+            &format!("`{}` {}", table.0, table.1),
+            &format!("`{}` {}", section.0, section.1),
+        )),
+    }
 }
 
 /// What the section lists is what the table has; where it lists nothing, the table
 /// stands alone.
-fn compare(exports: &[Entries], checked: &Checked) -> Result<()> {
-    let Some(listed) = &checked.exports else { return Ok(()) };
+fn compare(exports: impl Iterator<Item = Declared>, listed: Option<&[Declared]>) -> Result<()> {
+    let Some(listed) = listed else { return Ok(()) };
     let mut rest: HashMap<&str, &Declared> =
         listed.iter().map(|declared| (declared.export.name.as_str(), declared)).collect();
-    for entries in exports {
-        let found = Declared { export: entries.export.clone(), private: entries.private };
+    for found in exports {
         match rest.remove(found.export.name.as_str()) {
             Some(declared) if *declared == found => {}
             Some(declared) => {
@@ -228,7 +267,11 @@ unsafe fn text(text: *const c_char) -> Result<String> {
     }
     // SAFETY: not null, and terminated by the caller's promise.
     let text = unsafe { CStr::from_ptr(text) };
-    text.to_str().map(str::to_owned).map_err(|_| broken("has a name that is not UTF-8"))
+    utf8(text.to_bytes()).map(str::to_owned)
+}
+
+fn utf8(text: &[u8]) -> Result<&str> {
+    str::from_utf8(text).map_err(|_| broken("has a name that is not UTF-8"))
 }
 
 fn broken(what: &str) -> Error {

@@ -24,7 +24,10 @@ fn hazards_are_told_before_anything_runs() {
     let needs = shelf.counter("libneeds.so", "needs", "\"\"", &flags);
     assert_eq!(hazards(&needs), Vec::<String>::new());
     std::fs::remove_file(shelf.path("libnone.so")).unwrap();
-    assert_eq!(hazards(&needs), ["needs `libnone.so`, which is nowhere that the system looks"]);
+    let nowhere = "needs `libnone.so`, which is nowhere that the system looks";
+    assert_eq!(hazards(&needs), [nowhere]);
+    let next = "install it, or put it beside the plugin, and link that with `-Wl,-rpath,$ORIGIN`";
+    assert_eq!(Host::inspect(&needs).unwrap().unmet, [format!("{nowhere}: {next}")]);
     let stack = shelf.counter("libstack.so", "stack", "\"\"", &["-Wl,-z,execstack"]);
     let executable =
         "an executable stack: the stacks of all threads become so, or the system refuses it";
@@ -91,6 +94,8 @@ fn imports_that_no_library_has_are_named() {
     let path = importing(&shelf, &names(&["near", "nowhere", "missing"]), &flags);
     let expected = "imports `missing`, `nowhere`, which no library has that it needs";
     assert_eq!(hazards(&path), [expected]);
+    let next = "define what is missing, or link the library that has it";
+    assert_eq!(Host::inspect(&path).unwrap().unmet, [format!("{expected}: {next}")]);
 
     let many: Vec<_> = (0..10).map(|number| format!("f{number}")).collect();
     let path = importing(&shelf, &many, &flags);

@@ -84,6 +84,8 @@ mod shop;
 #[cfg(all(feature = "_lua", target_os = "linux", not(feature = "luau")))]
 mod signals;
 mod stats;
+#[cfg(feature = "native")]
+mod tables;
 mod threads;
 #[cfg(feature = "_lua")]
 mod tracebacks;

@@ -156,18 +156,10 @@ fn a_type_that_is_not_known_is_refused() {
                 static const tp_export exports[] = {TP_EXPORT_FUNC(\"f\", \"(x: integer)\", f)};\n\
                 TP_PLUGIN(\"typo\", \"1.0.0\", exports, NULL);";
     let path = shop.compile("libtypo.so", text, &["-shared"]);
-    let error = shop.stage.host.load(&path).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "cannot load `{}`: broken: its table exports `f`: `(x: integer)` is no type: expected a \
-             type (null, bool, int, float, number, string, bytes, any, function, object, buffer<T>, list<T>, map<T>, (T, U), \
-             Name {{ field: T }}, Name(T | U), 'text', or the name of what is around it) at \
-             `integer)`",
-            path.display()
-        )
-    );
+    let expected = "broken: its table exports `f`: `(x: integer)` is no type: expected a type (null, \
+        bool, int, float, number, string, bytes, any, function, object, buffer<T>, list<T>, map<T>, \
+        (T, U), Name { field: T }, Name(T | U), 'text', or the name of what is around it) at `integer)`";
+    shop.check(&path, ErrorKind::Refused, expected);
 }
 
 #[test]
@@ -204,6 +196,17 @@ fn a_section_that_is_wrong_is_refused_before_anything_runs() {
         &plugin(magic, "2", "\"{}\""),
         "is no descriptor: missing field `name` at line 1 column 2",
     );
+    let version = |version: &str| format!(r#""{{\"name\":\"loud\",\"version\":\"{version}\"}}""#);
+    check(
+        &plugin(magic, "29", &version("1")),
+        "says version `1`: unexpected end of input while parsing major version number; a version has \
+         three numbers, like `1.2.0`",
+    );
+    check(
+        &plugin(magic, "32", &version("v1.0")),
+        "says version `v1.0`: unexpected character 'v' while parsing major version number; a version \
+         has three numbers, like `1.2.0`",
+    );
     check(
         &plugin(magic, "26", r#""{\"name\":\"\xff\",\"version\":\"1\"}""#),
         "is no descriptor: invalid unicode code point at line 1 column 10",
@@ -230,8 +233,16 @@ fn a_table_that_contradicts_its_section_is_refused() {
         ];
         let flags: Vec<_> = flags.iter().map(String::as_str).collect();
         let path = shop.compile("odd.so", text, &flags);
-        let expected = format!("cannot load `{}`: broken: its table {expected}", path.display());
-        shop.check_load(&path, ErrorKind::Refused, &expected);
+        let expected = format!("broken: its table {expected}");
+        match call {
+            // What a null pointer is once its own code has run, the file does not tell.
+            "NULL" => {
+                let expected = format!("cannot load `{}`: {expected}", path.display());
+                assert_eq!(Host::inspect(&path).unwrap().name, "odd");
+                shop.check_load(&path, ErrorKind::Refused, &expected);
+            }
+            _ => shop.check(&path, ErrorKind::Refused, &expected),
+        }
     };
     check("", "()", "f", "exports", "has an export that is called wrongly: a name is empty");
     check("F", "()", "NULL", "exports", "exports `F` without its entries");

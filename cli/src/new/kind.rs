@@ -8,7 +8,6 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use super::File;
-use super::around;
 use super::name::Name;
 
 /// What a plugin is written in.
@@ -94,23 +93,27 @@ const GO_IN_A_WORKSPACE: &[Template] = templates! { "go.work" = "go/go.work", };
 
 impl Kind {
     /// The files of a new plugin of that name; `folder` is the one that it is going to be in,
-    /// by its one true name.
-    pub(super) fn files(self, name: &Name, folder: &Path) -> Vec<File> {
+    /// by its one true name, and `sdk` what a manifest says of the SDK.
+    pub(super) fn files(self, name: &Name, folder: &Path, sdk: &str) -> Vec<File> {
         let (templates, more): (_, &[Template]) = match self {
             Kind::Lua => (LUA, &[]),
             Kind::Rust => (RUST, &[]),
             Kind::C => (C, &[]),
             Kind::Cpp => (CPP, &[]),
             Kind::Zig => (ZIG, &[]),
-            Kind::Go if around::has_go_workspace(folder) => (GO, GO_IN_A_WORKSPACE),
+            Kind::Go if has_go_workspace(folder) => (GO, GO_IN_A_WORKSPACE),
             Kind::Go => (GO, &[]),
         };
-        let sdk = around::sdk(folder);
         let filled = |text: &str| {
-            let text = text.replace("{{name}}", name.as_str()).replace("{{sdk}}", &sdk);
+            let text = text.replace("{{name}}", name.as_str()).replace("{{sdk}}", sdk);
             text.replace("{{module}}", &name.module())
         };
         let files = templates.iter().chain(more);
         files.map(|(path, text)| File { path: filled(path).into(), text: filled(text) }).collect()
     }
+}
+
+/// Whether Go takes `folder` for a part of a workspace.
+fn has_go_workspace(folder: &Path) -> bool {
+    folder.ancestors().skip(1).any(|above| above.join("go.work").is_file())
 }

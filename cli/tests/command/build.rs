@@ -4,6 +4,8 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use std::process::Command;
 
 use crate::ran::{C, CPP, GO, RUST, Ran, ZIG, command, folder, is_skipped, run};
 
@@ -73,6 +75,40 @@ fn c_and_cpp_may_stand_in_one_folder() {
     ];
     let folder = source("build_mixed", &files);
     twinplug_in(&folder, &["call", "mixed", "Text"]).gives("\"from C++\"");
+}
+
+/// As make does; without them it says what is missing.
+#[cfg(target_os = "linux")]
+#[test]
+fn flags_and_libraries_are_those_of_the_environment() {
+    if is_skipped(CPP) {
+        return;
+    }
+    let table = "#include \"twinplug.h\"\n#include \"zone.h\"\n\
+                 int hours(void);\n\
+                 static tp_status now(tp_call *call) { *call->result = tp_int(hours() + ZONE); return TP_OK; }\n\
+                 static const tp_export exports[] = {TP_EXPORT_FUNC(\"Now\", \"() -> int\", now)};\n\
+                 TP_PLUGIN(\"dial\", \"1.0.0\", exports, NULL);";
+    let files = [
+        ("dial/dial.c", table),
+        ("dial/more.cpp", "#ifndef PLUS\n#error PLUS\n#endif\n"),
+        ("zones/zone.h", "#define ZONE SUMMER\n"),
+        ("hours.c", "int hours(void) { return 5; }"),
+    ];
+    let folder = source("build_flags", &files);
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "hours.c", "-o", "libhours.so"]).current_dir(&folder);
+    assert!(compiler.status().unwrap().success());
+    let mut command = command(&["call", "dial", "Now"]);
+    let place = folder.display();
+    command
+        .current_dir(&folder)
+        .env("CFLAGS", "-Izones  -DSUMMER=2")
+        .env("CXXFLAGS", "-DPLUS")
+        .env("LDFLAGS", format!("-L{place} -Wl,-rpath,{place}"));
+    let ran = run(&mut command);
+    assert!(ran.err.trim_end().ends_with("undefined symbol: hours"), "{}", ran.err);
+    run(command.env("LDLIBS", "-lhours")).gives("7");
 }
 
 #[test]

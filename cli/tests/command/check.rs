@@ -131,6 +131,41 @@ fn runs_no_code() {
     assert_eq!((ran.out.as_str(), ran.code), (expected, Some(0)), "{}", ran.err);
 }
 
+/// A system without a cache of libraries may look elsewhere.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn refuses_what_the_system_cannot_load() {
+    let folder = folder("check_unmet");
+    let write = |name: &str, body: &str| {
+        let text = format!(
+            "#include \"twinplug.h\"\nint ticks(void);\n\
+             static tp_status f(tp_call *call) {{ *call->result = tp_int({body}); return TP_OK; }}\n\
+             static const tp_export exports[] = {{ TP_EXPORT_FUNC(\"f\", \"() -> int\", f) }};\n\
+             TP_PLUGIN(\"clock\", \"1.0.0\", exports, NULL);"
+        );
+        fs::create_dir_all(folder.join(name)).unwrap();
+        fs::write(folder.join(name).join("plugin.c"), text).unwrap();
+    };
+    write("clock", "ticks()");
+    write("dial", "7");
+    let check = |args: &[&str]| run(command(args).current_dir(&folder));
+    let ran = check(&["check", "clock", "dial"]);
+    let reason = "imports `ticks`, which no library has that it needs: define what is missing, or \
+                  link the library that has it";
+    let expected = format!("refused  clock: {reason}\nok       dial (native, clock 1.0.0)\n");
+    assert_eq!((ran.out, ran.code), (expected, Some(1)), "{}", ran.err);
+    let ran = check(&["check", "clock", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!([&report["verdict"], &report["reason"]], ["refused", reason]);
+    // So says the system.
+    let ran = check(&["call", "clock", "f"]);
+    assert!(ran.err.trim_end().ends_with("undefined symbol: ticks"), "{}", ran.err);
+    // It is told, and not refused: somebody wants to know what it is.
+    let ran = check(&["inspect", "target/plugins/libclock.so"]);
+    let hazard = "hazard   imports `ticks`, which no library has that it needs\n";
+    assert!(ran.out.contains(hazard) && ran.code == Some(0), "{}{}", ran.out, ran.err);
+}
+
 #[test]
 fn reads_manifests() {
     let folder = folder("check_reads_manifests");

@@ -134,8 +134,10 @@ fn command(line: &str) -> (&str, Option<&str>) {
 fn run(place: &Place, block: &Block) {
     const MARK: &str = "==== end of line ====";
     let lines: Vec<_> = block.text.lines().map(command).collect();
+    // One that may fail says how it has ended, for whoever wants to know why it has printed nothing.
+    let told = |command: &str| command.replace("|| true", "|| echo \"ended with $?\" >&2");
     let script: String =
-        lines.iter().map(|(command, _)| format!("{command}\necho '{MARK}'\n")).collect();
+        lines.iter().map(|(command, _)| format!("{}\necho '{MARK}'\n", told(command))).collect();
     let output = place.shell(&["-e"], &script).output().unwrap();
     let out = String::from_utf8_lossy(&output.stdout);
     let err = String::from_utf8_lossy(&output.stderr);
@@ -182,6 +184,7 @@ mod tests {
         let page = "## Fifth\n```sh\necho 1  # 2\n```\n";
         check(page, "left: Some(\"1\")\n right: Some(\"2\")");
         check("## Sixth\n```sh\nfalse\necho 1\n```\n", "page:2: exit status: 1\nfalse\n");
+        check("## Sixth\n```sh\n(exit 3) || true  # 1\n```\n", "\nended with 3\n");
         check("Somewhere:\n\n```c\nint x;\n```\n", "page:3: a block that nothing runs");
         let nobody = "page:1: a block that no scene of `docs/scenes.rs` has: `struct A;`";
         check("```rust\nstruct A;\n```\n", nobody);

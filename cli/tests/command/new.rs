@@ -1,6 +1,8 @@
 //! `new`: what it makes is a plugin, in each language and wherever it is made; and what it
 //! refuses, with nothing left behind.
 
+mod sdk;
+
 use std::env;
 use std::fs;
 use std::io::{self, Write};

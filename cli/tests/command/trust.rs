@@ -1,5 +1,7 @@
 //! `lock`, and `--locked` before and after the subcommand: what is pinned, and what is loaded.
 
+mod lock;
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,9 +1,24 @@
 //! What all subcommands share: exit codes, streams, help.
 
+use std::fs;
 use std::io;
 use std::process::Stdio;
 
-use crate::ran::{LUA, command, file, twinplug};
+use crate::ran::{LUA, command, file, folder, run, twinplug};
+
+#[test]
+fn a_folder_of_plugins_is_told_from_a_plugin() {
+    let folder = folder("usage_folder");
+    fs::create_dir(folder.join("plugins")).unwrap();
+    fs::write(folder.join("plugins/clock.lua"), "").unwrap();
+    let error = "error: no plugin in `plugins`: tried `plugins/init.lua`; it is a folder of plugins: \
+                 name one of them, like `plugins/clock.lua`, or load them all with `Host::load_dir`";
+    for args in
+        [&["call", "plugins", "now"][..], &["inspect", "plugins"], &["bench", "plugins", "now"]]
+    {
+        run(command(args).current_dir(&folder)).fails(1, error);
+    }
+}
 
 #[test]
 fn a_missing_file_is_named() {

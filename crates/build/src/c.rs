@@ -1,6 +1,7 @@
 //! Plugins in C and C++: every `*.c`, `*.cpp` and `*.cc` of the folder, compiled each
 //! for itself, and linked.
 
+use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -43,13 +44,15 @@ pub(crate) fn build(
             compiler.arg("-fdiagnostics-color=always");
         }
         compiler.args(own).args(FLAGS).arg("-c").arg("-I").arg(&headers).arg("-I").arg(folder);
+        compiler.args(flags(if is_cpp(source) { "CXXFLAGS" } else { "CFLAGS" }));
         run(compiler.arg(source).arg("-o").arg(&object), install, manner)?;
         objects.push(object);
     }
     // The C++ compiler knows what C++ is linked with.
     let (mut linker, install) = if has_cpp { (cpp(), INSTALL_CPP) } else { (c(), INSTALL_C) };
     let library = scratch.path().join("library");
-    linker.args(FLAGS).arg("-shared").args(objects).arg("-o").arg(&library);
+    linker.args(FLAGS).arg("-shared").args(flags("LDFLAGS")).args(objects).args(flags("LDLIBS"));
+    linker.arg("-o").arg(&library);
     run(&mut linker, install, manner)?;
     deliver(&library, place)
 }
@@ -73,6 +76,12 @@ fn has_unique() -> bool {
 fn knows_colours(compiler: &OsStr) -> bool {
     let name = Path::new(compiler).file_name().unwrap_or_default().to_string_lossy();
     matches!(&*name, "cc" | "c++") || ["gcc", "g++", "clang"].iter().any(|it| name.contains(it))
+}
+
+/// What the user adds, as make takes it: flags with spaces between.
+fn flags(variable: &str) -> Vec<String> {
+    let flags = env::var(variable).unwrap_or_default();
+    flags.split_whitespace().map(str::to_owned).collect()
 }
 
 fn c() -> Command {

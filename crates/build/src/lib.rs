@@ -214,7 +214,7 @@ fn headers(out: &Path) -> Result<PathBuf, BuildError> {
 /// A folder for what is built, which goes when it is dropped.
 fn scratch(out: &Path) -> Result<tempfile::TempDir, BuildError> {
     let scratch = tempfile::Builder::new().prefix(".twinplug-").tempdir_in(absolute(out)?);
-    scratch.map_err(|error| io_error("write to", out, &error))
+    scratch.map_err(|error| io_error("write to", out, &unnamed(&error)))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
@@ -244,11 +244,17 @@ fn put(bytes: &[u8], place: &Path, mode: u32) -> Result<bool, BuildError> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     #[cfg(not(unix))]
     let _ = mode;
-    let written = builder.prefix(".twinplug-").tempfile_in(folder).and_then(|mut file| {
-        file.write_all(bytes)?;
+    let file = builder.prefix(".twinplug-").tempfile_in(folder).map_err(|error| unnamed(&error));
+    let written = file.and_then(|mut file| {
+        file.as_file_mut().write_all(bytes)?;
         file.persist(place).map_err(|error| error.error)
     });
     written.map(|_| true).map_err(|error| io_error("write", place, &error))
+}
+
+/// An error of a temporary file without the name of that, which nobody has asked for.
+fn unnamed(error: &io::Error) -> io::Error {
+    error.kind().into()
 }
 
 fn io_error(action: &str, path: &Path, error: &io::Error) -> BuildError {

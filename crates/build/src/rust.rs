@@ -1,8 +1,8 @@
 //! Plugins in Rust: `cargo build --release`, and the library that it names.
 
-use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use serde_json::Value;
 
@@ -19,7 +19,8 @@ pub(crate) fn build(folder: &Path, out: &Path, manner: Manner<'_>) -> Result<Lib
         .args(["build", "--release", "--lib", "--message-format=json-render-diagnostics"])
         .arg("--manifest-path")
         .arg(&manifest);
-    let messages = run(&mut command, INSTALL, manner.of_tool_with_progress())?;
+    let messages = run(&mut command, INSTALL, manner.of_tool_with_progress())
+        .map_err(|error| with_next_step(error, &manifest))?;
     let library = String::from_utf8_lossy(&messages)
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
@@ -46,4 +47,45 @@ fn library(message: &Value, manifest: &Path) -> Option<PathBuf> {
         name.ends_with(env::consts::DLL_SUFFIX).then_some(path)
     };
     files.iter().find_map(library)
+}
+
+/// The error of a build, and what to do where cargo has not found the SDK.
+fn with_next_step(error: BuildError, manifest: &Path) -> BuildError {
+    if error.is_missing_tool() || error.is_stopped() || !lacks_sdk(manifest) {
+        return error;
+    }
+    let text = fs::read_to_string(manifest).unwrap_or_default();
+    let line = text.lines().position(|line| line.starts_with("twinplug-sdk"));
+    let line = line.map(|before| format!("line {} of ", before + 1)).unwrap_or_default();
+    BuildError::of_tool(format!(
+        "{}: it has not found `twinplug-sdk`: take that of a checkout of twinplug: put \
+         `twinplug-sdk = {{ path = {:?} }}` into {line}`{}`, as `twinplug new --sdk` does",
+        error.reason(),
+        sdk(),
+        manifest.display()
+    ))
+}
+
+/// Whether it is for the SDK that cargo cannot tell what a crate needs. What it has said is not at
+/// hand: it writes to standard error itself, and shows how far it is.
+fn lacks_sdk(manifest: &Path) -> bool {
+    let mut command = Command::new(program("CARGO", "cargo"));
+    command.args(["metadata", "--format-version=1", "--manifest-path"]).arg(manifest);
+    let Ok(output) = command.stdin(Stdio::null()).output() else { return false };
+    let said = String::from_utf8_lossy(&output.stderr);
+    let without = [
+        "no matching package named `twinplug-sdk`",
+        "failed to select a version for the requirement `twinplug-sdk",
+        "failed to get `twinplug-sdk`",
+    ];
+    !output.status.success() && without.iter().any(|what| said.contains(what))
+}
+
+/// The SDK of the checkout that this program was built from, if that is still there.
+fn sdk() -> PathBuf {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("sdk");
+    match beside.join("Cargo.toml").is_file() {
+        true => beside,
+        false => PathBuf::from("TWINPLUG/crates/sdk"),
+    }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::text::is_name;
-use super::{Files, Hash, true_name};
+use super::{Files, Hash, folder_of, true_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loading::survey::drop_needed;
 use crate::loading::trust::read;
@@ -28,6 +28,7 @@ struct Members<'d> {
 /// # Errors
 /// There is no plugin, or one could not be loaded or leads out.
 pub(super) fn of_dir(directory: &Path) -> Result<Files> {
+    refuse_file(directory)?;
     let mut members = Members { directory, true_name: true_name(directory)?, files: Files::new() };
     let mut failures = Vec::new();
     let plugins = plugins(directory)?;
@@ -51,6 +52,20 @@ pub(super) fn of_dir(directory: &Path) -> Result<Files> {
             Err(Error::new(first.kind(), message).with_source(first.clone()))
         }
     }
+}
+
+/// What a plugin needs is in its folder, and so is the lock file.
+fn refuse_file(path: &Path) -> Result<()> {
+    if !path.exists() || path.is_dir() {
+        return Ok(());
+    }
+    let message = format!(
+        "cannot lock `{}`: it is no folder, and a folder is locked with all that is in it: name the \
+         folder that it is in, `{}`",
+        path.display(),
+        folder_of(path).display()
+    );
+    Err(Error::new(ErrorKind::Refused, message))
 }
 
 /// The plugins of a folder, as those see them who load it.

@@ -1,7 +1,8 @@
 //! The plugin's table, `twinplug_plugin`, as it will be once the file is mapped: what
 //! the host will follow is followed here first.
 //!
-//! Null pointers, numbers and texts are the affair of whoever reads the table then.
+//! Null pointers and numbers are the affair of whoever reads the table then; what texts say is
+//! passed on, and not judged here.
 
 use std::mem::offset_of;
 
@@ -39,6 +40,22 @@ const ENTRIES: [(&str, usize); 4] = [
 const FIRST_PLUGIN: u64 = offset_of!(abi::Plugin, on_load) as u64;
 const FIRST_EXPORT: u64 = offset_of!(abi::Export, direct) as u64;
 
+/// What the file says of itself in its table. `None` is what cannot be told: code that runs as it is
+/// loaded may write it.
+#[derive(Default)]
+pub(in crate::native) struct Told<'b> {
+    pub(in crate::native) name: Option<&'b [u8]>,
+    pub(in crate::native) version: Option<&'b [u8]>,
+    pub(in crate::native) exports: Option<Vec<ToldExport<'b>>>,
+}
+
+/// The same of an export.
+pub(in crate::native) struct ToldExport<'b> {
+    pub(in crate::native) name: Option<&'b [u8]>,
+    pub(in crate::native) kind: Option<&'b [u8]>,
+    pub(in crate::native) symbol: u32,
+}
+
 /// A file whose own tables are sound.
 pub(in crate::native) struct Sound<'b> {
     pub(super) segments: Segments<'b>,
@@ -47,15 +64,15 @@ pub(in crate::native) struct Sound<'b> {
     pub(super) writes: Writes,
 }
 
-impl Sound<'_> {
+impl<'b> Sound<'b> {
     /// Checks the table at an address, of as many bytes as its first field says, which
-    /// are in the file.
-    pub(in crate::native) fn check_table(&self, table: u64) -> Result<(), Fault> {
+    /// are in the file; what it says.
+    pub(in crate::native) fn check_table(&self, table: u64) -> Result<Told<'b>, Fault> {
         self.check_symbol()?;
         let size = self.number(table, 0);
         self.segments.read_at(table, size.max(8)).ok_or("its table cannot be read")?;
         if size < FIRST_PLUGIN {
-            return Ok(());
+            return Ok(Told::default());
         }
         let mut view = View { file: self, scanned: 0 };
         let field = |name: &str| format!("`{name}` of its table");
@@ -63,14 +80,15 @@ impl Sound<'_> {
             view.plain(table + numbers as u64, "numbers of its table")?;
         }
         view.address(table + offset_of!(abi::Plugin, section) as u64, &field("section"))?;
-        view.text(table + offset_of!(abi::Plugin, name) as u64, &field("name"))?;
-        view.text(table + offset_of!(abi::Plugin, version) as u64, &field("version"))?;
+        let name = view.text(table + offset_of!(abi::Plugin, name) as u64, &field("name"))?;
+        let version =
+            view.text(table + offset_of!(abi::Plugin, version) as u64, &field("version"))?;
         for (name, at) in FUNCTIONS {
             if at as u64 + 8 <= size {
                 view.function(table + at as u64, &field(name))?;
             }
         }
-        view.exports(table)
+        Ok(Told { name, version, exports: view.exports(table)? })
     }
 
     /// The table's symbol is the only one of its name: which of two the system's loader
@@ -99,7 +117,7 @@ struct View<'f, 'b> {
     scanned: usize,
 }
 
-impl View<'_, '_> {
+impl<'b> View<'_, 'b> {
     /// Where a pointer leads in the image; `None` for a null pointer, and where it
     /// cannot be told.
     fn target(&self, place: u64, what: &str) -> Result<Option<u64>, Fault> {
@@ -139,9 +157,9 @@ impl View<'_, '_> {
         }
     }
 
-    /// A pointer to text that ends.
-    fn text(&mut self, place: u64, what: &str) -> Result<(), Fault> {
-        let Some(at) = self.address(place, what)? else { return Ok(()) };
+    /// A pointer to text that ends, and the text.
+    fn text(&mut self, place: u64, what: &str) -> Result<Option<&'b [u8]>, Fault> {
+        let Some(at) = self.address(place, what)? else { return Ok(None) };
         let bytes = self.file.segments.read_from(at).unwrap_or_default();
         let start = &bytes[..bytes.len().min(MAX_TEXT)];
         let end = start.iter().position(|byte| *byte == 0);
@@ -150,7 +168,7 @@ impl View<'_, '_> {
         let ended = end.is_some()
             || (bytes.len() < MAX_TEXT && self.file.segments.is_mapped(at, bytes.len() as u64 + 1));
         match ended && self.scanned <= MAX_TEXTS {
-            true => Ok(()),
+            true => Ok(Some(&start[..end.unwrap_or(start.len())])),
             false => Err(format!("{what} has no end")),
         }
     }
@@ -163,33 +181,40 @@ impl View<'_, '_> {
         }
     }
 
-    fn exports(&mut self, table: u64) -> Result<(), Fault> {
+    fn exports(&mut self, table: u64) -> Result<Option<Vec<ToldExport<'b>>>, Fault> {
         let count = self.file.number(table, offset_of!(abi::Plugin, export_count));
         let step = self.file.number(table, offset_of!(abi::Plugin, export_size));
         let place = table + offset_of!(abi::Plugin, exports) as u64;
         let what = "`exports` of its table";
-        let Some(start) = self.target(place, what)?.filter(|_| count > 0) else { return Ok(()) };
+        let start = self.target(place, what)?;
+        if count == 0 {
+            return Ok(Some(Vec::new()));
+        }
+        let Some(start) = start else { return Ok(None) };
         let aligned = step.is_multiple_of(8) && start.is_multiple_of(8);
         if step < FIRST_EXPORT || !aligned || count > MAX_EXPORTS as u64 {
-            return Ok(());
+            return Ok(None);
         }
         if !self.file.segments.is_mapped(start, count * step) {
             return Err(format!("{what} leads out of what is loaded"));
         }
-        (0..count).try_for_each(|index| self.export(index, start + index * step, step))
+        let exports = (0..count).map(|index| self.export(index, start + index * step, step));
+        exports.collect::<Result<_, _>>().map(Some)
     }
 
-    fn export(&mut self, index: u64, at: u64, size: u64) -> Result<(), Fault> {
+    fn export(&mut self, index: u64, at: u64, size: u64) -> Result<ToldExport<'b>, Fault> {
         let field = |name: &str| format!("`{name}` of its export {index}");
         self.plain(
             at + offset_of!(abi::Export, symbol) as u64,
             &format!("numbers of its export {index}"),
         )?;
-        self.text(at + offset_of!(abi::Export, name) as u64, &field("name"))?;
-        self.text(at + offset_of!(abi::Export, kind) as u64, &field("type"))?;
+        let name = self.text(at + offset_of!(abi::Export, name) as u64, &field("name"))?;
+        let kind = self.text(at + offset_of!(abi::Export, kind) as u64, &field("type"))?;
         let known = ENTRIES.iter().filter(|(_, offset)| *offset as u64 + 8 <= size);
         known
             .copied()
-            .try_for_each(|(name, offset)| self.function(at + offset as u64, &field(name)))
+            .try_for_each(|(name, offset)| self.function(at + offset as u64, &field(name)))?;
+        let symbol = self.file.number(at, offset_of!(abi::Export, symbol)) as u32;
+        Ok(ToldExport { name, kind, symbol })
     }
 }

@@ -250,9 +250,10 @@ fn arguments(help: &str) -> Vec<String> {
     names.filter_map(|line| line.split_whitespace().next()).map(bare).collect()
 }
 
-/// The options that it has beside its help, each with the names that it goes by.
+/// The options that it has beside its help, each with the names that it goes by; the short help has
+/// each on one line.
 fn options(command: &str) -> Vec<Vec<String>> {
-    let help = twinplug(&[command, "--help"]).out;
+    let help = twinplug(&[command, "-h"]).out;
     let names = |line: &str| -> Vec<String> {
         line.split_whitespace().take_while(|word| word.starts_with('-')).map(bare).collect()
     };
