@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
+#[cfg(target_os = "linux")]
+use super::image;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A library beside a plugin that the plugin needs.
@@ -107,8 +109,10 @@ fn path(_: &[u8]) -> &Path {
 #[cfg(target_os = "linux")]
 fn loaded() -> Option<Vec<Loaded>> {
     let mut loaded = Vec::new();
-    super::image::each(|info, name| {
-        loaded.push(Loaded { address: info.dlpi_addr as usize, name: name.to_bytes().to_owned() });
+    image::each(|info| {
+        // SAFETY: it is shown.
+        let name = unsafe { image::name_of(info) }.to_bytes().to_owned();
+        loaded.push(Loaded { address: info.dlpi_addr as usize, name });
         ControlFlow::Continue(())
     });
     Some(loaded)

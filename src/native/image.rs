@@ -245,7 +245,7 @@ fn is_mapped(address: usize, file: &[u8]) -> bool {
 #[cfg(target_os = "linux")]
 pub(super) fn file_of(address: usize) -> Option<Vec<u8>> {
     let mut found = None;
-    each(|info, name| {
+    each(|info| {
         let headers = match info.dlpi_phdr.is_null() {
             true => &[],
             // SAFETY: as many program headers as the image says, which stays while this runs.
@@ -257,7 +257,8 @@ pub(super) fn file_of(address: usize) -> Option<Vec<u8>> {
         });
         match covers {
             true => {
-                found = Some(name.to_bytes().to_owned());
+                // SAFETY: it is shown.
+                found = Some(unsafe { name_of(info) }.to_bytes().to_owned());
                 ControlFlow::Break(())
             }
             false => ControlFlow::Continue(()),
@@ -266,26 +267,34 @@ pub(super) fn file_of(address: usize) -> Option<Vec<u8>> {
     found
 }
 
-/// Shows the images of this process and their names, one after the other, with the lock held that
-/// images come and go under. `look` must not unwind: what it does may end the process, but not panic.
+/// Shows the images of this process, one after the other, with the lock held that images come and go
+/// under. `look` must not unwind: what it does may end the process, but not panic.
 #[cfg(target_os = "linux")]
-pub(super) fn each<F: FnMut(&libc::dl_phdr_info, &CStr) -> ControlFlow<()>>(mut look: F) {
-    unsafe extern "C" fn one<F: FnMut(&libc::dl_phdr_info, &CStr) -> ControlFlow<()>>(
+pub(super) fn each<F: FnMut(&libc::dl_phdr_info) -> ControlFlow<()>>(mut look: F) {
+    unsafe extern "C" fn one<F: FnMut(&libc::dl_phdr_info) -> ControlFlow<()>>(
         info: *mut libc::dl_phdr_info,
         _: libc::size_t,
         look: *mut c_void,
     ) -> libc::c_int {
         // SAFETY: the system passes an image that stays while this runs, and our `look`.
         let (info, look) = unsafe { (&*info, &mut *look.cast::<F>()) };
-        let name = match info.dlpi_name.is_null() {
-            true => c"",
-            // SAFETY: a name is terminated, and stays while this runs.
-            false => unsafe { CStr::from_ptr(info.dlpi_name) },
-        };
-        look(info, name).is_break().into()
+        look(info).is_break().into()
     }
     // SAFETY: `one` takes what is passed here, a `look` of its type.
     unsafe { libc::dl_iterate_phdr(Some(one::<F>), (&raw mut look).cast()) };
+}
+
+/// The name of an image.
+///
+/// # Safety
+/// [`each`] shows it.
+#[cfg(target_os = "linux")]
+pub(super) unsafe fn name_of(info: &libc::dl_phdr_info) -> &CStr {
+    match info.dlpi_name.is_null() {
+        true => c"",
+        // SAFETY: a name is terminated, and stays as long as the image is shown.
+        false => unsafe { CStr::from_ptr(info.dlpi_name) },
+    }
 }
 
 /// The file of the image that an address belongs to.
