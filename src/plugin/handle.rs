@@ -108,36 +108,57 @@ impl<A: Args, R: Data> Func<A, R> {
     /// # Errors
     /// The function failed, an argument or the result is of another type where
     /// that could not be told at lookup, or the plugin was unloaded.
+    // Where it is a part of its caller, arguments and result stay in registers.
     #[inline(always)]
     pub fn call(&self, args: A) -> Result<R> {
-        match self.link.target.untracked() {
-            Some(target) => self.call_target(target, args),
-            None => self.call_tracked(args),
+        let Some(target) = self.link.target.untracked() else { return self.call_tracked(args) };
+        match args.call_direct(&target.direct) {
+            Ok(called) => called.map_err(|failed| self.link.failed(failed)),
+            Err(args) => self.call_indirect(target, args),
         }
     }
 
     #[inline(always)]
     fn call_tracked(&self, args: A) -> Result<R> {
-        self.call_target(&self.link.target.enter_tracked(), args)
+        let Some(target) = self.link.target.enter_alone() else {
+            return self.call_among_others(args);
+        };
+        match args.call_direct(&target.direct) {
+            Ok(called) => called.map_err(|failed| self.link.failed(failed)),
+            Err(args) => self.call_indirect_apart(&target, args),
+        }
     }
 
-    // Where it is a part of its caller, arguments and result stay in registers.
-    #[inline(always)]
-    fn call_target(&self, target: &FuncTarget, args: A) -> Result<R> {
+    /// Where it is called from inside of the plugin, or has just been led elsewhere.
+    #[cold]
+    #[inline(never)]
+    fn call_among_others(&self, args: A) -> Result<R> {
+        let target = self.link.target.enter();
         match args.call_direct(&target.direct) {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(failed)) => Err(self.link.failed(failed)),
-            Err(args) => match &target.general {
-                General::Memory(function) if self.fit == Fit::Exact => {
-                    match args.as_scalars(|scalars| call_scalars(&**function, scalars)) {
-                        Some(Ok(result)) => Ok(result),
-                        Some(Err(error)) => self.link.called_again(target, &Typed(&args), error),
-                        None => self.call_general(target, &args),
-                    }
-                }
-                _ => self.call_general(target, &args),
-            },
+            Ok(called) => called.map_err(|failed| self.link.failed(failed)),
+            Err(args) => self.call_indirect(&target, args),
         }
+    }
+
+    /// What is no function of scalars in native code.
+    #[inline(always)]
+    fn call_indirect(&self, target: &FuncTarget, args: A) -> Result<R> {
+        match &target.general {
+            General::Memory(function) if self.fit == Fit::Exact => {
+                match args.as_scalars(|scalars| call_scalars(&**function, scalars)) {
+                    Some(Ok(result)) => Ok(result),
+                    Some(Err(error)) => self.link.called_again(target, &Typed(&args), error),
+                    None => self.call_general(target, &args),
+                }
+            }
+            _ => self.call_general(target, &args),
+        }
+    }
+
+    /// The same, not as a part of the caller, for whom the other way is the shorter.
+    #[inline(never)]
+    fn call_indirect_apart(&self, target: &FuncTarget, args: A) -> Result<R> {
+        self.call_indirect(target, args)
     }
 
     /// Calls the function, and has its result within this time or the error

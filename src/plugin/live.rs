@@ -8,12 +8,13 @@ mod track;
 
 use std::ops::Deref;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use track::Alone;
 pub(crate) use track::{Running, Track};
 
 /// A place whose content is replaced while others use it.
@@ -26,6 +27,8 @@ pub(crate) struct Live<T> {
     current: AtomicPtr<T>,
     /// Whoever is the first to be tracked brings it; all loads of a plugin have the same.
     track: OnceLock<Arc<Track>>,
+    /// Its index, which is there before content that is tracked.
+    index: AtomicUsize,
     /// Boxes that were replaced.
     replaced: Mutex<Vec<Replaced<T>>>,
 }
@@ -35,19 +38,26 @@ struct Replaced<T> {
     tracked: bool,
 }
 
+/// What no track has for an index.
+const NO_INDEX: usize = usize::MAX;
+
 /// The bit of an address that says that the content is tracked.
 const TRACKED: usize = 1;
 
 impl<T> Live<T> {
     /// A place with this content.
     pub(crate) fn new(content: T) -> Self {
-        Live { current: boxed(content, 0), track: OnceLock::new(), replaced: Mutex::default() }
+        Live::of(boxed(content, 0), OnceLock::new(), NO_INDEX)
     }
 
     /// A place with this content, whose uses `track` counts.
     pub(crate) fn tracked(content: T, track: Arc<Track>) -> Self {
-        let current = boxed(content, TRACKED);
-        Live { current, track: OnceLock::from(track), replaced: Mutex::default() }
+        let index = track.index();
+        Live::of(boxed(content, TRACKED), OnceLock::from(track), index)
+    }
+
+    fn of(current: AtomicPtr<T>, track: OnceLock<Arc<Track>>, index: usize) -> Self {
+        Live { current, track, index: AtomicUsize::new(index), replaced: Mutex::default() }
     }
 
     #[cfg_attr(not(feature = "luajit"), allow(dead_code, reason = "of compiled scripts alone"))]
@@ -86,6 +96,21 @@ impl<T> Live<T> {
         Entered { content: unsafe { &*content }, running }
     }
 
+    /// The content of this moment, if its uses are counted, and it is not used by this thread already.
+    #[inline(always)]
+    pub(super) fn enter_alone(&self) -> Option<EnteredAlone<'_, T>> {
+        let alone = track::raise_alone(self.index.load(Ordering::Relaxed))?;
+        // As in `enter_tracked`.
+        let content = self.current.load(Ordering::Acquire);
+        if content.addr() & TRACKED == 0 {
+            return None;
+        }
+        let content = content.map_addr(|address| address & !TRACKED);
+        // SAFETY: as in `enter_tracked`, with `alone` for `running`: it is the same count, as the index
+        // is the track's wherever content was tracked a moment ago.
+        Some(EnteredAlone { content: unsafe { &*content }, _alone: alone })
+    }
+
     /// Puts other content there, untracked; who entered before goes on with the old.
     pub(crate) fn replace(&self, content: T) {
         self.put(boxed(content, 0).into_inner());
@@ -96,6 +121,7 @@ impl<T> Live<T> {
     pub(crate) fn lead_to(&self, content: T, track: Option<&Arc<Track>>) {
         let is_counted = track.is_some_and(|track| {
             let own = self.track.get_or_init(|| Arc::clone(track));
+            self.index.store(own.index(), Ordering::Relaxed);
             debug_assert!(Arc::ptr_eq(own, track), "all loads of a plugin have one track");
             Arc::ptr_eq(own, track)
         });
@@ -162,6 +188,21 @@ pub(crate) struct Entered<'l, T> {
     /// Counted for as long as the content is used.
     #[expect(dead_code, reason = "held for its drop")]
     running: Option<Running<'l>>,
+}
+
+/// As [`Entered`], by a thread that does not use the plugin otherwise.
+pub(super) struct EnteredAlone<'l, T> {
+    content: &'l T,
+    _alone: Alone,
+}
+
+impl<T> Deref for EnteredAlone<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        self.content
+    }
 }
 
 impl<T> Deref for Entered<'_, T> {
@@ -232,6 +273,57 @@ mod tests {
     }
 
     #[test]
+    fn who_uses_it_already_is_not_alone() {
+        let track = Arc::new(Track::new());
+        let live = Live::tracked(1, Arc::clone(&track));
+        assert!(Live::new(1).enter_alone().is_none(), "nobody counts its uses");
+        let is_asymmetric = barrier::is_asymmetric();
+        drop(live.enter());
+        for _ in 0..2 {
+            let alone = live.enter_alone();
+            assert_eq!(alone.as_deref(), is_asymmetric.then_some(&1));
+            let within = live.enter();
+            assert!(live.enter_alone().is_none(), "it is used");
+            // In whatever order they end.
+            drop(alone);
+            assert!(track.is_raised_here());
+            drop(within);
+            assert!(!track.is_raised_here());
+        }
+        live.lead_to(2, Some(&track));
+        assert_eq!(live.enter_alone().as_deref(), is_asymmetric.then_some(&2));
+        live.replace(3);
+        assert!(live.enter_alone().is_none(), "it is not tracked any more");
+        assert!(!track.is_raised_here());
+    }
+
+    #[test]
+    fn who_is_alone_is_waited_for() {
+        let track = Arc::new(Track::new());
+        let live = Live::tracked(Some(Arc::new(())), Arc::clone(&track));
+        let (entered, may_leave) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            let (entered, may_leave, live) = (&entered, &may_leave, &live);
+            let user = scope.spawn(move || {
+                // The first use of a thread makes its counts.
+                drop(live.enter());
+                let alone = live.enter_alone();
+                let other = alone.is_none().then(|| live.enter());
+                entered.wait();
+                may_leave.wait();
+                assert!(alone.as_deref().or(other.as_deref()).unwrap().is_some());
+            });
+            entered.wait();
+            live.replace(None);
+            assert!(!waits(&track), "a thread is in");
+            live.free_replaced();
+            may_leave.wait();
+            user.join().unwrap();
+            assert!(waits(&track));
+        });
+    }
+
+    #[test]
     fn many_tracks_do_not_meet() {
         let tracks: Vec<_> = (0..200).map(|_| Arc::new(Track::new())).collect();
         let lives: Vec<_> =
@@ -263,8 +355,9 @@ mod tests {
             for _ in 0..3 {
                 scope.spawn(|| {
                     while !done.load(Ordering::Relaxed) {
-                        let content = live.enter();
-                        assert!(content.iter().all(|item| *item == content[0]));
+                        let is_one = |content: &[i32]| content.iter().all(|it| *it == content[0]);
+                        assert!(is_one(&live.enter()));
+                        assert!(live.enter_alone().is_none_or(|content| is_one(&content)));
                     }
                 });
             }

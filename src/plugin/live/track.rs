@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,20 @@ use parking_lot::Mutex;
 
 use super::barrier;
 
-/// The counts of one thread, by the index of the [`Track`]. Never freed: a thread that
+/// Counts of one thread, by the index of the [`Track`]. Never freed: a thread that
 /// ends leaves them, all 0, to the next.
 type Counts = &'static [AtomicU32];
 
+/// So many of them are made at once, 4 KiB.
+const FIRST_COUNTS: usize = 1024;
+
 thread_local! {
-    /// Has no destructor: it is there as long as anything of the thread can run.
-    static COUNTS: Cell<Counts> = const { Cell::new(&[]) };
+    // Both have no destructor: they are there as long as anything of the thread can run.
+    /// The first ones: they stay where they are until the thread ends. None where each use makes a
+    /// fence, and among the last of the thread's destructors.
+    static FIRST: Cell<Counts> = const { Cell::new(&[]) };
+    /// Those that `FIRST` has no place for.
+    static OTHERS: Cell<Counts> = const { Cell::new(&[]) };
     /// Whether the thread is past [`LEAVING`], among the last of its destructors.
     static LEFT: Cell<bool> = const { Cell::new(false) };
     /// Gives the counts back when the thread ends.
@@ -49,6 +56,13 @@ pub(crate) struct Running<'t> {
     _thread: PhantomData<*const ()>,
 }
 
+/// The same of the thread's only use of the plugin. What such uses write does not depend on what the
+/// one before has written, so that none waits for that.
+pub(super) struct Alone {
+    count: &'static AtomicU32,
+    _thread: PhantomData<*const ()>,
+}
+
 impl Track {
     pub(crate) fn new() -> Self {
         barrier::prepare();
@@ -60,17 +74,24 @@ impl Track {
         Track { index }
     }
 
+    /// Which one it is, for [`raise_alone`].
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
     /// Counts one more use, which others see before anything is read after it.
     #[inline]
     pub(crate) fn raise(&self) -> Running<'_> {
-        let counts = COUNTS.get();
-        let count = match counts.get(self.index) {
-            Some(count) => count,
-            None => grow(self.index),
-        };
+        let count = self.own().unwrap_or_else(|| grow(self.index));
         count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         barrier::light();
         Running { track: self, _thread: PhantomData }
+    }
+
+    /// This thread's count, if it has one.
+    #[inline]
+    fn own(&self) -> Option<&'static AtomicU32> {
+        FIRST.get().get(self.index).or_else(|| OTHERS.get().get(self.index))
     }
 
     /// Counts what is done as one more use.
@@ -110,16 +131,15 @@ impl Track {
 
     /// Whether this thread uses the plugin.
     pub(crate) fn is_raised_here(&self) -> bool {
-        let own = COUNTS.get().get(self.index);
-        own.is_some_and(|count| uses(count.load(Ordering::Relaxed)) != 0)
+        self.own().is_some_and(|count| uses(count.load(Ordering::Relaxed)) != 0)
     }
 
     /// Whether it is so of any other thread's count.
     fn any(&self, is_so: impl Fn(u32) -> bool) -> bool {
-        let own = COUNTS.get().as_ptr();
+        let own = [FIRST.get().as_ptr(), OTHERS.get().as_ptr()];
         let threads = THREADS.lock();
         // Acquire: what the use did, it has done.
-        threads.used.iter().filter(|counts| counts.as_ptr() != own).any(|counts| {
+        threads.used.iter().filter(|counts| !own.contains(&counts.as_ptr())).any(|counts| {
             counts.get(self.index).is_some_and(|count| is_so(count.load(Ordering::Acquire)))
         })
     }
@@ -127,11 +147,11 @@ impl Track {
     /// Runs what this thread waits in, on behalf of its uses, which do nothing meanwhile.
     #[cfg(feature = "native")]
     pub(crate) fn park<R>(&self, wait: impl FnOnce() -> R) -> R {
-        let Some(count) = COUNTS.get().get(self.index) else { return wait() };
+        let Some(count) = self.own() else { return wait() };
         let before = count.load(Ordering::Relaxed);
         count.store(uses(before) | uses(before) << HALF, Ordering::Release);
         // Also when the wait panics.
-        let _back = Back { index: self.index, parked: parked(before) };
+        let _back = Back { track: self, parked: parked(before) };
         wait()
     }
 }
@@ -149,16 +169,16 @@ fn parked(count: u32) -> u32 {
 
 /// What waited goes on.
 #[cfg(feature = "native")]
-struct Back {
-    index: usize,
+struct Back<'t> {
+    track: &'t Track,
     parked: u32,
 }
 
 #[cfg(feature = "native")]
-impl Drop for Back {
+impl Drop for Back<'_> {
     fn drop(&mut self) {
         // The counts may have grown since.
-        if let Some(count) = COUNTS.get().get(self.index) {
+        if let Some(count) = self.track.own() {
             let now = count.load(Ordering::Relaxed);
             count.store(uses(now) | self.parked << HALF, Ordering::Relaxed);
             barrier::light();
@@ -177,7 +197,7 @@ impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
         // They may have grown since.
-        if let Some(count) = COUNTS.get().get(self.track.index) {
+        if let Some(count) = self.track.own() {
             count.store(count.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Release);
         }
         if LEFT.get() {
@@ -186,13 +206,37 @@ impl Drop for Running<'_> {
     }
 }
 
+/// Counts a use of the track of that index, as [`Track::raise`] does. `None` where it is not the
+/// thread's only one, or not known to be.
+#[inline(always)]
+pub(super) fn raise_alone(index: usize) -> Option<Alone> {
+    let count = FIRST.get().get(index)?;
+    if count.load(Ordering::Relaxed) != 0 {
+        return None;
+    }
+    count.store(1, Ordering::Relaxed);
+    // There are first counts where the system orders threads, or has done so: once it refuses that
+    // nobody is told any more that a plugin is not used.
+    compiler_fence(Ordering::SeqCst);
+    Some(Alone { count, _thread: PhantomData })
+}
+
+impl Drop for Alone {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // Others may have begun since, and go on: a thread may change stacks within its calls.
+        let now = self.count.load(Ordering::Relaxed);
+        self.count.store(now.wrapping_sub(1), Ordering::Release);
+    }
+}
+
 /// Of a thread that calls plugins in the last of its destructors: gives back what it took
 /// anew, as nothing else will.
 #[cold]
 fn leave_if_unused() {
-    let counts = COUNTS.get();
+    let counts = OTHERS.get();
     if counts.iter().all(|count| count.load(Ordering::Relaxed) == 0) {
-        THREADS.lock().give_back(COUNTS.replace(&[]));
+        THREADS.lock().give_back(OTHERS.replace(&[]));
     }
 }
 
@@ -201,16 +245,14 @@ fn leave_if_unused() {
 fn grow(index: usize) -> &'static AtomicU32 {
     // Fails while the thread ends, when `LEFT` says so.
     let _ = LEAVING.try_with(|_| ());
-    let old = COUNTS.get();
     let mut threads = THREADS.lock();
-    let fits = threads.free.iter().position(|counts| counts.len() > index);
-    let new = match fits {
-        Some(place) => threads.free.swap_remove(place),
-        None => {
-            let length = (index + 1).next_power_of_two().max(64);
-            Box::leak((0..length).map(|_| AtomicU32::new(0)).collect())
-        }
-    };
+    let new = threads.take(index);
+    if FIRST.get().is_empty() && barrier::is_asymmetric() && !LEFT.get() {
+        threads.used.push(new);
+        FIRST.set(new);
+        return &new[index];
+    }
+    let old = OTHERS.get();
     // Under the lock, so that who looks sees the one or the other.
     for (new, old) in new.iter().zip(old) {
         new.store(old.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -218,11 +260,22 @@ fn grow(index: usize) -> &'static AtomicU32 {
     }
     threads.give_back(old);
     threads.used.push(new);
-    COUNTS.set(new);
+    OTHERS.set(new);
     &new[index]
 }
 
 impl Threads {
+    /// Counts up to that index that no thread has, all 0.
+    fn take(&mut self, index: usize) -> Counts {
+        match self.free.iter().position(|counts| counts.len() > index) {
+            Some(place) => self.free.swap_remove(place),
+            None => {
+                let length = (index + 1).next_power_of_two().max(FIRST_COUNTS);
+                Box::leak((0..length).map(|_| AtomicU32::new(0)).collect())
+            }
+        }
+    }
+
     fn give_back(&mut self, counts: Counts) {
         self.used.retain(|used| used.as_ptr() != counts.as_ptr());
         if !counts.is_empty() {
@@ -236,6 +289,51 @@ struct Leaving;
 impl Drop for Leaving {
     fn drop(&mut self) {
         LEFT.set(true);
-        THREADS.lock().give_back(COUNTS.replace(&[]));
+        let mut threads = THREADS.lock();
+        threads.give_back(FIRST.replace(&[]));
+        threads.give_back(OTHERS.replace(&[]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A track for which this thread's first counts have no place.
+    fn beyond(tracks: &mut Vec<Track>) -> usize {
+        loop {
+            tracks.push(Track::new());
+            let at = tracks.len() - 1;
+            if tracks[at].index >= FIRST.get().len().max(OTHERS.get().len()) {
+                return at;
+            }
+        }
+    }
+
+    #[test]
+    fn counts_grow_while_they_are_raised() {
+        let mut tracks = vec![Track::new()];
+        let raised = |track: &Track| track.raise_as_long();
+        raised(&tracks[0]);
+        for _ in 0..2 {
+            let last = beyond(&mut tracks);
+            raised(&tracks[last]);
+            let is_raised = |index: &usize| tracks[*index].is_raised_here();
+            assert!([0, last].iter().all(is_raised));
+            tracks[last].park(|| assert!(tracks[last].is_raised_here()));
+        }
+        let up: Vec<_> = (0..tracks.len()).filter(|it| tracks[*it].is_raised_here()).collect();
+        assert_eq!(up.len(), 3, "no other");
+        up.iter().for_each(|index| drop(Running { track: &tracks[*index], _thread: PhantomData }));
+        assert!(tracks.iter().all(|track| !track.is_raised_here()));
+        drop(raise_alone(tracks[0].index));
+        assert!(!tracks[0].is_raised_here());
+    }
+
+    impl Track {
+        /// Until somebody ends it.
+        fn raise_as_long(&self) {
+            std::mem::forget(self.raise());
+        }
     }
 }
