@@ -57,7 +57,9 @@ fn a_direct_entry_is_called_where_the_types_are_its_own() {
     assert_eq!(add.call((i64::MAX, 0)).unwrap(), i64::MAX);
     let converted = plugin.func::<(i32, i64), i64>("Add").unwrap();
     assert_eq!(converted.call((2, 3)).unwrap(), 1005);
-    assert_eq!(plugin.call("Add", (2, 3)).unwrap(), Value::Int(1005));
+    assert_eq!(plugin.call("Add", (2, 3)).unwrap(), Value::Int(5));
+    // What has to be converted first goes the general way.
+    assert_eq!(plugin.call("Add", (2.0, 3)).unwrap(), Value::Int(1005));
     let value = plugin.func::<(i64, i64), Value>("Add").unwrap();
     assert_eq!(value.call((2, 3)).unwrap(), Value::Int(1005));
 
@@ -68,7 +70,8 @@ fn a_direct_entry_is_called_where_the_types_are_its_own() {
     let nothing = plugin.func::<(f64,), ()>("Nothing").unwrap();
     nothing.call((4.0,)).unwrap();
     nothing.call((5.0,)).unwrap();
-    assert_eq!(plugin.call("Sum", ()).unwrap(), Value::Int(9));
+    assert_eq!(plugin.call("Nothing", (1.0,)).unwrap(), Value::Null);
+    assert_eq!(plugin.call("Sum", ()).unwrap(), Value::Int(10));
 }
 
 #[test]
@@ -79,9 +82,12 @@ fn a_direct_entrys_errors_are_those_of_any_call() {
     for (argument, text) in
         [(-1, "direct, static"), (-2, "panicked: direct: -2"), (-3, "failed with status 77")]
     {
-        let error = add.call((argument, 0)).unwrap_err();
-        assert_eq!(error.to_string(), format!("plugin `entries`: `Add`: {text}"));
-        assert_eq!((error.kind(), error.symbol()), (ErrorKind::Call, Some("Add")));
+        for error in
+            [add.call((argument, 0)).unwrap_err(), plugin.call("Add", (argument, 0)).unwrap_err()]
+        {
+            assert_eq!(error.to_string(), format!("plugin `entries`: `Add`: {text}"));
+            assert_eq!((error.kind(), error.symbol()), (ErrorKind::Call, Some("Add")));
+        }
     }
     shop.stage.host.unload(plugin).unwrap();
     assert_eq!(message(add.call((1, 1))), "plugin `entries`: `Add`: the plugin was unloaded");

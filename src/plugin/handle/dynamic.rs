@@ -10,7 +10,6 @@ use std::time::Duration;
 use twinplug_value::Signature;
 #[cfg(feature = "luajit")]
 use twinplug_value::raw::Entry;
-use twinplug_value::raw::Scalars;
 use twinplug_value::{Args, ConvertError, Data, Fit, Sink, Type, Value};
 
 use super::link::{Values, WriteArgs};
@@ -29,13 +28,26 @@ impl Func<Dynamic> {
     /// As a typed call, and where number or types of the arguments are others.
     #[inline(always)]
     pub fn call(&self, args: &[Value]) -> Result<Value> {
-        let target = self.link.target.enter();
-        if let General::Values(function) = &target.general
-            && let Some(scalars) = Scalars::of(args, &target.signature)
-        {
-            return self.link.call_scalars(&target, &**function, &scalars);
+        match self.link.target.untracked() {
+            Some(target) => self.call_in(target, args),
+            None => self.call_tracked(args),
         }
-        self.link.call_dynamic(&target, args)
+    }
+
+    #[inline(never)]
+    fn call_tracked(&self, args: &[Value]) -> Result<Value> {
+        match self.link.target.enter_alone() {
+            Some(target) => self.call_in(&target, args),
+            None => self.call_in(&self.link.target.enter(), args),
+        }
+    }
+
+    #[inline(always)]
+    fn call_in(&self, target: &FuncTarget, args: &[Value]) -> Result<Value> {
+        match target.direct.call_values(args) {
+            Some(called) => called.map_err(|failed| self.link.failed(failed)),
+            None => self.link.call_values(target, args),
+        }
     }
 
     /// Calls the function, and has its result within this time, waits included.

@@ -123,6 +123,17 @@ impl FuncLink {
         Err(error)
     }
 
+    /// A call with values that its direct entry does not take.
+    #[inline(never)]
+    pub(super) fn call_values(&self, target: &FuncTarget, args: &[Value]) -> Result<Value> {
+        if let General::Values(function) = &target.general
+            && let Some(scalars) = Scalars::of(args, &target.signature)
+        {
+            return self.call_scalars(target, &**function, &scalars);
+        }
+        self.call_dynamic(target, args)
+    }
+
     #[inline(never)]
     pub(super) fn call_dynamic(&self, target: &FuncTarget, args: &[Value]) -> Result<Value> {
         let result: Value = match target.signature.takes(args) {

@@ -11,7 +11,7 @@ use std::mem::{MaybeUninit, transmute};
 use twinplug_abi::{self as abi, Status};
 
 use super::fault::{Failed, Fault};
-use crate::{Argument, Data, Plain, Signature, Type};
+use crate::{Argument, Data, Plain, Signature, Type, Value};
 
 /// Proof that `T` is just the scalar of a direct entry. Only this crate makes one, and
 /// one of another type is none.
@@ -158,6 +158,11 @@ impl Shape {
         Shape(shape)
     }
 
+    /// The code of what it gives; 0 of `NONE`.
+    fn result(self) -> u32 {
+        self.0 & ((1 << WIDTH) - 1)
+    }
+
     fn of(signature: &Signature) -> Shape {
         if signature.variadic || signature.params.len() > MAX_PARAMETERS {
             return Shape::NONE;
@@ -221,6 +226,37 @@ impl Entry {
         match Shape::of(signature) {
             Shape::NONE => Entry::NONE,
             shape => Entry { shape, function },
+        }
+    }
+}
+
+impl Entry {
+    /// Calls it with values, if it is an entry for just such ones: up to two numbers. `None` where
+    /// nothing has been done.
+    #[inline]
+    #[must_use]
+    pub fn call_values(&self, args: &[Value]) -> Option<Result<Value, Failed>> {
+        match args {
+            [] => self.give(()),
+            [Value::Int(a)] => self.give((*a,)),
+            [Value::Float(a)] => self.give((*a,)),
+            [Value::Int(a), Value::Int(b)] => self.give((*a, *b)),
+            [Value::Int(a), Value::Float(b)] => self.give((*a, *b)),
+            [Value::Float(a), Value::Int(b)] => self.give((*a, *b)),
+            [Value::Float(a), Value::Float(b)] => self.give((*a, *b)),
+            _ => None,
+        }
+    }
+
+    /// What it gives for these arguments, if it takes them.
+    #[inline]
+    fn give(&self, args: impl Direct) -> Option<Result<Value, Failed>> {
+        match self.shape.result() {
+            INT => Some(args.call(self).ok()?.map(Value::Int)),
+            FLOAT => Some(args.call(self).ok()?.map(Value::Float)),
+            BOOL => Some(args.call(self).ok()?.map(Value::Bool)),
+            NOTHING => Some(args.call(self).ok()?.map(|()| Value::Null)),
+            _ => None,
         }
     }
 }
