@@ -337,8 +337,9 @@ impl State {
         };
         let ground = Ground { core: &raw const *core, granted: &origin.permissions, guards };
         let token = foundation::lay(&lua, &ground, &environment, &config)?;
+        // Only of one that the host has named so, and not of a script that says it of itself.
         #[cfg(feature = "luau")]
-        if core.shared.is_console() {
+        if origin.given.is_some() && core.shared.is_console() {
             lua.globals().raw_set("load", super::console::load(&lua, &environment)?)?;
         }
         let report = refer(&lua, host_table::report(&lua, &core.shared)?)?;

@@ -89,6 +89,11 @@ pub(super) fn are_mapped(companions: &[Companion]) {
     let mut mapped = MAPPED.lock();
     let mapped = mapped.get_or_insert_default();
     for Companion { path, print } in companions {
+        let is_there = |image: &Loaded| files.iter().any(|(_, loaded)| loaded == image);
+        // The system goes on with the one that it has, whatever is in the file by now.
+        if mapped.get(path).is_some_and(|it| it.image.as_ref().is_some_and(is_there)) {
+            continue;
+        }
         let image = files.iter().find(|(file, _)| file.as_ref() == Some(path));
         let image = image.map(|(_, image)| image.clone());
         mapped.insert(path.clone(), Mapped { print: *print, image });

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use object::{Object, ObjectSection, ObjectSymbol};
 
 use super::elf;
+use super::foreign::other_machine;
 use crate::file;
 
 /// The libraries that a file needs, and where it looks for them first.
@@ -73,6 +74,8 @@ impl Dependencies {
             return hazards;
         }
         let system = system_folders();
+        // Another system than that of GNU has rules of its own.
+        let is_certain = cfg!(target_env = "gnu") && !self.has_other_tokens();
         for name in &self.needed {
             let beside = self.beside(name, origin).find(|place| place.is_file());
             match beside {
@@ -81,7 +84,7 @@ impl Dependencies {
                 )),
                 None if self.place(name, origin, &system).is_none() => {
                     let hazard = format!("needs `{name}`, which is nowhere that the system looks");
-                    if !may_be_known(name) {
+                    if is_certain && !may_be_known(name) {
                         hazards.unmet.push(format!(
                             "{hazard}: install it, or put it beside the plugin, and link that with \
                              `-Wl,-rpath,$ORIGIN`"
@@ -93,32 +96,64 @@ impl Dependencies {
             }
         }
         if let Some(missing) = self.missing_imports(origin, &system) {
-            let next = "define what is missing, or link the library that has it";
-            hazards.unmet.push(format!("{missing}: {next}"));
-            hazards.all.push(missing);
+            if is_certain && missing.is_certain {
+                let next = "define what is missing, or link the library that has it";
+                hazards.unmet.push(format!("{}: {next}", missing.text));
+            }
+            hazards.all.push(missing.text);
         }
         hazards
     }
 
-    /// Where the system finds a needed library.
-    fn place(&self, name: &str, origin: &Path, system: &[PathBuf]) -> Option<PathBuf> {
-        let named = name.contains('/').then(|| PathBuf::from(name));
-        let in_system = system.iter().filter(|_| !name.contains('/')).map(|it| it.join(name));
-        let mut places = self.beside(name, origin).chain(named).chain(in_system);
-        places.find(|place| place.is_file())
+    /// Whether the run path says what only the system's loader knows: `$LIB`, `$PLATFORM`.
+    fn has_other_tokens(&self) -> bool {
+        self.run_path.iter().any(|it| after_origin(it).unwrap_or(it).contains('$'))
     }
 
-    /// A line for the imports that nothing offers: none of the libraries, those that they
+    /// Where the system finds a needed library.
+    fn place(&self, name: &str, origin: &Path, system: &[PathBuf]) -> Option<PathBuf> {
+        self.places(name, origin, system).next()
+    }
+
+    /// Where there is such a library, in the order in which it is looked for.
+    fn places<'d>(
+        &'d self,
+        name: &'d str,
+        origin: &'d Path,
+        system: &'d [PathBuf],
+    ) -> impl Iterator<Item = PathBuf> + 'd {
+        let named = name.contains('/').then(|| PathBuf::from(name));
+        let in_system = system.iter().filter(|_| !name.contains('/')).map(move |it| it.join(name));
+        let places = self.beside(name, origin).chain(named).chain(in_system);
+        places.filter(|place| place.is_file())
+    }
+
+    /// Whether there are several files that the system may take for a needed library: `LD_LIBRARY_PATH`
+    /// goes before one sort of run path, and after the other.
+    fn is_in_many_places(&self, name: &str, origin: &Path, system: &[PathBuf]) -> bool {
+        let places = self.places(name, origin, system).filter_map(|it| it.canonicalize().ok());
+        places.collect::<HashSet<_>>().len() > 1
+    }
+
+    /// The imports that nothing offers: none of the libraries, those that they
     /// need in turn included, nor what is in this process already. None where a library
     /// cannot be found or read: it might have them.
-    fn missing_imports(&self, origin: &Path, system: &[PathBuf]) -> Option<String> {
+    fn missing_imports(&self, origin: &Path, system: &[PathBuf]) -> Option<Missing> {
         let mut missing: HashSet<&str> = self.imports.iter().map(String::as_str).collect();
         missing.retain(|name| !is_in_process(name));
         let mut seen = HashSet::new();
         let mut libraries: Vec<PathBuf> = Vec::new();
-        for name in &self.needed {
-            libraries.push(self.place(name, origin, system)?);
-        }
+        let mut is_certain = true;
+        let mut add = |file: &Dependencies, origin: &Path, libraries: &mut Vec<PathBuf>| {
+            for name in &file.needed {
+                is_certain &= !file.is_in_many_places(name, origin, system);
+                libraries.push(file.place(name, origin, system)?);
+            }
+            // Of what is found by a run path that another file passes on, no more is known here.
+            is_certain &= !file.has_other_tokens() && (!file.passes_on || file.run_path.is_empty());
+            Some(())
+        };
+        add(self, origin, &mut libraries)?;
         while let Some(path) = libraries.pop().filter(|_| !missing.is_empty()) {
             let path = path.canonicalize().ok()?;
             if !seen.insert(path.clone()) {
@@ -128,16 +163,17 @@ impl Dependencies {
                 return None;
             }
             let bytes = file::read(&path).ok()?;
+            // The system goes on to the next one of that name.
+            if other_machine(&bytes).is_some() {
+                return None;
+            }
             let file = object::File::parse(&*bytes).ok()?;
             file.dynamic_symbol_table()?;
             let offered = file.dynamic_symbols().filter(|symbol| !symbol.is_undefined());
             offered.for_each(|symbol| {
                 missing.remove(symbol.name().unwrap_or_default());
             });
-            let next = elf::dependencies(&bytes)?;
-            for name in &next.needed {
-                libraries.push(next.place(name, path.parent()?, system)?);
-            }
+            add(&elf::dependencies(&bytes)?, path.parent()?, &mut libraries)?;
         }
         let mut names: Vec<_> = missing.into_iter().map(|name| format!("`{name}`")).collect();
         names.sort_unstable();
@@ -147,8 +183,17 @@ impl Dependencies {
             count => format!(" and {} more", count - MAX_LISTED),
         };
         names.truncate(MAX_LISTED);
-        Some(format!("imports {}{more}, which no library has that it needs", names.join(", ")))
+        let text =
+            format!("imports {}{more}, which no library has that it needs", names.join(", "));
+        Some(Missing { text, is_certain })
     }
+}
+
+/// Names that nothing offers.
+struct Missing {
+    text: String,
+    /// Whether the libraries are those that the system would take.
+    is_certain: bool,
 }
 
 /// What is told of the libraries that a file needs, a line each.
@@ -159,13 +204,30 @@ pub(crate) struct Hazards {
     pub(crate) unmet: Vec<String>,
 }
 
-/// Whether the system may find a library where it was not looked for: its cache (ldconfig(8)) names
-/// what it has seen, and a system without one has rules of its own.
+/// Whether the system may find a library where it was not looked for: this process has it, or the
+/// system's cache (ldconfig(8)) names it. A system without that has rules of its own.
 fn may_be_known(name: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or(name);
     let Ok(cache) = fs::read("/etc/ld.so.cache") else { return true };
     let is_named = |text: &[u8]| text == name.as_bytes();
-    cache.split(|byte| matches!(byte, 0 | b'/')).any(is_named)
+    is_mapped(name) || cache.split(|byte| matches!(byte, 0 | b'/')).any(is_named)
+}
+
+/// Whether this process has a library of that name.
+#[cfg(unix)]
+fn is_mapped(name: &str) -> bool {
+    let Ok(name) = std::ffi::CString::new(name) else { return false };
+    // SAFETY: a terminated name. Nothing is mapped for it, so that no code runs; what was counted
+    // is given back.
+    unsafe {
+        let handle = libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD);
+        !handle.is_null() && libc::dlclose(handle) == 0
+    }
+}
+
+#[cfg(not(unix))]
+fn is_mapped(_: &str) -> bool {
+    false
 }
 
 /// So many libraries are looked at, and so many names listed.

@@ -51,3 +51,27 @@ fn a_table_that_is_filled_in_as_it_is_loaded_is_fine() {
     let plugin = shop.stage.host.load(&path).unwrap();
     assert_eq!(plugin.func::<(), i64>("F").unwrap().call(()).unwrap(), 7);
 }
+
+/// The same of texts, and of a table that is no constant.
+#[test]
+fn what_a_constructor_writes_is_not_judged_before_it_has() {
+    let shop = Shop::new();
+    let text = r#"
+        #include "twinplug.h"
+        #include <string.h>
+        static tp_status f(tp_call *call) { *call->result = tp_int(7); return TP_OK; }
+        static char type[64];
+        static tp_export exports[] = {{"F", type, TP_SYMBOL_FUNC, 0, NULL, f, NULL, NULL, NULL},
+                                      {"G", "no type", TP_SYMBOL_FUNC, 0, NULL, f, NULL, NULL, NULL}};
+        __attribute__((constructor)) static void fill(void) {
+          strcpy(type, "() -> int");
+          exports[1].type = "() -> int";
+        }
+        TP_PLUGIN("late", "1.0.0", exports, NULL);"#;
+    let path = shop.compile("late.so", text, &["-shared"]);
+    assert_eq!(Host::inspect(&path).unwrap().name, "late");
+    let plugin = shop.stage.host.load(&path).unwrap();
+    for name in ["F", "G"] {
+        assert_eq!(plugin.func::<(), i64>(name).unwrap().call(()).unwrap(), 7);
+    }
+}

@@ -94,6 +94,15 @@ impl<'b> Segments<'b> {
         self.protected.map_or((0, 0), |it| (it.address, it.address.saturating_add(it.memory_size)))
     }
 
+    /// Whether none but the loader writes there: no code that runs as the file is loaded.
+    pub(super) fn is_fixed(&self, address: u64, size: u64) -> bool {
+        let (start, end) = self.protected();
+        let is_within = |last: u64| start <= address && last <= end;
+        let load = self.holding(address, size, |load| load.memory_size);
+        address.checked_add(size).is_some_and(is_within)
+            || load.is_some_and(|load| load.flags & WRITABLE == 0)
+    }
+
     /// The dynamic table's addresses.
     pub(super) fn dynamic_range(&self) -> std::ops::Range<u64> {
         self.dynamic.address..self.dynamic.address.saturating_add(self.dynamic.memory_size)

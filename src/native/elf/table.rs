@@ -157,7 +157,7 @@ impl<'b> View<'_, 'b> {
         }
     }
 
-    /// A pointer to text that ends, and the text.
+    /// A pointer to text that ends, and the text, where that is what it will be.
     fn text(&mut self, place: u64, what: &str) -> Result<Option<&'b [u8]>, Fault> {
         let Some(at) = self.address(place, what)? else { return Ok(None) };
         let bytes = self.file.segments.read_from(at).unwrap_or_default();
@@ -167,10 +167,13 @@ impl<'b> View<'_, 'b> {
         // What the file does not say of a segment is zero.
         let ended = end.is_some()
             || (bytes.len() < MAX_TEXT && self.file.segments.is_mapped(at, bytes.len() as u64 + 1));
-        match ended && self.scanned <= MAX_TEXTS {
-            true => Ok(Some(&start[..end.unwrap_or(start.len())])),
-            false => Err(format!("{what} has no end")),
+        if !ended || self.scanned > MAX_TEXTS {
+            return Err(format!("{what} has no end"));
         }
+        let text = &start[..end.unwrap_or(start.len())];
+        let segments = &self.file.segments;
+        let is_fixed = segments.is_fixed(place, 8) && segments.is_fixed(at, text.len() as u64 + 1);
+        Ok(is_fixed.then_some(text))
     }
 
     /// Numbers, which nothing may be written over.
@@ -187,8 +190,9 @@ impl<'b> View<'_, 'b> {
         let place = table + offset_of!(abi::Plugin, exports) as u64;
         let what = "`exports` of its table";
         let start = self.target(place, what)?;
+        let is_fixed = self.file.segments.is_fixed(table, FIRST_PLUGIN);
         if count == 0 {
-            return Ok(Some(Vec::new()));
+            return Ok(is_fixed.then(Vec::new));
         }
         let Some(start) = start else { return Ok(None) };
         let aligned = step.is_multiple_of(8) && start.is_multiple_of(8);
@@ -199,7 +203,9 @@ impl<'b> View<'_, 'b> {
             return Err(format!("{what} leads out of what is loaded"));
         }
         let exports = (0..count).map(|index| self.export(index, start + index * step, step));
-        exports.collect::<Result<_, _>>().map(Some)
+        let exports = exports.collect::<Result<Vec<_>, _>>()?;
+        let is_fixed = is_fixed && self.file.segments.is_fixed(start, count * step);
+        Ok(is_fixed.then_some(exports))
     }
 
     fn export(&mut self, index: u64, at: u64, size: u64) -> Result<ToldExport<'b>, Fault> {

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::ptr;
-use std::sync::atomic::AtomicUsize;
 
 use twinplug_value::raw::{Arena, Failed, RawArgs, RawSink, Returned, Scalars};
 use twinplug_value::{
     Args, ConvertError, Data, Plain, Sink, Source, Type, Value, from_source, from_view, to_sink,
 };
 
-use super::rebind::Uses;
+use super::rebind::{Casuals, Uses};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::live::Live;
 use crate::plugin::target::{FuncTarget, General, VarTarget};
@@ -22,7 +21,7 @@ pub(super) struct FuncLink {
     /// As what it is held.
     pub(super) uses: Uses<(&'static [&'static Type], &'static Type)>,
     /// How many handles do without it, should a reload take it away.
-    pub(super) casual: AtomicUsize,
+    pub(super) casuals: Casuals,
 }
 
 /// All handles on one variable share it.
@@ -71,7 +70,7 @@ impl WriteArgs for Values<'_> {
 
 impl FuncLink {
     pub(super) fn new(target: Live<FuncTarget>, place: Place) -> Self {
-        FuncLink { target, place, uses: Uses::default(), casual: AtomicUsize::new(0) }
+        FuncLink { target, place, uses: Uses::default(), casuals: Casuals::default() }
     }
 
     pub(super) fn call<R: Data>(&self, target: &FuncTarget, args: &impl WriteArgs) -> Result<R> {

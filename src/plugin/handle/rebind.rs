@@ -1,8 +1,10 @@
 //! Handles over a reload: whether they can go on with another load, and their way to it.
 
 use std::ops::Deref;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use twinplug_value::{ConvertError, Fit, Signature, Type};
@@ -42,12 +44,35 @@ impl<T: Copy> Uses<T> {
     }
 }
 
+/// How many handles do without what they lead to, should a reload take it away, and how often that
+/// has changed: so who counts handles knows whether one has come or gone meanwhile.
+#[derive(Default)]
+pub(super) struct Casuals(AtomicU64);
+
+/// One change, above the number.
+const CHANGE: u64 = 1 << 32;
+
+impl Casuals {
+    fn change(&self, by: u64) {
+        self.0.fetch_add(CHANGE.wrapping_add(by), Ordering::AcqRel);
+    }
+
+    /// How many others there are of so many handles; `None` where some have come or gone.
+    fn others(&self, handles: impl FnOnce() -> usize) -> Option<usize> {
+        let before = self.0.load(Ordering::Acquire);
+        let handles = handles();
+        fence(Ordering::Acquire);
+        let is_same = self.0.load(Ordering::Relaxed) == before;
+        is_same.then(|| handles.saturating_sub((before % CHANGE) as usize))
+    }
+}
+
 /// A handle that is no hindrance to a reload which takes the function away: it leads nowhere then.
 pub(crate) struct Casual<A, R>(Func<A, R>);
 
 impl<A, R> Casual<A, R> {
     pub(crate) fn new(function: Func<A, R>) -> Self {
-        function.link.casual.fetch_add(1, Ordering::Relaxed);
+        function.link.casuals.change(1);
         Casual(function)
     }
 }
@@ -62,14 +87,24 @@ impl<A, R> Deref for Casual<A, R> {
 
 impl<A, R> Drop for Casual<A, R> {
     fn drop(&mut self) {
-        self.0.link.casual.fetch_sub(1, Ordering::Relaxed);
+        self.0.link.casuals.change(1_u64.wrapping_neg());
     }
 }
 
+/// How often it is looked, and how long between, whether somebody holds a handle.
+const LOOKS: usize = 20;
+const PAUSE: Duration = Duration::from_micros(100);
+
 impl Func<Dynamic> {
-    /// Whether anybody holds a handle on it, besides this one.
+    /// Whether anybody holds a handle on it, besides this one and those that are casual.
     pub(in crate::plugin) fn is_held(&self) -> bool {
-        Arc::strong_count(&self.link) > 1 + self.link.casual.load(Ordering::Relaxed)
+        // One that is casual is a handle for a moment before and after.
+        (0..LOOKS).all(|look| {
+            if look > 0 {
+                thread::sleep(PAUSE);
+            }
+            self.link.casuals.others(|| Arc::strong_count(&self.link)).is_none_or(|it| it > 1)
+        })
     }
 
     #[cfg(feature = "native")]

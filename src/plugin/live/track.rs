@@ -320,6 +320,7 @@ mod tests {
             raised(&tracks[last]);
             let is_raised = |index: &usize| tracks[*index].is_raised_here();
             assert!([0, last].iter().all(is_raised));
+            #[cfg(feature = "native")]
             tracks[last].park(|| assert!(tracks[last].is_raised_here()));
         }
         let up: Vec<_> = (0..tracks.len()).filter(|it| tracks[*it].is_raised_here()).collect();
