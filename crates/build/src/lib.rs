@@ -107,6 +107,10 @@ impl Manner<'_> {
     fn is_stopped(self) -> bool {
         self.stop.is_some_and(Stop::is_stopped)
     }
+
+    fn is_killed(self) -> bool {
+        self.stop.is_some_and(Stop::is_killed)
+    }
 }
 
 /// What a source folder was built to.
