@@ -55,7 +55,8 @@ impl Stop {
         });
     }
 
-    /// Kills what has not ended since they were [stopped](Stop::stop).
+    /// Kills what has not ended since they were [stopped](Stop::stop). From then on no build waits for
+    /// others that hold what its tools wrote to.
     pub fn kill(&self) {
         let mut state = self.shared.lock();
         state.is_killed = true;
