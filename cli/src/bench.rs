@@ -91,7 +91,7 @@ pub(crate) fn run(
     };
     let host = granting.grant(builder).build();
     let host = host.map_err(|error| Failure::Usage(error.to_string()))?;
-    let path = source::loadable(&path, locking)?;
+    let path = source::loadable_alone(&path, locking)?;
     let plugin = company.ready(locking)?.load_around(&host, &path)?;
     for (name, value) in set {
         plugin.var::<Value>(&name)?.set(value)?;

@@ -82,7 +82,7 @@ pub(crate) fn run(
     let printed = Printed::default();
     let host = host(granting.grant(builder), channel, &wanted, printed.clone())?;
 
-    let path = source::loadable(&path, locking)?;
+    let path = source::loadable_alone(&path, locking)?;
     let plugin = company.ready(locking)?.load_around(&host, &path)?;
     for (name, value) in set {
         plugin.var::<Value>(&name)?.set(value)?;

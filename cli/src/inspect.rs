@@ -98,7 +98,7 @@ pub(crate) fn run(
     builder: HostBuilder,
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
-    let path = source::loadable(&arguments.path, locking)?;
+    let path = source::loadable_alone(&arguments.path, locking)?;
     let found = builder.inspect(&path)?;
     // What is loaded is doubted in the log.
     if !arguments.load {

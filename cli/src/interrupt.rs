@@ -1,13 +1,18 @@
 //! Ctrl-C, for what runs until it comes: the first asks it to end, a second does not wait for that.
-//! The system's wish that the process end (SIGTERM) counts as one.
-//!
-//! A terminal that goes (SIGHUP) ends the process as it does any other: `nohup` can keep it from
-//! that.
+//! The system's wish that the process end (SIGTERM) counts as one, and so does a terminal that goes
+//! (SIGHUP), unless whoever has begun the process had it ignore that (`nohup`).
 
 use std::process;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use signal_hook::consts::{SIGHUP, SIGTERM};
+#[cfg(unix)]
+use signal_hook::iterator::Signals;
+
+#[cfg(unix)]
+use crate::building;
 use crate::failure::Failure;
 
 /// What comes within this time is still the first: `timeout`, and other programs that pass signals
@@ -39,11 +44,36 @@ where
     S: FnOnce() -> bool + Send + 'static,
     E: Fn() + Send + 'static,
 {
-    use signal_hook::{consts::SIGTERM, iterator::Signals};
-
-    let mut signals = Signals::new([SIGTERM])?;
-    std::thread::spawn(move || signals.forever().for_each(|_| take(&interrupts)));
+    let mut signals = terminations()?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            take(&interrupts);
+            if signal == SIGHUP {
+                // Nobody is left to see how they end.
+                building::kill();
+            }
+        }
+    });
     Ok(())
+}
+
+/// The signals by which a process is to end.
+#[cfg(unix)]
+pub(crate) fn terminations() -> std::io::Result<Signals> {
+    let signals = Signals::new([SIGTERM])?;
+    if !is_ignored(SIGHUP) {
+        signals.add_signal(SIGHUP)?;
+    }
+    Ok(signals)
+}
+
+/// Whether the process has begun with this signal ignored, where the system says it.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    ignored.is_some_and(|signals| signals >> (signal - 1) & 1 == 1)
 }
 
 /// Takes one.

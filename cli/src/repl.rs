@@ -116,10 +116,13 @@ pub(crate) fn run(
     let (events, bell) = (host.events(), host.events());
     verbosity::events_are_told();
     let host = Arc::new(host);
-    let left = Arc::downgrade(&host);
+    let events = Arc::new(Mutex::new(events));
+    let (left, happened) = (Arc::downgrade(&host), Arc::clone(&events));
     let interrupts = Interrupts::new(move || {
+        let events = lock(&happened);
         // Nobody is left to be told.
         let _ = left.upgrade().map(|host| Company::leave(&host));
+        discard(&events);
     })?;
     let plugins = Rc::new(Plugins::new(host, manner, locking.clone())?);
     let reader = match manner {
@@ -129,7 +132,6 @@ pub(crate) fn run(
             Reader::terminal(Arc::clone(&screen), Rc::new(move |text| known.complete(text)))?
         }
     };
-    let events = Arc::new(Mutex::new(events));
     let mut repl =
         Repl { plugins, reader, screen, interrupts, manner, events, lines: 0, has_failed: false };
     repl.begin(&company, &paths)?;

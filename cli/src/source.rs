@@ -76,6 +76,21 @@ pub(crate) fn loadable<'p>(path: &'p Path, locking: &Locking) -> Result<Cow<'p, 
     }
 }
 
+/// As `loadable`, where one plugin is wanted: says what a folder of plugins can be given to.
+pub(crate) fn loadable_alone<'p>(
+    path: &'p Path,
+    locking: &Locking,
+) -> Result<Cow<'p, Path>, Failure> {
+    if !is_plugin(path) && is_folder_of_plugins(path) {
+        let argument = quoted(&path.to_string_lossy());
+        output::note(&format!(
+            "`twinplug run {argument}` takes all plugins of a folder, and so do `repl`, `test`, `check` \
+             and `watch`"
+        ));
+    }
+    loadable(path, locking)
+}
+
 /// What is to be loaded, once the source folders are built.
 pub(crate) struct Found {
     pub(crate) paths: Vec<PathBuf>,

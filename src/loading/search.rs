@@ -154,11 +154,9 @@ pub(crate) fn cannot_load(path: &Path, error: Error) -> Error {
 fn meant(folder: &Path) -> String {
     match candidates(folder).unwrap_or_default().first() {
         None => SOURCES.to_owned(),
-        Some(plugin) => format!(
-            "; it is a folder of plugins: name one of them, like `{}`, or load them all with \
-             `Host::load_dir`",
-            plugin.display()
-        ),
+        Some(plugin) => {
+            format!("; it is a folder of plugins: name one of them, like `{}`", plugin.display())
+        }
     }
 }
 

@@ -1,15 +1,24 @@
 //! [`Ending`]: the end of a session that somebody else asks for: SIGTERM, or SIGHUP, unless whoever
 //! has begun the process had it ignore that (`nohup`).
 //!
-//! A second one does not wait. Where there are no signals nobody asks.
+//! A second one does not wait, and neither does a Ctrl-C after it. Where there are no signals nobody
+//! asks.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 /// Whether it was asked for.
 #[derive(Clone, Default)]
-pub(super) struct Ending(Arc<AtomicBool>);
+pub(super) struct Ending(Arc<Asked>);
+
+#[derive(Default)]
+struct Asked {
+    is_asked: AtomicBool,
+    /// Since when no prompt is interrupted for it any more.
+    is_over: OnceLock<Instant>,
+}
 
 /// What was stopped as it was asked for.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,7 +31,12 @@ pub(super) enum Stopped {
 
 impl Ending {
     pub(super) fn is_asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.is_asked.load(Ordering::SeqCst)
+    }
+
+    /// Whether a Ctrl-C that comes now is a user's, and not the one by which a prompt is left.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.0.is_over.get().is_some_and(|since| since.elapsed() > AT_ONCE)
     }
 
     /// Waits for it, on a thread of its own, and has `stop` called then, time and again while that stops
@@ -31,45 +45,56 @@ impl Ending {
     pub(super) fn follow(
         &self,
         stop: impl Fn() -> Stopped + Send + 'static,
-        leave: impl Fn() + Send + 'static,
+        leave: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
-        use signal_hook::consts::{SIGHUP, SIGTERM};
-        use signal_hook::iterator::Signals;
-
+        let mut signals = crate::interrupt::terminations()?;
         let ending = self.clone();
-        let mut signals = Signals::new([SIGTERM])?;
-        if !is_ignored(SIGHUP) {
-            signals.add_signal(SIGHUP)?;
-        }
         std::thread::spawn(move || {
+            let mut work = Some((stop, leave));
             let mut first = None;
             for _ in signals.forever() {
-                let first = *first.get_or_insert_with(std::time::Instant::now);
-                if !ending.0.swap(true, Ordering::SeqCst) {
-                    if !leaves_prompt(&stop) {
-                        leave();
-                        std::process::exit(0);
-                    }
-                } else if first.elapsed() > AT_ONCE {
-                    std::process::exit(1);
+                let first = *first.get_or_insert_with(Instant::now);
+                match work.take() {
+                    Some((stop, leave)) => ending.begin(stop, leave),
+                    None if first.elapsed() > AT_ONCE => std::process::exit(1),
+                    None => {}
                 }
             }
         });
         Ok(())
     }
 
+    /// On one more thread: what takes its time there, as an `on_unload` may, does not keep the next
+    /// signal from being heard.
+    #[cfg(unix)]
+    fn begin(
+        &self,
+        stop: impl Fn() -> Stopped + Send + 'static,
+        leave: impl FnOnce() + Send + 'static,
+    ) {
+        let ending = self.clone();
+        ending.0.is_asked.store(true, Ordering::SeqCst);
+        std::thread::spawn(move || {
+            let is_left = leaves_prompt(&stop);
+            ending.0.is_over.get_or_init(Instant::now);
+            if !is_left {
+                leave();
+                std::process::exit(0);
+            }
+        });
+    }
+
     #[cfg(not(unix))]
     pub(super) fn follow(
         &self,
         _: impl Fn() -> Stopped + Send + 'static,
-        _: impl Fn() + Send + 'static,
+        _: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
         Ok(())
     }
 }
 
 /// What comes within this time is still the first.
-#[cfg(unix)]
 const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// How often a prompt is interrupted that has just been about to be shown, and how long one may take.
@@ -91,13 +116,4 @@ fn leaves_prompt(stop: &impl Fn() -> Stopped) -> bool {
         }
         is_left
     })
-}
-
-/// Whether the process has begun with this signal ignored, where the system says it.
-#[cfg(unix)]
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
-    ignored.is_some_and(|signals| signals >> (signal - 1) & 1 == 1)
 }

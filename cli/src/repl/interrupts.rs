@@ -62,7 +62,7 @@ pub(super) enum Ended<T> {
 impl Interrupts {
     /// Takes them for this process. `leave` is what a session does last, where the process ends without
     /// it.
-    pub(super) fn new(leave: impl Fn() + Send + 'static) -> Result<Interrupts, Failure> {
+    pub(super) fn new(leave: impl FnOnce() + Send + 'static) -> Result<Interrupts, Failure> {
         let (sender, happenings) = mpsc::channel();
         let stage = Arc::new(Mutex::new(Stage::Busy));
         let ending = Ending::default();
@@ -160,7 +160,9 @@ fn stop(stage: &Mutex<Stage>, told: &Sender<Happening>) -> Stopped {
 
 /// On the thread that is told of Ctrl-C.
 fn interrupt(stage: &Mutex<Stage>, told: &Sender<Happening>, ending: &Ending) {
-    if ending.is_asked() {
+    if ending.is_under_way() {
+        process::exit(1);
+    } else if ending.is_asked() {
         // It is most likely what ends the prompt.
         return;
     }

@@ -10,10 +10,15 @@ use std::process::{Child, Command, Stdio};
 use crate::output;
 use crate::verbosity;
 
-/// Keeps the last line, and says it if that is not empty. It outlives the signals that end a group.
+/// Keeps the last line before [`END`], and says it if that is not empty. It outlives the signals that end
+/// a group.
 const SHELL: &str = "trap '' INT TERM HUP QUIT
-while IFS= read -r line; do last=$line; done
+while IFS= read -r line && test \"$line\" != \"$1\"; do last=$line; done
 test -z \"$last\" || printf 'error: the process has ended in %s\\n' \"$last\" >&2";
+
+/// The line after which there is no more: no end of what it reads, which a process may hold open that a
+/// plugin has forked.
+const END: &str = "end";
 
 pub(super) enum Witness {
     /// There is nothing that would end the process.
@@ -27,7 +32,7 @@ impl Witness {
     /// One that is there until it is dropped.
     pub(super) fn called() -> Witness {
         let shell = Command::new("sh")
-            .args(["-c", SHELL])
+            .args(["-c", SHELL, "sh", END])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn();
@@ -44,14 +49,18 @@ impl Witness {
 
     fn tell(&mut self, what: &str) {
         match self {
-            // One that has ended says nothing.
-            Witness::Shell(shell) => {
-                let _ = shell.stdin.iter_mut().try_for_each(|told| writeln!(told, "{what}"));
-            }
+            Witness::Shell(_) => self.say(what),
             Witness::Lines if !what.is_empty() && !verbosity::is_quiet() => {
                 output::aside(&format!("running {what}"));
             }
             Witness::Lines | Witness::Spared => {}
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        if let Witness::Shell(shell) = self {
+            // One that has ended says nothing.
+            let _ = shell.stdin.iter_mut().try_for_each(|told| writeln!(told, "{line}"));
         }
     }
 }
@@ -59,6 +68,7 @@ impl Witness {
 impl Drop for Witness {
     /// Its shell ends with what it is told.
     fn drop(&mut self) {
+        self.say(END);
         if let Witness::Shell(shell) = self {
             let _ = shell.wait();
         }

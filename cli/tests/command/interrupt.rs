@@ -39,6 +39,9 @@ fn an_interrupt_ends_a_build_that_runs() {
     check("_run_watch", &["run", "native", "--watch"], "-INT", "", &[]);
     // One that does not heed it is killed.
     check("_stubborn", &["watch", "native", "--json"], "-INT", "trap '' INT", &[]);
+    // As the terminal goes there is no time for that.
+    check("_hangup", &["run", "native"], "-HUP", "trap '' INT", &[]);
+    check("_watch_hangup", &["watch", "native"], "-HUP", "", &[]);
 }
 
 fn owned(lines: &[&str]) -> Vec<String> {

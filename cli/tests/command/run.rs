@@ -97,7 +97,7 @@ const CLOCK: &str = "---@plugin clock 1.2.0\nfunction Now() return 7 end";
 
 #[test]
 fn plugins_serve_until_they_are_interrupted() {
-    for signal in ["-INT", "-TERM"] {
+    for signal in ["-INT", "-TERM", "-HUP"] {
         let files = [("bot.lua", BOT), ("shared/clock.lua", CLOCK), ("shared/_old.lua", "no Lua")];
         let running = Running::new(&format!("serve{signal}"), &files, &["bot.lua", "shared"]);
         running.prints(&["up"]);

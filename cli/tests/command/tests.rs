@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::ran::{
     C, CPP, GO, RUST, Ran, ZIG, answers, broken, command, folder, is_skipped, library, run, said,
@@ -276,6 +277,26 @@ fn a_plugin_that_is_none_is_told_once() {
     let ran = test(&folder, &["greet_test.lua", "--plugin", "nothere"]);
     let error = "error: no plugin at `nothere`: tried `nothere`, `nothere.lua`, `libnothere.so`\n";
     assert_eq!((ran.out.as_str(), ran.err.as_str(), ran.code), ("", error, Some(1)));
+}
+
+/// It holds all that the process had open but what the test reads.
+#[cfg(unix)]
+#[test]
+fn what_a_plugin_has_forked_does_not_hold_up_the_end() {
+    if is_skipped(C) {
+        return;
+    }
+    let folder = broken("test_fork");
+    let fork = "if (fork() == 0) { close(1); close(2); sleep(60); _exit(0); } *call->result";
+    let source = answers("good", 7).replace("*call->result", fork);
+    fs::write(folder.join("all/good/good.c"), format!("#include <unistd.h>\n{source}")).unwrap();
+    let tests = "function test_fork() assert(plugin.f() == 7) end";
+    fs::write(folder.join("all/good/good_test.lua"), tests).unwrap();
+    let begun = Instant::now();
+    let ran = test(folder.to_str().unwrap(), &["all/good"]);
+    let passed = "all/good/good_test.lua\n  ok      test_fork\n1 passed, 0 failed\n";
+    assert_eq!((ran.out.as_str(), ran.code), (passed, Some(0)), "{}", ran.err);
+    assert!(begun.elapsed() < Duration::from_secs(40));
 }
 
 /// Whatever a native plugin does to the process, the last line says where it was.

@@ -12,11 +12,14 @@ fn a_folder_of_plugins_is_told_from_a_plugin() {
     fs::create_dir(folder.join("plugins")).unwrap();
     fs::write(folder.join("plugins/clock.lua"), "").unwrap();
     let error = "error: no plugin in `plugins`: tried `plugins/init.lua`; it is a folder of plugins: \
-                 name one of them, like `plugins/clock.lua`, or load them all with `Host::load_dir`";
+                 name one of them, like `plugins/clock.lua`";
+    let note = "note: `twinplug run plugins` takes all plugins of a folder, and so do `repl`, `test`, \
+                `check` and `watch`";
     for args in
         [&["call", "plugins", "now"][..], &["inspect", "plugins"], &["bench", "plugins", "now"]]
     {
-        run(command(args).current_dir(&folder)).fails(1, error);
+        let ran = run(command(args).current_dir(&folder));
+        assert_eq!((ran.err, ran.code), (format!("{note}\n{error}\n"), Some(1)), "{args:?}");
     }
 }
 

@@ -107,6 +107,10 @@ impl Manner<'_> {
     fn is_stopped(self) -> bool {
         self.stop.is_some_and(Stop::is_stopped)
     }
+
+    fn is_killed(self) -> bool {
+        self.stop.is_some_and(Stop::is_killed)
+    }
 }
 
 /// What a source folder was built to.
@@ -252,9 +256,13 @@ fn put(bytes: &[u8], place: &Path, mode: u32) -> Result<bool, BuildError> {
     written.map(|_| true).map_err(|error| io_error("write", place, &error))
 }
 
-/// An error of a temporary file without the name of that, which nobody has asked for.
+/// An error of a temporary file without the name of that, which nobody has asked for. What the system
+/// says is in nothing but the text, and the kind alone does not tell too many open files from others.
 fn unnamed(error: &io::Error) -> io::Error {
-    error.kind().into()
+    match error.to_string().split_once(" at path ") {
+        Some((why, _)) => io::Error::new(error.kind(), why),
+        None => error.kind().into(),
+    }
 }
 
 fn io_error(action: &str, path: &Path, error: &io::Error) -> BuildError {
@@ -270,6 +278,18 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_temporary_file_that_cannot_be_made_says_what_the_system_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let told = put(b"", &missing.join("file"), TEXT).unwrap_err();
+        let error = fs::File::open(&missing).unwrap_err();
+        assert_eq!(
+            told.to_string(),
+            format!("cannot write `{}`: {error}", missing.join("file").display())
+        );
     }
 
     #[test]

@@ -1,30 +1,39 @@
 //! Plugins in Rust: `cargo build --release`, and the library that it names.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::{env, fs};
 
 use serde_json::Value;
 
-use crate::tool::{program, run};
-use crate::{BuildError, Library, Manner, deliver, io_error};
+use crate::tool::{answer_as, failed, program};
+use crate::{Audience, BuildError, Library, Manner, Show, deliver, io_error};
 
 const INSTALL: &str = "install Rust (https://rustup.rs), or set `CARGO`";
 
 pub(crate) fn build(folder: &Path, out: &Path, manner: Manner<'_>) -> Result<Library, BuildError> {
     let manifest = folder.join("Cargo.toml");
     let manifest = manifest.canonicalize().map_err(|error| io_error("read", &manifest, &error))?;
-    let mut command = Command::new(program("CARGO", "cargo"));
+    let name = program("CARGO", "cargo").to_string_lossy().into_owned();
+    let mut command = Command::new(&name);
     command
         .args(["build", "--release", "--lib", "--message-format=json-render-diagnostics"])
         .arg("--manifest-path")
         .arg(&manifest);
-    let messages = run(&mut command, INSTALL, manner.of_tool_with_progress())
-        .map_err(|error| with_next_step(error, &manifest))?;
-    let library = String::from_utf8_lossy(&messages)
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .find_map(|message| library(&message, &manifest));
+    let output = answer_as(&name, &mut command, INSTALL, manner.of_tool_with_progress())?;
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let messages: Vec<Value> =
+        messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    if !output.status.success() {
+        let error = failed(&name, &output);
+        // Where it has come to compile anything, it has found all crates.
+        return Err(match messages.is_empty() && lacks_sdk(&manifest, manner)? {
+            true => with_next_step(&error, &manifest),
+            false => error,
+        });
+    }
+    let library = messages.iter().find_map(|message| library(message, &manifest));
     let Some(library) = library else {
         return Err(BuildError::new(format!(
             "`{}` builds no shared library: put `crate-type = [\"cdylib\"]` under `[lib]`",
@@ -49,11 +58,8 @@ fn library(message: &Value, manifest: &Path) -> Option<PathBuf> {
     files.iter().find_map(library)
 }
 
-/// The error of a build, and what to do where cargo has not found the SDK.
-fn with_next_step(error: BuildError, manifest: &Path) -> BuildError {
-    if error.is_missing_tool() || error.is_stopped() || !lacks_sdk(manifest) {
-        return error;
-    }
+/// The error of a build for which cargo has not found the SDK, and what to do.
+fn with_next_step(error: &BuildError, manifest: &Path) -> BuildError {
     let text = fs::read_to_string(manifest).unwrap_or_default();
     let line = text.lines().position(|line| line.starts_with("twinplug-sdk"));
     let line = line.map(|before| format!("line {} of ", before + 1)).unwrap_or_default();
@@ -66,19 +72,48 @@ fn with_next_step(error: BuildError, manifest: &Path) -> BuildError {
     ))
 }
 
-/// Whether it is for the SDK that cargo cannot tell what a crate needs. What it has said is not at
-/// hand: it writes to standard error itself, and shows how far it is.
-fn lacks_sdk(manifest: &Path) -> bool {
+/// Whether it is for the SDK that cargo cannot tell what a crate needs. What it has said of that is not
+/// at hand: it writes to standard error itself, and shows how far it is. Asked again, it need not look
+/// anywhere but on this machine.
+fn lacks_sdk(manifest: &Path, manner: Manner<'_>) -> Result<bool, BuildError> {
+    if !fs::read_to_string(manifest).is_ok_and(|text| text.contains("twinplug-sdk")) {
+        return Ok(false);
+    }
     let mut command = Command::new(program("CARGO", "cargo"));
-    command.args(["metadata", "--format-version=1", "--manifest-path"]).arg(manifest);
-    let Ok(output) = command.stdin(Stdio::null()).output() else { return false };
-    let said = String::from_utf8_lossy(&output.stderr);
+    command.args(["metadata", "--format-version=1", "--offline", "--manifest-path"]).arg(manifest);
+    let heard = Heard::default();
+    let ran = Manner { show: Show::To(&heard), ..manner }.run(&mut command);
+    if manner.is_stopped() {
+        return Err(BuildError::stopped());
+    }
+    let said = heard.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let said = String::from_utf8_lossy(&said);
     let without = [
         "no matching package named `twinplug-sdk`",
         "failed to select a version for the requirement `twinplug-sdk",
         "failed to get `twinplug-sdk`",
     ];
-    !output.status.success() && without.iter().any(|what| said.contains(what))
+    Ok(ran.is_ok_and(|it| !it.status.success()) && without.iter().any(|what| said.contains(what)))
+}
+
+/// What a tool has said to nobody else.
+#[derive(Default)]
+struct Heard(Mutex<Vec<u8>>);
+
+impl Audience for Heard {
+    fn begins(&self, _: &str) {}
+
+    fn writes(&self, text: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(text);
+    }
+
+    fn is_coloured(&self) -> bool {
+        false
+    }
+
+    fn takes_all(&self) -> bool {
+        true
+    }
 }
 
 /// The SDK of the checkout that this program was built from, if that is still there.

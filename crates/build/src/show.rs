@@ -4,7 +4,9 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{ChildStderr, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
 use std::{fmt, thread};
 
 use crate::Manner;
@@ -66,6 +68,21 @@ impl<'a> Show<'a> {
     }
 }
 
+/// What happens to a tool that runs.
+enum Happening {
+    /// Of its standard output.
+    Output(Vec<u8>),
+    /// Of its standard error, a line.
+    Message(Vec<u8>),
+    /// There is no more of one of them.
+    Closed(io::Result<()>),
+    /// It has come to its end.
+    Ended,
+}
+
+/// How often it is asked whether a tool was killed that has ended, while others hold what it wrote to.
+const LOOK: Duration = Duration::from_millis(100);
+
 impl Manner<'_> {
     /// Runs a tool to its end; its standard output is in the answer.
     pub(crate) fn run(self, command: &mut Command) -> io::Result<Output> {
@@ -75,39 +92,75 @@ impl Manner<'_> {
         });
         let mut tool = Tool::spawn(command, self.stop)?;
         let (stdout, stderr) = tool.output();
-        let mut output = Vec::new();
-        let (read, messages) = thread::scope(|scope| {
-            let messages = scope.spawn(|| take(stderr, self.show));
-            let read =
-                stdout.into_iter().try_for_each(|mut it| it.read_to_end(&mut output).map(drop));
-            (read, messages.join().expect("taking messages does not panic"))
-        });
+        let open = usize::from(stdout.is_some()) + usize::from(stderr.is_some());
+        let (sender, happenings) = mpsc::channel();
+        stdout.into_iter().for_each(|it| read(it, Happening::Output, &sender));
+        stderr.into_iter().for_each(|it| read(it, Happening::Message, &sender));
+        let (stdout, stderr) = thread::scope(|scope| {
+            scope.spawn(|| {
+                tool.run_to_end();
+                // Whoever listens may have given up.
+                let _ = sender.send(Happening::Ended);
+            });
+            self.follow(&happenings, open)
+        })?;
         let status = tool.wait()?;
-        read?;
         if let (Show::Quietly, false) = (self.show, status.success() || self.is_stopped()) {
-            let _ = io::stderr().write_all(&messages);
+            let _ = io::stderr().write_all(&stderr);
         }
-        Ok(Output { status, stdout: output, stderr: messages })
+        Ok(Output { status, stdout, stderr })
+    }
+
+    /// Tells what a tool writes until it has ended, and so many streams of it are closed. What nobody is
+    /// told at once is in the answer.
+    fn follow(self, all: &Receiver<Happening>, open: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
+        let (mut output, mut messages) = (Vec::new(), Vec::new());
+        let (mut open, mut has_ended) = (open, false);
+        // A process that was begun outside of the tool's group may hold them as long as it likes.
+        while !has_ended || open > 0 && !self.is_killed() {
+            match (next(all, has_ended), self.show) {
+                (Some(Happening::Output(text)), _) => output.extend(text),
+                (Some(Happening::Message(line)), Show::To(audience)) => audience.writes(&line),
+                (Some(Happening::Message(line)), _) => messages.extend(line),
+                (Some(Happening::Closed(read)), _) => {
+                    read?;
+                    open -= 1;
+                }
+                (Some(Happening::Ended), _) => has_ended = true,
+                (None, _) => {}
+            }
+        }
+        Ok((output, messages))
     }
 }
 
-/// Takes what a tool writes to its standard error; what nobody is told at once is in the answer.
-fn take(messages: Option<ChildStderr>, show: Show<'_>) -> Vec<u8> {
-    let mut kept = Vec::new();
-    let Some(messages) = messages else { return kept };
-    let mut messages = BufReader::new(messages);
-    match show {
-        Show::To(audience) => pass_on(messages, audience),
-        Show::Plainly | Show::Quietly => drop(messages.read_to_end(&mut kept)),
+/// What happens next; nothing, if there is somebody to look after before.
+fn next(all: &Receiver<Happening>, has_ended: bool) -> Option<Happening> {
+    match has_ended {
+        true => all.recv_timeout(LOOK).ok(),
+        false => all.recv().ok(),
     }
-    kept
 }
 
-/// Tells what comes, a line at a time.
-fn pass_on(mut messages: impl BufRead, audience: &dyn Audience) {
-    let mut line = Vec::new();
-    while messages.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        audience.writes(&line);
-        line.clear();
-    }
+/// Reads all that a tool writes, on a thread of its own, which nobody waits for.
+fn read(
+    from: impl Read + Send + 'static,
+    happening: fn(Vec<u8>) -> Happening,
+    sender: &Sender<Happening>,
+) {
+    let sender = sender.clone();
+    thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        loop {
+            let mut line = Vec::new();
+            let (told, is_over) = match from.read_until(b'\n', &mut line) {
+                Ok(0) => (Happening::Closed(Ok(())), true),
+                Ok(_) => (happening(line), false),
+                Err(error) => (Happening::Closed(Err(error)), true),
+            };
+            if sender.send(told).is_err() || is_over {
+                break;
+            }
+        }
+    });
 }

@@ -32,6 +32,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     is_stopped: bool,
+    is_killed: bool,
     /// Those of the tools that run, and were not waited for: their numbers are nobody else's.
     #[cfg(unix)]
     groups: Vec<Pid>,
@@ -54,10 +55,18 @@ impl Stop {
         });
     }
 
-    /// Kills what has not ended since they were [stopped](Stop::stop).
+    /// Kills what has not ended since they were [stopped](Stop::stop). From then on no build waits for
+    /// others that hold what its tools wrote to.
     pub fn kill(&self) {
+        let mut state = self.shared.lock();
+        state.is_killed = true;
         #[cfg(unix)]
-        self.shared.lock().signal(Signal::KILL);
+        state.signal(Signal::KILL);
+    }
+
+    /// Whether nothing of them runs any more but what is out of reach.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.shared.lock().is_killed
     }
 
     /// Whether they were.
@@ -121,17 +130,101 @@ impl<'s> Tool<'s> {
         (self.child.stdout.take(), self.child.stderr.take())
     }
 
-    /// Waits for its end.
-    pub(crate) fn wait(mut self) -> io::Result<ExitStatus> {
+    /// Waits for its end. Until it is asked how it has ended, its number is its own, and what it has begun
+    /// can be stopped.
+    pub(crate) fn run_to_end(&mut self) {
         #[cfg(unix)]
-        if let (Some(stop), Some(id)) = (self.stop, Pid::from_raw(self.child.id().cast_signed())) {
-            // Its number is its own until it is asked how it has ended.
+        if let Some(id) = self.id() {
             let ended = || waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
             while ended().is_err_and(|error| error == rustix::io::Errno::INTR) {}
+        }
+        #[cfg(not(unix))]
+        // It is kept, and told once more.
+        let _ = self.child.wait();
+    }
+
+    /// Waits for its end, and asks how that was.
+    pub(crate) fn wait(mut self) -> io::Result<ExitStatus> {
+        self.run_to_end();
+        #[cfg(unix)]
+        if let (Some(stop), Some(id)) = (self.stop, self.id()) {
             let mut state = stop.shared.lock();
             state.groups.retain(|group| *group != id);
             return self.child.wait();
         }
         self.child.wait()
+    }
+
+    #[cfg(unix)]
+    fn id(&self) -> Option<Pid> {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+mod tests {
+    use std::sync::mpsc::{self, Sender};
+
+    use rustix::process::kill_process;
+
+    use super::*;
+    use crate::{Audience, Manner, Show};
+
+    /// Somebody who passes on what is written.
+    struct Told(Sender<String>);
+
+    impl Audience for Told {
+        fn begins(&self, _: &str) {}
+
+        fn writes(&self, text: &[u8]) {
+            self.0.send(String::from_utf8_lossy(text).trim().to_owned()).unwrap();
+        }
+
+        fn is_coloured(&self) -> bool {
+            false
+        }
+    }
+
+    /// A process in no group that is stopped, and with what the tool writes to; its number is told.
+    const LEAVES_ONE: &str = "setsid sleep 300 & echo $! >&2";
+
+    #[test]
+    fn what_is_out_of_reach_does_not_hold_up_the_end_of_a_build() {
+        for then in ["; wait", ""] {
+            let (sender, told) = mpsc::channel();
+            let (audience, stop) = (Told(sender), Stop::default());
+            let manner = Manner { show: Show::To(&audience), stop: Some(&stop) };
+            let mut tool = Command::new("sh");
+            tool.args(["-c", &format!("{LEAVES_ONE}{then}")]);
+            let left = thread::scope(|scope| {
+                let ran = scope.spawn(|| manner.run(&mut tool));
+                let left = told.recv().unwrap();
+                stop.stop();
+                ran.join().unwrap().unwrap();
+                left
+            });
+            let left = Pid::from_raw(left.parse().unwrap()).unwrap();
+            kill_process(left, Signal::KILL).expect("it is still there");
+        }
+    }
+
+    /// The tool itself ends by the interrupt, what it has begun does not.
+    #[test]
+    fn what_a_tool_leaves_behind_that_was_stopped_is_killed() {
+        let (sender, told) = mpsc::channel();
+        let (audience, stop) = (Told(sender), Stop::default());
+        let manner = Manner { show: Show::To(&audience), stop: Some(&stop) };
+        let mut tool = Command::new("sh");
+        let own = "(trap '' INT; echo begun >&2; exec sleep 300) & exec sleep 300";
+        tool.args(["-c", own]);
+        thread::scope(|scope| {
+            let ran = scope.spawn(|| manner.run(&mut tool));
+            told.recv().unwrap();
+            stop.stop();
+            // Its standard error is open as long as any of them is there.
+            assert!(!ran.join().unwrap().unwrap().status.success());
+        });
+        assert!(stop.is_killed());
     }
 }

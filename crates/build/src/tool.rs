@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::{BuildError, Manner};
 
@@ -31,6 +31,21 @@ pub(crate) fn run_as(
     install: &str,
     manner: Manner<'_>,
 ) -> Result<Vec<u8>, BuildError> {
+    let output = answer_as(name, command, install, manner)?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(failed(name, &output)),
+    }
+}
+
+/// Runs a tool, and gives what it has written also where it has failed; only one that was stopped
+/// gives nothing.
+pub(crate) fn answer_as(
+    name: &str,
+    command: &mut Command,
+    install: &str,
+    manner: Manner<'_>,
+) -> Result<Output, BuildError> {
     let output = manner.run(command).map_err(|error| match error.kind() {
         _ if manner.is_stopped() => BuildError::stopped(),
         io::ErrorKind::NotFound => {
@@ -38,9 +53,13 @@ pub(crate) fn run_as(
         }
         _ => BuildError::new(format!("cannot run `{name}`: {error}")),
     })?;
-    match output.status.success() {
-        true => Ok(output.stdout),
-        false if manner.is_stopped() => Err(BuildError::stopped()),
-        false => Err(BuildError::of_tool(format!("`{name}` failed ({})", output.status))),
+    match !output.status.success() && manner.is_stopped() {
+        true => Err(BuildError::stopped()),
+        false => Ok(output),
     }
+}
+
+/// The error of a tool that has said itself what is wrong.
+pub(crate) fn failed(name: &str, output: &Output) -> BuildError {
+    BuildError::of_tool(format!("`{name}` failed ({})", output.status))
 }

@@ -32,6 +32,36 @@ fn a_crate_whose_sdk_is_not_found_says_where_to_take_it_from() {
     in_folder(folder.path(), &["call", "greet", "hello", "world"]).gives("\"Hello, world!\"");
 }
 
+/// It is asked for only where cargo has not come to compile anything, and the crate wants the SDK.
+#[cfg(unix)]
+#[test]
+fn an_sdk_is_looked_for_where_it_may_be_missing() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::ran::{command, run};
+
+    let check = |dependency: &str, said: &str, called: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let manifest =
+            format!("[package]\nname = \"own\"\n[dependencies]\n{dependency} = \"0.1\"\n");
+        fs::create_dir(at("own")).unwrap();
+        fs::write(at("own/Cargo.toml"), manifest).unwrap();
+        let script = format!("#!/bin/sh\necho $1 $3 >> called\n{said}\nexit 101\n");
+        fs::write(at("tool"), script).unwrap();
+        fs::set_permissions(at("tool"), fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = command(&["check", "own"]);
+        let ran = run(command.current_dir(folder.path()).env("CARGO", "./tool"));
+        let refused = "refused  own: `./tool` failed (exit status: 101); its messages are above\n";
+        assert_eq!((&*ran.out, ran.code), (refused, Some(1)), "{}", ran.err);
+        assert_eq!(fs::read_to_string(at("called")).unwrap(), called);
+    };
+    let compiles = "echo '{\"reason\": \"build-finished\", \"success\": false}'";
+    check("twinplug-sdk", compiles, "build --lib\n");
+    check("serde", "", "build --lib\n");
+    check("twinplug-sdk", "", "build --lib\nmetadata --offline\n");
+}
+
 #[test]
 fn a_crate_elsewhere_depends_on_the_sdk_that_it_is_given() {
     let folder = tempfile::tempdir().unwrap();

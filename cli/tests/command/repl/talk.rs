@@ -265,3 +265,26 @@ fn what_cannot_be_interrupted_ends_at_the_second_time() {
     talk.interrupt();
     assert_eq!(talk.child.wait().unwrap().code(), Some(1));
 }
+
+#[cfg(unix)]
+#[test]
+fn an_end_that_is_under_way_is_cut_short_by_either() {
+    let body = "function on_unload() print('goes') while true do end end";
+    for signal in ["-TERM", "-INT"] {
+        let args = ["stuck.lua", "--time-limit", "none"];
+        let mut talk = Talk::new(&format!("cut{signal}"), &[("stuck.lua", body)], &args);
+        talk.says("print('begins')\n");
+        talk.hears("begins");
+        talk.signal("-TERM");
+        talk.hears("goes");
+        // What comes right after the first one is still that.
+        let code = loop {
+            talk.signal(signal);
+            match talk.child.try_wait().unwrap() {
+                Some(status) => break status.code(),
+                None => thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        assert_eq!(code, Some(1), "{signal}");
+    }
+}

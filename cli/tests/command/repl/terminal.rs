@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{Options, PtySession, spawn_with_options};
@@ -309,6 +311,31 @@ fn the_systems_wish_ends_it_on_a_terminal_that_cannot_be_edited_on() {
     assert!(rest.ends_with("goes\r\n"), "{rest:?}");
     let ended = terminal.session.process().wait().unwrap();
     assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
+}
+
+/// The prompt there goes on to read: the session is left beside it.
+#[test]
+fn an_end_beside_a_prompt_is_cut_short_by_either() {
+    let folder = Terminal::folder("dumb_cut");
+    let script = format!("{CLOCK}function on_unload() print('goes') while true do end end");
+    fs::write(folder.join("clock.lua"), script).unwrap();
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut command = command(&["repl", "clock.lua", "--time-limit", "none"]);
+        command.current_dir(&folder);
+        let mut terminal = Terminal::on("dumb", command, &folder);
+        terminal.shows("1> ");
+        terminal.session.process_mut().signal(Signal::SIGTERM).unwrap();
+        terminal.shows("goes");
+        // What comes right after the first one is still that.
+        let ended = loop {
+            terminal.session.process_mut().signal(signal).unwrap();
+            match terminal.session.process().status() {
+                Some(WaitStatus::StillAlive) => thread::sleep(Duration::from_millis(20)),
+                ended => break ended,
+            }
+        };
+        assert!(matches!(ended, Some(WaitStatus::Exited(_, 1))), "{signal}: {ended:?}");
+    }
 }
 
 #[test]
