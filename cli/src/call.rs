@@ -4,6 +4,7 @@
 //! Types are the plugin's: values come as JSON, and are brought to what it declares.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -95,10 +96,16 @@ pub(crate) fn run(
     // Whatever the plugins have still to print comes before the result.
     Company::leave(&host)?;
     printed.end_line()?;
-    match only_result {
-        true => output::json(&result)?,
-        false => output::json(&Report { result, vars, messages })?,
-    }
+    let written = match only_result {
+        true => output::json(&result),
+        false => output::json(&Report { result, vars, messages }),
+    };
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => {
+            Failure::Unmet(format!("what `{function}` gives cannot be written as JSON: {error}"))
+        }
+        _ => Failure::Output(error),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -40,6 +40,7 @@ mod verbosity;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use twinplug::HostBuilder;
@@ -84,7 +85,9 @@ where
             let locked = locking.lock(builder, &paths);
             let offered = locked.and_then(|builder| standing.offer(builder));
             // What the stand-ins are made of goes last.
-            let done = offered.and_then(|(builder, _kept)| command.run(builder, &locking));
+            let deadline = limiting.deadline();
+            let done =
+                offered.and_then(|(builder, _kept)| command.run(builder, &locking, deadline));
             done.unwrap_or_else(|failure| failure.report())
         }
         Err(usage) => {
@@ -180,8 +183,13 @@ enum Command {
 }
 
 impl Command {
-    /// `builder` has what stands before the subcommand.
-    fn run(self, builder: HostBuilder, locking: &Locking) -> Result<ExitCode, Failure> {
+    /// `builder` has what stands before the subcommand; what nobody waits for may take until `deadline`.
+    fn run(
+        self,
+        builder: HostBuilder,
+        locking: &Locking,
+        deadline: Option<Duration>,
+    ) -> Result<ExitCode, Failure> {
         match self {
             Command::Demo => demo::run(builder, locking),
             Command::Call(arguments) => call::run(arguments, builder, locking),
@@ -191,7 +199,7 @@ impl Command {
             Command::Lock(arguments) => lock::run(&arguments, locking),
             Command::New(arguments) => new::run(&arguments),
             Command::Repl(arguments) => repl::run(arguments, builder, locking),
-            Command::Test(arguments) => test::run(arguments, builder, locking),
+            Command::Test(arguments) => test::run(arguments, builder, locking, deadline),
             Command::Bench(arguments) => bench::run(arguments, builder, locking),
             Command::Types(arguments) => types::run(&arguments, builder, locking),
             Command::Watch(arguments) => watch::run(arguments, builder, locking),

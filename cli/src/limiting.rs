@@ -8,6 +8,8 @@ use twinplug::HostBuilder;
 
 const HEADING: &str = "Limits of plugins in Lua";
 
+const A_MINUTE: Duration = Duration::from_secs(60);
+
 #[derive(clap::Args)]
 pub(crate) struct Limiting {
     /// How long a call may run, like 500ms or 2s; `none` is for ever
@@ -26,6 +28,15 @@ enum Limit<T> {
 }
 
 impl Limiting {
+    /// How long something may take that nobody waits for, with its own waits; `None` is for ever.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        match self.time_limit {
+            Some(Limit::Of(time)) => Some(time),
+            Some(Limit::None) => None,
+            None => Some(A_MINUTE),
+        }
+    }
+
     /// Sets them on a host; what was not given stays as hosts have it.
     pub(crate) fn limit(&self, builder: HostBuilder) -> HostBuilder {
         let builder = match self.time_limit {

@@ -68,6 +68,7 @@ pub(crate) fn run(
     arguments: Arguments,
     builder: HostBuilder,
     locking: &Locking,
+    deadline: Option<Duration>,
 ) -> Result<ExitCode, Failure> {
     let Arguments { paths, plugin, filter, company, granting } = arguments;
     let builder = granting.grant(builder);
@@ -83,7 +84,8 @@ pub(crate) fn run(
         true => Witness::called(),
         false => Witness::Spared,
     };
-    let setting = Setting { builder, company, permissions: granting.permissions() };
+    let permissions = granting.permissions();
+    let setting = Setting { builder, company, permissions, deadline };
     let mut count = Count::default();
     for file in files {
         output::line(&file.path.display().to_string())?;

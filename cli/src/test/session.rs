@@ -4,8 +4,9 @@ use std::error::Error as StdError;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
-use twinplug::{Error, Export, ExportType, Host, HostBuilder, PluginRef};
+use twinplug::{Error, Export, ExportType, Host, HostBuilder, PluginRef, Symbol};
 
 use super::Failed;
 use super::find::{TestFile, script};
@@ -34,12 +35,15 @@ pub(super) struct Setting {
     pub(super) company: Ready,
     /// What the scripts with tests ask for.
     pub(super) permissions: Vec<String>,
+    /// How long a test may take, waits included.
+    pub(super) deadline: Option<Duration>,
 }
 
 pub(super) struct Session {
     host: Arc<Host>,
     script: PluginRef,
     printed: Printed,
+    deadline: Option<Duration>,
 }
 
 /// The plugin that a session tests, and the host that it is loaded into.
@@ -66,7 +70,7 @@ impl Session {
         let failed = |error: Error| Failed { error, printed: printed.take() };
         let host = host(plugin, setting, printed.clone()).map_err(failed)?;
         let script = load(file, setting, &host).map_err(failed)?;
-        Ok(Session { host, script, printed })
+        Ok(Session { host, script, printed, deadline: setting.deadline })
     }
 
     /// The names of the tests, in the order in which the script has them.
@@ -83,7 +87,11 @@ impl Session {
     }
 
     pub(super) fn run(self, test: &str) -> Result<(), Failed> {
-        let ran = self.script.call(test, ());
+        let function = self.script.lookup(test).and_then(Symbol::into_dynamic);
+        let ran = function.and_then(|function| match self.deadline {
+            Some(deadline) => function.call_within(deadline, &[]),
+            None => function.call(&[]),
+        });
         let left = Company::leave(&self.host);
         let failed = |error: Error| Failed { error, printed: self.printed.take() };
         ran.map_err(failed)?;

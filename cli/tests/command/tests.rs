@@ -219,11 +219,24 @@ fn an_endless_test_is_stopped() {
     let folder = greet("endless", "function test_a() while true do end end\nfunction test_b() end");
     let ran = test(&folder, &["greet.lua", "--time-limit", "600ms"]);
     assert!(ran.out.starts_with("greet_test.lua\n  FAILED  test_a ("), "{}", ran.out);
-    let expected = "greet_test.lua\n  FAILED  test_a\n    greet_test.lua:1: time limit of 600 ms\n       \
+    let expected = "greet_test.lua\n  FAILED  test_a\n    greet_test.lua:1: deadline of 600 ms\n       \
                     1 | function test_a() while true do end end\n         \
                     | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  ok      \
                     test_b\n1 passed, 1 failed\n";
     says(&ran, 1, expected);
+}
+
+#[test]
+fn a_test_that_waits_for_ever_fails() {
+    let tests = "function test_waits() host.channel('x'):recv() end\nfunction test_after() end";
+    let folder = greet("waits", tests);
+    let ran = test(&folder, &["greet.lua", "--time-limit", "600ms"]);
+    says(
+        &ran,
+        1,
+        "greet_test.lua\n  FAILED  test_waits\n    channel `x`: deadline of 600 ms\n  ok      test_after\n\
+         1 passed, 1 failed\n",
+    );
 }
 
 #[test]

@@ -85,9 +85,23 @@ fn flags(variable: &str) -> Vec<String> {
 }
 
 fn c() -> Command {
-    Command::new(program("CC", "cc"))
+    named(&program("CC", "cc"))
 }
 
 fn cpp() -> Command {
-    Command::new(program("CXX", "c++"))
+    named(&program("CXX", "c++"))
+}
+
+/// A program, or one with what it is given first, as `ccache gcc`.
+fn named(words: &OsStr) -> Command {
+    let text = words.to_string_lossy();
+    let mut parts = text.split_whitespace();
+    match parts.next() {
+        Some(first) if !Path::new(words).exists() => {
+            let mut command = Command::new(first);
+            command.args(parts);
+            command
+        }
+        _ => Command::new(words),
+    }
 }
