@@ -305,6 +305,9 @@ impl Watching {
                 plugin.slot().set_gone(false);
                 registry.feed.tell(&Event::of(EventKind::Back, plugin));
             }
+            // One of its parts that is there again as it was read, with its own file maybe, whose
+            // reload is enough.
+            ChangeKind::Back if !plugin.slot().changed().contains(&change.path) => return false,
             _ => {}
         }
         if plugin.slot().is_inside() {

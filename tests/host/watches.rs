@@ -154,6 +154,28 @@ fn a_file_that_is_gone_serves_on_and_comes_back() {
     assert_eq!(plugin.call("Name", ()).unwrap(), Value::from("back"));
 }
 
+/// With all of its parts, which are what they were.
+#[test]
+fn a_folder_that_is_put_back_is_loaded_once() {
+    let watched = Watched::new(&[
+        ("p/init.lua", "local part = require 'part' function Name() return part.name end"),
+        ("p/part.lua", "return { name = 'part' }"),
+        ("p/plugin.toml", "version = '1.0.0'"),
+        ("q.lua", NAME),
+    ]);
+    let (folder, away) = (watched.path("p"), tempfile::tempdir().unwrap());
+    for generation in 1..4 {
+        fs::rename(&folder, away.path().join("p")).unwrap();
+        watched.expect(EventKind::Gone, "p", generation);
+        fs::rename(away.path().join("p"), &folder).unwrap();
+        watched.expect(EventKind::Back, "p", generation);
+        watched.expect(EventKind::Reloaded, "p", generation + 1);
+        // Whatever else of it was seen has been told by the time that this is.
+        watched.write("q.lua", &named(&generation.to_string()));
+        watched.expect(EventKind::Reloaded, "q", generation + 1);
+    }
+}
+
 #[test]
 fn what_appears_is_loaded_once_it_can_be() {
     let watched = Watched::new(&[("p.lua", NAME)]);
