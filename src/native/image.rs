@@ -67,7 +67,11 @@ impl Image {
         let library = library.map_err(|error| {
             let text =
                 reason(&error).replace(&*copy.path().to_string_lossy(), &path.to_string_lossy());
-            Error::new(ErrorKind::Load, format!("the system cannot load it: {text}"))
+            let next = match text.contains("undefined symbol") {
+                true => ": define it, or link the library that has it (`LDLIBS` for C and C++)",
+                false => "",
+            };
+            Error::new(ErrorKind::Load, format!("the system cannot load it: {text}{next}"))
                 .with_source(error)
         })?;
         let library = ManuallyDrop::new(library);

@@ -168,7 +168,8 @@ fn gnu_count(segments: &Segments<'_>, at: u64) -> Result<u64, Fault> {
     }
     if last == 0 {
         // Where nothing is exported the table does not tell how many are imported.
-        return Err("it exports nothing".into());
+        return Err("it exports nothing, and so no `twinplug_plugin`: `#[plugin]` in Rust and `TP_PLUGIN` in C \
+                    make that".into());
     }
     // The chain of the last bucket ends the table; every other one ends before it.
     let rest = entries(&chains[(last - first) as usize * 4..], 4);
