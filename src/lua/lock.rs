@@ -36,7 +36,7 @@ const STREAK: usize = 1000;
 const FIRST_STREAK: usize = 8;
 
 /// How long a busy tenant goes on when another thread wants to enter.
-const TURN: Duration = Duration::from_micros(100);
+const TURN: Duration = Duration::from_micros(200);
 
 /// Turns of a spin in which a busy tenant is seen to come and go.
 const LOOK: usize = 64;
