@@ -7,16 +7,18 @@
 local ffi = ...
 local loadstring, select, tonumber, type = loadstring, select, tonumber, type
 
--- Whole numbers up to this are exact; and its square, which is as well.
-local largest = 2 ^ 53
-local square = largest * largest
+-- The square of the largest number up to which all whole ones are exact; it is as well.
+local square = 2 ^ 53 * 2 ^ 53
+local int32 = ffi.typeof("int32_t")
 
--- That an argument is of another type than it should be.
+-- That an argument is of another type than it should be. Of what LuaJIT has as an integer already,
+-- such as a loop's index, nothing of this is left in compiled code.
 local function check(kind, a)
   if kind == "bool" then return "type(" .. a .. ") ~= 'boolean'" end
   local check = "type(" .. a .. ") ~= 'number'"
   if kind == "double" then return check end
-  return check .. " or " .. a .. " % 1 ~= 0 or " .. a .. " * " .. a .. " > square"
+  return check .. " or tonumber(cast(int32, " .. a .. ")) ~= " .. a
+    .. " and (" .. a .. " % 1 ~= 0 or " .. a .. " * " .. a .. " > square)"
 end
 
 -- What is said of either kind: which values a call is made with, the call itself, which leaves its
@@ -47,8 +49,9 @@ function plugins.call(names, result)
       .. "  if bits < 0 and bits >= -0x80000 then return settle(0) end\n"
       .. "  return out[0]\n"
   end
+  -- The largest itself may be a larger one, rounded.
   return lines .. "  local value = tonumber(out[0])\n"
-    .. "  if value > largest or value < -largest then return settle(0) end\n"
+    .. "  if value * value >= square then return settle(0) end\n"
     .. "  return value\n"
 end
 
@@ -69,7 +72,7 @@ local function text(kind, result, params)
     names = names .. (i > 1 and ", a" or "a") .. i
     conditions = conditions .. " or " .. check(params[i], "a" .. i)
   end
-  return "local select, tonumber, type, cast, largest, square, general, settle, " .. kind.given .. " = ...\n"
+  return "local select, tonumber, type, cast, int32, square, general, settle, " .. kind.given .. " = ...\n"
     .. "return function(...)\n"
     .. (#params > 0 and "  local " .. names .. " = ...\n" or "")
     .. "  if select('#', ...) ~= " .. #params .. conditions .. " then return general(...) end\n"
@@ -96,14 +99,14 @@ return function(general, settle, leaf, types)
   if leaf.closure then
     local signature = (result == "int64_t" and "double" or result) .. " (*)(void *, void *" .. list .. ")"
     return maker(hosts, signature, result, params)(
-      select, tonumber, type, cast, largest, square, general, settle,
+      select, tonumber, type, cast, int32, square, general, settle,
       cast(signature, leaf.entry), cast("void *", leaf.closure), cast("void *", leaf.place),
       cast("uint8_t *", leaf.state)
     )
   end
   local signature = "int32_t (*)(void *" .. list .. (result ~= "void" and ", " .. result .. " *)" or ")")
   return maker(plugins, signature, result, params)(
-    select, tonumber, type, cast, largest, square, general, settle,
+    select, tonumber, type, cast, int32, square, general, settle,
     ffi.typeof("$ *", ffi.typeof(signature)), cast("char **", leaf.target), leaf.offset,
     cast("void *", leaf.fault),
     -- The text is the first member of a fault.

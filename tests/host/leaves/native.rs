@@ -51,6 +51,54 @@ fn a_float_is_a_number_whatever_its_bits_are() {
     check_bits(&host, r#"host.plugin("leaves").of_bits"#);
 }
 
+/// Where whole numbers are floats, just those cross that are exact; and each does as in a call
+/// that is not compiled.
+#[test]
+fn whole_numbers_are_the_same_as_in_other_calls() {
+    let library = Library::new();
+    let functions = "
+        static tp_status direct(tp_fault *fault, int64_t x, int64_t by, int64_t *result) {
+          (void)fault;
+          *result = x + by;
+          return TP_OK;
+        }
+        static tp_status add(tp_call *call) {
+          int64_t sum;
+          direct(NULL, call->args[0].as.integer, call->args[1].as.integer, &sum);
+          *call->result = tp_int(sum);
+          return TP_OK;
+        }";
+    let signature = "\"(x: int, by: int) -> int\"";
+    let exports = format!(
+        "{{\"leaf\", {signature}, TP_SYMBOL_FUNC, TP_LEAF, NULL, add, NULL, NULL, TP_DIRECT(direct)}},\
+         TP_EXPORT_FUNC(\"other\", {signature}, add)"
+    );
+    let host = host();
+    host.load(library.build("1.0.0", functions, &exports)).unwrap();
+    let script = "
+        function told(name, x, by)
+          local add, told = host.plugin('in-c')[name], nil
+          for _ = 1, 200 do
+            local ok, sum = pcall(add, x, by)
+            told = tostring(ok) .. ' ' .. tostring(sum):gsub('leaf', 'other')
+          end
+          -- Which of two ways said it.
+          return (told:gsub('plugin `in%-c`: `other`: result: ', ''))
+        end";
+    let plugin = host.load_source("adds", script).unwrap();
+    let told = plugin.func::<(String, f64, i64), String>("told").unwrap();
+    let powers = [31, 32, 52, 53, 63].map(|bits| f64::from(bits).exp2());
+    let numbers = powers.iter().flat_map(|power| [-1.0, -0.5, 0.0, 0.5, 1.0].map(|by| power + by));
+    let numbers: Vec<f64> = numbers.chain([0.0, 0.5, f64::INFINITY, f64::NAN]).collect();
+    for x in numbers.iter().flat_map(|x| [*x, -*x]) {
+        for by in -2..=2 {
+            let [leaf, other] =
+                ["leaf", "other"].map(|name| told.call((name.into(), x, by)).unwrap());
+            assert_eq!(leaf, other, "{x} and {by}");
+        }
+    }
+}
+
 /// An entry says why it has failed, whatever it says.
 #[test]
 fn a_leaf_function_that_finds_nothing_has_run_once() {
