@@ -232,6 +232,7 @@ pub use twinplug_value::{
 pub mod __private {
     pub use twinplug_value::raw::{Class, ClassTable};
     pub use twinplug_value::{
-        Choice, Data, Described, Field, Link, Shared, Struct, Type, Undescribed, are_structs, serde,
+        Choice, ConvertError, Data, Described, Field, Link, Shared, Sink, Straight, StraightFields,
+        Struct, Type, Undescribed, View, are_structs, serde,
     };
 }

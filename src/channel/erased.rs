@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use twinplug_value::{ConvertError, Data, Sink, Source, Type, from_source, to_sink};
+use twinplug_value::{ConvertError, Data, Sink, Source, Type, from_source, to_sink, write};
 
 use super::{Channel, Inner, Life};
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ struct Many<T> {
 
 impl<T: Data + Send + 'static> Message for One<T> {
     fn write(&self, sink: &mut dyn Sink) -> Result<(), ConvertError> {
-        to_sink(&self.message, sink)
+        write(&self.message, sink)
     }
 
     fn give_back(self: Box<Self>) {

@@ -3,11 +3,14 @@
 //! Each answers what the prelude's `finish` takes: a flag, whether to wait, what the script
 //! gets; or false and the error's text. None of them raises.
 
+mod arguments;
+#[cfg(any(feature = "lua54", feature = "lua55"))]
+mod sends;
+
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::time::Duration;
 
 use mlua::Table;
 use mlua::ffi::{self, lua_State};
@@ -21,6 +24,7 @@ use super::vm::{Answer, Core, GoesOn, Pending, Shared, Waits};
 use crate::channel::{AnyChannel, Message, Progress, Wait};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::contained;
+use arguments::{most, seconds};
 
 /// The channels that a VM has been given.
 #[derive(Default)]
@@ -31,6 +35,9 @@ pub(super) struct Channels {
     /// that a script gets, so that nothing else has its address.
     last: Cell<Option<(NonNull<c_void>, usize)>>,
 }
+
+#[cfg(any(feature = "lua54", feature = "lua55"))]
+pub(super) use sends::is_send;
 
 /// Where a C function of channels finds the core, and the metatable of a channel's object.
 const CORE: c_int = ffi::lua_upvalueindex(1);
@@ -56,8 +63,12 @@ impl Channels {
 
 /// The metatable of channels' objects, and what the prelude makes their methods of.
 pub(super) fn list(core: &Core) -> mlua::Result<Table> {
+    #[cfg(not(any(feature = "lua54", feature = "lua55")))]
+    use send as sends;
+    #[cfg(any(feature = "lua54", feature = "lua55"))]
+    use sends::make_send as sends;
     const FUNCTIONS: [ffi::lua_CFunction; 10] =
-        [open, send, try_send, send_timeout, recv, try_recv, recv_timeout, recv_many, next, close];
+        [open, sends, try_send, send_timeout, recv, try_recv, recv_timeout, recv_many, next, close];
     let core_pointer = ptr::from_ref(core).cast_mut();
     // SAFETY: mlua runs it protected, with room for these values, and nothing to drop. The
     // core stays where it is while the VM lives.
@@ -102,6 +113,7 @@ unsafe extern "C-unwind" fn open(state: *mut lua_State) -> c_int {
 }
 
 /// `send(channel, message)`: nothing where that is done.
+#[cfg(not(any(feature = "lua54", feature = "lua55")))]
 unsafe extern "C-unwind" fn send(state: *mut lua_State) -> c_int {
     // SAFETY: as above.
     unsafe { core(state).send(state, Ok(Wait::Ever), |sent| sent.map(|()| Answer::Nothing)) }
@@ -186,22 +198,16 @@ impl Core {
         }
     }
 
+    #[inline(always)]
     unsafe fn send(
         &self,
         state: *mut lua_State,
         wait: Result<Wait>,
-        answer: fn(Result<()>) -> Result<Answer>,
+        answer: impl FnOnce(Result<()>) -> Result<Answer> + Send + 'static,
     ) -> c_int {
         // SAFETY: as the caller says.
         unsafe {
-            let sent = wait.and_then(|wait| {
-                let channel = self.channel(state)?;
-                contained(|| {
-                    let mut message = StackSource::new(&self.border, state, 2);
-                    channel.send_from(&mut message, wait, &self.shared.life)
-                })
-            });
-            match sent {
+            match wait.and_then(|wait| self.begin_to_send(state, wait)) {
                 Ok(Progress::Waits(wait)) => {
                     self.wait(state, Box::new(move || answer(wait()).map(GoesOn::Answer)))
                 }
@@ -209,6 +215,18 @@ impl Core {
                 Err(error) => self.answer(state, answer(Err(error))),
             }
         }
+    }
+
+    /// Sends the second argument, or says how to wait for that.
+    #[inline(always)]
+    unsafe fn begin_to_send(&self, state: *mut lua_State, wait: Wait) -> Result<Progress<()>> {
+        // SAFETY: as the caller says.
+        let channel = unsafe { self.channel(state)? };
+        contained(|| {
+            // SAFETY: as the caller says.
+            let mut message = unsafe { StackSource::new(&self.border, state, 2) };
+            channel.send_from(&mut message, wait, &self.shared.life)
+        })
     }
 
     unsafe fn receive(
@@ -314,14 +332,23 @@ impl Core {
     }
 
     /// Pushes what the prelude's `finish` takes; nothing where that is all.
+    #[inline(always)]
     unsafe fn answer(&self, state: *mut lua_State, answer: Result<Answer>) -> c_int {
         // The messages that were dropped may have used the VM.
         self.border.forget_room();
+        match answer {
+            Ok(Answer::Nothing) => 0,
+            // SAFETY: as the caller says.
+            answer => unsafe { self.push_answer(state, answer) },
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn push_answer(&self, state: *mut lua_State, answer: Result<Answer>) -> c_int {
         // SAFETY: as the caller says. Room is made for what a message has of values.
         unsafe {
             let top = ffi::lua_gettop(state);
             let written = match answer {
-                Ok(Answer::Nothing) => return 0,
                 Ok(answer) => write(&self.border, state, answer),
                 Err(error) => Err(error),
             };
@@ -432,47 +459,6 @@ fn gotten(got: Result<Box<dyn Message>>, why: &'static str) -> Result<Answer> {
         Err(error) if error.would_wait() => Ok(Answer::Missing(why)),
         Err(error) => Err(error),
     }
-}
-
-/// The time that an argument says, in seconds.
-///
-/// # Safety
-/// `state` is of a C function that runs.
-unsafe fn seconds(state: *mut lua_State, index: c_int, method: &str) -> Result<Wait> {
-    // SAFETY: as the caller says; a number is only looked at.
-    let seconds = unsafe {
-        match ffi::lua_type(state, index) {
-            ffi::LUA_TNUMBER => Some(ffi::lua_tonumber(state, index)),
-            _ => None,
-        }
-    };
-    let seconds = seconds.filter(|seconds| *seconds >= 0.0).ok_or_else(|| {
-        let message = format!("`{method}` takes how many seconds to wait, 0 or more");
-        Error::new(ErrorKind::Type, message)
-    })?;
-    // What no clock can show is for ever.
-    Ok(Duration::try_from_secs_f64(seconds).map_or(Wait::Ever, Wait::For))
-}
-
-/// How many messages the second argument says.
-///
-/// # Safety
-/// As above.
-unsafe fn most(state: *mut lua_State) -> Result<usize> {
-    // SAFETY: as above.
-    let most = unsafe {
-        match ffi::lua_type(state, 2) {
-            ffi::LUA_TNUMBER => Some(ffi::lua_tonumber(state, 2)),
-            _ => None,
-        }
-    };
-    most.filter(|most| *most >= 0.0 && most.fract() == 0.0)
-        // Any more than there can be is all.
-        .map(|most| most as usize)
-        .ok_or_else(|| {
-            let message = "`recv_many` takes how many messages to receive at most, a whole number";
-            Error::new(ErrorKind::Type, message)
-        })
 }
 
 /// # Safety

@@ -141,6 +141,9 @@ unsafe fn put_values(state: *mut lua_State) -> Reference {
         ffi::lua_setfield(state, RAW, c"null".as_ptr());
         ffi::lua_pushthread(state);
         ffi::lua_setfield(state, RAW, c"main".as_ptr());
+        let goes_on_in_c = cfg!(any(feature = "lua54", feature = "lua55"));
+        ffi::lua_pushboolean(state, goes_on_in_c.into());
+        ffi::lua_setfield(state, RAW, c"goes_on_in_c".as_ptr());
         ffi::lua_createtable(state, 0, 0);
         ffi::lua_pushvalue(state, -1);
         ffi::lua_setfield(state, RAW, c"token".as_ptr());

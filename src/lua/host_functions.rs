@@ -207,6 +207,10 @@ pub(super) unsafe fn is_one(state: *mut lua_State, index: c_int) -> bool {
     if is(super::leaf::settle_host) {
         return true;
     }
+    #[cfg(any(feature = "lua54", feature = "lua55"))]
+    if super::channels::is_send(function) {
+        return true;
+    }
     is(call) || is(call_leaf) || is(call_deprecated)
 }
 

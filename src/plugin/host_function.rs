@@ -9,7 +9,7 @@ use twinplug_value::raw::LeafEntry;
 use twinplug_value::raw::LeafFailed;
 use twinplug_value::{
     AsyncCallable, Callable, CallableWith, Data, LeafFunction, MAX_PARAMETERS, Outcome, Params,
-    Plain, ScalarKind, Signature, Sink, Source, Type, to_sink,
+    Plain, ScalarKind, Signature, Sink, Source, Type, write,
 };
 
 #[cfg(feature = "luajit")]
@@ -152,7 +152,7 @@ impl HostFunction {
         let run = move |args: &mut dyn Source, result: &mut dyn Sink, turn: &Turn| {
             let params = P::read(args)?;
             let value = turn.within(|| function.invoke(params))?;
-            to_sink(&value, result).map_err(|error| error.of("result").into())
+            write(&value, result).map_err(|error| error.of("result").into())
         };
         let body = Body::Plain(Arc::new(run));
         HostFunction { bits, ..HostFunction::with_body(name, signature, body) }

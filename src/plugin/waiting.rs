@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use twinplug_value::{
-    AsyncCallable, Callable, ConvertError, Data, Outcome, Params, Sink, Source, to_sink,
+    AsyncCallable, Callable, ConvertError, Data, Outcome, Params, Sink, Source, write,
 };
 
 use super::contained::{contained, failed};
@@ -98,7 +98,7 @@ impl Work {
 
 impl Answer {
     pub(super) fn new<T: Data + 'static>(value: T) -> Answer {
-        Answer(Box::new(move |sink| to_sink(&value, sink)))
+        Answer(Box::new(move |sink| write(&value, sink)))
     }
 
     /// Writes it. Its drop is the embedding's code, as its conversion is.

@@ -7,6 +7,7 @@ mod bounds;
 mod choice;
 mod item;
 mod names;
+mod straight;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -175,6 +176,7 @@ fn implementation(
     let items = Items::read(input, given, path)?;
     let schema = items.schema(input)?;
     let (own, leaves_out) = (items.own(input), leaves_out(input, &items, path));
+    let straight = straight::methods(input, &items, path);
     let mut generics = input.generics.clone();
     for parameter in generics.type_params_mut() {
         parameter.bounds.push(parse_quote!(#path::Data));
@@ -195,6 +197,7 @@ fn implementation(
             impl #implemented #path::Data for #name #types #bounds {
                 #consts
                 const LEAVES_OUT: bool = #leaves_out;
+                #straight
             }
         };
     })

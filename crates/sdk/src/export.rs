@@ -22,7 +22,7 @@ use std::marker::PhantomData;
 
 use twinplug_abi::{self as abi, Call};
 use twinplug_value::raw::{Allocate, RawSink, scalar_to_value};
-use twinplug_value::{Callable, ConvertError, Data, Outcome, Params, Type, to_sink};
+use twinplug_value::{Callable, ConvertError, Data, Outcome, Params, Type, write};
 
 pub use describe::{Described, Identity, Section, section_length};
 pub use direct::{DirectEntry, DirectOf, NoDirect, Scalar, ScalarResult, Scalars};
@@ -351,6 +351,6 @@ fn written<T: Data>(value: &T, arena: &impl Allocate) -> Result<abi::Value, Conv
         return Ok(scalar);
     }
     let mut sink = RawSink::new(arena);
-    to_sink(value, &mut sink)?;
+    write(value, &mut sink)?;
     Ok(sink.last())
 }

@@ -14,11 +14,23 @@ pub trait Argument: Serialize + Sized {
     /// Whether it is a scalar of direct entries.
     #[doc(hidden)]
     const SCALAR: Option<Scalar<Self>> = None;
+
+    /// Writes it.
+    #[doc(hidden)]
+    #[inline]
+    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
+        to_sink(self, sink)
+    }
 }
 
 impl<T: Data> Argument for T {
     const SCHEMA: &'static Type = T::SCHEMA;
     const SCALAR: Option<Scalar<Self>> = T::SCALAR;
+
+    #[inline]
+    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
+        crate::write(self, sink)
+    }
 }
 
 impl Argument for &str {
@@ -92,7 +104,7 @@ fn write<T: Argument, S: Sink + ?Sized>(
     index: usize,
     sink: &mut S,
 ) -> Result<(), ConvertError> {
-    to_sink(value, sink).map_err(|error| numbered(error, index))
+    value.write(sink).map_err(|error| numbered(error, index))
 }
 
 #[inline]

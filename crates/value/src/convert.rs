@@ -9,6 +9,7 @@ mod number;
 mod serializer;
 mod sink;
 mod source;
+mod straight;
 mod tree;
 mod view;
 
@@ -21,6 +22,8 @@ pub use error::ConvertError;
 pub(crate) use number::{exact, whole};
 pub use sink::Sink;
 pub use source::{Key, Kind, Look, Source};
+pub use straight::{Straight, StraightFields, write};
+pub(crate) use straight::{by_serde, write_field};
 pub use tree::{Tree, TreeSource};
 pub use view::{Children, View};
 
@@ -38,7 +41,7 @@ pub fn to_sink<T: Serialize + ?Sized>(
     value: &T,
     sink: &mut (impl Sink + ?Sized),
 ) -> Result<(), ConvertError> {
-    value.serialize(serializer::Serializer::new(sink))
+    by_serde(value, sink)
 }
 
 /// Reads a Rust value from a source.
@@ -55,11 +58,22 @@ pub fn from_source<T: Data>(source: &mut (impl Source + ?Sized)) -> Result<T, Co
 /// As [`from_source`].
 #[inline]
 pub fn from_view<T: Data>(view: impl View) -> Result<T, ConvertError> {
+    let mut view = view;
+    if T::STRAIGHT == Straight::Whole
+        && let Some(value) = T::read_straight(view.again())
+    {
+        return Ok(value);
+    }
+    read_by_serde(view)
+}
+
+#[inline]
+pub(crate) fn read_by_serde<T: Data>(view: impl View) -> Result<T, ConvertError> {
     let unknown = match T::LEAVES_OUT {
         true => deserializer::Unknown::LeftOut,
         false => deserializer::Unknown::Shown,
     };
-    // A scalar holds no reference.
-    let _scope = T::SCALAR.is_none().then(Scope::new);
+    // None of these holds a reference.
+    let _scope = (T::STRAIGHT == Straight::No).then(Scope::new);
     T::deserialize(deserializer::Deserializer::new(view, unknown))
 }

@@ -13,8 +13,9 @@ use serde::de::DeserializeOwned;
 
 pub use foreign::{Described, Serde, Undescribed};
 
+use crate::convert::{by_serde, read_by_serde, write_field};
 use crate::raw::{Link, Scalar};
-use crate::{Bytes, MapKey, Shared, Type, Value};
+use crate::{Bytes, ConvertError, Look, MapKey, Shared, Sink, Straight, Type, Value, View};
 
 /// A Rust type that crosses the border: serde moves it, [`Data::SCHEMA`]
 /// describes it. `#[data]` on a struct or enum implements all three.
@@ -62,20 +63,57 @@ pub trait Data: Serialize + DeserializeOwned {
     /// as serde has it unless told otherwise: then they need not be looked for.
     #[doc(hidden)]
     const LEAVES_OUT: bool = false;
+    /// How far it crosses without serde.
+    #[doc(hidden)]
+    const STRAIGHT: Straight = Straight::No;
+
+    /// Writes it, as far as it can be without serde.
+    #[doc(hidden)]
+    #[inline]
+    fn write_straight<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
+        by_serde(self, sink)
+    }
+
+    /// Writes it as a field of a struct that is written so.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn write_field<S: Sink + ?Sized>(
+        &self,
+        name: &'static str,
+        sink: &mut S,
+    ) -> Result<(), ConvertError> {
+        write_field(name, self, sink)
+    }
+
+    /// Reads it, likewise; `None` where serde knows better.
+    #[doc(hidden)]
+    #[inline]
+    fn read_straight<V: View>(view: V) -> Option<Self> {
+        read_by_serde(view).ok()
+    }
+
+    /// What it is as a field that is not there; `None` where serde knows better.
+    #[doc(hidden)]
+    #[inline]
+    fn absent() -> Option<Self> {
+        None
+    }
 }
 
 macro_rules! data {
-    ($($type:ty => $schema:ident $($scalar:ident)?),* $(,)?) => {$(
+    ($straight:ident: $($type:ty => $schema:ident $($scalar:ident)?),* $(,)?) => {$(
         impl Data for $type {
             const SCHEMA: &'static Type = &Type::$schema;
             $(const SCALAR: Option<Scalar<Self>> = Some(Scalar::$scalar);)?
             const LEAVES_OUT: bool = true;
+            const STRAIGHT: Straight = Straight::$straight;
         }
     )*};
 }
+data!(No: Value => Any, MapKey => Any);
 data! {
-    () => Null NOTHING, bool => Bool BOOL, i64 => Int INT, f64 => Float FLOAT,
-    char => Str, String => Str, Bytes => Bytes, Value => Any, MapKey => Any,
+    Part: () => Null NOTHING, bool => Bool BOOL, i64 => Int INT, f64 => Float FLOAT,
+    char => Str, Bytes => Bytes,
     i8 => Int, i16 => Int, i32 => Int, u8 => Int, u16 => Int, u32 => Int, u64 => Int,
     isize => Int, usize => Int, f32 => Float, i128 => Int, u128 => Int,
     num::NonZeroI8 => Int, num::NonZeroI16 => Int, num::NonZeroI32 => Int, num::NonZeroI64 => Int,
@@ -83,9 +121,43 @@ data! {
     Box<str> => Str, Arc<str> => Str,
 }
 
+impl Data for String {
+    const SCHEMA: &'static Type = &Type::Str;
+    const LEAVES_OUT: bool = true;
+    const STRAIGHT: Straight = Straight::Part;
+
+    #[inline]
+    fn write_straight<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
+        sink.str(self)
+    }
+
+    #[inline]
+    fn read_straight<V: View>(view: V) -> Option<Self> {
+        match view.look() {
+            Look::Str(text) => Some(text.to_owned()),
+            _ => None,
+        }
+    }
+}
+
 impl<T: Data> Data for Option<T> {
     const SCHEMA: &'static Type = &Type::Optional(Shared::Linked(T::LINK));
     const LEAVES_OUT: bool = T::LEAVES_OUT;
+    const STRAIGHT: Straight = T::STRAIGHT.part();
+
+    #[inline]
+    fn write_field<S: Sink + ?Sized>(
+        &self,
+        name: &'static str,
+        sink: &mut S,
+    ) -> Result<(), ConvertError> {
+        self.as_ref().map_or(Ok(()), |value| value.write_field(name, sink))
+    }
+
+    #[inline]
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
 }
 
 macro_rules! pointers {

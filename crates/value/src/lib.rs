@@ -26,6 +26,8 @@ pub use convert::{
     Children, ConvertError, Key, Kind, Look, Sink, Source, Tree, TreeSource, View, from_source,
     from_view, to_sink,
 };
+#[doc(hidden)]
+pub use convert::{Straight, StraightFields, write};
 pub use data::{Data, Serde};
 #[doc(hidden)]
 pub use data::{Described, Undescribed};

@@ -95,6 +95,11 @@ pub enum NoChildren {}
 
 impl View for Plain {
     type Children = NoChildren;
+    type Again<'v> = Self;
+
+    fn again(&mut self) -> Self {
+        *self
+    }
 
     fn look(&self) -> Look<'_> {
         match *self {

@@ -13,10 +13,15 @@ local recv, try_recv, recv_timeout, recv_many = channels[6], channels[7], channe
 local next_message, close = channels[10], channels[11]
 channel_meta.__index, channel_meta.__metatable, channel_meta.__name = Channel, false, "channel"
 
-function Channel.send(channel, message)
-  local ok, waits = send(channel, message)
-  if ok == nil then return end
-  return finish(ok, waits)
+-- In Lua 5.4 and 5.5 a function in C waits itself.
+if raw.goes_on_in_c then
+  Channel.send = send(raw.token)
+else
+  function Channel.send(channel, message)
+    local ok, waits = send(channel, message)
+    if ok == nil then return end
+    return finish(ok, waits)
+  end
 end
 
 function Channel.try_send(channel, message) return finish(try_send(channel, message)) end

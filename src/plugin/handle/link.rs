@@ -6,6 +6,7 @@ use std::ptr;
 use twinplug_value::raw::{Arena, Failed, RawArgs, RawSink, Returned, Scalars};
 use twinplug_value::{
     Args, ConvertError, Data, Plain, Sink, Source, Type, Value, from_source, from_view, to_sink,
+    write,
 };
 
 use super::rebind::{Casuals, Uses};
@@ -326,7 +327,7 @@ impl VarLink {
         match target.general.of_itself() {
             General::Memory(var) => match Plain::of(value) {
                 Some(plain) => var.set_scalar(plain),
-                None => var.set(&mut |sink| to_sink(value, sink).map_err(here)),
+                None => var.set(&mut |sink| write(value, sink).map_err(here)),
             },
             General::Values(var) => set_value(&**var, value, here),
             General::Paused(paused) => match paused.through() {
@@ -346,7 +347,7 @@ fn set_value<T: Data>(
     let memory = Arena::new();
     let mut sink = RawSink::new(&memory);
     sink.set_reader(var);
-    to_sink(value, &mut sink).map_err(here)?;
+    write(value, &mut sink).map_err(here)?;
     var.set(RawArgs::written(&sink))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use twinplug_abi::{self as abi, Status};
 use twinplug_value::raw::RawSink;
-use twinplug_value::{Data, to_sink};
+use twinplug_value::{Data, write};
 
 use crate::arena::Scratch;
 use crate::log::Level;
@@ -179,7 +179,7 @@ impl<T: Data> Channel<T> {
     ) -> Result<()> {
         let memory = Scratch::new(self.host)?;
         let mut sink = RawSink::new(&memory);
-        to_sink(message, &mut sink)?;
+        write(message, &mut sink)?;
         let message = sink.last();
         self.host.ask(|_, arena, result| send(&raw const message, (arena, result)))
     }

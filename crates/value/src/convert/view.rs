@@ -10,6 +10,13 @@ use crate::Reference;
 pub trait View: Sized {
     /// Its children, if it is a list or a map.
     type Children: Children;
+    /// The same value, to be looked at before this is.
+    type Again<'v>: View
+    where
+        Self: 'v;
+
+    /// The same value: what is not found by a look at that may be by another one.
+    fn again(&mut self) -> Self::Again<'_>;
 
     /// What it is, and it itself where it is no container. Of a container that may cost a look
     /// at all of it.
@@ -57,6 +64,16 @@ pub trait Children {
     /// # Errors
     /// Its key is broken.
     fn advance(&mut self) -> Result<bool, ConvertError>;
+    /// Whether `advance_to` knows the next one.
+    const ADVANCES_TO: bool = false;
+    /// Goes to the next child of a map if it has that name; false where another one is next, or
+    /// none.
+    ///
+    /// # Errors
+    /// As `advance`.
+    fn advance_to(&mut self, _name: &str) -> Result<bool, ConvertError> {
+        Ok(false)
+    }
     /// The key of the current child of a map.
     fn key(&self) -> Key<'_>;
     /// The current child.
@@ -83,6 +100,14 @@ pub trait Children {
 
 impl<'s, S: Source + ?Sized> View for &'s mut S {
     type Children = Entered<'s, S>;
+    type Again<'v>
+        = &'v mut S
+    where
+        Self: 'v;
+
+    fn again(&mut self) -> &mut S {
+        self
+    }
 
     fn look(&self) -> Look<'_> {
         Source::look(*self)

@@ -96,6 +96,15 @@ pub(super) const NO_BYTES: Look<'static> = Look::Other("null pointer");
 
 impl<'a> View for RawView<'a> {
     type Children = RawChildren<'a>;
+    type Again<'v>
+        = Self
+    where
+        Self: 'v;
+
+    #[inline]
+    fn again(&mut self) -> Self {
+        *self
+    }
 
     #[inline]
     fn look(&self) -> Look<'_> {
@@ -261,6 +270,22 @@ impl<'a> Children for RawChildren<'a> {
         Ok(true)
     }
 
+    const ADVANCES_TO: bool = true;
+
+    #[inline(always)]
+    fn advance_to(&mut self, name: &str) -> Result<bool, ConvertError> {
+        let Items::Map(pairs) = self.items else { return Ok(false) };
+        if self.next == self.length {
+            return Ok(false);
+        }
+        // SAFETY: as in `advance`.
+        let key: &'a abi::Value = unsafe { &(*pairs.add(self.next)).key };
+        // SAFETY: the key of a map that may be read.
+        let is_it = key.tag == abi::TAG_STR && unsafe { slice(key) } == Some(name.as_bytes());
+        self.next += usize::from(is_it);
+        Ok(is_it)
+    }
+
     #[inline]
     fn key(&self) -> Key<'_> {
         self.key
@@ -345,6 +370,14 @@ impl<'a> RawValues<'a> {
 
 impl<'a> View for RawValues<'a> {
     type Children = RawChildren<'a>;
+    type Again<'v>
+        = Self
+    where
+        Self: 'v;
+
+    fn again(&mut self) -> Self {
+        *self
+    }
 
     fn look(&self) -> Look<'_> {
         Look::List
