@@ -69,7 +69,7 @@ pub(crate) use hook::Hook;
 pub(crate) use host_function::{HostFunction, OfBits, Turn};
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};
-pub(crate) use live::{Running, Track, barrier};
+pub(crate) use live::{Live, Running, Track, barrier};
 pub(crate) use loan::Lender;
 pub(crate) use log::{EVENT, LogLevel, RETURNED};
 pub use measured::Calls;

@@ -3,6 +3,7 @@
 
 mod generation;
 mod links;
+mod ready;
 mod source;
 
 use std::cell::Cell;
@@ -17,6 +18,7 @@ use semver::Version;
 use twinplug_value::{Map, MapKey, Value};
 
 pub(super) use self::generation::{Built, Generation, Handles, Symbols};
+use self::ready::Ready;
 pub(super) use self::source::{Origin, Source};
 use super::stack::{self, Rung};
 use crate::channel::Life;
@@ -30,6 +32,8 @@ use crate::plugin::{
 pub(super) struct Slot {
     pub(super) name: String,
     pub(super) generation: ArcSwap<Generation>,
+    /// The same, for quick looks.
+    ready: Ready,
     /// Until it is unloaded: that of a load may end before.
     pub(super) life: Arc<Life>,
     /// Counts the uses of handles on all loads of the plugin; on the first load of a script, and
@@ -104,9 +108,11 @@ impl Slot {
             let bound = own(&counters, plugin, export)?;
             Ok(Symbol::new(&name, export, bound, plugin.track()))
         });
+        let generation = Arc::new(generation);
         Slot {
             name,
-            generation: ArcSwap::from_pointee(generation),
+            ready: Ready::of(&generation),
+            generation: ArcSwap::new(generation),
             life: Arc::default(),
             track,
             reloading: Mutex::default(),
@@ -126,6 +132,7 @@ impl Slot {
     /// [is inside](Slot::is_inside).
     pub(super) fn reloading<R>(&self, reload: impl FnOnce() -> R) -> R {
         let _one = self.reloading.lock();
+        self.ready.settle();
         making_a_load(reload)
     }
 

@@ -98,7 +98,7 @@ impl<T> Live<T> {
 
     /// The content of this moment, if its uses are counted, and it is not used by this thread already.
     #[inline(always)]
-    pub(super) fn enter_alone(&self) -> Option<EnteredAlone<'_, T>> {
+    pub(crate) fn enter_alone(&self) -> Option<EnteredAlone<'_, T>> {
         let alone = track::raise_alone(self.index.load(Ordering::Relaxed))?;
         // As in `enter_tracked`.
         let content = self.current.load(Ordering::Acquire);
@@ -140,10 +140,15 @@ impl<T> Live<T> {
     /// Frees what was replaced and tracked, unless another thread still uses the plugin.
     /// Not while this thread does.
     pub(crate) fn free_replaced(&self) {
+        self.free_replaced_within(Duration::ZERO);
+    }
+
+    /// As `free_replaced`, where uses are short and it is waited for their end.
+    pub(crate) fn free_replaced_within(&self, at_most: Duration) {
         let Some(track) = self.track.get() else { return };
         // Held, so that nothing is replaced after the wait.
         let mut replaced = self.replaced.lock();
-        if track.is_raised_here() || !track.wait(Duration::ZERO) {
+        if replaced.is_empty() || track.is_raised_here() || !track.wait(at_most) {
             return;
         }
         let tracked: Vec<_> = replaced.extract_if(.., |old| old.tracked).collect();
@@ -191,7 +196,7 @@ pub(crate) struct Entered<'l, T> {
 }
 
 /// As [`Entered`], by a thread that does not use the plugin otherwise.
-pub(super) struct EnteredAlone<'l, T> {
+pub(crate) struct EnteredAlone<'l, T> {
     content: &'l T,
     _alone: Alone,
 }

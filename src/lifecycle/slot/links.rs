@@ -18,8 +18,8 @@ type AllMoves = (Moves, Vec<(Arc<Rung>, Moves)>);
 impl Slot {
     /// What follows that export through the loads of the plugin.
     pub(in crate::lifecycle) fn find(&self, name: &str) -> Result<Symbol> {
-        if let Some(symbol) = self.generation.load().links.ready.get(name) {
-            return Ok(symbol.clone());
+        if let Some(symbol) = self.ready.find(name) {
+            return Ok(symbol);
         }
         let stack = self.stack.lock();
         let generation = self.generation.load_full();
@@ -240,7 +240,9 @@ impl Slot {
             Ok(Symbol::new(&self.name, name, bound, plugin.track()))
         });
         self.supersede(&generation, &next);
-        self.generation.store(Arc::new(next));
+        let next = Arc::new(next);
+        self.ready.put(&next);
+        self.generation.store(next);
         // What lies below a layer may be more than it was.
         self.relink_all(&layers);
         Ok(())

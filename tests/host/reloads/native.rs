@@ -331,6 +331,35 @@ fn what_is_looked_up_meanwhile_leads_to_one_of_the_loads() {
     });
 }
 
+/// Nobody holds `More`, however many look at the load that has it.
+#[test]
+fn what_nobody_holds_may_go_while_others_are_looked_up() {
+    let native = Native::new(&["-DMORE"]);
+    let done = AtomicBool::new(false);
+    let edits: Vec<_> = thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    drop(native.plugin.func::<(), i64>("Load").unwrap());
+                }
+            });
+        }
+        let edits = (2..22).map(|load| {
+            let more = native.plugin.func::<(), i64>("More").and_then(|more| more.call(()));
+            // It goes on once before it goes.
+            let flags: &[&str] = if load % 3 == 0 { &[] } else { &["-DMORE"] };
+            (load, more.ok(), native.edit(load, flags).map_err(|error| error.to_string()))
+        });
+        let edits = edits.collect();
+        done.store(true, Ordering::Relaxed);
+        edits
+    });
+    for (load, more, edited) in edits {
+        assert_eq!(edited, Ok(()), "load {load}");
+        assert_eq!(more, (load % 3 != 1).then_some(load as i64 - 1));
+    }
+}
+
 /// The load that is being made goes as well.
 #[test]
 fn an_unload_waits_for_a_reload() {
