@@ -40,6 +40,12 @@ impl Reference {
     /// To nothing: it is never pushed.
     pub(super) const NONE: Reference = Reference(c_int::MIN);
 
+    /// One of nothing, for tests that push none.
+    #[cfg(test)]
+    pub(super) fn numbered(number: c_int) -> Reference {
+        Reference(number)
+    }
+
     /// A reference to the value on top of the stack, which is taken from there. May raise.
     ///
     /// # Safety
