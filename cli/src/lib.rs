@@ -33,6 +33,8 @@ mod limiting;
 mod locking;
 mod output;
 mod progress;
+#[cfg(unix)]
+mod signals;
 mod source;
 mod standing;
 mod verbosity;
@@ -70,7 +72,8 @@ use verbosity::Verbosity;
 ///
 /// It is what a process does, once: it listens to `tracing` for the whole process, and goes on with the
 /// `-v` or `-q` that it was given first. `run`, `watch` and `repl` take Ctrl-C and SIGTERM for themselves, and
-/// fail where the process, or an earlier one of them, has taken Ctrl-C before.
+/// fail where the process, or an earlier one of them, has taken Ctrl-C before. The others take no signal that
+/// the process takes itself; any other ends the build that runs, and then the process.
 pub fn run<A>(builder: HostBuilder, args: impl IntoIterator<Item = A>) -> ExitCode
 where
     A: Into<OsString> + Clone,
