@@ -123,10 +123,9 @@ pub(crate) fn cannot_be_stopped() {
     signals::are_not_taken();
 }
 
-/// From here on builds can be stopped, by whoever takes Ctrl-C and other signals. Their tools do not
-/// hear of Ctrl-C themselves any more.
-pub(crate) fn can_be_stopped() {
-    *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stop::default());
+/// From here on builds can be stopped by that, for whoever takes Ctrl-C and other signals.
+pub(crate) fn can_be_stopped(stop: Stop) {
+    *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
     #[cfg(unix)]
     signals::are_taken();
 }

@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
-use twinplug_build::Stop;
+use twinplug_build::{BuildError, Library, Stop};
 
 use crate::interrupt;
 
@@ -31,12 +31,27 @@ struct Handlers {
 static HANDLERS: OnceLock<Option<Handlers>> = OnceLock::new();
 
 /// Runs a build. A signal that comes meanwhile ends that, and then the process.
-pub(crate) fn end_first<R>(build: impl FnOnce(Option<&Stop>) -> R) -> R {
+pub(crate) fn end_first<B>(build: B) -> Result<Library, BuildError>
+where
+    B: FnOnce(Option<&Stop>) -> Result<Library, BuildError>,
+{
     let handlers = HANDLERS.get_or_init(|| Handlers::install().unwrap_or_default());
     let Some(handlers) = handlers else { return build(None) };
     let stop = Stop::at_the_terminal();
-    let _held = handlers.hold(stop.clone());
-    build(Some(&stop))
+    let held = handlers.hold(stop.clone());
+    let built = build(Some(&stop));
+    drop(held);
+    // The tool alone has heard of Ctrl-C so far.
+    if built.as_ref().is_err_and(BuildError::is_stopped) {
+        end_by(SIGINT);
+    }
+    built
+}
+
+/// Ends the process, as a signal does by itself.
+fn end_by(signal: i32) {
+    // It knows those that come here, and does not come back.
+    let _ = emulate_default_handler(signal);
 }
 
 /// A subcommand takes signals from here on.
@@ -97,8 +112,7 @@ impl Drop for Held<'_> {
         lock(stop).take();
         match i32::try_from(come.load(Ordering::SeqCst)) {
             Ok(0) | Err(_) => {}
-            // It knows these signals, and does not come back.
-            Ok(signal) => drop(emulate_default_handler(signal)),
+            Ok(signal) => end_by(signal),
         }
     }
 }

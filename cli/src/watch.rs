@@ -20,6 +20,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use twinplug::{Event, EventKind, Events, Host, HostBuilder, Value};
+use twinplug_build::Stop;
 
 use crate::building::{self, Readers};
 use crate::call;
@@ -145,7 +146,8 @@ pub(crate) fn until_interrupt() -> Result<(Happenings, Ending), Failure> {
         is_heard
     };
     interrupt::stop_at_interrupt(asks, move || cut_short.is_cut_short())?;
-    building::can_be_stopped();
+    // Its tools do not hear of Ctrl-C themselves.
+    building::can_be_stopped(Stop::default());
     Ok(((sender, happenings), ending))
 }
 

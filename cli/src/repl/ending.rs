@@ -56,7 +56,7 @@ impl Ending {
                 let first = *first.get_or_insert_with(Instant::now);
                 match work.take() {
                     Some((stop, leave)) => ending.begin(stop, leave),
-                    None if first.elapsed() > AT_ONCE => std::process::exit(1),
+                    None if first.elapsed() > AT_ONCE => super::interrupts::exit(),
                     None => {}
                 }
             }

@@ -1,6 +1,6 @@
-//! Ctrl-C: it stops a call, and ends what cannot be stopped when it comes twice. The system's wish that
-//! the process end (SIGTERM), and a terminal that goes (SIGHUP), stop a call as well, and then end the
-//! session as Ctrl-D does.
+//! Ctrl-C: it stops a call or a build, and ends what cannot be stopped when it comes twice. The system's
+//! wish that the process end (SIGTERM), and a terminal that goes (SIGHUP), stop them as well, and then
+//! end the session as Ctrl-D does.
 //!
 //! At the prompt of a terminal Ctrl-C is a key, which the line editor reads.
 
@@ -14,7 +14,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use twinplug_build::Stop;
+
 use super::ending::{Ending, Stopped};
+use crate::building;
 use crate::failure::Failure;
 use crate::output;
 
@@ -40,10 +43,24 @@ enum Stage {
     Prompt,
     /// It waits for what comes, an interrupt too.
     Waits,
-    /// It does what goes on to its end.
+    /// It does what goes on to its end, unless that is a build.
     Busy,
-    /// The same, and there was an interrupt: the next wait ends with it.
+    /// The same, and there was an interrupt: no build goes on, and the next wait ends with it.
     Asked,
+}
+
+impl Stage {
+    /// An interrupt comes that nobody waits for.
+    fn ask(&mut self) {
+        *self = Stage::Asked;
+        building::stop();
+    }
+
+    /// The next one; what was asked in this one is over. Gives this one.
+    fn goes_on(&mut self, next: Stage) -> Stage {
+        building::can_be_stopped(Stop::at_the_terminal());
+        mem::replace(self, next)
+    }
 }
 
 pub(super) struct Interrupts {
@@ -72,6 +89,7 @@ impl Interrupts {
         let (told, asked) = (sender.clone(), Arc::clone(&stage));
         let set = ending.follow(move || stop(&asked, &told), leave);
         set.map_err(|error| Failure::Unmet(format!("cannot wait for SIGTERM: {error}")))?;
+        building::can_be_stopped(Stop::at_the_terminal());
         Ok(Interrupts { stage, ending, sender, happenings })
     }
 
@@ -83,7 +101,7 @@ impl Interrupts {
     /// Runs what shows a prompt, unless the session is to end. What else was asked before is not about
     /// what is typed there.
     pub(super) fn at_prompt<R>(&self, prompt: impl FnOnce() -> R) -> Option<R> {
-        *lock(&self.stage) = Stage::Prompt;
+        lock(&self.stage).goes_on(Stage::Prompt);
         // Whoever asks for the end from here on finds the prompt.
         let result = (!self.is_ending()).then(prompt);
         *lock(&self.stage) = Stage::Busy;
@@ -120,7 +138,7 @@ impl Interrupts {
 
     /// Asks `ended` at first, and at each happening.
     fn wait<T>(&self, mut ended: impl FnMut(Option<Happening>) -> Option<T>) -> T {
-        let is_asked = mem::replace(&mut *lock(&self.stage), Stage::Waits) == Stage::Asked;
+        let is_asked = lock(&self.stage).goes_on(Stage::Waits) == Stage::Asked;
         let mut happening = is_asked.then_some(Happening::Interrupt);
         let end = loop {
             if let Some(end) = ended(happening) {
@@ -132,7 +150,10 @@ impl Interrupts {
         // One that came as it ended is the next wait's.
         let left = self.happenings.try_iter();
         let left = left.filter(|left| matches!(left, Happening::Interrupt)).count();
-        *stage = if left > 0 { Stage::Asked } else { Stage::Busy };
+        *stage = Stage::Busy;
+        if left > 0 {
+            stage.ask();
+        }
         end
     }
 }
@@ -153,7 +174,7 @@ fn stop(stage: &Mutex<Stage>, told: &Sender<Happening>) -> Stopped {
         Stage::Prompt => return Stopped::Prompt,
         // Nobody hears it once the session has ended.
         Stage::Waits => drop(told.send(Happening::Interrupt)),
-        Stage::Busy | Stage::Asked => *now = Stage::Asked,
+        Stage::Busy | Stage::Asked => now.ask(),
     }
     Stopped::Other
 }
@@ -161,7 +182,7 @@ fn stop(stage: &Mutex<Stage>, told: &Sender<Happening>) -> Stopped {
 /// On the thread that is told of Ctrl-C.
 fn interrupt(stage: &Mutex<Stage>, told: &Sender<Happening>, ending: &Ending) {
     if ending.is_under_way() {
-        process::exit(1);
+        exit();
     } else if ending.is_asked() {
         // It is most likely what ends the prompt.
         return;
@@ -172,15 +193,21 @@ fn interrupt(stage: &Mutex<Stage>, told: &Sender<Happening>, ending: &Ending) {
         // Nobody hears it once the session has ended.
         Stage::Waits => drop(told.send(Happening::Interrupt)),
         Stage::Busy => {
-            *now = Stage::Asked;
+            now.ask();
             drop(now);
             thread::sleep(PATIENCE);
             if *lock(stage) == Stage::Asked {
                 output::note("this goes on to its end: Ctrl-C once more ends the session at once");
             }
         }
-        Stage::Asked => process::exit(1),
+        Stage::Asked => exit(),
     }
+}
+
+/// Ends the process, and waits for nothing.
+pub(super) fn exit() -> ! {
+    building::kill();
+    process::exit(1)
 }
 
 fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {

@@ -14,7 +14,7 @@ use crate::ran::{C, command, is_skipped};
 use crate::run::{Running, written};
 
 /// A program in the folder of a test.
-fn program(folder: &Path, name: &str, text: &str) -> PathBuf {
+pub(crate) fn program(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -23,7 +23,7 @@ fn program(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 /// A compiler that takes its time, as a process that has begun another one: both hold standard
 /// error open.
-const COMPILER: &str = "echo begun >&2\nsleep 60";
+pub(crate) const COMPILER: &str = "echo begun >&2\nsleep 60";
 
 /// What a build has left in the folder where libraries go.
 fn left(folder: &Path) -> usize {

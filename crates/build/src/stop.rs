@@ -6,6 +6,8 @@
 //! console, and no other tool is run.
 
 use std::io;
+#[cfg(unix)]
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -64,8 +66,8 @@ struct Known {
 
 impl Stop {
     /// One whose tools are in the foreground of the terminal if this process is: there they can ask, and
-    /// the terminal itself tells them, with all that they have begun, of Ctrl-C. A stop from elsewhere
-    /// reaches no more than the tool then.
+    /// the terminal itself tells them, with all that they have begun, of Ctrl-C, which stops the builds. A
+    /// stop from elsewhere reaches no more than the tool then.
     #[must_use]
     pub fn at_the_terminal() -> Stop {
         Stop { shared: Arc::new(Shared { place: Place::AtTheTerminal, ..Shared::default() }) }
@@ -174,7 +176,7 @@ impl<'s> Tool<'s> {
         let place = known.shared.place.now();
         #[cfg(unix)]
         if place == Place::Apart {
-            std::os::unix::process::CommandExt::process_group(command, 0);
+            command.process_group(0);
         }
         let child = command.spawn()?;
         #[cfg(unix)]
@@ -206,8 +208,15 @@ impl<'s> Tool<'s> {
         #[cfg(unix)]
         if let (Some(stop), Some(id)) = (self.stop, self.id()) {
             let mut state = stop.shared.lock();
-            state.tools.retain(|tool| tool.id != id);
-            return self.child.wait();
+            let known = state.tools.iter().position(|tool| tool.id == id);
+            let place = known.map(|at| state.tools.swap_remove(at).place);
+            let status = self.child.wait()?;
+            // Ctrl-C: this process may not have heard of it so far.
+            if place == Some(Place::AtTheTerminal) && status.signal() == Some(Signal::INT.as_raw())
+            {
+                state.is_stopped = true;
+            }
+            return Ok(status);
         }
         self.child.wait()
     }
