@@ -27,6 +27,7 @@ mod compiler;
 mod ending;
 mod excerpt;
 mod failure;
+mod giving;
 mod granting;
 mod interrupt;
 mod limiting;
