@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -93,6 +93,40 @@ fn a_signal_that_ends_the_process_ends_the_build_that_runs() {
     check("_bench", &["bench", "native", "f"], term, "");
     check("_types", &["types", "native"], term, "");
     check("_repl_with", &["repl", "--with", "native"], term, "");
+}
+
+/// What a tool is asked before it builds, it may take its time for as well.
+#[test]
+fn a_signal_ends_what_a_tool_is_asked_before() {
+    let files = [("cpp/cpp.cc", ""), ("zig/build.zig", "")];
+    let check = |test: &str, args: &[&str], variable: &str| {
+        let folder = written(&format!("asked{test}"), &files);
+        let pipe = folder.join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let slow = format!("echo begun > '{}'\nsleep 60", pipe.display());
+        let tools = folder.join("tools");
+        fs::create_dir(&tools).unwrap();
+        let path = program(&tools, "zig", &slow);
+        let search = std::env::var("PATH").unwrap();
+        let mut command = command(args);
+        command.current_dir(&folder).process_group(0).env_remove("ZIG");
+        match variable {
+            "PATH" => command.env("PATH", format!("{}:{search}", tools.display())),
+            variable => command.env(variable, path),
+        };
+        let running = Running::of(folder.clone(), &mut command);
+        assert_eq!(fs::read_to_string(&pipe).unwrap(), "begun\n");
+        let begun = Instant::now();
+        running.signal("-TERM");
+        let (status, ..) = running.rest();
+        assert!(begun.elapsed() < Duration::from_secs(40), "{args:?}");
+        assert_eq!(left(&folder), 0, "{args:?}");
+        status
+    };
+    assert_eq!(check("_cpp", &["call", "cpp", "f"], "CXX").signal(), Some(15));
+    assert_eq!(check("_cpp_run", &["run", "cpp"], "CXX").code(), Some(0));
+    assert_eq!(check("_zig", &["check", "zig"], "PATH").signal(), Some(15));
+    assert_eq!(check("_zig_watch", &["watch", "zig"], "PATH").code(), Some(0));
 }
 
 #[test]

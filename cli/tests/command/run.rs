@@ -63,7 +63,8 @@ impl Running {
         (status.signal(), out, err)
     }
 
-    fn rest(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
+    /// The same, with the whole status.
+    pub(crate) fn rest(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
         let (out, err) = (self.out.iter().collect(), self.err.iter().collect());
         (self.child.wait().unwrap(), out, err)
     }
