@@ -191,6 +191,27 @@ fn a_tool_may_ask_at_the_terminal() {
     assert_eq!(left(&folder), 0);
 }
 
+/// In the background, which is where tools are that Ctrl-C is not to reach, that would stop them.
+#[test]
+fn a_tool_may_write_where_a_terminal_stops_what_does_so_in_the_background() {
+    let folder = written("tostop", &[("native/Cargo.toml", "")]);
+    let path = program(&folder, "cargo", "echo 'no such crate' >&2\nexit 7");
+    let mut shell = Command::new("sh");
+    let own = "stty tostop; exec \"$0\" watch native";
+    shell.args(["-c", own, env!("CARGO_BIN_EXE_twinplug")]).current_dir(&folder);
+    shell.env("CARGO", path).env("TERM", "xterm");
+    let options = Options::default().timeout_ms(Some(30_000));
+    let mut session = spawn_with_options(shell, options).unwrap();
+    session.exp_string("no such crate\r\n").unwrap();
+    session.exp_string(": watching `native`").unwrap();
+    fs::write(folder.join("native/Cargo.toml"), "[package]").unwrap();
+    session.exp_string("no such crate\r\n").unwrap();
+    session.send_control('c').unwrap();
+    session.exp_eof().unwrap();
+    let ended = session.process().wait().unwrap();
+    assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
+}
+
 fn owned(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| (*line).to_owned()).collect()
 }

@@ -18,7 +18,7 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, kill_process_group, waitid,
 };
 #[cfg(unix)]
-use rustix::termios::tcgetpgrp;
+use rustix::termios::{LocalModes, Termios, tcgetattr, tcgetpgrp};
 
 /// How long a tool has to end by itself.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -146,6 +146,20 @@ impl Place {
             _ => Place::Apart,
         }
     }
+}
+
+/// Whether a tool of such builds may write to a terminal itself: in the background that stops it, where
+/// its user has had that done (`stty tostop`).
+#[cfg(unix)]
+pub(crate) fn may_write(stop: Option<&Stop>) -> bool {
+    let is_apart = stop.is_some_and(|stop| stop.shared.place.now() == Place::Apart);
+    let stops = |terminal: Termios| terminal.local_modes.contains(LocalModes::TOSTOP);
+    !(is_apart && tcgetattr(io::stderr()).is_ok_and(stops))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn may_write(_: Option<&Stop>) -> bool {
+    true
 }
 
 /// Whether this process may ask at its terminal, and has one.
