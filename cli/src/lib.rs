@@ -34,11 +34,13 @@ mod limiting;
 mod locking;
 mod output;
 mod progress;
+mod running;
 #[cfg(unix)]
 mod signals;
 mod source;
 mod standing;
 mod verbosity;
+mod witness;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -92,6 +94,7 @@ where
             let deadline = limiting.deadline();
             let done =
                 offered.and_then(|(builder, _kept)| command.run(builder, &locking, deadline));
+            running::is_over();
             done.unwrap_or_else(|failure| failure.report())
         }
         Err(usage) => {

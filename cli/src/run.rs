@@ -17,6 +17,7 @@ use crate::giving::Giving;
 use crate::granting::Granting;
 use crate::locking::Locking;
 use crate::output::{self, Printed};
+use crate::running;
 use crate::source;
 use crate::watch::{self, Answers, Form, Happening, Once, Told, Watch};
 
@@ -115,6 +116,7 @@ impl Service {
         let load = || self.host.load_all(paths).all();
         self.ending.during("plugins to be loaded".to_owned(), load)?;
         let layers = company.load_layers(&self.host)?;
+        running::all_are_loaded();
         if let Some(once) = &mut self.once {
             once.spare([required, layers].concat());
         }

@@ -19,7 +19,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use twinplug::{Event, EventKind, Events, Host, HostBuilder};
+use twinplug::{Event, EventKind, Events, Host, HostBuilder, PluginKind};
 use twinplug_build::Stop;
 
 use crate::building::{self, Readers};
@@ -31,6 +31,7 @@ use crate::granting::Granting;
 use crate::interrupt;
 use crate::locking::Locking;
 use crate::output::{self, Printed};
+use crate::running;
 use crate::source;
 use crate::verbosity;
 use builds::{Builders, Known};
@@ -142,6 +143,7 @@ pub(crate) fn until_interrupt() -> Result<(Happenings, Ending), Failure> {
     interrupt::stop_at_interrupt(asks, move || cut_short.is_cut_short())?;
     // Its tools do not hear of Ctrl-C themselves.
     building::can_be_stopped(Stop::default());
+    running::is_noted();
     Ok(((sender, happenings), ending))
 }
 
@@ -301,6 +303,11 @@ impl Watch {
     }
 
     fn tell(&mut self, event: Event) -> Result<(), Failure> {
+        let is_load =
+            matches!(event.kind, EventKind::Loaded | EventKind::Reloaded | EventKind::Rejected);
+        if is_load && event.plugin_kind == PluginKind::Native {
+            running::is_loaded(&event.plugin);
+        }
         if matches!(event.kind, EventKind::Loaded | EventKind::Reloaded) {
             let version = event.version.to_string();
             self.loads.insert((event.plugin.clone(), version), event.generation);
