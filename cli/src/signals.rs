@@ -17,7 +17,7 @@ use crate::interrupt;
 
 /// What stands in the place of the system's own handlers from the first build on. They are not put
 /// back, and end the process themselves.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Handlers {
     /// Whether a signal ends the process at once.
     ends: Arc<AtomicBool>,

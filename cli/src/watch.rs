@@ -140,9 +140,9 @@ pub(crate) fn until_interrupt() -> Result<(Happenings, Ending), Failure> {
         building::stop();
         is_heard
     };
-    interrupt::stop_at_interrupt(asks, move || cut_short.is_cut_short())?;
     // Its tools do not hear of Ctrl-C themselves.
     building::can_be_stopped(Stop::default());
+    interrupt::stop_at_interrupt(asks, move || cut_short.is_cut_short())?;
     running::is_noted();
     Ok(((sender, happenings), ending))
 }

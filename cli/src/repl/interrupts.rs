@@ -82,6 +82,8 @@ impl Interrupts {
     pub(super) fn new(leave: impl FnOnce() + Send + 'static) -> Result<Interrupts, Failure> {
         let (sender, happenings) = mpsc::channel();
         let stage = Arc::new(Mutex::new(Stage::Busy));
+        // Whoever is told of one waits until builds can be stopped.
+        let begins = lock(&stage);
         let ending = Ending::default();
         let (told, asked, end) = (sender.clone(), Arc::clone(&stage), ending.clone());
         let set = ctrlc::set_handler(move || interrupt(&asked, &told, &end));
@@ -90,6 +92,7 @@ impl Interrupts {
         let set = ending.follow(move || stop(&asked, &told), leave);
         set.map_err(|error| Failure::Unmet(format!("cannot wait for SIGTERM: {error}")))?;
         building::can_be_stopped(Stop::at_the_terminal());
+        drop(begins);
         Ok(Interrupts { stage, ending, sender, happenings })
     }
 

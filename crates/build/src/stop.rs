@@ -229,6 +229,7 @@ impl<'s> Tool<'s> {
             if place == Some(Place::AtTheTerminal) && status.signal() == Some(Signal::INT.as_raw())
             {
                 state.is_stopped = true;
+                stop.shared.stopped.notify_all();
             }
             return Ok(status);
         }
