@@ -95,7 +95,7 @@ impl Ending {
 }
 
 /// What comes within this time is still the first.
-const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(250);
+pub(super) const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// How often a prompt is interrupted that has just been about to be shown, and how long one may take.
 #[cfg(unix)]

@@ -12,11 +12,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use twinplug_build::Stop;
 
-use super::ending::{Ending, Stopped};
+use super::ending::{AT_ONCE, Ending, Stopped};
 use crate::building;
 use crate::failure::Failure;
 use crate::output;
@@ -45,14 +45,14 @@ enum Stage {
     Waits,
     /// It does what goes on to its end, unless that is a build.
     Busy,
-    /// The same, and there was an interrupt: no build goes on, and the next wait ends with it.
-    Asked,
+    /// The same, and there was an interrupt then: no build goes on, and the next wait ends with it.
+    Asked(Instant),
 }
 
 impl Stage {
     /// An interrupt comes that nobody waits for.
     fn ask(&mut self) {
-        *self = Stage::Asked;
+        *self = Stage::Asked(Instant::now());
         building::stop();
     }
 
@@ -141,7 +141,7 @@ impl Interrupts {
 
     /// Asks `ended` at first, and at each happening.
     fn wait<T>(&self, mut ended: impl FnMut(Option<Happening>) -> Option<T>) -> T {
-        let is_asked = lock(&self.stage).goes_on(Stage::Waits) == Stage::Asked;
+        let is_asked = matches!(lock(&self.stage).goes_on(Stage::Waits), Stage::Asked(_));
         let mut happening = is_asked.then_some(Happening::Interrupt);
         let end = loop {
             if let Some(end) = ended(happening) {
@@ -177,13 +177,14 @@ fn stop(stage: &Mutex<Stage>, told: &Sender<Happening>) -> Stopped {
         Stage::Prompt => return Stopped::Prompt,
         // Nobody hears it once the session has ended.
         Stage::Waits => drop(told.send(Happening::Interrupt)),
-        Stage::Busy | Stage::Asked => now.ask(),
+        Stage::Busy => now.ask(),
+        Stage::Asked(_) => {}
     }
     Stopped::Other
 }
 
 /// On the thread that is told of Ctrl-C.
-fn interrupt(stage: &Mutex<Stage>, told: &Sender<Happening>, ending: &Ending) {
+fn interrupt(stage: &Arc<Mutex<Stage>>, told: &Sender<Happening>, ending: &Ending) {
     if ending.is_under_way() {
         exit();
     } else if ending.is_asked() {
@@ -197,13 +198,20 @@ fn interrupt(stage: &Mutex<Stage>, told: &Sender<Happening>, ending: &Ending) {
         Stage::Waits => drop(told.send(Happening::Interrupt)),
         Stage::Busy => {
             now.ask();
-            drop(now);
-            thread::sleep(PATIENCE);
-            if *lock(stage) == Stage::Asked {
-                output::note("this goes on to its end: Ctrl-C once more ends the session at once");
-            }
+            let (asked, stage) = (*now, Arc::clone(stage));
+            // The next one is not to wait for that.
+            thread::spawn(move || tell_that_it_goes_on(asked, &stage));
         }
-        Stage::Asked => exit(),
+        // Whoever passes signals on may send them twice.
+        Stage::Asked(since) if since.elapsed() < AT_ONCE => {}
+        Stage::Asked(_) => exit(),
+    }
+}
+
+fn tell_that_it_goes_on(asked: Stage, stage: &Mutex<Stage>) {
+    thread::sleep(PATIENCE);
+    if *lock(stage) == asked {
+        output::note("this goes on to its end: Ctrl-C once more ends the session at once");
     }
 }
 
