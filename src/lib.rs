@@ -117,7 +117,8 @@
 //!
 //! The library prints nothing of its own: it reports through [`tracing`](https://docs.rs/tracing). Warnings of what is an error
 //! too, for whoever has asked for it, have the target `twinplug::returned`; of what [`Host::events`] tells as well,
-//! `twinplug::event`.
+//! `twinplug::event`. Before the code of a native plugin runs for the first time, in each of its loads, that is said
+//! with the target `twinplug::native::begins`, level debug, and the field `plugin`.
 //!
 //! # Cargo features
 //!

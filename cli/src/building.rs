@@ -1,5 +1,5 @@
-//! Builds of source folders: into which library, how they are shown, and that Ctrl-C ends them where a
-//! subcommand waits for that.
+//! Builds of source folders: into which library, how they are shown, and that Ctrl-C ends them, by the
+//! subcommand where that takes it, else with the process.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +14,8 @@ use twinplug_build::{Audience, BuildError, Library, Manner, Show, Stop};
 use crate::compiler;
 use crate::output;
 use crate::progress;
+#[cfg(unix)]
+use crate::signals;
 use crate::source::BUILT;
 use crate::verbosity;
 
@@ -39,7 +41,14 @@ pub(crate) struct Unbuilt {
 
 /// Builds a source folder, and shows the progress on standard error.
 pub(crate) fn built(folder: &Path) -> Result<Library, BuildError> {
-    progress::building(|show| build(folder, show))
+    let build = |stop: Option<&Stop>| progress::building(|show| build(folder, show, stop));
+    match stopping() {
+        Some(stop) => build(Some(&stop)),
+        #[cfg(unix)]
+        None => signals::end_first(build),
+        #[cfg(not(unix))]
+        None => build(None),
+    }
 }
 
 /// As `built`, of a folder that is watched.
@@ -53,14 +62,14 @@ pub(crate) fn built_first(folder: &Path, readers: Readers) -> Result<Library, Un
 /// As `built_first`, while others write to the terminal.
 pub(crate) fn built_meanwhile(folder: &Path, readers: Readers) -> Result<Library, Unbuilt> {
     match readers {
-        Readers::People => Ok(build(folder, progress::plainly())?),
+        Readers::People => Ok(build(folder, progress::plainly(), stopping().as_ref())?),
         Readers::Programs => built_and_kept(folder),
     }
 }
 
 fn built_and_kept(folder: &Path) -> Result<Library, Unbuilt> {
     let kept = Kept::default();
-    build(folder, Show::To(&kept)).map_err(|error| {
+    build(folder, Show::To(&kept), stopping().as_ref()).map_err(|error| {
         let messages = kept.messages.into_inner().unwrap_or_else(PoisonError::into_inner);
         if verbosity::is_quiet() && !error.is_stopped() {
             let _ = io::stderr().write_all(&messages);
@@ -69,13 +78,12 @@ fn built_and_kept(folder: &Path) -> Result<Library, Unbuilt> {
     })
 }
 
-fn build(folder: &Path, show: Show<'_>) -> Result<Library, BuildError> {
+fn build(folder: &Path, show: Show<'_>, stop: Option<&Stop>) -> Result<Library, BuildError> {
     let out = Path::new(BUILT);
     if let Some(library) = twinplug_build::becomes(folder, out) {
         claim(&library, folder)?;
     }
-    let stop = stopping();
-    let library = twinplug_build::build_as(folder, out, Manner { show, stop: stop.as_ref() })?;
+    let library = twinplug_build::build_as(folder, out, Manner { show, stop })?;
     claim(&library.path, folder)?;
     Ok(library)
 }
@@ -108,14 +116,18 @@ fn stopping() -> Option<Stop> {
     STOP.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Nothing stops builds but what stops this process.
+/// Nothing stops builds but what ends this process.
 pub(crate) fn cannot_be_stopped() {
     *STOP.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    #[cfg(unix)]
+    signals::are_not_taken();
 }
 
-/// From here on builds can be stopped. Their tools do not hear of Ctrl-C themselves any more.
-pub(crate) fn can_be_stopped() {
-    *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stop::default());
+/// From here on builds can be stopped by that, for whoever takes Ctrl-C and other signals.
+pub(crate) fn can_be_stopped(stop: Stop) {
+    *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
+    #[cfg(unix)]
+    signals::are_taken();
 }
 
 /// Ends those that run; no more begin.

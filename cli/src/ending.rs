@@ -11,6 +11,7 @@ use twinplug::{Host, PluginRef};
 use crate::building;
 use crate::failure::Failure;
 use crate::output;
+use crate::running;
 
 /// How long it takes until somebody wonders why nothing ends.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -69,7 +70,8 @@ impl Ending {
         for plugin in host.plugins().into_iter().rev() {
             let what = call(&plugin).unwrap_or_else(|| format!("plugin `{}` to go", plugin.name()));
             self.lock().going = Some(plugin.clone());
-            self.during(what, || host.unload(plugin))?;
+            let goes = format!("plugin `{}`, as it was unloaded", plugin.name());
+            self.during(what, || running::during(goes, || host.unload(plugin)))?;
             self.lock().going = None;
         }
         host.flush_output();
@@ -107,6 +109,7 @@ impl Ending {
         let ending = self.clone();
         let (sender, told) = mpsc::channel();
         thread::spawn(move || {
+            running::is_over();
             ending.tell_left();
             let _ = sender.send(());
         });

@@ -70,10 +70,22 @@ pub(crate) fn terminations() -> std::io::Result<Signals> {
 /// Whether the process has begun with this signal ignored, where the system says it.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
+    is_among("SigIgn:", signal)
+}
+
+/// Whether a signal does what it does by itself: it is neither ignored nor taken, as far as the system
+/// says it.
+#[cfg(unix)]
+pub(crate) fn is_default(signal: i32) -> bool {
+    !is_ignored(signal) && !is_among("SigCgt:", signal)
+}
+
+#[cfg(unix)]
+fn is_among(title: &str, signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
-    ignored.is_some_and(|signals| signals >> (signal - 1) & 1 == 1)
+    let digits = status.lines().find_map(|line| line.strip_prefix(title));
+    let signals = digits.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    signals.is_some_and(|signals| signals >> (signal - 1) & 1 == 1)
 }
 
 /// Takes one.

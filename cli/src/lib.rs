@@ -27,15 +27,20 @@ mod compiler;
 mod ending;
 mod excerpt;
 mod failure;
+mod giving;
 mod granting;
 mod interrupt;
 mod limiting;
 mod locking;
 mod output;
 mod progress;
+mod running;
+#[cfg(unix)]
+mod signals;
 mod source;
 mod standing;
 mod verbosity;
+mod witness;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -70,7 +75,8 @@ use verbosity::Verbosity;
 ///
 /// It is what a process does, once: it listens to `tracing` for the whole process, and goes on with the
 /// `-v` or `-q` that it was given first. `run`, `watch` and `repl` take Ctrl-C and SIGTERM for themselves, and
-/// fail where the process, or an earlier one of them, has taken Ctrl-C before.
+/// fail where the process, or an earlier one of them, has taken Ctrl-C before. The others take no signal that
+/// the process takes itself; any other ends the build that runs, and then the process.
 pub fn run<A>(builder: HostBuilder, args: impl IntoIterator<Item = A>) -> ExitCode
 where
     A: Into<OsString> + Clone,
@@ -88,6 +94,7 @@ where
             let deadline = limiting.deadline();
             let done =
                 offered.and_then(|(builder, _kept)| command.run(builder, &locking, deadline));
+            running::is_over();
             done.unwrap_or_else(|failure| failure.report())
         }
         Err(usage) => {

@@ -152,11 +152,17 @@ impl Repl {
         let plugins = Rc::clone(&self.plugins);
         company.around(&plugins.host, || {
             for path in paths {
-                if let Err(failure) = plugins.load(path) {
-                    if self.manner == Manner::Still || !path.exists() {
+                match plugins.load(path) {
+                    Ok(_) => {}
+                    Err(Failure::Interrupted) if self.manner == Manner::Watched => {
+                        self.interrupted();
+                        break;
+                    }
+                    Err(Failure::Interrupted) => return Err(interrupted()),
+                    Err(failure) if self.manner == Manner::Still || !path.exists() => {
                         return Err(failure);
                     }
-                    self.fail(failure);
+                    Err(failure) => self.fail(failure),
                 }
             }
             Ok(())
@@ -260,7 +266,10 @@ impl Repl {
 
     fn take(&mut self, input: Input) -> Result<Then, Failure> {
         match input {
-            Input::Command(line) => self.command(&line),
+            Input::Command(line) => match self.command(&line) {
+                Err(Failure::Interrupted) => Ok(self.interrupted()),
+                done => done,
+            },
             Input::Lua(text, line) => self.evaluate(&text, line),
             Input::Wrong(failure) => Err(failure),
             Input::GivenUp if self.manner == Manner::Watched => Ok(Then::GoesOn),
@@ -319,7 +328,7 @@ impl Repl {
             // The terminal has shown the key.
             self.screen.next_line();
         }
-        self.fail(Failure::Unmet("interrupted".to_owned()));
+        self.fail(interrupted());
         match self.manner {
             Manner::Watched => Then::GoesOn,
             Manner::Still => Then::Ends,
@@ -340,6 +349,11 @@ impl From<Done> for Then {
             Done::Told => Then::Failed,
         }
     }
+}
+
+/// What is told of a line that was given up, or of what was to be loaded before the first.
+fn interrupted() -> Failure {
+    Failure::Unmet(Failure::Interrupted.to_string())
 }
 
 /// Tells what has happened, but for what is the session's own.

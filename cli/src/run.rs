@@ -6,16 +6,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use twinplug::{Host, HostBuilder, Value};
+use twinplug::{Host, HostBuilder};
 
 use crate::building::Readers;
 use crate::call;
 use crate::company::{Company, Ready};
 use crate::ending::Ending;
 use crate::failure::Failure;
+use crate::giving::Giving;
 use crate::granting::Granting;
 use crate::locking::Locking;
 use crate::output::{self, Printed};
+use crate::running;
 use crate::source;
 use crate::watch::{self, Answers, Form, Happening, Once, Told, Watch};
 
@@ -27,15 +29,8 @@ pub(crate) struct Arguments {
     /// Call a function of every plugin that has it, once; the results are lines of JSON
     #[arg(long, value_name = "FUNC")]
     call: Option<String>,
-    /// An argument of those calls, as JSON; what is not JSON is a string; as often as needed
-    #[arg(
-        long,
-        value_name = "ARG",
-        value_parser = call::value,
-        allow_negative_numbers = true,
-        requires = "call"
-    )]
-    arg: Vec<Value>,
+    #[command(flatten)]
+    giving: Giving,
     /// Reload plugins as they are edited, and tell what happens, on standard error
     #[arg(long)]
     watch: bool,
@@ -68,12 +63,13 @@ pub(crate) fn run(
     builder: HostBuilder,
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
-    let Arguments { paths, call, arg, watch, channel, company, granting } = arguments;
+    let Arguments { paths, call, giving, watch, channel, company, granting } = arguments;
     let (happenings, ending) = watch::until_interrupt()?;
     let company = company.ready(locking)?;
     let printed = Printed::default();
     let host = Arc::new(host(granting.grant(builder), channel, printed.clone())?);
-    let once = call.map(|name| Once::new(name, arg, answers(&paths), happenings.0.clone()));
+    let args = giving.into_values();
+    let once = call.map(|name| Once::new(name, args, answers(&paths), happenings.0.clone()));
     if watch {
         let watch = Watch::new(host, Form::Aside(printed), ending).calling(once);
         let sources = |path: &PathBuf| watch::sources(path, locking, Readers::People);
@@ -120,6 +116,7 @@ impl Service {
         let load = || self.host.load_all(paths).all();
         self.ending.during("plugins to be loaded".to_owned(), load)?;
         let layers = company.load_layers(&self.host)?;
+        running::all_are_loaded();
         if let Some(once) = &mut self.once {
             once.spare([required, layers].concat());
         }

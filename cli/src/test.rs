@@ -6,7 +6,6 @@
 
 mod find;
 mod session;
-mod witness;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,9 +22,9 @@ use crate::granting::Granting;
 use crate::locking::Locking;
 use crate::output;
 use crate::source;
+use crate::witness::Witness;
 use find::{Finder, TestFile};
 use session::{Session, Setting};
-use witness::Witness;
 
 /// A test that takes longer is told with its time.
 const SLOW: Duration = Duration::from_millis(500);

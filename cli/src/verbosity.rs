@@ -14,6 +14,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::output::{self, Label};
+use crate::running::Begins;
 
 const HEADING: &str = "What is told";
 
@@ -54,7 +55,8 @@ impl Verbosity {
             _ => LevelFilter::TRACE,
         };
         // A program that has set its own goes on with that.
-        let _ = tracing_subscriber::registry().with(Log.with_filter(level)).try_init();
+        let all = tracing_subscriber::registry().with(Log.with_filter(level));
+        let _ = all.with(Begins.with_filter(Begins::filter())).try_init();
     }
 }
 

@@ -19,17 +19,19 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use twinplug::{Event, EventKind, Events, Host, HostBuilder, Value};
+use twinplug::{Event, EventKind, Events, Host, HostBuilder, PluginKind};
+use twinplug_build::Stop;
 
 use crate::building::{self, Readers};
-use crate::call;
 use crate::company::{Company, Ready};
 use crate::ending::Ending;
 use crate::failure::Failure;
+use crate::giving::Giving;
 use crate::granting::Granting;
 use crate::interrupt;
 use crate::locking::Locking;
 use crate::output::{self, Printed};
+use crate::running;
 use crate::source;
 use crate::verbosity;
 use builds::{Builders, Known};
@@ -51,15 +53,8 @@ pub(crate) struct Arguments {
     /// Call a function of every plugin that has it, time and again; tell when its result changes
     #[arg(long, value_name = "FUNC")]
     call: Option<String>,
-    /// An argument of those calls, as JSON; what is not JSON is a string; as often as needed
-    #[arg(
-        long,
-        value_name = "ARG",
-        value_parser = call::value,
-        allow_negative_numbers = true,
-        requires = "call"
-    )]
-    arg: Vec<Value>,
+    #[command(flatten)]
+    giving: Giving,
     /// How often it is called, like 16ms; each second if not given
     #[arg(long, value_name = "TIME", value_parser = time, requires = "call")]
     every: Option<Duration>,
@@ -111,7 +106,7 @@ pub(crate) fn run(
     builder: HostBuilder,
     locking: &Locking,
 ) -> Result<ExitCode, Failure> {
-    let Arguments { path, call, arg, every, json, company, granting } = arguments;
+    let Arguments { path, call, giving, every, json, company, granting } = arguments;
     let (happenings, ending) = until_interrupt()?;
     let company = company.ready(locking)?;
     let printed = Printed::default();
@@ -124,7 +119,8 @@ pub(crate) fn run(
         }
     };
     let host = builder.build().map_err(|error| Failure::Usage(error.to_string()))?;
-    let calls = call.map(|function| Calls::new(function, arg, every.unwrap_or(EVERY)));
+    let (args, every) = (giving.into_values(), every.unwrap_or(EVERY));
+    let calls = call.map(|function| Calls::new(function, args, every));
     let readers = if json { Readers::Programs } else { Readers::People };
     let sources = sources(&path, locking, readers).into_iter().collect();
     let watch = Watch { calls, ..Watch::new(Arc::new(host), form, ending) };
@@ -144,8 +140,10 @@ pub(crate) fn until_interrupt() -> Result<(Happenings, Ending), Failure> {
         building::stop();
         is_heard
     };
+    // Its tools do not hear of Ctrl-C themselves.
+    building::can_be_stopped(Stop::default());
     interrupt::stop_at_interrupt(asks, move || cut_short.is_cut_short())?;
-    building::can_be_stopped();
+    running::is_noted();
     Ok(((sender, happenings), ending))
 }
 
@@ -305,6 +303,11 @@ impl Watch {
     }
 
     fn tell(&mut self, event: Event) -> Result<(), Failure> {
+        let is_load =
+            matches!(event.kind, EventKind::Loaded | EventKind::Reloaded | EventKind::Rejected);
+        if is_load && event.plugin_kind == PluginKind::Native {
+            running::is_loaded(&event.plugin);
+        }
         if matches!(event.kind, EventKind::Loaded | EventKind::Reloaded) {
             let version = event.version.to_string();
             self.loads.insert((event.plugin.clone(), version), event.generation);

@@ -21,8 +21,9 @@ pub struct Inspection {
     pub version: Option<Version>,
     /// The ABI that a native plugin was built for, major and minor.
     pub abi: Option<(u16, u16)>,
-    /// The exports, where they stand in the file: a script's are known only once
-    /// it has run.
+    /// The exports, where they stand in the file, without those that a library registers as it is
+    /// loaded: a script's are known only once it has run, and those of a library in C, C++ or Go where
+    /// its table tells them, as it does on Linux unless its own code may write there.
     pub exports: Option<Vec<Export>>,
     /// The plugins that it says it needs.
     pub requires: Vec<Requirement>,

@@ -363,7 +363,7 @@ fn inspect_native(located: &Located, bytes: Vec<u8>) -> Result<Inspection> {
         name: own.settle_name(Some(checked.name))?,
         version: Some(own.settle_version(Some(checked.version))?),
         abi: Some(checked.abi),
-        exports: checked.exports.map(|exports| {
+        exports: checked.exports.or(checked.told).map(|exports| {
             let public = exports.into_iter().filter(|declared| !declared.private);
             public.map(|declared| declared.export).collect()
         }),

@@ -28,6 +28,9 @@ use super::preflight::Checked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::Unsafe;
 
+/// The target of what says that the code of a plugin is about to run for the first time.
+const BEGINS: &str = "twinplug::native::begins";
+
 /// A mapped image with its place at the host. Whoever may run code of it holds it.
 pub(super) struct Image {
     /// Closed in `drop`, or never.
@@ -60,7 +63,7 @@ impl Image {
         let runtime = go_runtime::claim(path, checked, place.go_runtimes())?;
         let copied = Copy::new(path, &checked.bytes, &checked.dependencies);
         let mut copy = copied.map_err(|error| not_copied(path, error))?;
-        tracing::debug!(plugin = context.plugin, "is handed to the system");
+        tracing::debug!(target: BEGINS, plugin = context.plugin, "is handed to the system");
         // SAFETY: constructors of the image run. The file was preflighted and is a
         // Twinplug plugin; whoever points the host at a native plugin trusts its code.
         let library = unsafe { open(copy.path()) };

@@ -44,6 +44,8 @@ pub(crate) struct Checked {
     pub(crate) abi: (u16, u16),
     /// The exports, where the section lists them.
     pub(crate) exports: Option<Vec<Declared>>,
+    /// Those of the table, where the file tells them all.
+    pub(crate) told: Option<Vec<Declared>>,
     /// Whether the image may be unmapped.
     pub(crate) unload: bool,
     pub(crate) dependencies: Dependencies,
@@ -115,9 +117,10 @@ pub(crate) fn check(bytes: Vec<u8>, origin: &Path) -> Result<Checked> {
     let Section { name, version, unload, .. } = section;
     check_name(&name).map_err(|fault| refused(format!("broken: {fault}")))?;
     let version = parsed(&version)?;
-    if let Some(told) = told {
-        check_told(&told, (&name, &version), exports.as_deref())?;
-    }
+    let told = match told {
+        Some(told) => check_told(&told, (&name, &version), exports.as_deref())?,
+        None => None,
+    };
     let elf::Facts { dependencies, mut hazards, starters } = facts;
     let Beside { companions, shared } = beside::check(&dependencies, origin)?;
     let has_go = is_go(&file);
@@ -130,6 +133,7 @@ pub(crate) fn check(bytes: Vec<u8>, origin: &Path) -> Result<Checked> {
         version,
         abi,
         exports,
+        told,
         unload,
         dependencies,
         companions,

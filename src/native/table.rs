@@ -131,8 +131,8 @@ impl Table {
             }
             exports.push(entries);
         }
-        let found = exports.iter().map(Entries::declared);
-        compare(found, checked.exports.as_deref())?;
+        let found: Vec<_> = exports.iter().map(Entries::declared).collect();
+        compare(&found, checked.exports.as_deref())?;
         Ok(exports)
     }
 }
@@ -144,16 +144,16 @@ impl Entries {
 }
 
 /// Refuses what would be refused of a table once it is mapped, as far as the file tells it; `listed` is
-/// what the section says.
+/// what the section says. Gives the exports, if it tells them all.
 pub(super) fn check_told(
     told: &Told<'_>,
     (name, version): (&str, &Version),
     listed: Option<&[Declared]>,
-) -> Result<()> {
+) -> Result<Option<Vec<Declared>>> {
     if let (Some(told_name), Some(told_version)) = (told.name, told.version) {
         compare_names((utf8(told_name)?, utf8(told_version)?), (name, version))?;
     }
-    let Some(exports) = &told.exports else { return Ok(()) };
+    let Some(exports) = &told.exports else { return Ok(None) };
     let (mut found, mut names) = (Vec::new(), HashSet::new());
     for export in exports {
         let (Some(name), Some(kind)) = (export.name, export.kind) else { continue };
@@ -163,10 +163,11 @@ pub(super) fn check_told(
         }
         found.push(declared);
     }
-    match found.len() == exports.len() {
-        true => compare(found.into_iter(), listed),
-        false => Ok(()),
+    if found.len() != exports.len() {
+        return Ok(None);
     }
+    compare(&found, listed)?;
+    Ok(Some(found))
 }
 
 /// A struct of a plugin's that may be shorter than ours; the rest is zero, which is
@@ -238,13 +239,13 @@ fn compare_names(table: (&str, &str), section: (&str, &Version)) -> Result<()> {
 
 /// What the section lists is what the table has; where it lists nothing, the table
 /// stands alone.
-fn compare(exports: impl Iterator<Item = Declared>, listed: Option<&[Declared]>) -> Result<()> {
+fn compare(exports: &[Declared], listed: Option<&[Declared]>) -> Result<()> {
     let Some(listed) = listed else { return Ok(()) };
     let mut rest: HashMap<&str, &Declared> =
         listed.iter().map(|declared| (declared.export.name.as_str(), declared)).collect();
     for found in exports {
         match rest.remove(found.export.name.as_str()) {
-            Some(declared) if *declared == found => {}
+            Some(declared) if declared == found => {}
             Some(declared) => {
                 return Err(contradiction(&found.to_string(), &declared.to_string()));
             }

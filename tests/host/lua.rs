@@ -254,8 +254,13 @@ fn errors_keep_what_was_thrown() {
         plugin.call("Caught", ()).unwrap(),
         Value::Str("host function `refuse`: the host will not".into())
     );
-    let deep = message(plugin.call("Deep", ()));
-    assert!(deep.contains("stack overflow"), "{deep}");
+    let deep = plugin.call("Deep", ()).unwrap_err();
+    assert!(deep.to_string().contains("stack overflow"), "{deep}");
+    let traceback: Vec<_> = deep.traceback().unwrap().lines().collect();
+    let (last, calls) = traceback.split_last().unwrap();
+    assert!(calls.len() > 10, "{traceback:?}");
+    assert!(calls.iter().all(|call| *call == "throws.lua:7: in function 'Deep'"), "{traceback:?}");
+    assert_eq!(*last, "...");
     assert_eq!(
         message(plugin.call("Nil", ())),
         "plugin `throws`: `Nil`: an error without a message"

@@ -267,7 +267,10 @@ fn inspecting_runs_no_code() {
         ("loud", Some(twinplug::Version::new(1, 2, 3)))
     );
     assert_eq!((inspection.kind, inspection.abi), (PluginKind::Native, Some((1, 1))));
-    assert_eq!(inspection.exports, None);
+    let told = inspection.exports.map(|exports| {
+        exports.iter().map(|it| format!("{}: {}", it.name, it.ty)).collect::<Vec<_>>()
+    });
+    assert_eq!(told, cfg!(target_os = "linux").then(|| vec!["F: ()".to_owned()]));
     let exports = Host::inspect(&RUST.testplugin).unwrap().exports.unwrap();
     let names: Vec<_> = exports.iter().map(|export| export.name.as_str()).collect();
     assert_eq!(names, ["Value", "Pd", "Plugin_fun", "ComplexType"]);

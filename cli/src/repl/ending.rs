@@ -56,7 +56,7 @@ impl Ending {
                 let first = *first.get_or_insert_with(Instant::now);
                 match work.take() {
                     Some((stop, leave)) => ending.begin(stop, leave),
-                    None if first.elapsed() > AT_ONCE => std::process::exit(1),
+                    None if first.elapsed() > AT_ONCE => super::interrupts::exit(),
                     None => {}
                 }
             }
@@ -95,7 +95,7 @@ impl Ending {
 }
 
 /// What comes within this time is still the first.
-const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(250);
+pub(super) const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// How often a prompt is interrupted that has just been about to be shown, and how long one may take.
 #[cfg(unix)]

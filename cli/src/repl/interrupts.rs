@@ -1,6 +1,6 @@
-//! Ctrl-C: it stops a call, and ends what cannot be stopped when it comes twice. The system's wish that
-//! the process end (SIGTERM), and a terminal that goes (SIGHUP), stop a call as well, and then end the
-//! session as Ctrl-D does.
+//! Ctrl-C: it stops a call or a build, and ends what cannot be stopped when it comes twice. The system's
+//! wish that the process end (SIGTERM), and a terminal that goes (SIGHUP), stop them as well, and then
+//! end the session as Ctrl-D does.
 //!
 //! At the prompt of a terminal Ctrl-C is a key, which the line editor reads.
 
@@ -12,9 +12,12 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::ending::{Ending, Stopped};
+use twinplug_build::Stop;
+
+use super::ending::{AT_ONCE, Ending, Stopped};
+use crate::building;
 use crate::failure::Failure;
 use crate::output;
 
@@ -40,10 +43,24 @@ enum Stage {
     Prompt,
     /// It waits for what comes, an interrupt too.
     Waits,
-    /// It does what goes on to its end.
+    /// It does what goes on to its end, unless that is a build.
     Busy,
-    /// The same, and there was an interrupt: the next wait ends with it.
-    Asked,
+    /// The same, and there was an interrupt then: no build goes on, and the next wait ends with it.
+    Asked(Instant),
+}
+
+impl Stage {
+    /// An interrupt comes that nobody waits for.
+    fn ask(&mut self) {
+        *self = Stage::Asked(Instant::now());
+        building::stop();
+    }
+
+    /// The next one; what was asked in this one is over. Gives this one.
+    fn goes_on(&mut self, next: Stage) -> Stage {
+        building::can_be_stopped(Stop::at_the_terminal());
+        mem::replace(self, next)
+    }
 }
 
 pub(super) struct Interrupts {
@@ -65,6 +82,8 @@ impl Interrupts {
     pub(super) fn new(leave: impl FnOnce() + Send + 'static) -> Result<Interrupts, Failure> {
         let (sender, happenings) = mpsc::channel();
         let stage = Arc::new(Mutex::new(Stage::Busy));
+        // Whoever is told of one waits until builds can be stopped.
+        let begins = lock(&stage);
         let ending = Ending::default();
         let (told, asked, end) = (sender.clone(), Arc::clone(&stage), ending.clone());
         let set = ctrlc::set_handler(move || interrupt(&asked, &told, &end));
@@ -72,6 +91,8 @@ impl Interrupts {
         let (told, asked) = (sender.clone(), Arc::clone(&stage));
         let set = ending.follow(move || stop(&asked, &told), leave);
         set.map_err(|error| Failure::Unmet(format!("cannot wait for SIGTERM: {error}")))?;
+        building::can_be_stopped(Stop::at_the_terminal());
+        drop(begins);
         Ok(Interrupts { stage, ending, sender, happenings })
     }
 
@@ -83,7 +104,7 @@ impl Interrupts {
     /// Runs what shows a prompt, unless the session is to end. What else was asked before is not about
     /// what is typed there.
     pub(super) fn at_prompt<R>(&self, prompt: impl FnOnce() -> R) -> Option<R> {
-        *lock(&self.stage) = Stage::Prompt;
+        lock(&self.stage).goes_on(Stage::Prompt);
         // Whoever asks for the end from here on finds the prompt.
         let result = (!self.is_ending()).then(prompt);
         *lock(&self.stage) = Stage::Busy;
@@ -120,7 +141,7 @@ impl Interrupts {
 
     /// Asks `ended` at first, and at each happening.
     fn wait<T>(&self, mut ended: impl FnMut(Option<Happening>) -> Option<T>) -> T {
-        let is_asked = mem::replace(&mut *lock(&self.stage), Stage::Waits) == Stage::Asked;
+        let is_asked = matches!(lock(&self.stage).goes_on(Stage::Waits), Stage::Asked(_));
         let mut happening = is_asked.then_some(Happening::Interrupt);
         let end = loop {
             if let Some(end) = ended(happening) {
@@ -132,7 +153,10 @@ impl Interrupts {
         // One that came as it ended is the next wait's.
         let left = self.happenings.try_iter();
         let left = left.filter(|left| matches!(left, Happening::Interrupt)).count();
-        *stage = if left > 0 { Stage::Asked } else { Stage::Busy };
+        *stage = Stage::Busy;
+        if left > 0 {
+            stage.ask();
+        }
         end
     }
 }
@@ -153,15 +177,16 @@ fn stop(stage: &Mutex<Stage>, told: &Sender<Happening>) -> Stopped {
         Stage::Prompt => return Stopped::Prompt,
         // Nobody hears it once the session has ended.
         Stage::Waits => drop(told.send(Happening::Interrupt)),
-        Stage::Busy | Stage::Asked => *now = Stage::Asked,
+        Stage::Busy => now.ask(),
+        Stage::Asked(_) => {}
     }
     Stopped::Other
 }
 
 /// On the thread that is told of Ctrl-C.
-fn interrupt(stage: &Mutex<Stage>, told: &Sender<Happening>, ending: &Ending) {
+fn interrupt(stage: &Arc<Mutex<Stage>>, told: &Sender<Happening>, ending: &Ending) {
     if ending.is_under_way() {
-        process::exit(1);
+        exit();
     } else if ending.is_asked() {
         // It is most likely what ends the prompt.
         return;
@@ -172,15 +197,28 @@ fn interrupt(stage: &Mutex<Stage>, told: &Sender<Happening>, ending: &Ending) {
         // Nobody hears it once the session has ended.
         Stage::Waits => drop(told.send(Happening::Interrupt)),
         Stage::Busy => {
-            *now = Stage::Asked;
-            drop(now);
-            thread::sleep(PATIENCE);
-            if *lock(stage) == Stage::Asked {
-                output::note("this goes on to its end: Ctrl-C once more ends the session at once");
-            }
+            now.ask();
+            let (asked, stage) = (*now, Arc::clone(stage));
+            // The next one is not to wait for that.
+            thread::spawn(move || tell_that_it_goes_on(asked, &stage));
         }
-        Stage::Asked => process::exit(1),
+        // Whoever passes signals on may send them twice.
+        Stage::Asked(since) if since.elapsed() < AT_ONCE => {}
+        Stage::Asked(_) => exit(),
     }
+}
+
+fn tell_that_it_goes_on(asked: Stage, stage: &Mutex<Stage>) {
+    thread::sleep(PATIENCE);
+    if *lock(stage) == asked {
+        output::note("this goes on to its end: Ctrl-C once more ends the session at once");
+    }
+}
+
+/// Ends the process, and waits for nothing.
+pub(super) fn exit() -> ! {
+    building::kill();
+    process::exit(1)
 }
 
 fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {

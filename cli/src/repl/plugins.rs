@@ -79,7 +79,7 @@ impl Plugins {
         for source in source::sources_at(folder, &self.locking) {
             match source::loadable(&source, &self.locking) {
                 Ok(library) => files.push((library.into_owned(), source)),
-                Err(failure) if self.manner == Manner::Watched => {
+                Err(failure @ Failure::Build(..)) if self.manner == Manner::Watched => {
                     failure.report();
                     is_complete = false;
                 }

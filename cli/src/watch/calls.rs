@@ -10,6 +10,7 @@ use twinplug::{Error, Host, PluginRef, Value};
 use super::missing::Missing;
 use crate::ending::Ending;
 use crate::output;
+use crate::running;
 
 /// The calls, and how they ended the last time.
 pub(super) struct Calls {
@@ -55,8 +56,9 @@ impl Calls {
 
     fn call_one(&mut self, host: &Host, ending: &Ending, plugin: PluginRef) -> Option<Called> {
         let generation = load(&plugin);
-        let what = format!("`{}` of plugin `{}` to end", self.function, plugin.name());
-        let result = ending.during(what, || plugin.call_dynamic(&self.function, &self.args));
+        let what = format!("`{}` of plugin `{}`", self.function, plugin.name());
+        let call = || plugin.call_dynamic(&self.function, &self.args);
+        let result = ending.during(format!("{what} to end"), || running::during(what, call));
         // One that was reloaded meanwhile: which load gave it is not known.
         let is_known = load(&plugin) == generation;
         if !is_known || (result.is_err() && !self.plugins(host).contains(&plugin)) {

@@ -17,6 +17,7 @@ use super::Happening;
 use super::missing::{self, Missing};
 use crate::failure::{self, Failure};
 use crate::output::{self, Printed};
+use crate::running;
 
 /// How long a call holds up the next one at most: some serve for as long as they run.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -228,7 +229,8 @@ fn call_each(
         let (_told, is_told) = mpsc::channel();
         thread::spawn(move || {
             let (function, args) = &*call;
-            let result = plugin.call_dynamic(function, args);
+            let what = format!("`{function}` of plugin `{}`", plugin.name());
+            let result = running::during(what, || plugin.call_dynamic(function, args));
             // Where it is to end, nobody hears of it any more.
             let _ = sender.send(Happening::Answered(Answer { plugin, loads, result, _told }));
         });

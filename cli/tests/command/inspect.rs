@@ -4,7 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::ran::{C, CPP, LUA, RUST, command, file, folder, is_skipped, library, run, twinplug};
+use crate::ran::{
+    C, CPP, GO, LUA, RUST, command, file, folder, is_skipped, library, run, twinplug,
+};
 
 #[test]
 fn reports_a_script_without_running_it() {
@@ -67,12 +69,74 @@ fn reads_the_exports_of_a_library_from_the_file() {
     assert!(!ran.err.contains("plugin load..."));
 }
 
+/// A section that is written by hand has name and version alone.
+#[cfg(target_os = "linux")]
 #[test]
-fn knows_that_a_c_plugin_may_list_nothing() {
-    let ran = twinplug(&["inspect", C, "--json"]);
-    let report: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(report["exports"], Value::Null);
-    assert_eq!([&report["name"], &report["abi"]], ["testplugin", "1.1"]);
+fn reads_the_exports_of_a_library_in_c_from_its_table() {
+    let exports = |twin: &str| {
+        let ran = twinplug(&["inspect", twin, "--json"]);
+        assert!(!ran.err.contains("plugin load..."), "{}", ran.err);
+        let mut report: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!([&report["name"], &report["abi"]], ["testplugin", "1.1"]);
+        let mut exports = report["exports"].take();
+        exports.as_array_mut().unwrap().sort_by_key(|export| export["name"].to_string());
+        exports
+    };
+    for twin in [C, CPP, GO] {
+        if !is_skipped(twin) {
+            assert_eq!(exports(twin), exports(RUST), "{twin}");
+        }
+    }
+}
+
+#[test]
+fn a_table_that_code_may_write_is_not_believed() {
+    if is_skipped(C) {
+        return;
+    }
+    let folder = folder("inspect_written");
+    fs::create_dir(folder.join("late")).unwrap();
+    let source = r#"
+        #include "twinplug.h"
+        static tp_status f(tp_call *call) { (void)call; return TP_OK; }
+        static tp_export exports[] = { TP_EXPORT_FUNC("late", "()", f) };
+        __attribute__((constructor)) static void write(void) { exports[0].name = "later"; }
+        TP_PLUGIN("late", "1.0.0", exports, NULL);
+    "#;
+    fs::write(folder.join("late/late.c"), source).unwrap();
+    let inspect = |args: &[&str]| {
+        let ran = run(command(&[&["inspect", "late"], args].concat()).current_dir(&folder));
+        ran.out
+            .lines()
+            .skip(1)
+            .filter(|line| !line.starts_with("sha256"))
+            .map(str::to_owned)
+            .collect()
+    };
+    let head = ["kind     native", "name     late", "version  1.0.0", "abi      1.1"];
+    let unknown = "exports  are known once it is loaded: --load shows them";
+    let found: Vec<String> = inspect(&[]);
+    assert_eq!(found, [&head[..], &[unknown]].concat());
+    let found: Vec<String> = inspect(&["--load"]);
+    assert_eq!(found, [&head[..], &["exports  func  later  ()"]].concat());
+}
+
+#[test]
+fn what_an_init_registers_is_said_to_be_missing() {
+    if is_skipped(C) {
+        return;
+    }
+    let ran = twinplug(&["inspect", C]);
+    let exports: Vec<_> = ran.out.lines().skip_while(|line| !line.starts_with("exports")).collect();
+    let unknown = ["exports  are known once it is loaded: --load shows them"];
+    let known = [
+        "exports  var   Value        int",
+        "         var   Pd           PluginData { name: string, age: int, tel: string }",
+        "         func  Plugin_fun   ()",
+        "         func  ComplexType  ()",
+        "         what its init registers is not among them: --load shows it",
+    ];
+    assert_eq!(exports, if cfg!(target_os = "linux") { &known[..] } else { &unknown });
 }
 
 #[test]

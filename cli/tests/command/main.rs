@@ -13,6 +13,8 @@ mod check;
 mod colour;
 #[cfg(unix)]
 mod completions;
+#[cfg(unix)]
+mod crash;
 mod demo;
 #[cfg(unix)]
 mod docs;

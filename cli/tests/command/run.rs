@@ -1,8 +1,9 @@
 //! `run`: what serves until it is interrupted. Each test waits for the next line.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
@@ -31,6 +32,10 @@ impl Running {
         Running { folder, child, out: lines(out), err: lines(err) }
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.join(name), text).unwrap();
     }
@@ -51,9 +56,21 @@ impl Running {
     }
 
     /// It ends; its exit code, and what else it has written to both streams.
-    pub(crate) fn end(mut self) -> (Option<i32>, Vec<String>, Vec<String>) {
-        let rest = (self.out.iter().collect(), self.err.iter().collect());
-        (self.child.wait().unwrap().code(), rest.0, rest.1)
+    pub(crate) fn end(self) -> (Option<i32>, Vec<String>, Vec<String>) {
+        let (status, out, err) = self.rest();
+        (status.code(), out, err)
+    }
+
+    /// The same, with the signal that has ended it.
+    pub(crate) fn ended_by(self) -> (Option<i32>, Vec<String>, Vec<String>) {
+        let (status, out, err) = self.rest();
+        (status.signal(), out, err)
+    }
+
+    /// The same, with the whole status.
+    pub(crate) fn rest(mut self) -> (ExitStatus, Vec<String>, Vec<String>) {
+        let (out, err) = (self.out.iter().collect(), self.err.iter().collect());
+        (self.child.wait().unwrap(), out, err)
     }
 }
 

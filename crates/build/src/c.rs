@@ -4,9 +4,9 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::tool::{program, run};
+use crate::tool::{ask, program, run};
 use crate::{BuildError, Library, Manner, deliver, headers, library_name, scratch};
 
 /// For all sources. What is not exported by name stays inside.
@@ -30,7 +30,7 @@ pub(crate) fn build(
     manner.show.announce(folder, if has_cpp { "C++" } else { "C" });
     let c_flags = vec!["-std=c99"];
     let mut cpp_flags = vec!["-std=c++17"];
-    if has_cpp && has_unique() {
+    if has_cpp && has_unique(manner)? {
         cpp_flags.push(NOT_UNIQUE);
     }
     let mut objects = Vec::new();
@@ -65,11 +65,10 @@ const INSTALL_CPP: &str = "install a C++ compiler (`g++` on Debian), or set `CXX
 const NOT_UNIQUE: &str = "-fno-gnu-unique";
 
 /// Whether the C++ compiler makes such symbols: those that do not, do not know the flag.
-fn has_unique() -> bool {
+fn has_unique(manner: Manner<'_>) -> Result<bool, BuildError> {
     let mut compiler = cpp();
     compiler.args([NOT_UNIQUE, "-fsyntax-only", "-x", "c++", "-"]);
-    compiler.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    compiler.status().is_ok_and(|status| status.success())
+    Ok(ask(&mut compiler, manner)?.is_fine)
 }
 
 /// Whether it is GCC or Clang, by its name: others may not know their flag.

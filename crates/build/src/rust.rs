@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::{env, fs};
 
 use serde_json::Value;
 
-use crate::tool::{answer_as, failed, program};
-use crate::{Audience, BuildError, Library, Manner, Show, deliver, io_error};
+use crate::tool::{Answer, answer_as, ask, failed, program};
+use crate::{BuildError, Library, Manner, deliver, io_error};
 
 const INSTALL: &str = "install Rust (https://rustup.rs), or set `CARGO`";
 
@@ -81,39 +80,13 @@ fn lacks_sdk(manifest: &Path, manner: Manner<'_>) -> Result<bool, BuildError> {
     }
     let mut command = Command::new(program("CARGO", "cargo"));
     command.args(["metadata", "--format-version=1", "--offline", "--manifest-path"]).arg(manifest);
-    let heard = Heard::default();
-    let ran = Manner { show: Show::To(&heard), ..manner }.run(&mut command);
-    if manner.is_stopped() {
-        return Err(BuildError::stopped());
-    }
-    let said = heard.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let said = String::from_utf8_lossy(&said);
+    let Answer { is_fine, said } = ask(&mut command, manner)?;
     let without = [
         "no matching package named `twinplug-sdk`",
         "failed to select a version for the requirement `twinplug-sdk",
         "failed to get `twinplug-sdk`",
     ];
-    Ok(ran.is_ok_and(|it| !it.status.success()) && without.iter().any(|what| said.contains(what)))
-}
-
-/// What a tool has said to nobody else.
-#[derive(Default)]
-struct Heard(Mutex<Vec<u8>>);
-
-impl Audience for Heard {
-    fn begins(&self, _: &str) {}
-
-    fn writes(&self, text: &[u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(text);
-    }
-
-    fn is_coloured(&self) -> bool {
-        false
-    }
-
-    fn takes_all(&self) -> bool {
-        true
-    }
+    Ok(!is_fine && without.iter().any(|what| said.contains(what)))
 }
 
 /// The SDK of the checkout that this program was built from, if that is still there.

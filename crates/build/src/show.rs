@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{fmt, thread};
 
 use crate::Manner;
-use crate::stop::Tool;
+use crate::stop::{Tool, may_write};
 
 /// What is seen of a build.
 #[derive(Clone, Copy, Default)]
@@ -87,8 +87,8 @@ impl Manner<'_> {
     /// Runs a tool to its end; its standard output is in the answer.
     pub(crate) fn run(self, command: &mut Command) -> io::Result<Output> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(match self.show {
-            Show::Plainly => Stdio::inherit(),
-            Show::Quietly | Show::To(_) => Stdio::piped(),
+            Show::Plainly if may_write(self.stop) => Stdio::inherit(),
+            Show::Plainly | Show::Quietly | Show::To(_) => Stdio::piped(),
         });
         let mut tool = Tool::spawn(command, self.stop)?;
         let (stdout, stderr) = tool.output();
@@ -121,6 +121,10 @@ impl Manner<'_> {
             match (next(all, has_ended), self.show) {
                 (Some(Happening::Output(text)), _) => output.extend(text),
                 (Some(Happening::Message(line)), Show::To(audience)) => audience.writes(&line),
+                // Without a standard error there is nobody to tell.
+                (Some(Happening::Message(line)), Show::Plainly) => {
+                    let _ = io::stderr().write_all(&line);
+                }
                 (Some(Happening::Message(line)), _) => messages.extend(line),
                 (Some(Happening::Closed(read)), _) => {
                     read?;

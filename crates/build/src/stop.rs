@@ -1,17 +1,24 @@
 //! [`Stop`]: ends builds from another thread, with all that their tools have begun.
 //!
 //! Tools that can be stopped have a process group of their own: what cargo or a compiler has begun is
-//! reached by that, and nobody else is. Where there are no such groups the system tells them itself,
-//! as it does at Ctrl-C in a console, and no other tool is run.
+//! reached by that, and nobody else is. They [may](Stop::at_the_terminal) stay in the foreground of the
+//! terminal. Where there are no such groups the system tells them itself, as it does at Ctrl-C in a
+//! console, and no other tool is run.
 
 use std::io;
+#[cfg(unix)]
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 #[cfg(unix)]
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, kill_process_group, waitid,
+};
+#[cfg(unix)]
+use rustix::termios::{LocalModes, Termios, tcgetattr, tcgetpgrp};
 
 /// How long a tool has to end by itself.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -25,8 +32,20 @@ pub struct Stop {
 
 #[derive(Default)]
 struct Shared {
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there are no groups"))]
+    place: Place,
     state: Mutex<State>,
     stopped: Condvar,
+}
+
+/// Where tools are.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Place {
+    /// In a group of their own.
+    #[default]
+    Apart,
+    /// In this process's group, as long as that is in the foreground of its terminal.
+    AtTheTerminal,
 }
 
 #[derive(Default)]
@@ -35,10 +54,25 @@ struct State {
     is_killed: bool,
     /// Those of the tools that run, and were not waited for: their numbers are nobody else's.
     #[cfg(unix)]
-    groups: Vec<Pid>,
+    tools: Vec<Known>,
+}
+
+/// A tool, as it can be reached.
+#[cfg(unix)]
+struct Known {
+    id: Pid,
+    place: Place,
 }
 
 impl Stop {
+    /// One whose tools are in the foreground of the terminal if this process is: there they can ask, and
+    /// the terminal itself tells them, with all that they have begun, of Ctrl-C, which stops the builds. A
+    /// stop from elsewhere reaches no more than the tool then.
+    #[must_use]
+    pub fn at_the_terminal() -> Stop {
+        Stop { shared: Arc::new(Shared { place: Place::AtTheTerminal, ..Shared::default() }) }
+    }
+
     /// Stops them: each tool is interrupted, as by Ctrl-C, and killed if it has not ended a second
     /// later.
     pub fn stop(&self) {
@@ -93,11 +127,46 @@ impl Shared {
 impl State {
     #[cfg(unix)]
     fn signal(&mut self, signal: Signal) {
-        for group in &self.groups {
+        for Known { id, place } in &self.tools {
             // All of a group may have ended.
-            let _ = kill_process_group(*group, signal);
+            let _ = match place {
+                Place::Apart => kill_process_group(*id, signal),
+                Place::AtTheTerminal => kill_process(*id, signal),
+            };
         }
     }
+}
+
+impl Place {
+    /// Where a tool is that begins now.
+    #[cfg(unix)]
+    fn now(self) -> Place {
+        match self {
+            Place::AtTheTerminal if is_in_the_foreground() => Place::AtTheTerminal,
+            _ => Place::Apart,
+        }
+    }
+}
+
+/// Whether a tool of such builds may write to a terminal itself: in the background that stops it, where
+/// its user has had that done (`stty tostop`).
+#[cfg(unix)]
+pub(crate) fn may_write(stop: Option<&Stop>) -> bool {
+    let is_apart = stop.is_some_and(|stop| stop.shared.place.now() == Place::Apart);
+    let stops = |terminal: Termios| terminal.local_modes.contains(LocalModes::TOSTOP);
+    !(is_apart && tcgetattr(io::stderr()).is_ok_and(stops))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn may_write(_: Option<&Stop>) -> bool {
+    true
+}
+
+/// Whether this process may ask at its terminal, and has one.
+#[cfg(unix)]
+fn is_in_the_foreground() -> bool {
+    let terminal = std::fs::File::open("/dev/tty");
+    terminal.is_ok_and(|terminal| tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp()))
 }
 
 /// A tool that runs.
@@ -118,10 +187,14 @@ impl<'s> Tool<'s> {
             return Err(io::ErrorKind::Interrupted.into());
         }
         #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(command, 0);
+        let place = known.shared.place.now();
+        #[cfg(unix)]
+        if place == Place::Apart {
+            command.process_group(0);
+        }
         let child = command.spawn()?;
         #[cfg(unix)]
-        state.groups.extend(Pid::from_raw(child.id().cast_signed()));
+        state.tools.extend(Pid::from_raw(child.id().cast_signed()).map(|id| Known { id, place }));
         Ok(Tool { child, stop })
     }
 
@@ -149,8 +222,16 @@ impl<'s> Tool<'s> {
         #[cfg(unix)]
         if let (Some(stop), Some(id)) = (self.stop, self.id()) {
             let mut state = stop.shared.lock();
-            state.groups.retain(|group| *group != id);
-            return self.child.wait();
+            let known = state.tools.iter().position(|tool| tool.id == id);
+            let place = known.map(|at| state.tools.swap_remove(at).place);
+            let status = self.child.wait()?;
+            // Ctrl-C: this process may not have heard of it so far.
+            if place == Some(Place::AtTheTerminal) && status.signal() == Some(Signal::INT.as_raw())
+            {
+                state.is_stopped = true;
+                stop.shared.stopped.notify_all();
+            }
+            return Ok(status);
         }
         self.child.wait()
     }

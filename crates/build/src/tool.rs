@@ -5,8 +5,9 @@ use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
-use crate::{BuildError, Manner};
+use crate::{Audience, BuildError, Manner, Show};
 
 /// The program that the variable names, or else the usual one.
 pub(crate) fn program(variable: &str, usual: &str) -> OsString {
@@ -56,6 +57,46 @@ pub(crate) fn answer_as(
     match !output.status.success() && manner.is_stopped() {
         true => Err(BuildError::stopped()),
         false => Ok(output),
+    }
+}
+
+/// What a tool has answered to a question.
+pub(crate) struct Answer {
+    /// Whether it is there, and has not failed.
+    pub(crate) is_fine: bool,
+    /// Its standard error.
+    pub(crate) said: String,
+}
+
+/// Asks a tool something before it builds, or after it has failed to: what it says is told to nobody
+/// else.
+pub(crate) fn ask(command: &mut Command, manner: Manner<'_>) -> Result<Answer, BuildError> {
+    let heard = Heard::default();
+    let ran = Manner { show: Show::To(&heard), ..manner }.run(command);
+    if manner.is_stopped() {
+        return Err(BuildError::stopped());
+    }
+    let said = heard.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let is_fine = ran.is_ok_and(|it| it.status.success());
+    Ok(Answer { is_fine, said: String::from_utf8_lossy(&said).into_owned() })
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<u8>>);
+
+impl Audience for Heard {
+    fn begins(&self, _: &str) {}
+
+    fn writes(&self, text: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(text);
+    }
+
+    fn is_coloured(&self) -> bool {
+        false
+    }
+
+    fn takes_all(&self) -> bool {
+        true
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::env::consts::DLL_SUFFIX;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::{env, fs};
 
-use crate::tool::{run, run_as};
+use crate::tool::{ask, run, run_as};
 use crate::{
     BuildError, Library, Manner, absolute, deliver, headers, io_error, library_name, scratch,
 };
@@ -19,7 +19,7 @@ pub(crate) fn build(folder: &Path, out: &Path, manner: Manner<'_>) -> Result<Lib
     let scratch = scratch(out)?;
     let headers = headers(out)?;
     manner.show.announce(folder, "Zig");
-    let mut command = zig();
+    let mut command = zig(manner)?;
     command
         .args(["build", "--release=fast", "--prefix"])
         .arg(scratch.path())
@@ -42,25 +42,25 @@ fn run_zig(command: &mut Command, manner: Manner<'_>) -> Result<Vec<u8>, BuildEr
 const PYTHON: &str = "python3";
 
 /// `$ZIG`, or `zig`, or where that is not there the one of the Python package.
-fn zig() -> Command {
+fn zig(manner: Manner<'_>) -> Result<Command, BuildError> {
     if let Some(named) = env::var_os("ZIG").filter(|named| !named.is_empty()) {
-        return Command::new(named);
+        return Ok(Command::new(named));
     }
     let python = || {
         let mut python = Command::new(PYTHON);
         python.args(["-m", "ziglang"]);
         python
     };
-    match !answers(&mut Command::new("zig")) && answers(&mut python()) {
-        true => python(),
-        false => Command::new("zig"),
+    let zig = || Command::new("zig");
+    match !answers(zig(), manner)? && answers(python(), manner)? {
+        true => Ok(python()),
+        false => Ok(zig()),
     }
 }
 
 /// Whether it is a Zig that is there.
-fn answers(command: &mut Command) -> bool {
-    let command = command.arg("version").stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|it| it.success())
+fn answers(mut command: Command, manner: Manner<'_>) -> Result<bool, BuildError> {
+    Ok(ask(command.arg("version"), manner)?.is_fine)
 }
 
 /// The one shared library below `prefix`: Zig puts it into `lib`, or where libraries are

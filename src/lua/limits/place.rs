@@ -57,7 +57,8 @@ pub(in crate::lua) fn is_deeper(state: *mut lua_State, levels: usize) -> bool {
 pub(in crate::lua) fn calls(state: *mut lua_State, levels: usize) -> String {
     let calls = (0..).take(levels).filter_map(|level| Call::at(state, level));
     let calls = calls.filter(|call| call.line > 0);
-    let calls = calls.map(|call| format!("\t{}:{}: in function\n", call.source, call.line));
+    let calls =
+        calls.map(|call| format!("\t{}:{}: in {}\n", call.source, call.line, call.described()));
     calls.chain(["\t...\n".to_owned()]).collect()
 }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+#[cfg(unix)]
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -9,6 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{CLOCK, fails};
+#[cfg(unix)]
+use crate::interrupt::{COMPILER, program};
 use crate::ran::{C, Ran, answers, command, folder, is_skipped, library, said_by};
 
 /// One that is talked to while it runs.
@@ -264,6 +268,39 @@ fn what_cannot_be_interrupted_ends_at_the_second_time() {
     assert_eq!(note, "note: this goes on to its end: Ctrl-C once more ends the session at once\n");
     talk.interrupt();
     assert_eq!(talk.child.wait().unwrap().code(), Some(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_build_ends_at_the_first_time() {
+    let check = |test: &str, args: &[&str], signal: &str, said: &str, out: &str| {
+        let folder = folder(&format!("repl_build{test}"));
+        fs::create_dir(folder.join("native")).unwrap();
+        fs::write(folder.join("native/native.c"), "").unwrap();
+        fs::write(folder.join("clock.lua"), CLOCK).unwrap();
+        let path = program(&folder, "compiler", &format!("trap '' INT\n{COMPILER}"));
+        let mut command = command(&[&["repl"], args].concat());
+        // Also where the tests run in the foreground of a terminal.
+        let mut talk = Talk::of(folder, command.env("CC", path).process_group(0));
+        talk.says(said);
+        let mut err = BufReader::new(talk.child.stderr.take().unwrap()).lines();
+        let mut told = || err.next().unwrap().unwrap();
+        assert_eq!((told(), told()), ("   Compiling native (C)".to_owned(), "begun".to_owned()));
+        talk.signal(signal);
+        // Of one that does not heed it the note comes before it is killed.
+        let told: Vec<_> = err.map(|line| line.unwrap()).collect();
+        assert_eq!(told.last().map(String::as_str), Some("error: interrupted"), "{test}");
+        let printed: Vec<_> = talk.lines.iter().collect();
+        assert_eq!(
+            (printed.join(" "), talk.child.wait().unwrap().code()),
+            (out.to_owned(), Some(1))
+        );
+    };
+    for signal in ["-INT", "-TERM"] {
+        check(&format!("_first{signal}"), &["native"], signal, "", "");
+        let said = ".load native\nprint('not reached')\n";
+        check(&format!("_load{signal}"), &["clock.lua"], signal, said, "goes");
+    }
 }
 
 #[cfg(unix)]

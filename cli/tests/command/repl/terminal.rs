@@ -11,6 +11,7 @@ use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{Options, PtySession, spawn_with_options};
 use twinplug::Host;
 
+use crate::interrupt::{COMPILER, program};
 use crate::place::Place;
 use crate::ran::{C, answers, command, folder, is_skipped, run};
 use crate::terminal::MEANWHILE;
@@ -256,6 +257,34 @@ fn a_wait_is_interrupted_and_the_session_goes_on() {
     terminal.types("\x03");
     terminal.shows("error: interrupted\r\n");
     terminal.line("3> ", "clock.Tick()", "\n1\r\n");
+    terminal.shows("4> ");
+    terminal.ends();
+}
+
+#[test]
+fn a_build_is_interrupted_and_the_next_one_goes_on() {
+    if is_skipped(C) {
+        return;
+    }
+    let folder = Terminal::folder("interrupted_build");
+    fs::create_dir(folder.join("native")).unwrap();
+    fs::write(folder.join("native/native.c"), answers("native", 7)).unwrap();
+    // Slow until its other part is there.
+    let slow = format!("test -e fast && exec cc \"$@\"\n{COMPILER}");
+    let mut command = command(&["repl", "native"]);
+    command.current_dir(&folder).env("CC", program(&folder, "compiler", &slow));
+    let mut terminal = Terminal::of(command, &folder);
+    terminal.shows("begun");
+    terminal.types("\x03");
+    terminal.shows("error: interrupted\r\n");
+    terminal.line("1> ", ".load native", "begun");
+    terminal.types("\x03");
+    terminal.shows("error: interrupted\r\n");
+    terminal.shows("2> ");
+    fs::write(folder.join("fast"), "").unwrap();
+    terminal.types(".load native\r");
+    terminal.shows("loaded native 1.0.0 (load 1)");
+    terminal.line("3> ", "native.f()", "\n7\r\n");
     terminal.shows("4> ");
     terminal.ends();
 }

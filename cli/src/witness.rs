@@ -1,8 +1,8 @@
 //! [`Witness`]: another process, which says what ran as this one came to its end. A native plugin may
-//! crash, or exit, and then nothing here can say in which test.
+//! crash, or exit, and then nothing here can say in what.
 //!
-//! It is a shell, which takes nothing but names. Where there is none (Windows), standard error has each
-//! name before it runs.
+//! It is a shell, which takes nothing but names. Where there is none (Windows), whoever needs one all the
+//! same has each name on standard error before it runs.
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -20,7 +20,7 @@ test -z \"$last\" || printf 'error: the process has ended in %s\\n' \"$last\" >&
 /// plugin has forked.
 const END: &str = "end";
 
-pub(super) enum Witness {
+pub(crate) enum Witness {
     /// There is nothing that would end the process.
     Spared,
     Shell(Child),
@@ -30,26 +30,33 @@ pub(super) enum Witness {
 
 impl Witness {
     /// One that is there until it is dropped.
-    pub(super) fn called() -> Witness {
+    pub(crate) fn called() -> Witness {
+        Witness::shell().unwrap_or(Witness::Lines)
+    }
+
+    /// The same, where there is a shell.
+    pub(crate) fn shell() -> Option<Witness> {
         let shell = Command::new("sh")
             .args(["-c", SHELL, "sh", END])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn();
-        shell.map_or(Witness::Lines, Witness::Shell)
+        shell.ok().map(Witness::Shell)
     }
 
     /// Runs what may be the last.
-    pub(super) fn during<R>(&mut self, what: &str, run: impl FnOnce() -> R) -> R {
-        self.tell(&output::one_line(what));
+    pub(crate) fn during<R>(&mut self, what: &str, run: impl FnOnce() -> R) -> R {
+        self.tell(what);
         let result = run();
         self.tell("");
         result
     }
 
-    fn tell(&mut self, what: &str) {
+    /// This runs now, or nothing does.
+    pub(crate) fn tell(&mut self, what: &str) {
+        let what = output::one_line(what);
         match self {
-            Witness::Shell(_) => self.say(what),
+            Witness::Shell(_) => self.say(&what),
             Witness::Lines if !what.is_empty() && !verbosity::is_quiet() => {
                 output::aside(&format!("running {what}"));
             }
