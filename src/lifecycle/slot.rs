@@ -132,7 +132,6 @@ impl Slot {
     /// [is inside](Slot::is_inside).
     pub(super) fn reloading<R>(&self, reload: impl FnOnce() -> R) -> R {
         let _one = self.reloading.lock();
-        self.ready.settle();
         making_a_load(reload)
     }
 

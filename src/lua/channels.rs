@@ -1,7 +1,8 @@
 //! The host's channels, as C functions that the prelude makes objects of.
 //!
 //! Each answers what the prelude's `finish` takes: a flag, whether to wait, what the script
-//! gets; or false and the error's text. None of them raises.
+//! gets; or false and the error's text. None of them raises, but where a C function can go on after
+//! a wait: there `send` is all of it itself (`sends`).
 
 mod arguments;
 #[cfg(any(feature = "lua54", feature = "lua55"))]

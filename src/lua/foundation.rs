@@ -97,6 +97,8 @@ pub(super) fn lay(
                 library::guard(state, LIBRARY, RAW);
             }
             copy(state, c"string", c"find", c"find_text");
+            #[cfg(feature = "luajit")]
+            keep_for_leaves(state);
             close_doors(state, ground.granted);
             protect_metatables(state);
             part_globals(state);
@@ -174,6 +176,18 @@ unsafe fn keep_originals(state: *mut lua_State) {
             }
             remove(state, LIBRARY, name);
         }
+    }
+}
+
+/// Keeps what calls of leaf functions are made with that are compiled.
+#[cfg(feature = "luajit")]
+unsafe fn keep_for_leaves(state: *mut lua_State) {
+    // SAFETY: see above; the library `bit` is there always.
+    unsafe {
+        ffi::lua_getfield(state, LIBRARY, c"bit".as_ptr());
+        ffi::lua_getfield(state, -1, c"tobit".as_ptr());
+        ffi::lua_setfield(state, ffi::LUA_REGISTRYINDEX, super::leaf::TOBIT.as_ptr());
+        ffi::lua_pop(state, 1);
     }
 }
 

@@ -74,6 +74,9 @@ const OK: c_int = 0;
 
 const MAKE: &str = include_str!("prelude/leaf.lua");
 
+/// Where a VM keeps `bit.tobit`, whatever scripts do to that library.
+pub(super) const TOBIT: &std::ffi::CStr = c"twinplug tobit";
+
 /// What the prelude makes a compiled call of: a function that makes it, with its arguments;
 /// nothing where the function is no leaf, or scripts are not compiled.
 pub(super) fn described(core: &Core, lua: &Lua, link: &Link) -> Result<Vec<Value>> {
@@ -153,7 +156,8 @@ impl Core {
         }
         let ffi = self.open_ffi(lua)?;
         let chunk = lua.load(MAKE).set_name(format!("={}", super::stack::PRELUDE));
-        let make: Function = chunk.call(ffi)?;
+        let tobit: Function = lua.named_registry_value(&TOBIT.to_string_lossy())?;
+        let make: Function = chunk.call((ffi, tobit))?;
         lua.set_named_registry_value(NAME, &make)?;
         Ok(make)
     }

@@ -393,6 +393,14 @@ impl Source for StackSource<'_> {
         Ok(true)
     }
 
+    fn left(&self) -> usize {
+        self.left
+    }
+
+    fn read_anew(&mut self, left: usize) {
+        self.left = left;
+    }
+
     fn count(&mut self) -> usize {
         let Some(inside) = &mut self.inside else { return 0 };
         inside.above = 0;

@@ -140,23 +140,28 @@ impl<T> Live<T> {
     /// Frees what was replaced and tracked, unless another thread still uses the plugin.
     /// Not while this thread does.
     pub(crate) fn free_replaced(&self) {
-        self.free_replaced_within(Duration::ZERO);
+        self.free_if(|track| track.wait(Duration::ZERO));
     }
 
-    /// As `free_replaced`, where uses are short and it is waited for their end.
-    pub(crate) fn free_replaced_within(&self, at_most: Duration) {
+    /// As `free_replaced`, where uses are short, and begin no others: it is waited for their end.
+    pub(crate) fn free_passed(&self, at_most: Duration) {
+        self.free_if(|track| track.pass(at_most));
+    }
+
+    /// Frees what was replaced and tracked, if this says that nobody who has entered before is inside.
+    fn free_if(&self, is_unused: impl FnOnce(&Track) -> bool) {
         let Some(track) = self.track.get() else { return };
         // Held, so that nothing is replaced after the wait.
         let mut replaced = self.replaced.lock();
-        if replaced.is_empty() || track.is_raised_here() || !track.wait(at_most) {
+        if replaced.is_empty() || track.is_raised_here() || !is_unused(track) {
             return;
         }
         let tracked: Vec<_> = replaced.extract_if(.., |old| old.tracked).collect();
         drop(replaced);
         for old in tracked {
             // SAFETY: made by `boxed`, and out of reach since it was replaced. Who entered
-            // before that has raised the count, which no thread has raised any more, this
-            // one included.
+            // before that has raised the count, and has lowered it since, this thread
+            // included.
             drop(unsafe { Box::from_raw(old.content.as_ptr()) });
         }
     }

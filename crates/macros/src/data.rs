@@ -194,6 +194,8 @@ fn implementation(
             use #path::Undescribed as _;
             #own
             #made
+            #[automatically_derived]
+            #[allow(deprecated, reason = "each field is written and read, as by serde")]
             impl #implemented #path::Data for #name #types #bounds {
                 #consts
                 const LEAVES_OUT: bool = #leaves_out;

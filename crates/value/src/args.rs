@@ -18,8 +18,8 @@ pub trait Argument: Serialize + Sized {
     /// Writes it.
     #[doc(hidden)]
     #[inline]
-    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
-        to_sink(self, sink)
+    fn straight_write_to<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
+        to_sink(value, sink)
     }
 }
 
@@ -28,8 +28,8 @@ impl<T: Data> Argument for T {
     const SCALAR: Option<Scalar<Self>> = T::SCALAR;
 
     #[inline]
-    fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
-        crate::write(self, sink)
+    fn straight_write_to<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
+        crate::write(value, sink)
     }
 }
 
@@ -104,7 +104,7 @@ fn write<T: Argument, S: Sink + ?Sized>(
     index: usize,
     sink: &mut S,
 ) -> Result<(), ConvertError> {
-    value.write(sink).map_err(|error| numbered(error, index))
+    T::straight_write_to(value, sink).map_err(|error| numbered(error, index))
 }
 
 #[inline]

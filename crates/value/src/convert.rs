@@ -59,10 +59,12 @@ pub fn from_source<T: Data>(source: &mut (impl Source + ?Sized)) -> Result<T, Co
 #[inline]
 pub fn from_view<T: Data>(view: impl View) -> Result<T, ConvertError> {
     let mut view = view;
-    if T::STRAIGHT == Straight::Whole
-        && let Some(value) = T::read_straight(view.again())
-    {
-        return Ok(value);
+    if T::STRAIGHT == Straight::Whole {
+        let left = view.left();
+        if let Some(value) = T::straight_read(view.again()) {
+            return Ok(value);
+        }
+        view.read_anew(left);
     }
     read_by_serde(view)
 }

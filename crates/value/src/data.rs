@@ -15,7 +15,7 @@ pub use foreign::{Described, Serde, Undescribed};
 
 use crate::convert::{by_serde, read_by_serde, write_field};
 use crate::raw::{Link, Scalar};
-use crate::{Bytes, ConvertError, Look, MapKey, Shared, Sink, Straight, Type, Value, View};
+use crate::{Bytes, ConvertError, MapKey, Shared, Sink, Straight, Type, Value, View};
 
 /// A Rust type that crosses the border: serde moves it, [`Data::SCHEMA`]
 /// describes it. `#[data]` on a struct or enum implements all three.
@@ -67,35 +67,37 @@ pub trait Data: Serialize + DeserializeOwned {
     #[doc(hidden)]
     const STRAIGHT: Straight = Straight::No;
 
+    // What follows are no methods, so that no method of the same name stands back behind it.
+
     /// Writes it, as far as it can be without serde.
     #[doc(hidden)]
     #[inline]
-    fn write_straight<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
-        by_serde(self, sink)
+    fn straight_write<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
+        by_serde(value, sink)
     }
 
     /// Writes it as a field of a struct that is written so.
     #[doc(hidden)]
     #[inline(always)]
-    fn write_field<S: Sink + ?Sized>(
-        &self,
+    fn straight_field<S: Sink + ?Sized>(
+        value: &Self,
         name: &'static str,
         sink: &mut S,
     ) -> Result<(), ConvertError> {
-        write_field(name, self, sink)
+        write_field(name, value, sink)
     }
 
     /// Reads it, likewise; `None` where serde knows better.
     #[doc(hidden)]
     #[inline]
-    fn read_straight<V: View>(view: V) -> Option<Self> {
+    fn straight_read<V: View>(view: V) -> Option<Self> {
         read_by_serde(view).ok()
     }
 
     /// What it is as a field that is not there; `None` where serde knows better.
     #[doc(hidden)]
     #[inline]
-    fn absent() -> Option<Self> {
+    fn straight_absent() -> Option<Self> {
         None
     }
 }
@@ -127,16 +129,13 @@ impl Data for String {
     const STRAIGHT: Straight = Straight::Part;
 
     #[inline]
-    fn write_straight<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
-        sink.str(self)
+    fn straight_write<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
+        sink.str(value)
     }
 
     #[inline]
-    fn read_straight<V: View>(view: V) -> Option<Self> {
-        match view.look() {
-            Look::Str(text) => Some(text.to_owned()),
-            _ => None,
-        }
+    fn straight_read<V: View>(view: V) -> Option<Self> {
+        view.text().map(str::to_owned)
     }
 }
 
@@ -146,16 +145,16 @@ impl<T: Data> Data for Option<T> {
     const STRAIGHT: Straight = T::STRAIGHT.part();
 
     #[inline]
-    fn write_field<S: Sink + ?Sized>(
-        &self,
+    fn straight_field<S: Sink + ?Sized>(
+        value: &Self,
         name: &'static str,
         sink: &mut S,
     ) -> Result<(), ConvertError> {
-        self.as_ref().map_or(Ok(()), |value| value.write_field(name, sink))
+        value.as_ref().map_or(Ok(()), |value| T::straight_field(value, name, sink))
     }
 
     #[inline]
-    fn absent() -> Option<Self> {
+    fn straight_absent() -> Option<Self> {
         Some(None)
     }
 }

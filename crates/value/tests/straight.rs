@@ -286,3 +286,78 @@ fn an_error_names_the_field() {
     assert_eq!(told.to_string(), expected.to_string());
     assert!(told.to_string().contains("at.size"), "{told}");
 }
+
+/// What stands around a struct, or in it, does not change how it crosses.
+mod around {
+    #![deny(deprecated)]
+
+    use twinplug_value::{Data, Straight, Value, data};
+
+    /// As methods they would be taken before those of what crosses.
+    #[allow(dead_code, reason = "it is there to be taken for another")]
+    trait Taken: Sized {
+        fn read(self, _: &str) -> Option<u8> {
+            panic!("not meant")
+        }
+        fn are_all(self) -> bool {
+            panic!("not meant")
+        }
+        fn begin_map(self, _: usize) -> Result<(), ()> {
+            panic!("not meant")
+        }
+        fn end_map(self) -> Result<(), ()> {
+            panic!("not meant")
+        }
+        fn then_some(self, _: u8) -> Option<u8> {
+            panic!("not meant")
+        }
+    }
+    impl<T> Taken for T {}
+
+    trait Own {
+        fn straight_write(&self) -> u8 {
+            7
+        }
+    }
+    impl Own for Old {}
+
+    #[data]
+    #[derive(Clone, Copy)]
+    #[repr(C, packed(2))]
+    struct Packed {
+        a: u8,
+        b: u32,
+    }
+
+    #[data]
+    #[repr(C)]
+    struct Old {
+        #[deprecated]
+        a: u8,
+        b: Option<u8>,
+    }
+
+    macro_rules! many {
+        ($($field:ident)*) => {
+            #[data]
+            struct Many {
+                $($field: u8,)*
+            }
+        };
+    }
+    many!(a b c d e f g h i j k l m n o p q r s t u v w x y);
+
+    #[test]
+    fn it_crosses() {
+        assert!(Packed::STRAIGHT == Straight::No);
+        assert!(Old::STRAIGHT == Straight::Whole);
+        assert!(Many::STRAIGHT == Straight::No, "too many");
+        let packed: Packed = Value::of(&Packed { a: 1, b: 2 }).unwrap().to().unwrap();
+        assert_eq!((packed.a, { packed.b }), (1, 2));
+        #[allow(deprecated, reason = "it is there")]
+        let old = Old { a: 1, b: None };
+        assert_eq!(old.straight_write(), 7);
+        let old: Old = Value::of(&old).unwrap().to().unwrap();
+        assert_eq!(old.b, None);
+    }
+}

@@ -241,8 +241,8 @@ impl Slot {
         });
         self.supersede(&generation, &next);
         let next = Arc::new(next);
+        self.generation.store(Arc::clone(&next));
         self.ready.put(&next);
-        self.generation.store(next);
         // What lies below a layer may be more than it was.
         self.relink_all(&layers);
         Ok(())
@@ -354,6 +354,7 @@ impl Slot {
 
     /// Lets go of where they led before, if no call is there any more.
     pub(in crate::lifecycle) fn let_go(&self) {
+        self.ready.settle();
         self.each_link(Symbol::free_retired);
     }
 

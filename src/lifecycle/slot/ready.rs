@@ -29,8 +29,8 @@ impl Ready {
         ready
     }
 
-    /// The load serves from here on, and this lets go of the one before: handles that are counted in
-    /// there would look held.
+    /// The load serves from here on. The one before is let go of as soon as nobody looks at it
+    /// (`settle`): what handles share would look held as long as it is there.
     pub(super) fn put(&self, load: &Arc<Generation>) {
         let Some(looks) = self.0.get() else {
             // A script is found by others.
@@ -42,13 +42,12 @@ impl Ready {
             return;
         };
         looks.load.lead_to(Arc::clone(load), Some(&looks.track));
-        self.settle();
     }
 
-    /// Lets go of loads that could not be let go of before.
+    /// Lets go of loads that were before. What they hold may be the embedding's to drop.
     pub(super) fn settle(&self) {
         if let Some(looks) = self.0.get() {
-            looks.load.free_replaced_within(LOOK);
+            looks.load.free_passed(LOOK);
         }
     }
 

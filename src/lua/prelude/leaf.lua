@@ -4,12 +4,11 @@
 -- It is made in the middle of a script's call, and what it makes gets at memory: it uses
 -- no field of a table that the script could have changed, and no method of strings.
 
-local ffi = ...
+local ffi, tobit = ...
 local loadstring, select, tonumber, type = loadstring, select, tonumber, type
 
 -- The square of the largest number up to which all whole ones are exact; it is as well.
 local square = 2 ^ 53 * 2 ^ 53
-local int32 = ffi.typeof("int32_t")
 
 -- That an argument is of another type than it should be. Of what LuaJIT has as an integer already,
 -- such as a loop's index, nothing of this is left in compiled code.
@@ -17,7 +16,7 @@ local function check(kind, a)
   if kind == "bool" then return "type(" .. a .. ") ~= 'boolean'" end
   local check = "type(" .. a .. ") ~= 'number'"
   if kind == "double" then return check end
-  return check .. " or tonumber(cast(int32, " .. a .. ")) ~= " .. a
+  return check .. " or tobit(" .. a .. ") ~= " .. a
     .. " and (" .. a .. " % 1 ~= 0 or " .. a .. " * " .. a .. " > square)"
 end
 
@@ -35,7 +34,8 @@ local upper = ffi.abi("le") and 1 or 0
 plugins.given = "entry, target, offset, fault, text, runs, out, high, gone"
 function plugins.call(names, result)
   local lines = "  local call = cast(entry, target[0] + offset)[0]\n"
-    .. "  text[0], runs[0] = nil, true\n"
+    .. "  if text[0] ~= nil then text[0] = nil end\n"
+    .. "  runs[0] = true\n"
     .. "  local status = call(fault" .. names .. (result ~= "void" and ", out)\n" or ")\n")
     .. "  runs[0] = false\n"
     .. "  if status ~= 0 then\n"
@@ -72,7 +72,7 @@ local function text(kind, result, params)
     names = names .. (i > 1 and ", a" or "a") .. i
     conditions = conditions .. " or " .. check(params[i], "a" .. i)
   end
-  return "local select, tonumber, type, cast, int32, square, general, settle, " .. kind.given .. " = ...\n"
+  return "local select, tonumber, type, cast, tobit, square, general, settle, " .. kind.given .. " = ...\n"
     .. "return function(...)\n"
     .. (#params > 0 and "  local " .. names .. " = ...\n" or "")
     .. "  if select('#', ...) ~= " .. #params .. conditions .. " then return general(...) end\n"
@@ -99,14 +99,14 @@ return function(general, settle, leaf, types)
   if leaf.closure then
     local signature = (result == "int64_t" and "double" or result) .. " (*)(void *, void *" .. list .. ")"
     return maker(hosts, signature, result, params)(
-      select, tonumber, type, cast, int32, square, general, settle,
+      select, tonumber, type, cast, tobit, square, general, settle,
       cast(signature, leaf.entry), cast("void *", leaf.closure), cast("void *", leaf.place),
       cast("uint8_t *", leaf.state)
     )
   end
   local signature = "int32_t (*)(void *" .. list .. (result ~= "void" and ", " .. result .. " *)" or ")")
   return maker(plugins, signature, result, params)(
-    select, tonumber, type, cast, int32, square, general, settle,
+    select, tonumber, type, cast, tobit, square, general, settle,
     ffi.typeof("$ *", ffi.typeof(signature)), cast("char **", leaf.target), leaf.offset,
     cast("void *", leaf.fault),
     -- The text is the first member of a fault.

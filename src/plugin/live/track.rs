@@ -15,8 +15,8 @@ use super::barrier;
 /// ends leaves them, all 0, to the next.
 type Counts = &'static [AtomicU32];
 
-/// So many of them are made at once, 4 KiB.
-const FIRST_COUNTS: usize = 1024;
+/// So many of them are made at once, 8 KiB: a native plugin has two.
+const FIRST_COUNTS: usize = 2048;
 
 thread_local! {
     // Both have no destructor: they are there as long as anything of the thread can run.
@@ -113,9 +113,31 @@ impl Track {
         self.wait_while(at_most, |count| uses(count) != parked(count))
     }
 
+    /// Waits until each other thread was seen outside once: enough where who enters later finds
+    /// something else. Likewise false if that took too long, or is not known.
+    pub(crate) fn pass(&self, at_most: Duration) -> bool {
+        let end = Instant::now() + at_most;
+        let ordered = barrier::heavy();
+        // Within such a use a thread begins no other, for which its counts might move.
+        let mut inside: Vec<_> = others(&THREADS.lock(), self.index).collect();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            // Acquire: what the use did, it has done.
+            inside.retain(|count| uses(count.load(Ordering::Acquire)) != 0);
+            if inside.is_empty() {
+                return ordered;
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
     fn wait_while(&self, at_most: Duration, is_used: impl Fn(u32) -> bool) -> bool {
         let end = Instant::now() + at_most;
-        let mut pause = Duration::from_micros(20);
+        let mut pause = FIRST_PAUSE;
         // Without the barrier it is waited all the same, and the answer is that it is not
         // known.
         let ordered = barrier::heavy();
@@ -124,7 +146,7 @@ impl Track {
                 return false;
             }
             thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(1));
+            pause = (pause * 2).min(LAST_PAUSE);
         }
         ordered
     }
@@ -136,12 +158,12 @@ impl Track {
 
     /// Whether it is so of any other thread's count.
     fn any(&self, is_so: impl Fn(u32) -> bool) -> bool {
-        let own = [FIRST.get().as_ptr(), OTHERS.get().as_ptr()];
+        // Held, so that no count moves meanwhile.
         let threads = THREADS.lock();
+        let others = others(&threads, self.index);
         // Acquire: what the use did, it has done.
-        threads.used.iter().filter(|counts| !own.contains(&counts.as_ptr())).any(|counts| {
-            counts.get(self.index).is_some_and(|count| is_so(count.load(Ordering::Acquire)))
-        })
+        let mut others = others.map(|count| count.load(Ordering::Acquire));
+        others.any(is_so)
     }
 
     /// Runs what this thread waits in, on behalf of its uses, which do nothing meanwhile.
@@ -155,6 +177,17 @@ impl Track {
         wait()
     }
 }
+
+/// The counts of that index of all threads but this one.
+fn others(threads: &Threads, index: usize) -> impl Iterator<Item = &'static AtomicU32> {
+    let own = [FIRST.get().as_ptr(), OTHERS.get().as_ptr()];
+    let others = threads.used.iter().filter(move |counts| !own.contains(&counts.as_ptr()));
+    others.filter_map(move |counts| counts.get(index))
+}
+
+/// How long it is slept between looks.
+const FIRST_PAUSE: Duration = Duration::from_micros(20);
+const LAST_PAUSE: Duration = Duration::from_millis(1);
 
 /// How many of a count's uses wait, above those that there are.
 const HALF: u32 = 16;
@@ -308,6 +341,32 @@ mod tests {
                 return at;
             }
         }
+    }
+
+    #[test]
+    fn who_was_seen_outside_once_has_passed() {
+        let track = Track::new();
+        let (began, begun) = std::sync::mpsc::channel();
+        let (end, ends) = std::sync::mpsc::channel();
+        thread::scope(|scope| {
+            let track = &track;
+            scope.spawn(move || {
+                let running = track.raise();
+                began.send(()).unwrap();
+                ends.recv().unwrap();
+                drop(running);
+                // From here on it is never out for long.
+                while ends.try_recv().is_err() {
+                    drop(track.raise());
+                }
+            });
+            begun.recv().unwrap();
+            assert!(!track.pass(Duration::ZERO), "it is inside");
+            end.send(()).unwrap();
+            assert!(track.pass(Duration::from_secs(20)));
+            end.send(()).unwrap();
+        });
+        assert!(track.pass(Duration::ZERO));
     }
 
     #[test]

@@ -320,3 +320,40 @@ fn what_all_plugins_take_together() {
     }
     assert!(failed > 0);
 }
+
+/// What has to be read once more, to say what is wrong with it, counts once: it is no limit that is
+/// hit, and the script may catch the error.
+#[test]
+fn what_is_read_twice_counts_once() {
+    #[twinplug::data]
+    struct Message {
+        first: String,
+        second: String,
+        number: i64,
+    }
+    let host = Host::builder()
+        .memory_limit(16 << 20)
+        .function("take", |it: Message| (it.first.len() + it.second.len()) as i64 + it.number)
+        .channel::<Message>("in", 1)
+        .build()
+        .unwrap();
+    let script = "
+        local text = ('x'):rep(5000000)
+        function take(number)
+          local ok, got = pcall(host.take, { first = text, second = text, number = number })
+          return tostring(got)
+        end
+        function send(number)
+          local data = host.channel('in')
+          local message = { first = text, second = text, number = number }
+          local ok, got = pcall(function() data:try_send(message) end)
+          return tostring(got)
+        end";
+    let plugin = host.load_source("p", script).unwrap();
+    for name in ["take", "send"] {
+        let told = plugin.func::<(twinplug::Value,), String>(name).unwrap();
+        let told = told.call((twinplug::Value::Str("x".into()),)).unwrap();
+        assert!(told.ends_with("`number`: expected int, got string"), "{name}: {told}");
+    }
+    assert_eq!(plugin.call("take", (5,)).unwrap(), twinplug::Value::Str("10000005".into()));
+}

@@ -22,22 +22,47 @@ pub(super) fn methods(input: &DeriveInput, items: &Items<'_>, path: &Path) -> To
             #path::Straight::whole(&[#(<#types as #path::Data>::STRAIGHT),*]);
 
         #[inline]
-        fn write_straight<__S: #path::Sink + ?::core::marker::Sized>(
-            &self,
+        fn straight_write<__S: #path::Sink + ?::core::marker::Sized>(
+            __value: &Self,
             __sink: &mut __S,
         ) -> ::core::result::Result<(), #path::ConvertError> {
-            __sink.begin_map(#length)?;
-            #(#path::Data::write_field(&self.#idents, #keys, __sink)?;)*
-            __sink.end_map()
+            #path::Sink::begin_map(__sink, #length)?;
+            #(#path::Data::straight_field(&__value.#idents, #keys, __sink)?;)*
+            #path::Sink::end_map(__sink)
         }
 
         #[inline]
-        fn read_straight<__V: #path::View>(__view: __V) -> ::core::option::Option<Self> {
+        fn straight_read<__V: #path::View>(__view: __V) -> ::core::option::Option<Self> {
             let mut __fields = #path::StraightFields::of(__view)?;
-            let __value = Self { #(#idents: __fields.read(#keys)?),* };
-            __fields.are_all().then_some(__value)
+            let __value = Self { #(#idents: #path::StraightFields::read(&mut __fields, #keys)?),* };
+            match #path::StraightFields::are_all(__fields) {
+                true => ::core::option::Option::Some(__value),
+                false => ::core::option::Option::None,
+            }
         }
     }
+}
+
+/// Structs of more fields are left to serde: all of them are looked at in one piece of code, wherever a
+/// value crosses.
+const MOST_FIELDS: usize = 24;
+
+/// Whether it says that fields are not aligned: they cannot be borrowed.
+fn is_packed(attribute: &Attribute) -> bool {
+    let mut is_packed = false;
+    if attribute.path().is_ident("repr") {
+        let _ = attribute.parse_nested_meta(|meta| {
+            is_packed |= meta.path.is_ident("packed");
+            // What it takes is of no interest.
+            if meta.input.peek(syn::token::Paren) {
+                let content;
+                syn::parenthesized!(content in meta.input);
+                content.parse::<TokenStream>()?;
+            }
+            Ok(())
+        });
+    }
+    is_packed
 }
 
 /// The fields of a struct that may cross so.
@@ -53,9 +78,10 @@ fn fields<'i>(input: &'i DeriveInput, items: &Items<'_>) -> Option<Vec<&'i Field
         is_plain(&field.attrs) && !items.is_own(&field.ty) && !items.may_recur(field)
     };
     let is_straight = is_plain(&input.attrs)
+        && !input.attrs.iter().any(is_packed)
         && !items.is_opaque()
         && input.generics.params.is_empty()
-        && !fields.is_empty()
+        && (1..=MOST_FIELDS).contains(&fields.len())
         && fields.iter().all(stands);
     is_straight.then_some(fields)
 }

@@ -63,6 +63,14 @@ pub trait Source {
     fn count(&mut self) -> usize {
         0
     }
+    /// What may still be read, where that is limited.
+    #[doc(hidden)]
+    fn left(&self) -> usize {
+        0
+    }
+    /// What was read since so much was left is read anew.
+    #[doc(hidden)]
+    fn read_anew(&mut self, _left: usize) {}
 }
 
 /// The key of a map's entry.

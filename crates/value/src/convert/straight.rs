@@ -1,6 +1,7 @@
 //! Structs whose fields cross as they are, one by one, without serde between.
 //!
-//! What is written and read is what serde's way gives, and where anything is not as it mostly is
+//! What is written and read is what serde's way gives (but for how deep structs may be within each
+//! other, which is for what has no end: these have), and where anything is not as it mostly is
 //! (a field is missing, of another type, in another place) that way is gone instead: it knows all
 //! the rules, and has all the messages.
 
@@ -52,7 +53,7 @@ impl Straight {
 #[inline]
 pub fn write<T: Data>(value: &T, sink: &mut (impl Sink + ?Sized)) -> Result<(), ConvertError> {
     match T::STRAIGHT {
-        Straight::Whole => value.write_straight(sink),
+        Straight::Whole => T::straight_write(value, sink),
         Straight::No | Straight::Part => by_serde(value, sink),
     }
 }
@@ -72,7 +73,9 @@ pub(crate) fn write_field<T: Data>(
     value: &T,
     sink: &mut (impl Sink + ?Sized),
 ) -> Result<(), ConvertError> {
-    sink.field(name).and_then(|()| value.write_straight(sink)).map_err(|error| error.at_field(name))
+    sink.field(name)
+        .and_then(|()| T::straight_write(value, sink))
+        .map_err(|error| error.at_field(name))
 }
 
 /// The fields of a struct that is read.
@@ -99,8 +102,8 @@ impl<C: Children> StraightFields<C> {
             false => self.children.advance_to(name).ok()?,
         };
         match is_there {
-            true => T::read_straight(self.children.child()),
-            false => T::absent(),
+            true => T::straight_read(self.children.child()),
+            false => T::straight_absent(),
         }
     }
 

@@ -17,10 +17,26 @@ pub trait View: Sized {
 
     /// The same value: what is not found by a look at that may be by another one.
     fn again(&mut self) -> Self::Again<'_>;
+    /// What may still be read, where that is limited.
+    #[inline]
+    fn left(&self) -> usize {
+        0
+    }
+    /// What was read since so much was left is read anew.
+    #[inline]
+    fn read_anew(&mut self, _left: usize) {}
 
     /// What it is, and it itself where it is no container. Of a container that may cost a look
     /// at all of it.
     fn look(&self) -> Look<'_>;
+    /// It itself, if it is text.
+    #[inline]
+    fn text(&self) -> Option<&str> {
+        match self.look() {
+            Look::Str(text) => Some(text),
+            _ => None,
+        }
+    }
     /// Whether it is [`Kind::Null`].
     #[inline]
     fn is_null(&self) -> bool {
@@ -107,6 +123,14 @@ impl<'s, S: Source + ?Sized> View for &'s mut S {
 
     fn again(&mut self) -> &mut S {
         self
+    }
+
+    fn left(&self) -> usize {
+        Source::left(*self)
+    }
+
+    fn read_anew(&mut self, left: usize) {
+        Source::read_anew(*self, left);
     }
 
     fn look(&self) -> Look<'_> {

@@ -128,6 +128,14 @@ impl<'a> View for RawView<'a> {
         }
     }
 
+    #[inline(always)]
+    fn text(&self) -> Option<&str> {
+        match self.value.tag {
+            abi::TAG_STR => text(self.slice()?),
+            _ => None,
+        }
+    }
+
     fn reference(&self) -> Result<Reference, ConvertError> {
         // SAFETY: it may be read, as `new` was promised.
         unsafe { reference(self.value, self.writer) }
