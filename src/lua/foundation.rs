@@ -182,12 +182,14 @@ unsafe fn keep_originals(state: *mut lua_State) {
 /// Keeps what calls of leaf functions are made with that are compiled.
 #[cfg(feature = "luajit")]
 unsafe fn keep_for_leaves(state: *mut lua_State) {
-    // SAFETY: see above; the library `bit` is there always.
+    // SAFETY: see above.
     unsafe {
-        ffi::lua_getfield(state, LIBRARY, c"bit".as_ptr());
-        ffi::lua_getfield(state, -1, c"tobit".as_ptr());
-        ffi::lua_setfield(state, ffi::LUA_REGISTRYINDEX, super::leaf::TOBIT.as_ptr());
-        ffi::lua_pop(state, 1);
+        // Each VM of a plugin has the library.
+        if ffi::lua_getfield(state, LIBRARY, c"bit".as_ptr()) == ffi::LUA_TTABLE {
+            ffi::lua_getfield(state, -1, c"tobit".as_ptr());
+            ffi::lua_setfield(state, ffi::LUA_REGISTRYINDEX, super::leaf::TOBIT.as_ptr());
+        }
+        ffi::lua_settop(state, RAW);
     }
 }
 
