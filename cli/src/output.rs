@@ -58,7 +58,12 @@ pub(crate) fn aside(text: &str) {
 
 /// As `aside`, of a text whose beginning is in colour.
 pub(crate) fn aside_headed(style: Style, head: &str, rest: &str) {
-    let line = painted(style, head, rest);
+    let mut line = painted(style, head, rest);
+    if anstream::AutoStream::choice(&io::stderr()) == anstream::ColorChoice::Never {
+        // Here, as the stream would write what is between the colours piece by piece: where this process
+        // ends meanwhile, another one's last word would stand in the middle of a line.
+        line = anstream::adapter::strip_str(&line).to_string();
+    }
     if !is_diverted(&line) {
         // Without a standard error there is nobody to tell.
         let _ = anstream::stderr().write_all(line.as_bytes());
@@ -78,11 +83,7 @@ pub(crate) fn divert(to: impl Fn(&str) -> bool + Send + Sync + 'static) {
 
 fn is_diverted(line: &str) -> bool {
     let diversion = DIVERSION.read().unwrap_or_else(PoisonError::into_inner);
-    let Some(take) = &*diversion else { return false };
-    match anstream::AutoStream::choice(&io::stderr()) {
-        anstream::ColorChoice::Never => take(&anstream::adapter::strip_str(line).to_string()),
-        _ => take(line),
-    }
+    diversion.as_ref().is_some_and(|take| take(line))
 }
 
 /// As `aside`, and says what it is.
