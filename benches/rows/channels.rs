@@ -1,8 +1,11 @@
 //! Rows of channels: one thread sends to another, beside what people use for that.
 
+use std::hint;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use twinplug::{Channel, Host};
 
@@ -24,59 +27,100 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) {
     }
 }
 
-fn beside(report: &mut Report, name: &'static str, ours_ns: f64, others: [f64; 4]) {
-    let names = ["std", "crossbeam", "flume", "kanal"];
+fn beside(report: &mut Report, name: &'static str, ours_ns: f64, others: [f64; 5]) {
+    let names = ["std", "crossbeam", "flume", "kanal", "a cache line, there and back"];
     for (theirs, theirs_ns) in names.into_iter().zip(others) {
         report.add(Row { name, ours_ns, theirs, theirs_ns, goal: None });
     }
 }
 
 /// What a message takes ours, and each of the others, in turn.
-fn medians(effort: Effort, capacity: usize) -> [f64; 5] {
+fn medians(effort: Effort, capacity: usize) -> [f64; 6] {
     let host = Host::builder().channel::<u64>("c", capacity).build().unwrap();
     let channel: Channel<u64> = host.channel("c").unwrap();
-    let sides: [&dyn Fn(u64); 5] = [
+    let sides: [&dyn Fn(u64) -> Duration; 6] = [
         &|count| {
             let sender = channel.clone();
-            pass(count, move |n| sender.send(n).unwrap(), || channel.recv().unwrap());
+            pass(count, move |n| sender.send(n).unwrap(), || channel.recv().unwrap())
         },
         &|count| {
             let (sender, receiver) = mpsc::sync_channel(capacity);
-            pass(count, move |n| sender.send(n).unwrap(), || receiver.recv().unwrap());
+            pass(count, move |n| sender.send(n).unwrap(), || receiver.recv().unwrap())
         },
         &|count| {
             let (sender, receiver) = crossbeam_channel::bounded(capacity);
-            pass(count, move |n| sender.send(n).unwrap(), || receiver.recv().unwrap());
+            pass(count, move |n| sender.send(n).unwrap(), || receiver.recv().unwrap())
         },
         &|count| {
             let (sender, receiver) = flume::bounded(capacity);
-            pass(count, move |n| sender.send(n).unwrap(), || receiver.recv().unwrap());
+            pass(count, move |n| sender.send(n).unwrap(), || receiver.recv().unwrap())
         },
         &|count| {
             let (sender, receiver) = kanal::bounded(capacity);
-            pass(count, move |n| sender.send(n).unwrap(), || receiver.recv().unwrap());
+            pass(count, move |n| sender.send(n).unwrap(), || receiver.recv().unwrap())
         },
+        &there_and_back,
     ];
-    let count = if capacity == 0 { 5_000 } else { 100_000 };
-    let mut times = [const { Vec::new() }; 5];
+    // Those that wake a thread for each message have fewer.
+    let wakes = |side: usize| capacity == 0 && (1..4).contains(&side);
+    let mut times = [const { Vec::new() }; 6];
     for turn in 0..=effort.turns() {
-        for (side, times) in sides.iter().zip(&mut times) {
-            let start = Instant::now();
-            side(count);
+        for (number, (side, times)) in sides.iter().zip(&mut times).enumerate() {
+            let count = if wakes(number) { 5_000 } else { 100_000 };
+            let time = side(count).as_nanos() as f64 / count as f64;
             // The first turn of each warms up.
             if turn > 0 {
-                times.push(start.elapsed().as_nanos() as f64 / count as f64);
+                times.push(time);
             }
         }
     }
     times.map(median)
 }
 
-/// Passes so many messages to another thread.
-fn pass(count: u64, send: impl Fn(u64) + Send, mut receive: impl FnMut() -> u64) {
-    let sum: u64 = thread::scope(|scope| {
-        scope.spawn(move || (0..count).for_each(send));
-        (0..count).map(|_| receive()).sum()
-    });
-    assert_eq!(sum, count * (count - 1) / 2);
+/// Passes so many messages to another thread; what that takes. Those before them are not counted:
+/// two threads begin on one core, and stay there for some milliseconds.
+fn pass(count: u64, send: impl Fn(u64) + Send, mut receive: impl FnMut() -> u64) -> Duration {
+    let before = count / 4;
+    thread::scope(|scope| {
+        scope.spawn(move || (0..before + count).for_each(send));
+        (0..before).for_each(|_| {
+            receive();
+        });
+        let start = Instant::now();
+        let sum: u64 = (0..count).map(|_| receive()).sum();
+        let time = start.elapsed();
+        assert_eq!(sum, count * before + count * (count - 1) / 2);
+        time
+    })
+}
+
+/// What the machine itself takes: a number goes from one core to another and comes back, so many
+/// times, and nothing is locked or lost. On a virtual machine this varies tenfold with where its
+/// cores are.
+fn there_and_back(count: u64) -> Duration {
+    let before = count / 4;
+    let line = AtomicU64::new(0);
+    let wait_for = |number| {
+        while line.load(Ordering::Acquire) != number {
+            hint::spin_loop();
+        }
+    };
+    let go = |numbers: Range<u64>| {
+        for n in numbers {
+            line.store(2 * n + 1, Ordering::Release);
+            wait_for(2 * n + 2);
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..before + count {
+                wait_for(2 * n + 1);
+                line.store(2 * n + 2, Ordering::Release);
+            }
+        });
+        go(0..before);
+        let start = Instant::now();
+        go(before..before + count);
+        start.elapsed()
+    })
 }

@@ -33,8 +33,8 @@ impl<T> Lock<T> {
         let mut tries = 0_u32;
         loop {
             match tries {
-                0..8 => (0..8).for_each(|_| hint::spin_loop()),
-                8..200 => thread::yield_now(),
+                0..64 => hint::spin_loop(),
+                64..200 => thread::yield_now(),
                 _ => thread::sleep(Duration::from_micros(50)),
             }
             if let Some(guard) = self.0.try_lock() {
