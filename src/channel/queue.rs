@@ -27,10 +27,15 @@ use super::waiter::Waiter;
 
 pub(super) struct Queue<T> {
     pipe: Pipe<T>,
-    state: Lock<State<T>>,
+    state: Apart<Lock<State<T>>>,
     capacity: usize,
     spin: Spin,
 }
+
+/// With cache lines of its own: those of the lock go from one side to the other with each message,
+/// and what is beside them and never changes would go with them.
+#[repr(align(128))]
+struct Apart<T>(T);
 
 /// Why nothing was sent or received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +92,7 @@ impl<T: Send + 'static> Queue<T> {
         if capacity > 0 {
             pipe.open();
         }
-        Queue { pipe, state: Lock::new(State::default()), capacity, spin: Spin::default() }
+        Queue { pipe, state: Apart(Lock::new(State::default())), capacity, spin: Spin::default() }
     }
 
     /// Sends if that is possible without the lock.
@@ -319,7 +324,7 @@ impl<T: Send + 'static> Queue<T> {
 
     /// The lock alone: others may be using the pipe.
     fn hold_as_is(&self) -> Held<'_, T> {
-        Held::new(self.state.lock(), &self.pipe, self.capacity)
+        Held::new(self.state.0.lock(), &self.pipe, self.capacity)
     }
 }
 
