@@ -803,6 +803,42 @@ static inline tp_status tp_hold(const tp_host *host, tp_arena *arena, tp_value r
   return status;
 }
 
+/* Copies a value into an arena, with all that it leads to: what an argument is lent is gone when
+ * the entry returns, and who keeps it longer makes an arena for it (arena_new, arena_free). Of
+ * references the arena gets a count. With anything but TP_OK `copy` is not written. */
+static inline tp_status tp_copy_value(const tp_host *host, tp_arena *arena, const tp_value *value,
+                                      tp_value *copy) {
+  tp_value made = *value;
+  tp_status status = TP_OK;
+  uint32_t i;
+  if (made.tag >= TP_FUNC && made.tag <= TP_BUFFER) {
+    tp_retain(&made);
+    status = tp_hold(host, arena, made);
+  } else if (made.length > 0 && (made.tag == TP_STR || made.tag == TP_BYTES)) {
+    uint8_t *bytes = (uint8_t *)host->alloc(arena, made.length, 1);
+    if (bytes == NULL) return TP_NO_MEMORY;
+    memcpy(bytes, value->as.bytes, made.length);
+    made.as.bytes = bytes;
+  } else if (made.length > 0 && made.tag == TP_LIST) {
+    tp_value *list = (tp_value *)host->alloc(arena, made.length * sizeof(tp_value), 8);
+    if (list == NULL) return TP_NO_MEMORY;
+    for (i = 0; i < made.length && status == TP_OK; i++)
+      status = tp_copy_value(host, arena, &value->as.list[i], &list[i]);
+    made.as.list = list;
+  } else if (made.length > 0 && made.tag == TP_MAP) {
+    tp_pair *map = (tp_pair *)host->alloc(arena, made.length * sizeof(tp_pair), 8);
+    if (map == NULL) return TP_NO_MEMORY;
+    for (i = 0; i < made.length && status == TP_OK; i++) {
+      status = tp_copy_value(host, arena, &value->as.map[i].key, &map[i].key);
+      if (status == TP_OK)
+        status = tp_copy_value(host, arena, &value->as.map[i].value, &map[i].value);
+    }
+    made.as.map = map;
+  }
+  if (status == TP_OK) *copy = made;
+  return status;
+}
+
 /* Sets the result to a reference, of which one count is given away. */
 static inline tp_status tp_give(tp_call *call, tp_value reference) {
   tp_status status = tp_hold(call->host, call->arena, reference);

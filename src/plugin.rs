@@ -32,6 +32,7 @@ mod target;
 mod visits;
 mod waiting;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use twinplug_value::raw::{Foreign, RawArgs, Returned};
@@ -164,13 +165,13 @@ pub(crate) trait RawVar: Send + Sync {
 /// to it, and others to us.
 pub(crate) trait ValueFunc: Foreign + Send + Sync {
     /// Calls it; several results are one list.
-    fn call(&self, args: RawArgs<'_>, result: &mut Returned) -> Result<()>;
+    fn call(&self, args: RawArgs<'_>, result: Pin<&mut Returned>) -> Result<()>;
 }
 
 /// A plugin's variable, of a kind that takes raw values: as [`ValueFunc`].
 pub(crate) trait ValueVar: Foreign + Send + Sync {
     /// Reads it.
-    fn get(&self, value: &mut Returned) -> Result<()>;
+    fn get(&self, value: Pin<&mut Returned>) -> Result<()>;
     /// Sets the one value that was written.
     fn set(&self, value: RawArgs<'_>) -> Result<()>;
 }

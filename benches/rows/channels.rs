@@ -20,7 +20,8 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) {
     }
     if report.wants("channel_1024") {
         let [ours, others @ ..] = medians(effort, 1024);
-        let theirs_ns = others.into_iter().fold(f64::INFINITY, f64::min);
+        // The last one is no channel.
+        let theirs_ns = others.into_iter().take(4).fold(f64::INFINITY, f64::min);
         let (name, theirs) = ("channel_1024", "the best of these");
         report.add(Row { name, ours_ns: ours, theirs, theirs_ns, goal: Some(1.1) });
         beside(report, name, ours, others);
@@ -101,8 +102,16 @@ fn there_and_back(count: u64) -> Duration {
     let before = count / 4;
     let line = AtomicU64::new(0);
     let wait_for = |number| {
-        while line.load(Ordering::Acquire) != number {
-            hint::spin_loop();
+        let is_there = || line.load(Ordering::Acquire) == number;
+        let closely = || {
+            (0..10_000).any(|_| {
+                hint::spin_loop();
+                is_there()
+            })
+        };
+        // On one core the other side comes on no sooner.
+        while !closely() {
+            thread::yield_now();
         }
     };
     let go = |numbers: Range<u64>| {

@@ -37,7 +37,10 @@ impl<T> Lock<T> {
                 64..200 => thread::yield_now(),
                 _ => thread::sleep(Duration::from_micros(50)),
             }
-            if let Some(guard) = self.0.try_lock() {
+            // To look takes the line from nobody who holds it; to try does.
+            if !self.0.is_locked()
+                && let Some(guard) = self.0.try_lock()
+            {
                 return guard;
             }
             tries += 1;

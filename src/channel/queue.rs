@@ -29,7 +29,8 @@ pub(super) struct Queue<T> {
     pipe: Pipe<T>,
     state: Apart<Lock<State<T>>>,
     capacity: usize,
-    spin: Spin,
+    send_spin: Apart<Spin>,
+    recv_spin: Apart<Spin>,
 }
 
 /// With cache lines of its own: those of the lock go from one side to the other with each message,
@@ -92,7 +93,9 @@ impl<T: Send + 'static> Queue<T> {
         if capacity > 0 {
             pipe.open();
         }
-        Queue { pipe, state: Apart(Lock::new(State::default())), capacity, spin: Spin::default() }
+        let [send_spin, recv_spin] = [(); 2].map(|()| Apart(Spin::default()));
+        let state = Apart(Lock::new(State::default()));
+        Queue { pipe, state, capacity, send_spin, recv_spin }
     }
 
     /// Sends if that is possible without the lock.
@@ -184,11 +187,11 @@ impl<T: Send + 'static> Queue<T> {
     /// Sends, waiting as long as there is patience.
     pub(super) fn send(&self, message: T, patience: Patience<'_>) -> Result<(), Outcome> {
         let mut kept = Some(message);
-        let looked = self.look_around(patience, || {
+        let looked = self.look_around(Side::Send, patience, || {
             if !self.pipe.may_push() {
                 return None;
             }
-            self.spin.gather(self.capacity / 2, || self.capacity.saturating_sub(self.pipe.len()));
+            Spin::gather(self.capacity / 2, || self.capacity.saturating_sub(self.pipe.len()));
             match self.pipe.push(kept.take()?) {
                 Ok(()) => Some(Ok(())),
                 Err((message, refusal)) => {
@@ -203,7 +206,7 @@ impl<T: Send + 'static> Queue<T> {
             Step::Done(()) => Ok(()),
             Step::Closed => Err(Outcome::Closed),
             Step::Waits(waiter) => {
-                self.wait(&waiter, patience, looked);
+                self.wait(Side::Send, &waiter, patience, looked);
                 self.met(&waiter)
             }
         }
@@ -211,11 +214,11 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Receives, waiting as long as there is patience.
     pub(super) fn recv(&self, patience: Patience<'_>) -> Result<T, Outcome> {
-        let looked = self.look_around(patience, || {
+        let looked = self.look_around(Side::Receive, patience, || {
             if !self.pipe.may_pop() {
                 return None;
             }
-            self.spin.gather(self.capacity / 2, || self.pipe.len());
+            Spin::gather(self.capacity / 2, || self.pipe.len());
             match self.pipe.pop() {
                 Ok(message) => Some(Ok(message)),
                 Err(Refusal::Shut) => Some(Err(Looked::NotYet)),
@@ -230,7 +233,7 @@ impl<T: Send + 'static> Queue<T> {
             Step::Done(message) => Ok(message),
             Step::Closed => Err(Outcome::Closed),
             Step::Waits(waiter) => {
-                self.wait(&waiter, patience, looked);
+                self.wait(Side::Receive, &waiter, patience, looked);
                 self.met(&waiter)?;
                 waiter.take().ok_or(Outcome::Closed)
             }
@@ -240,6 +243,7 @@ impl<T: Send + 'static> Queue<T> {
     /// Tries at once, and for a while, until it is done or to be gone on with under the lock.
     fn look_around<D>(
         &self,
+        side: Side,
         patience: Patience<'_>,
         mut attempt: impl FnMut() -> Option<Result<D, Looked>>,
     ) -> Result<D, Looked> {
@@ -249,15 +253,19 @@ impl<T: Send + 'static> Queue<T> {
         if self.capacity <= FEW {
             return Err(Looked::NotYet);
         }
-        self.spin.until(patience.until, attempt).unwrap_or(Err(Looked::InVain))
+        let found = self.spin(side).until(patience.until, attempt, Result::is_ok);
+        found.unwrap_or(Err(Looked::InVain))
     }
 
     /// Waits on this thread.
-    fn wait(&self, waiter: &Arc<Waiter<T>>, patience: Patience<'_>, looked: Looked) {
+    fn wait(&self, side: Side, waiter: &Arc<Waiter<T>>, patience: Patience<'_>, looked: Looked) {
         let ticket = waiter.ticket();
         let is_rung = || ticket.is_rung().then_some(());
-        if looked == Looked::NotYet && self.spin.until(patience.until, is_rung).is_some() {
-            return;
+        if looked == Looked::NotYet {
+            let spin = self.spin(side);
+            if spin.until(patience.until, is_rung, |()| true).is_some() {
+                return;
+            }
         }
         let ends = || Arc::clone(waiter) as Arc<dyn Ends>;
         let _tied = patience.lives.map(|life| life.map(|life| life.tie(ends())));
@@ -295,8 +303,12 @@ impl<T: Send + 'static> Queue<T> {
         self.hold_as_is().is_closed()
     }
 
-    pub(super) fn spin(&self) -> &Spin {
-        &self.spin
+    /// How those who wait on that side look around.
+    pub(super) fn spin(&self, side: Side) -> &Spin {
+        match side {
+            Side::Send => &self.send_spin.0,
+            Side::Receive => &self.recv_spin.0,
+        }
     }
 
     /// Puts a waiter into a list of those who wait.

@@ -197,7 +197,8 @@ impl<'c, R: 'c> Select<'c, R> {
     }
 
     fn sleep(&self, ticket: &Arc<Ticket>, until: Option<Instant>) {
-        if self.cases[0].spin().until(until, || ticket.is_rung().then_some(())).is_some() {
+        let is_rung = || ticket.is_rung().then_some(());
+        if self.cases[0].spin().until(until, is_rung, |()| true).is_some() {
             return;
         }
         let wait: Arc<dyn Ends> = Arc::clone(ticket) as _;
@@ -271,7 +272,7 @@ impl<T: Data + Send + 'static, R, F: FnOnce(T) -> R> Case<R> for Receives<'_, T,
     }
 
     fn spin(&self) -> &Spin {
-        self.channel.inner.queue.spin()
+        self.channel.inner.queue.spin(Side::Receive)
     }
 }
 
@@ -316,6 +317,6 @@ impl<T: Data + Send + 'static, R, F: FnOnce() -> R> Case<R> for Sends<'_, T, F> 
     }
 
     fn spin(&self) -> &Spin {
-        self.channel.inner.queue.spin()
+        self.channel.inner.queue.spin(Side::Send)
     }
 }

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often looking was in vain lately, of a channel.
+/// How often looking was in vain lately, on one side of a channel.
 #[derive(Default)]
 pub(super) struct Spin {
     /// All of it.
@@ -40,8 +40,8 @@ const SHORT: Duration = Duration::from_micros(2);
 /// The first time for which the other side may get ahead; each further one is twice as long.
 const GAP: Duration = Duration::from_nanos(150);
 const GAPS: u32 = 6;
-/// So many looks come before the first yield; with the pause that each has they take from 1 to
-/// 4 microseconds.
+/// So many looks come before the first yield; with the pause that each has, of 10 to 140 cycles,
+/// they take up to 4 microseconds.
 const CLOSE: u32 = 64;
 /// So often in vain, and it is not worthwhile.
 const PATIENT: u32 = 4;
@@ -49,27 +49,28 @@ const PATIENT: u32 = 4;
 const ONE_OF: u32 = 32;
 
 impl Spin {
-    /// Looks until there is something; `None` if it is time to sleep.
+    /// Looks until there is something; `None` if it is time to sleep. What is no reason to look
+    /// the next time as long is not `met`.
     pub(super) fn until<R>(
         &self,
         until: Option<Instant>,
         mut look: impl FnMut() -> Option<R>,
+        met: impl Fn(&R) -> bool,
     ) -> Option<R> {
-        if self.close.is_worthwhile() {
-            let found = (0..CLOSE).find_map(|_| {
-                hint::spin_loop();
-                look()
-            });
-            self.close.note(found.is_some());
-            if found.is_some() {
-                self.whole.note(true);
-                return found;
+        let closely = self.close.is_worthwhile();
+        let close = (0..CLOSE).filter(|_| closely).find_map(|_| {
+            hint::spin_loop();
+            look()
+        });
+        let is_close = close.is_some();
+        let found = close.or_else(|| self.until_by_yields(until, look));
+        match &found {
+            Some(found) if !met(found) => {}
+            found => {
+                self.close.note(is_close);
+                self.whole.note(found.is_some());
             }
-        } else {
-            self.close.note(false);
         }
-        let found = self.until_by_yields(until, look);
-        self.whole.note(found.is_some());
         found
     }
 
@@ -96,7 +97,7 @@ impl Spin {
     }
 
     /// Lets the other side get ahead as long as it does, up to so many.
-    pub(super) fn gather(&self, most: usize, count: impl Fn() -> usize) {
+    pub(super) fn gather(most: usize, count: impl Fn() -> usize) {
         let mut seen = count();
         for gap in 0..GAPS {
             if seen >= most {

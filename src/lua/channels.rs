@@ -65,11 +65,21 @@ impl Channels {
 /// The metatable of channels' objects, and what the prelude makes their methods of.
 pub(super) fn list(core: &Core) -> mlua::Result<Table> {
     #[cfg(not(any(feature = "lua54", feature = "lua55")))]
-    use send as sends;
+    use send as send_or_maker;
     #[cfg(any(feature = "lua54", feature = "lua55"))]
-    use sends::make_send as sends;
-    const FUNCTIONS: [ffi::lua_CFunction; 10] =
-        [open, sends, try_send, send_timeout, recv, try_recv, recv_timeout, recv_many, next, close];
+    use sends::make_send as send_or_maker;
+    const FUNCTIONS: [ffi::lua_CFunction; 10] = [
+        open,
+        send_or_maker,
+        try_send,
+        send_timeout,
+        recv,
+        try_recv,
+        recv_timeout,
+        recv_many,
+        next,
+        close,
+    ];
     let core_pointer = ptr::from_ref(core).cast_mut();
     // SAFETY: mlua runs it protected, with room for these values, and nothing to drop. The
     // core stays where it is while the VM lives.

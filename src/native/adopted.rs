@@ -3,6 +3,7 @@
 //! once the plugin was unloaded.
 
 use std::ffi::{CStr, CString};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use twinplug_abi as abi;
@@ -35,7 +36,7 @@ impl<T> Adopted<T> {
         &self,
         args: RawValues<'_>,
         result: &mut RawSink<'_>,
-        call: impl FnOnce(&T, RawArgs<'_>, &mut Returned) -> abi::Status,
+        call: impl FnOnce(&T, RawArgs<'_>, Pin<&mut Returned>) -> abi::Status,
         frame: &NativeFrame<'_>,
     ) -> Result<()> {
         let _running = self.context().begin_call()?;
@@ -49,9 +50,9 @@ impl<T> Adopted<T> {
                 RawArgs::written(&sink)
             }
         };
-        let mut returned = Returned::new();
+        let mut returned = pin!(Returned::new());
         Note::erase();
-        match call(&self.theirs, args, &mut returned) {
+        match call(&self.theirs, args, returned.as_mut()) {
             abi::OK => {
                 let value: Value = from_view(returned.view().written_by(self.context()))
                     .map_err(|error| error.of("result"))?;
@@ -105,7 +106,7 @@ impl Methods for Adopted<Object> {
     ) -> Result<(), CallError> {
         let name = format!("{}.{method}", self.theirs.class());
         let frame = NativeFrame::method(&self.context().plugin, &name);
-        let call = |theirs: &Object, args: RawArgs<'_>, returned: &mut Returned| {
+        let call = |theirs: &Object, args: RawArgs<'_>, returned: Pin<&mut Returned>| {
             theirs.call_raw(method, args, returned)
         };
         let called = self.call(args, result, call, &frame);

@@ -1,6 +1,7 @@
 //! From checked bytes to a plugin.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -252,8 +253,8 @@ impl sealed::Implemented for NativePlugin {
         let private: Vec<_> = private.cloned().collect();
         drop(exports);
         let fields = private.iter().map(|symbol| {
-            let mut value = Returned::new();
-            ValueVar::get(&**symbol, &mut value)?;
+            let mut value = pin!(Returned::new());
+            ValueVar::get(&**symbol, value.as_mut())?;
             let context = symbol.image.context();
             let name = symbol.entries.export.name.clone();
             let value = from_view(value.view().written_by(&**context))
@@ -373,10 +374,10 @@ impl Told {
             let mut values = RawSink::new(&arena);
             values.set_reader(&**context);
             args.iter().try_for_each(|arg| to_sink(arg, &mut values))?;
-            let mut result = Returned::new();
+            let mut result = pin!(Returned::new());
             let entry = (handler.entry, handler.data);
             let frame = || NativeFrame::function(&context.plugin, &handler.event);
-            call(context, entry, values.values(), &mut result, frame)?;
+            call(context, entry, values.values(), result.as_mut(), frame)?;
             let view = result.view().written_by(&**context);
             Ok(Some(from_view(view).map_err(|error: ConvertError| error.of("result"))?))
         };
@@ -401,8 +402,8 @@ fn call_hook(
     let mut values = RawSink::new(&arena);
     values.set_reader(&**context);
     args.iter().try_for_each(|arg| to_sink(arg, &mut values))?;
-    let mut result = Returned::new();
-    call(context, (hook, no_data), values.values(), &mut result, frame)?;
+    let mut result = pin!(Returned::new());
+    call(context, (hook, no_data), values.values(), result.as_mut(), frame)?;
     let view = result.view().written_by(&**context);
     from_view(view).map_err(|error: ConvertError| error.of("result").into())
 }

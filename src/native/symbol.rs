@@ -1,6 +1,7 @@
 //! An export of a native plugin, and how its entries are called.
 
 use std::ffi::c_void;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use twinplug_abi::{self as abi, Call};
@@ -57,7 +58,7 @@ impl NativeSymbol {
         &self,
         entry: Option<abi::Function>,
         args: &[abi::Value],
-        result: &mut Returned,
+        result: Pin<&mut Returned>,
     ) -> Result<()> {
         let Some(entry) = entry else {
             return Err(Error::new(ErrorKind::Symbol, "it has no such entry"));
@@ -99,8 +100,8 @@ impl NativeSymbol {
 
     fn check_types(&self, args: &[abi::Value]) -> Result<(), ConvertError> {
         args.iter().enumerate().try_for_each(|(index, arg)| {
-            // SAFETY: a `RawSink` wrote it; what it points to lies in an arena that
-            // outlives this call.
+            // SAFETY: a `RawSink` wrote it; what it points to lies in an arena, or was lent, for
+            // longer than this call.
             let mut source = unsafe { RawSource::new(*arg) };
             match &self.entries.export.ty {
                 ExportType::Func(signature) => signature.argument_holds(index, &mut source),
@@ -125,7 +126,7 @@ impl Foreign for NativeSymbol {
 
 impl ValueFunc for NativeSymbol {
     // Several results are one list, which is how a tuple is read in any case.
-    fn call(&self, args: RawArgs<'_>, result: &mut Returned) -> Result<()> {
+    fn call(&self, args: RawArgs<'_>, result: Pin<&mut Returned>) -> Result<()> {
         self.check(args.values())?;
         let _leaf = self.entries.leaf.then(leaf::enter);
         self.call(self.entries.call, args.values(), result)
@@ -133,30 +134,30 @@ impl ValueFunc for NativeSymbol {
 }
 
 impl ValueVar for NativeSymbol {
-    fn get(&self, result: &mut Returned) -> Result<()> {
+    fn get(&self, result: Pin<&mut Returned>) -> Result<()> {
         self.call(self.entries.get, &[], result)
     }
 
     fn set(&self, value: RawArgs<'_>) -> Result<()> {
         self.check(value.values())?;
-        self.call(self.entries.set, value.values(), &mut Returned::new())
+        self.call(self.entries.set, value.values(), pin!(Returned::new()))
     }
 }
 
-/// Calls an entry of a plugin with its data. The arena that it writes its result to is
-/// another one than the arguments', which it reads meanwhile.
+/// Calls an entry of a plugin with its data. The arena that it writes its result to has nothing of
+/// the arguments, which it reads meanwhile.
 #[inline(always)]
 pub(super) fn call<'n>(
     context: &Arc<Context>,
     (entry, data): (abi::Function, *mut c_void),
     args: &[abi::Value],
-    result: &mut Returned,
+    mut result: Pin<&mut Returned>,
     frame: impl FnOnce() -> NativeFrame<'n>,
 ) -> Result<()> {
     let count = u32::try_from(args.len())
         .map_err(|_| Error::new(ErrorKind::Type, "more arguments than a call can have"))?;
     // SAFETY: the entry follows the ABI, by the plugin's promise.
-    let (place, arena) = unsafe { result.place() };
+    let (place, arena) = unsafe { result.as_mut().place() };
     let call = Call {
         size: size_of::<Call>() as u32,
         count,
@@ -174,7 +175,7 @@ pub(super) fn call<'n>(
     // says: all that it points to lives until the entry has returned.
     match unsafe { entry(&raw mut running.0) } {
         abi::OK => Ok(()),
-        status => Err(failed(status, result, context, &running.1())),
+        status => Err(failed(status, &result, context, &running.1())),
     }
 }
 

@@ -21,8 +21,8 @@ use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 
 use twinplug_abi::{self as abi, Call};
-use twinplug_value::raw::{Allocate, RawSink, scalar_to_value};
-use twinplug_value::{Callable, ConvertError, Data, Outcome, Params, Type, write};
+use twinplug_value::raw::{Allocate, RawSink, RawWriter, scalar_to_value};
+use twinplug_value::{Callable, ConvertError, Data, Outcome, Params, Straight, Type, write};
 
 pub use describe::{Described, Identity, Section, section_length};
 pub use direct::{DirectEntry, DirectOf, NoDirect, Scalar, ScalarResult, Scalars};
@@ -349,6 +349,9 @@ pub const fn plugin<const N: usize, const S: usize>(
 fn written<T: Data>(value: &T, arena: &impl Allocate) -> Result<abi::Value, ConvertError> {
     if let Some(scalar) = scalar_to_value(value) {
         return Ok(scalar);
+    }
+    if T::STRAIGHT != Straight::No {
+        return RawWriter::copying(arena).value(value);
     }
     let mut sink = RawSink::new(arena);
     write(value, &mut sink)?;

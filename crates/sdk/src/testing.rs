@@ -81,6 +81,12 @@ pub(crate) fn is_ours(services: NonNull<abi::Host>) -> bool {
     std::ptr::eq(services.as_ptr(), &raw const services::SERVICES)
 }
 
+/// The services of a test host, for what needs no more of it.
+#[cfg(test)]
+pub(crate) fn services() -> *const abi::Host {
+    &raw const services::SERVICES
+}
+
 /// A host for tests.
 #[derive(Default)]
 #[must_use]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::raw::{Direct, Entry, Failed, Scalar};
+use crate::raw::{Allocate, Direct, Entry, Failed, RawSink, Scalar};
 use crate::{
     Children, ConvertError, Data, Plain, Sink, TreeSource, Type, Value, View, from_view, to_sink,
 };
@@ -21,6 +21,16 @@ pub trait Argument: Serialize + Sized {
     fn straight_write_to<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
         to_sink(value, sink)
     }
+
+    /// The same as a raw value, which may point to what is written.
+    #[doc(hidden)]
+    #[inline]
+    fn lend_to<'a, M: Allocate + ?Sized>(
+        value: &'a Self,
+        sink: &mut RawSink<'a, M>,
+    ) -> Result<(), ConvertError> {
+        to_sink(value, sink)
+    }
 }
 
 impl<T: Data> Argument for T {
@@ -31,10 +41,26 @@ impl<T: Data> Argument for T {
     fn straight_write_to<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
         crate::write(value, sink)
     }
+
+    #[inline]
+    fn lend_to<'a, M: Allocate + ?Sized>(
+        value: &'a Self,
+        sink: &mut RawSink<'a, M>,
+    ) -> Result<(), ConvertError> {
+        sink.lend(value)
+    }
 }
 
 impl Argument for &str {
     const SCHEMA: &'static Type = &Type::Str;
+
+    #[inline]
+    fn lend_to<'a, M: Allocate + ?Sized>(
+        value: &'a Self,
+        sink: &mut RawSink<'a, M>,
+    ) -> Result<(), ConvertError> {
+        sink.lend_text(value)
+    }
 }
 
 /// The arguments that a caller passes: a tuple of up to 8, `()` for none.
@@ -47,6 +73,18 @@ pub trait Args: Sized {
     /// # Errors
     /// What [`Value::of`] refuses; the message names the argument.
     fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError>;
+
+    /// Writes them as raw values, which may point to them.
+    ///
+    /// # Errors
+    /// As [`write`](Args::write).
+    #[doc(hidden)]
+    fn lend<'a, M: Allocate + ?Sized>(
+        &'a self,
+        sink: &mut RawSink<'a, M>,
+    ) -> Result<(), ConvertError> {
+        self.write(sink)
+    }
 
     /// They as values.
     ///
@@ -136,6 +174,18 @@ macro_rules! tuples {
             #[inline]
             fn write<Into: Sink + ?Sized>(&self, sink: &mut Into) -> Result<(), ConvertError> {
                 $(write(&self.$index, $index, sink)?;)*
+                Ok(())
+            }
+
+            #[allow(unused_variables, reason = "no arguments, nothing to write")]
+            #[inline]
+            fn lend<'a, Memory: Allocate + ?Sized>(
+                &'a self,
+                sink: &mut RawSink<'a, Memory>,
+            ) -> Result<(), ConvertError> {
+                $(
+                    $item::lend_to(&self.$index, sink).map_err(|error| numbered(error, $index))?;
+                )*
                 Ok(())
             }
 

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use twinplug_abi as abi;
 
 pub use foreign::{Described, Serde, Undescribed};
 
 use crate::convert::{by_serde, read_by_serde, write_field};
-use crate::raw::{Link, Scalar};
+use crate::raw::{Allocate, Link, RawFields, RawWriter, Scalar};
 use crate::{Bytes, ConvertError, MapKey, Shared, Sink, Straight, Type, Value, View};
 
 /// A Rust type that crosses the border: serde moves it, [`Data::SCHEMA`]
@@ -87,6 +88,28 @@ pub trait Data: Serialize + DeserializeOwned {
         write_field(name, value, sink)
     }
 
+    /// Writes it as a raw value, where it crosses as a whole or as a part.
+    #[doc(hidden)]
+    #[inline]
+    fn straight_raw<M: Allocate + ?Sized>(
+        value: &Self,
+        writer: &RawWriter<'_, M>,
+    ) -> Result<abi::Value, ConvertError> {
+        writer.at_length(value)
+    }
+
+    /// Writes it as a field, likewise.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn straight_raw_field<M: Allocate + ?Sized>(
+        value: &Self,
+        name: &'static str,
+        fields: &mut RawFields<'_>,
+        writer: &RawWriter<'_, M>,
+    ) -> Result<(), ConvertError> {
+        fields.write(name, value, writer)
+    }
+
     /// Reads it, likewise; `None` where serde knows better.
     #[doc(hidden)]
     #[inline]
@@ -116,11 +139,36 @@ data!(No: Value => Any, MapKey => Any);
 data! {
     Part: () => Null NOTHING, bool => Bool BOOL, i64 => Int INT, f64 => Float FLOAT,
     char => Str, Bytes => Bytes,
-    i8 => Int, i16 => Int, i32 => Int, u8 => Int, u16 => Int, u32 => Int, u64 => Int,
-    isize => Int, usize => Int, f32 => Float, i128 => Int, u128 => Int,
+    i128 => Int, u128 => Int,
     num::NonZeroI8 => Int, num::NonZeroI16 => Int, num::NonZeroI32 => Int, num::NonZeroI64 => Int,
     num::NonZeroU8 => Int, num::NonZeroU16 => Int, num::NonZeroU32 => Int, num::NonZeroU64 => Int,
     Box<str> => Str, Arc<str> => Str,
+}
+
+macro_rules! numbers {
+    ($($type:ident => $schema:ident $wide:ty),* $(,)?) => {$(
+        impl Data for $type {
+            const SCHEMA: &'static Type = &Type::$schema;
+            const LEAVES_OUT: bool = true;
+            const STRAIGHT: Straight = Straight::Part;
+
+            #[inline(always)]
+            fn straight_raw<M: Allocate + ?Sized>(
+                value: &Self,
+                writer: &RawWriter<'_, M>,
+            ) -> Result<abi::Value, ConvertError> {
+                match <$wide>::try_from(*value) {
+                    Ok(wide) => writer.value(&wide),
+                    Err(_) => writer.at_length(value),
+                }
+            }
+        }
+    )*};
+}
+numbers! {
+    i8 => Int i64, i16 => Int i64, i32 => Int i64, isize => Int i64,
+    u8 => Int i64, u16 => Int i64, u32 => Int i64, u64 => Int i64, usize => Int i64,
+    f32 => Float f64,
 }
 
 impl Data for String {
@@ -131,6 +179,14 @@ impl Data for String {
     #[inline]
     fn straight_write<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
         sink.str(value)
+    }
+
+    #[inline]
+    fn straight_raw<M: Allocate + ?Sized>(
+        value: &Self,
+        writer: &RawWriter<'_, M>,
+    ) -> Result<abi::Value, ConvertError> {
+        writer.text(value)
     }
 
     #[inline]
@@ -151,6 +207,24 @@ impl<T: Data> Data for Option<T> {
         sink: &mut S,
     ) -> Result<(), ConvertError> {
         value.as_ref().map_or(Ok(()), |value| T::straight_field(value, name, sink))
+    }
+
+    #[inline]
+    fn straight_raw<M: Allocate + ?Sized>(
+        value: &Self,
+        writer: &RawWriter<'_, M>,
+    ) -> Result<abi::Value, ConvertError> {
+        value.as_ref().map_or(Ok(abi::Value::NULL), |value| writer.value(value))
+    }
+
+    #[inline]
+    fn straight_raw_field<M: Allocate + ?Sized>(
+        value: &Self,
+        name: &'static str,
+        fields: &mut RawFields<'_>,
+        writer: &RawWriter<'_, M>,
+    ) -> Result<(), ConvertError> {
+        value.as_ref().map_or(Ok(()), |value| T::straight_raw_field(value, name, fields, writer))
     }
 
     #[inline]

@@ -4,6 +4,7 @@ mod answer;
 mod arena;
 mod args;
 mod buffer;
+mod bump;
 mod call_error;
 mod class;
 mod counted;
@@ -18,14 +19,20 @@ mod memory;
 mod object;
 mod reference;
 mod returned;
+mod room;
 pub mod services;
 mod sink;
 mod source;
 mod view;
+mod writer;
+
+#[doc(hidden)]
+pub use twinplug_abi::Value as RawValue;
 
 pub use arena::Arena;
 pub use args::{RawArgs, Scalars};
 pub use buffer::{AnyBuffer, Buffer};
+pub use bump::Bump;
 pub use call_error::{CallError, CallFault, OfFault, use_faults};
 pub use class::{Class, ClassTable, MethodFunction, methods_json};
 pub(crate) use direct::Direct;
@@ -41,6 +48,8 @@ pub use memory::{Lent, Own, hold, use_host};
 pub use object::{Methods, Object};
 pub use reference::Foreign;
 pub use returned::Returned;
+pub use room::Room;
 pub use sink::{Allocate, RawSink};
 pub use source::RawSource;
 pub use view::{RawValues, RawView, text};
+pub use writer::{RawFields, RawWriter};

@@ -184,7 +184,7 @@ fn raw<T: Data>(
 ) -> Result<T, ConvertError> {
     let heap = Heap::default();
     let mut sink = RawSink::new(&heap);
-    written(&mut sink).unwrap();
+    written(&mut sink)?;
     let value = sink.last();
     // SAFETY: the sink wrote it, into `heap`, which is still there.
     from_view(unsafe { RawView::new(&value) })

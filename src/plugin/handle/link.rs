@@ -1,9 +1,10 @@
 //! What all handles on one export share: where it leads to now, and its place for messages.
 
 use std::fmt;
+use std::pin::pin;
 use std::ptr;
 
-use twinplug_value::raw::{Arena, Failed, RawArgs, RawSink, Returned, Scalars};
+use twinplug_value::raw::{Allocate, Failed, RawArgs, RawSink, Returned, Room, Scalars};
 use twinplug_value::{
     Args, ConvertError, Data, Plain, Sink, Source, Type, Value, from_source, from_view, to_sink,
     write,
@@ -41,6 +42,13 @@ pub(in crate::plugin) struct Place {
 /// Writes the arguments of a call.
 pub(super) trait WriteArgs {
     fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError>;
+    /// As raw values, which may point to them.
+    fn lend<'a, M: Allocate + ?Sized>(
+        &'a self,
+        sink: &mut RawSink<'a, M>,
+    ) -> Result<(), ConvertError> {
+        self.write(sink)
+    }
     fn to_values(&self) -> Result<Vec<Value>, ConvertError>;
 }
 
@@ -49,6 +57,13 @@ pub(super) struct Typed<'a, A>(pub(super) &'a A);
 impl<A: Args> WriteArgs for Typed<'_, A> {
     fn write<S: Sink + ?Sized>(&self, sink: &mut S) -> Result<(), ConvertError> {
         self.0.write(sink)
+    }
+
+    fn lend<'a, M: Allocate + ?Sized>(
+        &'a self,
+        sink: &mut RawSink<'a, M>,
+    ) -> Result<(), ConvertError> {
+        self.0.lend(sink)
     }
 
     fn to_values(&self) -> Result<Vec<Value>, ConvertError> {
@@ -152,8 +167,8 @@ impl FuncLink {
         function: &dyn ValueFunc,
         args: &Scalars,
     ) -> Result<Value> {
-        let mut result = Returned::new();
-        if let Err(error) = function.call(args.args(), &mut result) {
+        let mut result = pin!(Returned::new());
+        if let Err(error) = function.call(args.args(), result.as_mut()) {
             return Err(self.place.at(error));
         }
         if let Some(value) = result.scalar(&target.signature.result) {
@@ -290,12 +305,12 @@ pub(super) fn of_plain<T: Data>(plain: Plain) -> Result<T, ConvertError> {
 }
 
 fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Result<R> {
-    let memory = Arena::new();
+    let memory = Room::new();
     let mut sink = RawSink::new(&memory);
     sink.set_reader(function);
-    args.write(&mut sink)?;
-    let mut result = Returned::new();
-    function.call(RawArgs::written(&sink), &mut result)?;
+    args.lend(&mut sink)?;
+    let mut result = pin!(Returned::new());
+    function.call(RawArgs::written(&sink), result.as_mut())?;
     from_view(result.view().written_by(function)).map_err(|error| error.of("result").into())
 }
 
@@ -344,10 +359,10 @@ fn set_value<T: Data>(
     value: &T,
     here: impl Fn(ConvertError) -> ConvertError,
 ) -> Result<()> {
-    let memory = Arena::new();
+    let memory = Room::new();
     let mut sink = RawSink::new(&memory);
     sink.set_reader(var);
-    write(value, &mut sink).map_err(here)?;
+    sink.lend(value).map_err(here)?;
     var.set(RawArgs::written(&sink))
 }
 
@@ -356,8 +371,8 @@ pub(super) fn get_value<T: Data>(
     var: &dyn ValueVar,
     here: impl Fn(ConvertError) -> ConvertError,
 ) -> Result<T> {
-    let mut value = Returned::new();
-    var.get(&mut value)?;
+    let mut value = pin!(Returned::new());
+    var.get(value.as_mut())?;
     from_view(value.view().written_by(var)).map_err(|error| here(error).into())
 }
 

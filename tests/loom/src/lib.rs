@@ -66,11 +66,12 @@ mod channel {
                 &self,
                 _: Option<Instant>,
                 mut look: impl FnMut() -> Option<R>,
+                _: impl Fn(&R) -> bool,
             ) -> Option<R> {
                 look()
             }
 
-            pub(crate) fn gather(&self, _: usize, _: impl Fn() -> usize) {}
+            pub(crate) fn gather(_: usize, _: impl Fn() -> usize) {}
         }
     }
 

@@ -32,6 +32,20 @@ pub(super) fn methods(input: &DeriveInput, items: &Items<'_>, path: &Path) -> To
         }
 
         #[inline]
+        fn straight_raw<__M: #path::Allocate + ?::core::marker::Sized>(
+            __value: &Self,
+            __writer: &#path::RawWriter<'_, __M>,
+        ) -> ::core::result::Result<#path::RawValue, #path::ConvertError> {
+            let mut __fields = #path::RawWriter::fields(__writer, #length)?;
+            #(
+                #path::Data::straight_raw_field(
+                    &__value.#idents, #keys, &mut __fields, __writer,
+                )?;
+            )*
+            ::core::result::Result::Ok(#path::RawFields::end(__fields))
+        }
+
+        #[inline]
         fn straight_read<__V: #path::View>(__view: __V) -> ::core::option::Option<Self> {
             let mut __fields = #path::StraightFields::of(__view)?;
             let __value = Self { #(#idents: #path::StraightFields::read(&mut __fields, #keys)?),* };

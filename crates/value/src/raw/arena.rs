@@ -6,13 +6,14 @@
 //! first chunks of its arenas, so that a call takes no memory from the system.
 
 use std::alloc::{Layout, alloc, dealloc};
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use twinplug_abi as abi;
 
-use super::Allocate;
 use super::reference::release;
+use super::{Allocate, Bump};
 
 /// Chunks are aligned for whatever the ABI hands out.
 const ALIGN: usize = 16;
@@ -36,14 +37,15 @@ struct Spares {
 /// What `tp_arena` is. One thread at a time.
 pub struct Arena {
     /// The free part of the current chunk.
-    next: Cell<*mut u8>,
-    end: Cell<*mut u8>,
-    /// The chunk that is filled now; 0 is the first.
+    free: Bump,
+    /// The chunk that is filled now; 0 is the first, or the front where there is one.
     current: Cell<usize>,
+    /// Memory that is not its own, and comes before all chunks.
+    front: Cell<Option<NonNull<Front>>>,
     first: Cell<Option<NonNull<u8>>>,
     /// Whether it is in a box of its own, and no part of a call.
     boxed: bool,
-    /// Whether each place is a chunk of its own. Then `next` stays null.
+    /// Whether each place is a chunk of its own. Then nothing of a chunk is free.
     scattered: bool,
     /// What was left to it last, or null; only behind a first chunk.
     held: Cell<*mut Held>,
@@ -64,9 +66,9 @@ impl Arena {
     #[must_use]
     pub const fn new() -> Self {
         Arena {
-            next: Cell::new(ptr::null_mut()),
-            end: Cell::new(ptr::null_mut()),
+            free: Bump::new(),
             current: Cell::new(0),
+            front: Cell::new(None),
             first: Cell::new(None),
             boxed: false,
             scattered: false,
@@ -102,6 +104,19 @@ impl Arena {
         self.boxed
     }
 
+    /// Begins in that front, unless it has memory already.
+    ///
+    /// # Safety
+    /// The front stays where it is for as long as the arena is used, and nobody else uses it.
+    #[inline]
+    pub(super) unsafe fn begin_in(&self, front: NonNull<Front>) {
+        if self.free.next().is_null() && self.first.get().is_none() {
+            self.front.set(Some(front));
+            // SAFETY: as the caller says.
+            unsafe { self.free.enter(front.cast(), size_of::<Front>()) };
+        }
+    }
+
     /// As plugins hold it.
     #[inline]
     pub fn as_raw(&mut self) -> *mut abi::Arena {
@@ -118,7 +133,7 @@ impl Arena {
     pub fn mark(&self) -> abi::Mark {
         let chunk = self.current.get();
         let start = self.chunk(chunk).map_or(0, |(start, _)| start.addr().get());
-        abi::Mark { chunk, used: self.next.get().addr().saturating_sub(start) }
+        abi::Mark { chunk, used: self.free.next().addr().saturating_sub(start) }
     }
 
     /// Goes back to a mark of this arena's; one that lies ahead is ignored. Whatever the
@@ -157,6 +172,11 @@ impl Arena {
 
     /// Where a chunk starts, and its size.
     fn chunk(&self, index: usize) -> Option<(NonNull<u8>, usize)> {
+        let index = match self.front.get() {
+            Some(front) if index == 0 => return Some((front.cast(), size_of::<Front>())),
+            Some(_) => index - 1,
+            None => index,
+        };
         match index.checked_sub(1) {
             None => self.first.get().map(|first| (first, FIRST)),
             Some(index) => self
@@ -170,26 +190,9 @@ impl Arena {
             return;
         };
         self.current.set(index);
-        // SAFETY: both are at most the chunk's size, of which they are a part.
-        let (next, end) = unsafe { (start.add(used), start.add(size)) };
-        self.next.set(next.as_ptr());
-        self.end.set(end.as_ptr());
-    }
-
-    /// A place in the current chunk.
-    #[inline]
-    fn place(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
-        let next = self.next.get();
-        let padding = next.addr().wrapping_neg() & (align - 1);
-        let taken = size.checked_add(padding)?;
-        if next.is_null() || taken > self.end.get().addr() - next.addr() {
-            return None;
-        }
-        // SAFETY: `taken` bytes are free behind `next`, in the same chunk; so are the
-        // first `padding` of them.
-        let (start, next) = unsafe { (next.add(padding), next.add(taken)) };
-        self.next.set(next);
-        NonNull::new(start)
+        // SAFETY: `used` is at most the chunk's size, of which the rest is left. The chunk is there
+        // as long as the arena, or the front as its owner says.
+        unsafe { self.free.enter(start.add(used), size - used) };
     }
 
     /// A place in a chunk that follows.
@@ -199,12 +202,12 @@ impl Arena {
             return self.place_apart(size);
         }
         loop {
-            let next = self.first.get().map_or(0, |_| self.current.get() + 1);
+            let next = self.chunk(0).map_or(0, |_| self.current.get() + 1);
             if self.chunk(next).is_none() {
                 self.grow(size)?;
             }
             self.enter(next, 0);
-            if let Some(place) = self.place(size, align) {
+            if let Some(place) = self.free.place(size, align) {
                 return Some(place);
             }
         }
@@ -274,14 +277,18 @@ unsafe impl Allocate for Arena {
         if !align.is_power_of_two() || align > ALIGN {
             return None;
         }
-        match self.place(size, align) {
+        match self.free.place(size, align) {
             None => self.place_further(size, align),
             place => place,
         }
     }
 
     fn hold(&self, reference: abi::Value) -> bool {
-        let place = self.allocate(size_of::<Held>(), align_of::<Held>());
+        // Behind a first chunk, so that it is released with that.
+        let place = match self.first.get() {
+            Some(_) => self.allocate(size_of::<Held>(), align_of::<Held>()),
+            None => self.place_further(size_of::<Held>(), align_of::<Held>()),
+        };
         let Some(place) = place.map(NonNull::cast::<Held>) else { return false };
         let held = Held { reference, before: self.held.get(), mark: self.mark() };
         // SAFETY: the place is as large and aligned as is asked for, and nobody else's.
@@ -348,6 +355,21 @@ impl Drop for Spares {
     }
 }
 
+/// Memory where a call is, for what is small. It is written to through a pointer while it is
+/// borrowed.
+#[repr(align(16))]
+pub(super) struct Front(
+    #[allow(dead_code, reason = "just its place is used")] UnsafeCell<MaybeUninit<[u8; 512]>>,
+);
+
+impl Front {
+    pub(super) const fn new() -> Self {
+        Front(UnsafeCell::new(MaybeUninit::uninit()))
+    }
+}
+
+const _: () = assert!(align_of::<Front>() == ALIGN);
+
 /// Memory of its own.
 struct Chunk {
     start: NonNull<u8>,
@@ -400,6 +422,61 @@ mod tests {
         arena.reset();
         arena.allocate(5000, 16).unwrap();
         assert_eq!(arena.with_further(|further| further.len()), chunks);
+    }
+
+    #[test]
+    fn it_goes_on_from_its_front_and_comes_back() {
+        let front = Front::new();
+        let arena = Arena::new();
+        // SAFETY: the front is there until the arena was used for the last time.
+        unsafe { arena.begin_in(NonNull::from(&front)) };
+        let within = |place: NonNull<u8>| {
+            place.addr().get().wrapping_sub((&raw const front).addr()) < size_of::<Front>()
+        };
+        assert!(within(arena.allocate(100, 16).unwrap()));
+        let mark = arena.mark();
+        let second = arena.allocate(300, 8).unwrap();
+        assert!(within(second));
+        for _ in 0..20 {
+            assert!(!within(arena.allocate(3000, 1).unwrap()));
+            assert!(!within(arena.allocate(9000, 1).unwrap()));
+            arena.rewind(mark);
+            assert_eq!(arena.allocate(300, 8).unwrap(), second);
+        }
+        assert_eq!(arena.with_further(|further| further.len()), 1);
+        let later = arena.mark();
+        assert!(!within(arena.allocate(400, 1).unwrap()));
+        arena.rewind(later);
+        arena.reset();
+        assert!(within(arena.allocate(512, 16).unwrap()));
+    }
+
+    /// What is left to an arena that is in its front still is released once, whether it comes
+    /// back to that or not.
+    #[test]
+    fn what_is_left_to_it_goes_with_it() {
+        let counted = std::sync::Arc::new(());
+        let function = || {
+            let counted = std::sync::Arc::clone(&counted);
+            let function = crate::Function::new(move || drop(std::sync::Arc::clone(&counted)));
+            crate::Reference::Func(function).into_raw()
+        };
+        let front = Front::new();
+        let arena = Arena::new();
+        // SAFETY: as above.
+        unsafe { arena.begin_in(NonNull::from(&front)) };
+        arena.allocate(10, 1).unwrap();
+        let mark = arena.mark();
+        for round in 0..3 {
+            assert!(arena.hold(function()), "{round}");
+            assert!(arena.hold(function()));
+            assert_eq!(std::sync::Arc::strong_count(&counted), 3);
+            arena.rewind(mark);
+            assert_eq!(std::sync::Arc::strong_count(&counted), 1);
+        }
+        assert!(arena.hold(function()));
+        drop(arena);
+        assert_eq!(std::sync::Arc::strong_count(&counted), 1);
     }
 
     #[test]

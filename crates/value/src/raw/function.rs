@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::pin::Pin;
 use std::ptr::NonNull;
 
 use twinplug_abi::{self as abi, Status};
@@ -135,7 +136,7 @@ impl Function {
 
     /// Calls it with raw arguments, and says what it has answered.
     #[must_use]
-    pub fn call_raw(&self, args: RawArgs<'_>, result: &mut Returned) -> Status {
+    pub fn call_raw(&self, args: RawArgs<'_>, result: Pin<&mut Returned>) -> Status {
         let values = args.values();
         let Ok(count) = u32::try_from(values.len()) else { return abi::ERROR };
         // SAFETY: we hold it; what is behind its table follows the ABI. The arguments may be

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
 use std::fmt;
+use std::pin::Pin;
 use std::ptr::NonNull;
 
 use twinplug_abi::{self as abi, Status};
@@ -194,7 +195,7 @@ impl Object {
 
     /// Calls a method with raw arguments, and says what it has answered.
     #[must_use]
-    pub fn call_raw(&self, method: &str, args: RawArgs<'_>, result: &mut Returned) -> Status {
+    pub fn call_raw(&self, method: &str, args: RawArgs<'_>, result: Pin<&mut Returned>) -> Status {
         let values = args.values();
         let Ok(count) = u32::try_from(values.len()) else { return abi::ERROR };
         let (name, length) = (method.as_ptr().cast(), method.len());

@@ -1,7 +1,12 @@
 //! The place of a result, and the memory that it lies in.
 
+use std::marker::PhantomPinned;
+use std::pin::Pin;
+use std::ptr::NonNull;
+
 use twinplug_abi as abi;
 
+use super::arena::Front;
 use super::{Arena, RawView};
 use crate::{Type, Value};
 
@@ -9,6 +14,9 @@ use crate::{Type, Value};
 pub struct Returned {
     value: abi::Value,
     memory: Arena,
+    /// What the arena begins in: it knows where that is.
+    front: Front,
+    _pinned: PhantomPinned,
 }
 
 impl Default for Returned {
@@ -22,7 +30,12 @@ impl Returned {
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
-        Returned { value: abi::Value::NULL, memory: Arena::new() }
+        Returned {
+            value: abi::Value::NULL,
+            memory: Arena::new(),
+            front: Front::new(),
+            _pinned: PhantomPinned,
+        }
     }
 
     /// Where an entry writes its result, and the arena that goes with it.
@@ -31,8 +44,13 @@ impl Returned {
     /// Who writes there follows the ABI: what the value points to is static, or lies in
     /// the arena.
     #[inline]
-    pub unsafe fn place(&mut self) -> (*mut abi::Value, *mut abi::Arena) {
-        (&raw mut self.value, self.memory.as_raw())
+    pub unsafe fn place(self: Pin<&mut Self>) -> (*mut abi::Value, *mut abi::Arena) {
+        // SAFETY: nothing is moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: it is pinned, and with it both: the front is there until the arena is dropped,
+        // which comes first and does not look at it. Nobody else uses it.
+        unsafe { this.memory.begin_in(NonNull::from(&this.front)) };
+        (&raw mut this.value, this.memory.as_raw())
     }
 
     /// The value, if it is a number or a boolean of just that type.

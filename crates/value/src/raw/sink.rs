@@ -7,13 +7,14 @@ use smallvec::SmallVec;
 use twinplug_abi::{self as abi, Pair, Payload};
 
 use super::reference::{Foreign, release};
-use crate::{ConvertError, Key, Reference, Sink};
+use super::writer::RawWriter;
+use crate::{ConvertError, Data, Key, Reference, Sink, Straight, write};
 
 /// Where a [`RawSink`] gets its memory.
 ///
 /// # Safety
 /// What `allocate` returns is writable for `size` bytes, aligned to `align`, and
-/// used by nobody else until the allocator itself is reset or dropped.
+/// used by nobody else while the allocator is borrowed, until it is reset.
 pub unsafe trait Allocate {
     /// `size` bytes, aligned to `align` (a power of two, at most 16).
     fn allocate(&self, size: usize, align: usize) -> Option<NonNull<u8>>;
@@ -26,7 +27,8 @@ pub unsafe trait Allocate {
 }
 
 /// A sink that writes raw values: each value that is complete is pushed to
-/// [`RawSink::values`], and all that they point to lies in the arena.
+/// [`RawSink::values`], and all that they point to lies in the arena, is static, or was lent for as
+/// long as the sink is used.
 pub struct RawSink<'a, M: Allocate + ?Sized = dyn Allocate + 'a> {
     arena: &'a M,
     /// Values that are done, and the children of containers that are open.
@@ -38,7 +40,7 @@ pub struct RawSink<'a, M: Allocate + ?Sized = dyn Allocate + 'a> {
 }
 
 impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
-    /// An empty sink; what it writes lives as long as the arena's content.
+    /// An empty sink; what it writes lives as long as the arena's content, and what it was lent.
     #[must_use]
     #[inline]
     pub fn new(arena: &'a M) -> Self {
@@ -64,6 +66,29 @@ impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
     #[inline]
     pub fn last(&self) -> abi::Value {
         self.values.last().copied().unwrap_or(abi::Value::NULL)
+    }
+
+    /// Writes a value. Its text may be where it is: it is borrowed as long as the sink is used.
+    ///
+    /// # Errors
+    /// As [`to_sink`](crate::to_sink).
+    #[inline]
+    pub fn lend<T: Data>(&mut self, value: &'a T) -> Result<(), ConvertError> {
+        if T::STRAIGHT == Straight::No {
+            return write(value, self);
+        }
+        self.values.push(RawWriter::lending(self.arena).value(value)?);
+        Ok(())
+    }
+
+    /// Writes text, which stays where it is.
+    ///
+    /// # Errors
+    /// It is too long.
+    #[inline]
+    pub fn lend_text(&mut self, text: &'a str) -> Result<(), ConvertError> {
+        self.values.push(RawWriter::lending(self.arena).text(text)?);
+        Ok(())
     }
 
     #[inline]
