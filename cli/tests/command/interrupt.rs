@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::{Options, spawn_with_options};
 
-use crate::ran::{C, command, is_skipped};
+use crate::ran::{C, command, heeding, is_skipped};
 use crate::run::{Running, written};
 
 /// A program in the folder of a test.
@@ -156,7 +156,7 @@ fn a_signal_that_is_ignored_stays_so_while_it_builds() {
     let folder = written("ignored", &[("spins/spins.c", &source)]);
     let path = program(&folder, "compiler", "echo begun >&2\nread go < pipe\nexec cc \"$@\"");
     assert!(Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap().success());
-    let mut shell = Command::new("sh");
+    let mut shell = heeding("sh");
     let own = "trap '' INT HUP; exec \"$0\" check spins";
     shell.args(["-c", own, env!("CARGO_BIN_EXE_twinplug")]).stdin(Stdio::null());
     let running = Running::of(folder.clone(), shell.current_dir(&folder).env("CC", &path));
@@ -196,7 +196,7 @@ fn a_tool_may_ask_at_the_terminal() {
 fn a_tool_may_write_where_a_terminal_stops_what_does_so_in_the_background() {
     let folder = written("tostop", &[("native/Cargo.toml", "")]);
     let path = program(&folder, "cargo", "echo 'no such crate' >&2\nexit 7");
-    let mut shell = Command::new("sh");
+    let mut shell = heeding("sh");
     let own = "stty tostop; exec \"$0\" watch native";
     shell.args(["-c", own, env!("CARGO_BIN_EXE_twinplug")]).current_dir(&folder);
     shell.env("CARGO", path).env("TERM", "xterm");

@@ -23,10 +23,21 @@ pub(crate) struct Ran {
     pub(crate) err: String,
 }
 
+/// A program that is told signals, also where who runs the tests ignores them: a shell has what it runs
+/// in the background ignore Ctrl-C.
+pub(crate) fn heeding(program: &str) -> Command {
+    if !cfg!(target_os = "linux") {
+        return Command::new(program);
+    }
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["--default-signal=HUP,INT,QUIT", program]);
+    command
+}
+
 /// The command with these arguments, in the workspace's root, where nothing around the tests says
 /// whether it shows colours: `CI` counts as a terminal that does.
 pub(crate) fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_twinplug"));
+    let mut command = heeding(env!("CARGO_BIN_EXE_twinplug"));
     for name in ["CLICOLOR_FORCE", "CLICOLOR", "NO_COLOR", "CI"] {
         command.env_remove(name);
     }

@@ -242,9 +242,9 @@ fn the_systems_wish_ends_it_as_the_last_line_does() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_hangup_that_is_ignored_stays_so() {
-    let twinplug = command(&[]);
     let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' HUP; exec \"$0\" repl"]).arg(twinplug.get_program());
+    let own = "trap '' HUP; exec \"$0\" repl";
+    shell.args(["-c", own, env!("CARGO_BIN_EXE_twinplug")]);
     let mut talk = Talk::of(folder("repl_nohup"), &mut shell);
     talk.says("print('a')\n");
     talk.hears("a");
