@@ -304,6 +304,8 @@ pub(super) fn of_plain<T: Data>(plain: Plain) -> Result<T, ConvertError> {
     }
 }
 
+/// Apart, as `set_value`.
+#[inline(never)]
 fn with_values<R: Data>(function: &dyn ValueFunc, args: &impl WriteArgs) -> Result<R> {
     let memory = Room::new();
     let mut sink = RawSink::new(&memory);
@@ -354,6 +356,8 @@ impl VarLink {
     }
 }
 
+/// Apart, so that other kinds need not make room for the arguments.
+#[inline(never)]
 fn set_value<T: Data>(
     var: &dyn ValueVar,
     value: &T,
@@ -366,7 +370,8 @@ fn set_value<T: Data>(
     var.set(RawArgs::written(&sink))
 }
 
-/// The value of a variable.
+/// The value of a variable. Apart, as `set_value`.
+#[inline(never)]
 pub(super) fn get_value<T: Data>(
     var: &dyn ValueVar,
     here: impl Fn(ConvertError) -> ConvertError,
