@@ -4,7 +4,6 @@ use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, MultiValue, Value};
-use twinplug_value::to_sink;
 
 use super::border::Border;
 use super::channels;
@@ -12,7 +11,6 @@ use super::coroutine::Coroutine;
 use super::entry::Entry;
 use super::limits::{self, Running, Thread};
 use super::raw::{self, Outcome, Reference};
-use super::sink::StackSink;
 use super::vm::{Answer, Core, GoesOn, Pending, State, Vm, broken, dropped};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{cannot_wait, held, parked};
@@ -229,14 +227,7 @@ unsafe fn push_outcome(core: &Core, coroutine: *mut lua_State, outcome: GoesOn) 
     unsafe {
         match outcome {
             GoesOn::Answer(answer) => channels::write(border, coroutine, answer),
-            GoesOn::Results(results) => {
-                border.reserve(coroutine, results.len() as c_int + 20)?;
-                ffi::lua_pushboolean(coroutine, 1);
-                ffi::lua_pushboolean(coroutine, 0);
-                let mut sink = StackSink::new(border, coroutine);
-                results.iter().try_for_each(|result| to_sink(result, &mut sink))?;
-                Ok(results.len() as c_int + 2)
-            }
+            GoesOn::Results(used) => used.push(core, coroutine),
             GoesOn::Returned(returned) => {
                 ffi::lua_pushboolean(coroutine, 1);
                 ffi::lua_pushboolean(coroutine, 0);

@@ -171,14 +171,18 @@ impl Core {
         let yes = Value::Boolean(true);
         match self.shared.symbol(&*plugins, plugin, symbol)? {
             Symbol::Var(var) if may_wait && is_alone() => {
-                Ok(self.wait_for(move || var.get().map(|value| vec![value])))
+                let of = Place::new(plugin, symbol, Given::Value);
+                Ok(self.wait_for(of, move || var.get().map(|value| vec![value])))
             }
             Symbol::Var(var) => {
                 let value = {
                     let _host = Section::of_host();
                     contained(|| var.get())?
                 };
-                let value = super::sink::to_lua(lua, &self.border, &value)?;
+                let value = super::sink::to_lua(lua, &self.border, &value);
+                let value = value.map_err(|error| {
+                    Place::new(plugin, symbol, Given::Value).named(error.into())
+                })?;
                 Ok(MultiValue::from_iter([yes, Value::Boolean(false), value]))
             }
             Symbol::Func(function) => {
@@ -219,10 +223,11 @@ impl Core {
             Symbol::Var(var) => var,
             function => function.into_var::<twinplug_value::Value>()?,
         };
+        let of = Place::new(plugin, symbol, Given::Value);
         let value = super::source::read_lua(lua, &self.border, value)
-            .map_err(|error| Error::from(error).at_symbol(symbol).in_plugin(called(plugin)))?;
+            .map_err(|error| of.named(error.into()))?;
         if may_wait && is_alone() {
-            return Ok(self.wait_for(move || var.set(value).map(|()| Vec::new())));
+            return Ok(self.wait_for(of, move || var.set(value).map(|()| Vec::new())));
         }
         let _host = Section::of_host();
         contained(|| var.set(value))?;
@@ -232,9 +237,10 @@ impl Core {
     /// Has the call wait for what another plugin does, and says so.
     fn wait_for(
         &self,
+        of: Place,
         used: impl FnOnce() -> Result<Vec<twinplug_value::Value>> + Send + 'static,
     ) -> MultiValue {
-        self.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(used)))));
+        self.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(Some(of), used)))));
         MultiValue::from_iter([Value::Boolean(true), Value::Boolean(true)])
     }
 }
@@ -245,11 +251,63 @@ pub(super) fn is_alone() -> bool {
     held() == 1
 }
 
-/// What a call goes on with that has used another plugin.
-pub(super) fn used_elsewhere(used: impl FnOnce() -> Result<Vec<twinplug_value::Value>>) -> GoesOn {
+/// What a call goes on with that has used another plugin, or what of it was used.
+pub(super) fn used_elsewhere(
+    of: Option<Place>,
+    used: impl FnOnce() -> Result<Vec<twinplug_value::Value>>,
+) -> GoesOn {
     match contained(used) {
-        Ok(results) => GoesOn::Results(results),
+        Ok(results) => GoesOn::Results(Used { of, results }),
         Err(error) => GoesOn::Error(told(error)),
+    }
+}
+
+/// A symbol of another plugin, as errors name it.
+pub(super) struct Place {
+    plugin: String,
+    symbol: String,
+    /// What comes of it.
+    given: Given,
+}
+
+/// What another plugin gives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    Results,
+    /// The value of a variable, which needs no further word.
+    Value,
+}
+
+impl Place {
+    fn new(plugin: &str, symbol: &str, given: Given) -> Place {
+        Place { plugin: called(plugin).to_owned(), symbol: symbol.to_owned(), given }
+    }
+
+    /// An error of what is brought over from it, or for it.
+    fn named(&self, error: Error) -> Error {
+        error.at_symbol(&self.symbol).in_plugin(&self.plugin)
+    }
+}
+
+/// What came of the use of another plugin.
+pub(super) struct Used {
+    of: Option<Place>,
+    results: Vec<twinplug_value::Value>,
+}
+
+impl Used {
+    /// Pushes it as [`push_results`] does.
+    ///
+    /// # Safety
+    /// As there.
+    pub(super) unsafe fn push(&self, core: &Core, state: *mut lua_State) -> Result<c_int> {
+        let given = self.of.as_ref().map_or(Given::Results, |of| of.given);
+        // SAFETY: as the caller says.
+        let pushed = unsafe { push_results(core, state, &self.results, given) };
+        pushed.map_err(|error| match &self.of {
+            Some(of) => told(of.named(error)),
+            None => error,
+        })
     }
 }
 
@@ -281,14 +339,15 @@ pub(super) unsafe fn answered(
     })
 }
 
-/// Pushes what `finish` takes for the results of what did not have to wait.
+/// Pushes what `finish` takes for results that are there.
 ///
 /// # Safety
-/// As `answered`.
+/// As `answered`; or the VM is entered, and the coroutine waits.
 pub(super) unsafe fn push_results(
     core: &Core,
     state: *mut lua_State,
     results: &[twinplug_value::Value],
+    given: Given,
 ) -> Result<c_int> {
     core.border.forget_room();
     // SAFETY: as the caller says; room is made.
@@ -298,7 +357,10 @@ pub(super) unsafe fn push_results(
         ffi::lua_pushboolean(state, 0);
         let mut sink = StackSink::new(&core.border, state);
         for result in results {
-            to_sink(result, &mut sink).map_err(|error| error.of("result"))?;
+            to_sink(result, &mut sink).map_err(|error| match given {
+                Given::Results => error.of("result"),
+                Given::Value => error,
+            })?;
         }
     }
     Ok(results.len() as c_int + 2)
@@ -375,12 +437,13 @@ impl Link {
             };
             let Some(results) = called else {
                 let call = move || function.call_all(&arguments);
-                core.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(call)))));
+                let of = Some(Place::new(&self.plugin, &self.symbol, Given::Results));
+                core.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(of, call)))));
                 ffi::lua_pushboolean(state, 1);
                 ffi::lua_pushboolean(state, 1);
                 return Ok(2);
             };
-            push_results(core, state, &results?).map_err(|error| self.named(error))
+            push_results(core, state, &results?, Given::Results).map_err(|error| self.named(error))
         }
     }
 

@@ -20,7 +20,7 @@ use twinplug_value::{ConvertError, Function, Look, Reference, Type, Value};
 
 use super::border::Border;
 use super::limits::{self, Section};
-use super::plugins::{answered, is_alone, used_elsewhere};
+use super::plugins::{Given, answered, is_alone, used_elsewhere};
 use super::raw;
 use super::source::read_arguments;
 use super::vm::{Core, Pending, Vm};
@@ -417,7 +417,7 @@ unsafe fn run(core: &Core, state: *mut lua_State) -> Result<c_int> {
         let arguments = read_arguments(&core.border, state, 3, (count - 2).max(0))?;
         if limits::may_wait(state) && is_alone() {
             let call = move || called.call(&arguments);
-            core.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(call)))));
+            core.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(None, call)))));
             ffi::lua_pushboolean(state, 1);
             ffi::lua_pushboolean(state, 1);
             return Ok(2);
@@ -426,7 +426,7 @@ unsafe fn run(core: &Core, state: *mut lua_State) -> Result<c_int> {
             let _host = Section::of_host();
             contained(|| called.call(&arguments))?
         };
-        super::plugins::push_results(core, state, &results)
+        super::plugins::push_results(core, state, &results, Given::Results)
     }
 }
 

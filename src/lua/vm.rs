@@ -29,7 +29,7 @@ use super::host_functions::{HostFunctions, Returned};
 use super::limits::{self, Arming, Memory, Shape, Share};
 use super::lock::Lock;
 use super::modules::Modules;
-use super::plugins::Links;
+use super::plugins::{Links, Used};
 use super::raw::Reference;
 use super::sink::to_lua;
 use super::{foundation, host_table, libraries};
@@ -135,7 +135,7 @@ pub(super) enum GoesOn {
     /// For a channel.
     Answer(Answer),
     /// For another plugin: what came of it.
-    Results(Vec<twinplug_value::Value>),
+    Results(Used),
     /// For a function of the host.
     Returned(Returned),
     /// Its error.

@@ -82,8 +82,7 @@ fn whole_numbers_are_the_same_as_in_other_calls() {
             local ok, sum = pcall(add, x, by)
             told = tostring(ok) .. ' ' .. tostring(sum):gsub('leaf', 'other')
           end
-          -- Which of two ways said it.
-          return (told:gsub('plugin `in%-c`: `other`: result: ', ''))
+          return told
         end";
     let plugin = host.load_source("adds", script).unwrap();
     let told = plugin.func::<(String, f64, i64), String>("told").unwrap();
