@@ -814,18 +814,25 @@ static inline tp_status tp_copy_value(const tp_host *host, tp_arena *arena, cons
   if (made.tag >= TP_FUNC && made.tag <= TP_BUFFER) {
     tp_retain(&made);
     status = tp_hold(host, arena, made);
-  } else if (made.length > 0 && (made.tag == TP_STR || made.tag == TP_BYTES)) {
+  } else if (made.length == 0 && made.tag >= TP_BYTES) {
+    memset(&made.as, 0, sizeof(made.as));
+  } else if (made.tag == TP_STR) {
+    char *text = (char *)host->alloc(arena, made.length, 1);
+    if (text == NULL) return TP_NO_MEMORY;
+    memcpy(text, value->as.text, made.length);
+    made.as.text = text;
+  } else if (made.tag == TP_BYTES) {
     uint8_t *bytes = (uint8_t *)host->alloc(arena, made.length, 1);
     if (bytes == NULL) return TP_NO_MEMORY;
     memcpy(bytes, value->as.bytes, made.length);
     made.as.bytes = bytes;
-  } else if (made.length > 0 && made.tag == TP_LIST) {
+  } else if (made.tag == TP_LIST) {
     tp_value *list = (tp_value *)host->alloc(arena, made.length * sizeof(tp_value), 8);
     if (list == NULL) return TP_NO_MEMORY;
     for (i = 0; i < made.length && status == TP_OK; i++)
       status = tp_copy_value(host, arena, &value->as.list[i], &list[i]);
     made.as.list = list;
-  } else if (made.length > 0 && made.tag == TP_MAP) {
+  } else if (made.tag == TP_MAP) {
     tp_pair *map = (tp_pair *)host->alloc(arena, made.length * sizeof(tp_pair), 8);
     if (map == NULL) return TP_NO_MEMORY;
     for (i = 0; i < made.length && status == TP_OK; i++) {

@@ -233,8 +233,8 @@ pub use twinplug_value::{
 pub mod __private {
     pub use twinplug_value::raw::{Class, ClassTable};
     pub use twinplug_value::{
-        Allocate, Choice, ConvertError, Data, Described, Field, Link, RawFields, RawValue,
-        RawWriter, Shared, Sink, Straight, StraightFields, Struct, Type, Undescribed, View,
-        are_structs, serde,
+        Allocate, Choice, ConvertError, Data, Described, Field, Link, Raw, RawFields, RawWriter,
+        Shared, Sink, Straight, StraightFields, Struct, Type, Undescribed, View, are_structs,
+        serde,
     };
 }

@@ -223,11 +223,11 @@ impl Core {
             Symbol::Var(var) => var,
             function => function.into_var::<twinplug_value::Value>()?,
         };
-        let of = Place::new(plugin, symbol, Given::Value);
+        let of = || Place::new(plugin, symbol, Given::Value);
         let value = super::source::read_lua(lua, &self.border, value)
-            .map_err(|error| of.named(error.into()))?;
+            .map_err(|error| of().named(error.into()))?;
         if may_wait && is_alone() {
-            return Ok(self.wait_for(of, move || var.set(value).map(|()| Vec::new())));
+            return Ok(self.wait_for(of(), move || var.set(value).map(|()| Vec::new())));
         }
         let _host = Section::of_host();
         contained(|| var.set(value))?;

@@ -83,12 +83,23 @@ fn is_a_plugin(kind: &Kind) {
 
 /// Makes `hello-world` in a folder; its own.
 fn make(folder: &Path, kind: &Kind) -> PathBuf {
-    let ran = in_folder(folder, &["new", "hello-world", "--kind", kind.name]);
+    let ran = new(folder, "hello-world", kind.name);
     let files: String = kind.files.iter().map(|file| format!("hello-world/{file}\n")).collect();
     let next = "next: twinplug call hello-world hello world\n      twinplug test hello-world\n      \
                 twinplug watch hello-world --call hello --arg world\n";
     assert_eq!((ran.out, ran.err.as_str(), ran.code), (files, next, Some(0)));
     locked(folder.join("hello-world"))
+}
+
+/// Makes a plugin. A crate finds the SDK around it, but where cargo's target folder is elsewhere.
+fn new(folder: &Path, name: &str, kind: &str) -> Ran {
+    let sdk = root().join("crates/sdk");
+    let mut args = vec!["new", name, "--kind", kind];
+    let is_elsewhere = Path::new(env!("CARGO_TARGET_TMPDIR")).strip_prefix(root()).is_err();
+    if kind == "rust" && is_elsewhere && folder.starts_with(env!("CARGO_TARGET_TMPDIR")) {
+        args.extend(["--sdk", sdk.to_str().unwrap()]);
+    }
+    in_folder(folder, &args)
 }
 
 /// A crate is built with the versions that this repository is built with: those are there.
@@ -380,7 +391,7 @@ fn words_of_a_language_are_names() {
         ("a-test", "go", GO),
     ] {
         if !is_skipped(twin) {
-            in_folder(&folder, &["new", name, "--kind", kind]);
+            new(&folder, name, kind);
             locked(folder.join(name));
             in_folder(&folder, &["call", name, "hello", name])
                 .gives(&format!("\"Hello, {name}!\""));

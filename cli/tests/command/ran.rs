@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 pub(crate) const LUA: &str = "lua-plugins/testplugin.lua";
 pub(crate) const RUST: &str = "native-plugins/testplugin";
@@ -23,14 +23,22 @@ pub(crate) struct Ran {
     pub(crate) err: String,
 }
 
+/// Of GNU: others have no such option.
+const ENV: &str = "/usr/bin/env";
+const DEFAULT: &str = "--default-signal=HUP,INT,QUIT";
+
 /// A program that is told signals, also where who runs the tests ignores them: a shell has what it runs
 /// in the background ignore Ctrl-C.
 pub(crate) fn heeding(program: &str) -> Command {
-    if !cfg!(target_os = "linux") {
+    static CAN: LazyLock<bool> = LazyLock::new(|| {
+        let status = Command::new(ENV).args([DEFAULT, "true"]).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    });
+    if !*CAN {
         return Command::new(program);
     }
-    let mut command = Command::new("/usr/bin/env");
-    command.args(["--default-signal=HUP,INT,QUIT", program]);
+    let mut command = Command::new(ENV);
+    command.args([DEFAULT, program]);
     command
 }
 

@@ -119,6 +119,12 @@ mod tests {
         let mut call = call(crate::testing::services());
         call.arena = host_arena.as_raw();
         let arena = Arena::of(&call);
+        arena.allocate(8, 8).unwrap();
+        let first = host_arena.mark().used;
+        assert!((1..BLOCK / 8).all(|_| arena.allocate(8, 8).is_some()));
+        assert_eq!(host_arena.mark().used, first);
+        arena.allocate(8, 8).unwrap();
+        assert_eq!(host_arena.mark().used, first + BLOCK);
         let mut taken: Vec<(usize, usize)> = Vec::new();
         for size in [0, 1, SMALL, SMALL + 1, BLOCK, BLOCK + 1, 0].into_iter().chain(0..300) {
             for align in [1, 2, 8, 16] {

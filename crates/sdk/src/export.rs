@@ -351,7 +351,7 @@ fn written<T: Data>(value: &T, arena: &impl Allocate) -> Result<abi::Value, Conv
         return Ok(scalar);
     }
     if T::STRAIGHT != Straight::No {
-        return RawWriter::copying(arena).value(value);
+        return Ok(RawWriter::copying(arena).value(value)?.into_value());
     }
     let mut sink = RawSink::new(arena);
     write(value, &mut sink)?;

@@ -10,12 +10,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use twinplug_abi as abi;
 
 pub use foreign::{Described, Serde, Undescribed};
 
 use crate::convert::{by_serde, read_by_serde, write_field};
-use crate::raw::{Allocate, Link, RawFields, RawWriter, Scalar};
+use crate::raw::{Allocate, Link, Raw, RawFields, RawWriter, Scalar};
 use crate::{Bytes, ConvertError, MapKey, Shared, Sink, Straight, Type, Value, View};
 
 /// A Rust type that crosses the border: serde moves it, [`Data::SCHEMA`]
@@ -91,21 +90,21 @@ pub trait Data: Serialize + DeserializeOwned {
     /// Writes it as a raw value, where it crosses as a whole or as a part.
     #[doc(hidden)]
     #[inline]
-    fn straight_raw<M: Allocate + ?Sized>(
-        value: &Self,
-        writer: &RawWriter<'_, M>,
-    ) -> Result<abi::Value, ConvertError> {
+    fn straight_raw<'a, M: Allocate + ?Sized>(
+        value: &'a Self,
+        writer: &RawWriter<'a, M>,
+    ) -> Result<Raw<'a>, ConvertError> {
         writer.at_length(value)
     }
 
     /// Writes it as a field, likewise.
     #[doc(hidden)]
     #[inline(always)]
-    fn straight_raw_field<M: Allocate + ?Sized>(
-        value: &Self,
+    fn straight_raw_field<'a, M: Allocate + ?Sized>(
+        value: &'a Self,
         name: &'static str,
-        fields: &mut RawFields<'_>,
-        writer: &RawWriter<'_, M>,
+        fields: &mut RawFields<'a>,
+        writer: &RawWriter<'a, M>,
     ) -> Result<(), ConvertError> {
         fields.write(name, value, writer)
     }
@@ -153,12 +152,12 @@ macro_rules! numbers {
             const STRAIGHT: Straight = Straight::Part;
 
             #[inline(always)]
-            fn straight_raw<M: Allocate + ?Sized>(
-                value: &Self,
-                writer: &RawWriter<'_, M>,
-            ) -> Result<abi::Value, ConvertError> {
+            fn straight_raw<'a, M: Allocate + ?Sized>(
+                value: &'a Self,
+                writer: &RawWriter<'a, M>,
+            ) -> Result<Raw<'a>, ConvertError> {
                 match <$wide>::try_from(*value) {
-                    Ok(wide) => writer.value(&wide),
+                    Ok(wide) => Ok(writer.number(wide)),
                     Err(_) => writer.at_length(value),
                 }
             }
@@ -182,10 +181,10 @@ impl Data for String {
     }
 
     #[inline]
-    fn straight_raw<M: Allocate + ?Sized>(
-        value: &Self,
-        writer: &RawWriter<'_, M>,
-    ) -> Result<abi::Value, ConvertError> {
+    fn straight_raw<'a, M: Allocate + ?Sized>(
+        value: &'a Self,
+        writer: &RawWriter<'a, M>,
+    ) -> Result<Raw<'a>, ConvertError> {
         writer.text(value)
     }
 
@@ -210,19 +209,19 @@ impl<T: Data> Data for Option<T> {
     }
 
     #[inline]
-    fn straight_raw<M: Allocate + ?Sized>(
-        value: &Self,
-        writer: &RawWriter<'_, M>,
-    ) -> Result<abi::Value, ConvertError> {
-        value.as_ref().map_or(Ok(abi::Value::NULL), |value| writer.value(value))
+    fn straight_raw<'a, M: Allocate + ?Sized>(
+        value: &'a Self,
+        writer: &RawWriter<'a, M>,
+    ) -> Result<Raw<'a>, ConvertError> {
+        value.as_ref().map_or(Ok(writer.null()), |value| writer.value(value))
     }
 
     #[inline]
-    fn straight_raw_field<M: Allocate + ?Sized>(
-        value: &Self,
+    fn straight_raw_field<'a, M: Allocate + ?Sized>(
+        value: &'a Self,
         name: &'static str,
-        fields: &mut RawFields<'_>,
-        writer: &RawWriter<'_, M>,
+        fields: &mut RawFields<'a>,
+        writer: &RawWriter<'a, M>,
     ) -> Result<(), ConvertError> {
         value.as_ref().map_or(Ok(()), |value| T::straight_raw_field(value, name, fields, writer))
     }

@@ -35,7 +35,7 @@ pub use function::{AsyncCallable, Callable, CallableWith, Fault, Outcome, panic_
 pub use leaf::{LeafFunction, LeafParam, LeafResult};
 pub use plain::{Plain, ScalarKind};
 #[doc(hidden)]
-pub use raw::{Allocate, Link, RawFields, RawValue, RawWriter};
+pub use raw::{Allocate, Link, Raw, RawFields, RawWriter};
 pub use raw::{AnyBuffer, Buffer, CallError, CallFault, Element, Function, Number, Object};
 pub use reference::Reference;
 pub use serde;

@@ -26,9 +26,6 @@ mod source;
 mod view;
 mod writer;
 
-#[doc(hidden)]
-pub use twinplug_abi::Value as RawValue;
-
 pub use arena::Arena;
 pub use args::{RawArgs, Scalars};
 pub use buffer::{AnyBuffer, Buffer};
@@ -52,4 +49,4 @@ pub use room::Room;
 pub use sink::{Allocate, RawSink};
 pub use source::RawSource;
 pub use view::{RawValues, RawView, text};
-pub use writer::{RawFields, RawWriter};
+pub use writer::{Raw, RawFields, RawWriter};

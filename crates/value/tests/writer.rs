@@ -4,7 +4,8 @@
 
 use std::fmt::Debug;
 
-use twinplug_value::raw::{RawSink, RawValue, RawView, RawWriter, Room};
+use twinplug_abi as abi;
+use twinplug_value::raw::{Raw, RawSink, RawView, RawWriter, Room};
 use twinplug_value::{Args, ConvertError, Data, Straight, Tree, Value, data, from_view};
 
 /// What is written as a raw value, with its text copied or lent, is as serde writes it.
@@ -18,7 +19,7 @@ fn as_raw_as_by_serde<T: Data + Debug>(value: &T) {
     // SAFETY: it was written into `room`, which is still there, and so is the value.
     let read = written.and_then(|value| from_view(unsafe { RawView::new(&value) }));
     assert_eq!(text(read), expected, "{value:?}");
-    let written = RawWriter::copying(&room).value(value);
+    let written = RawWriter::copying(&room).value(value).map(Raw::into_value);
     // SAFETY: as above.
     let read = written.and_then(|value| from_view(unsafe { RawView::new(&value) }));
     assert_eq!(text(read), expected, "{value:?}");
@@ -39,7 +40,7 @@ fn text_is_copied_or_lent() {
     let room = Room::new();
     let more = || Some(More { name: Some("second".to_owned()) });
     let mut names = Names { first: "first".to_owned(), more: more() };
-    let copied = RawWriter::copying(&room).value(&names).unwrap();
+    let copied = RawWriter::copying(&room).value(&names).unwrap().into_value();
     // Whoever still looks there sees something else.
     names.first.replace_range(.., "gone!");
     names.more.as_mut().unwrap().name.as_mut().unwrap().replace_range(.., "gone!!");
@@ -54,7 +55,7 @@ fn text_is_copied_or_lent() {
     sink.lend(&names).unwrap();
     sink.lend(&names.first).unwrap();
     sink.lend_text(inner).unwrap();
-    let pairs = |map: &RawValue| {
+    let pairs = |map: &abi::Value| {
         // SAFETY: of a map, and written by the sink.
         unsafe { std::slice::from_raw_parts(map.payload.map, map.length as usize) }
     };

@@ -9,7 +9,7 @@ use twinplug::{Func, Host, Limit, Value};
 
 use super::vm::check_bits;
 use crate::images::compile;
-use crate::twins::build;
+use crate::twins::{HAS_INTEGERS, build};
 
 static LEAVES: LazyLock<PathBuf> = LazyLock::new(|| build("tests/fixtures/leaves"));
 
@@ -67,11 +67,17 @@ fn whole_numbers_are_the_same_as_in_other_calls() {
           direct(NULL, call->args[0].as.integer, call->args[1].as.integer, &sum);
           *call->result = tp_int(sum);
           return TP_OK;
-        }";
+        }
+        static tp_status get(tp_call *call) {
+          *call->result = tp_int((INT64_C(1) << 53) + 1);
+          return TP_OK;
+        }
+        static tp_status set(tp_call *call) { (void)call; return TP_OK; }";
     let signature = "\"(x: int, by: int) -> int\"";
     let exports = format!(
         "{{\"leaf\", {signature}, TP_SYMBOL_FUNC, TP_LEAF, NULL, add, NULL, NULL, TP_DIRECT(direct)}},\
-         TP_EXPORT_FUNC(\"other\", {signature}, add)"
+         TP_EXPORT_FUNC(\"other\", {signature}, add),\
+         TP_EXPORT_VAR(\"Large\", \"int\", NULL, get, set)"
     );
     let host = host();
     host.load(library.build("1.0.0", functions, &exports)).unwrap();
@@ -83,6 +89,10 @@ fn whole_numbers_are_the_same_as_in_other_calls() {
             told = tostring(ok) .. ' ' .. tostring(sum):gsub('leaf', 'other')
           end
           return told
+        end
+        function large()
+          local ok, value = pcall(function() return host.plugin('in-c').Large end)
+          return tostring(ok) .. ' ' .. tostring(value)
         end";
     let plugin = host.load_source("adds", script).unwrap();
     let told = plugin.func::<(String, f64, i64), String>("told").unwrap();
@@ -95,6 +105,14 @@ fn whole_numbers_are_the_same_as_in_other_calls() {
                 ["leaf", "other"].map(|name| told.call((name.into(), x, by)).unwrap());
             assert_eq!(leaf, other, "{x} and {by}");
         }
+    }
+    if !HAS_INTEGERS {
+        let why =
+            "9007199254740993 is out of range: this Lua keeps whole numbers up to 2^53 exactly";
+        let told = told.call(("other".into(), 53_f64.exp2(), 1)).unwrap();
+        assert_eq!(told, format!("false plugin `in-c`: `other`: result: {why}"));
+        let large = plugin.func::<(), String>("large").unwrap().call(()).unwrap();
+        assert_eq!(large, format!("false adds:11: plugin `in-c`: `Large`: {why}"));
     }
 }
 

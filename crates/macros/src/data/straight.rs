@@ -32,10 +32,10 @@ pub(super) fn methods(input: &DeriveInput, items: &Items<'_>, path: &Path) -> To
         }
 
         #[inline]
-        fn straight_raw<__M: #path::Allocate + ?::core::marker::Sized>(
-            __value: &Self,
-            __writer: &#path::RawWriter<'_, __M>,
-        ) -> ::core::result::Result<#path::RawValue, #path::ConvertError> {
+        fn straight_raw<'__a, __M: #path::Allocate + ?::core::marker::Sized>(
+            __value: &'__a Self,
+            __writer: &#path::RawWriter<'__a, __M>,
+        ) -> ::core::result::Result<#path::Raw<'__a>, #path::ConvertError> {
             let mut __fields = #path::RawWriter::fields(__writer, #length)?;
             #(
                 #path::Data::straight_raw_field(

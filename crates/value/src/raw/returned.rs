@@ -47,8 +47,8 @@ impl Returned {
     pub unsafe fn place(self: Pin<&mut Self>) -> (*mut abi::Value, *mut abi::Arena) {
         // SAFETY: nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
-        // SAFETY: it is pinned, and with it both: the front is there until the arena is dropped,
-        // which comes first and does not look at it. Nobody else uses it.
+        // SAFETY: it is pinned, and with it both: the front is there until after the arena is
+        // dropped, which stands before it. Nobody else uses it.
         unsafe { this.memory.begin_in(NonNull::from(&this.front)) };
         (&raw mut this.value, this.memory.as_raw())
     }

@@ -77,7 +77,7 @@ impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
         if T::STRAIGHT == Straight::No {
             return write(value, self);
         }
-        self.values.push(RawWriter::lending(self.arena).value(value)?);
+        self.values.push(RawWriter::lending(self.arena).value(value)?.into_value());
         Ok(())
     }
 
@@ -87,7 +87,7 @@ impl<'a, M: Allocate + ?Sized> RawSink<'a, M> {
     /// It is too long.
     #[inline]
     pub fn lend_text(&mut self, text: &'a str) -> Result<(), ConvertError> {
-        self.values.push(RawWriter::lending(self.arena).text(text)?);
+        self.values.push(RawWriter::lending(self.arena).text(text)?.into_value());
         Ok(())
     }
 

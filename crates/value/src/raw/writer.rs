@@ -20,6 +20,12 @@ pub struct RawWriter<'a, M: Allocate + ?Sized> {
     texts: Texts,
 }
 
+/// A raw value that such a writer has written; for `'a` what it points to is there.
+pub struct Raw<'a> {
+    value: abi::Value,
+    lent: PhantomData<&'a ()>,
+}
+
 /// What becomes of text.
 #[derive(Clone, Copy)]
 enum Texts {
@@ -56,11 +62,23 @@ impl<'a, M: Allocate + ?Sized> RawWriter<'a, M> {
     /// # Errors
     /// As [`to_sink`](crate::to_sink).
     #[inline(always)]
-    pub fn value<T: Data>(&self, value: &T) -> Result<abi::Value, ConvertError> {
+    pub fn value<T: Data>(&self, value: &'a T) -> Result<Raw<'a>, ConvertError> {
         match scalar_to_value(value) {
-            Some(scalar) => Ok(scalar),
+            Some(scalar) => Ok(Raw::new(scalar)),
             None => T::straight_raw(value, self),
         }
+    }
+
+    /// Writes a number of direct entries' types, which points to nothing; null where it is none.
+    #[inline(always)]
+    pub(crate) fn number<T: Data>(&self, number: T) -> Raw<'a> {
+        Raw::new(scalar_to_value(&number).unwrap_or(abi::Value::NULL))
+    }
+
+    /// Writes null.
+    #[inline(always)]
+    pub(crate) fn null(&self) -> Raw<'a> {
+        Raw::new(abi::Value::NULL)
     }
 
     /// Writes text.
@@ -68,14 +86,14 @@ impl<'a, M: Allocate + ?Sized> RawWriter<'a, M> {
     /// # Errors
     /// It is too long, or there is no memory.
     #[inline]
-    pub fn text(&self, text: &str) -> Result<abi::Value, ConvertError> {
+    pub fn text(&self, text: &'a str) -> Result<Raw<'a>, ConvertError> {
         let length = length(text.len())?;
         let payload = match self.texts {
             _ if text.is_empty() => Payload { text: ptr::null() },
             Texts::Lent => Payload { text: text.as_ptr() },
             Texts::Copied => Payload { text: self.copied(text)?.as_ptr() },
         };
-        Ok(abi::Value { tag: abi::TAG_STR, length, payload })
+        Ok(Raw::new(abi::Value { tag: abi::TAG_STR, length, payload }))
     }
 
     #[inline]
@@ -91,10 +109,10 @@ impl<'a, M: Allocate + ?Sized> RawWriter<'a, M> {
     /// # Errors
     /// As [`to_sink`](crate::to_sink).
     #[inline(never)]
-    pub(crate) fn at_length<T: Data>(&self, value: &T) -> Result<abi::Value, ConvertError> {
+    pub(crate) fn at_length<T: Data>(&self, value: &T) -> Result<Raw<'a>, ConvertError> {
         let mut sink = RawSink::new(self.arena);
         by_serde(value, &mut sink)?;
-        Ok(sink.last())
+        Ok(Raw::new(sink.last()))
     }
 
     /// Begins a struct of at most so many fields.
@@ -109,7 +127,21 @@ impl<'a, M: Allocate + ?Sized> RawWriter<'a, M> {
     }
 }
 
-impl RawFields<'_> {
+impl Raw<'_> {
+    /// The value. It is no promise any more.
+    #[inline(always)]
+    #[must_use]
+    pub fn into_value(self) -> abi::Value {
+        self.value
+    }
+
+    #[inline(always)]
+    fn new(value: abi::Value) -> Self {
+        Raw { value, lent: PhantomData }
+    }
+}
+
+impl<'a> RawFields<'a> {
     /// Writes the next field. Its name is static in the image that writes it; the other side
     /// reads it while that image is mapped.
     ///
@@ -119,13 +151,13 @@ impl RawFields<'_> {
     pub fn write<T: Data, M: Allocate + ?Sized>(
         &mut self,
         name: &'static str,
-        value: &T,
-        writer: &RawWriter<'_, M>,
+        value: &'a T,
+        writer: &RawWriter<'a, M>,
     ) -> Result<(), ConvertError> {
         if self.count == self.room {
             return Err(ConvertError::new("more fields than were announced"));
         }
-        let value = writer.value(value).map_err(|error| error.at_field(name))?;
+        let value = writer.value(value).map_err(|error| error.at_field(name))?.value;
         let payload = Payload { text: name.as_ptr() };
         let key = abi::Value { tag: abi::TAG_STR, length: length(name.len())?, payload };
         // SAFETY: `fields` has a place for `room` pairs in an arena that is borrowed, of which
@@ -138,11 +170,11 @@ impl RawFields<'_> {
     /// The struct.
     #[inline(always)]
     #[must_use]
-    pub fn end(self) -> abi::Value {
+    pub fn end(self) -> Raw<'a> {
         // As many fields as a struct may have are far from this.
         let length = self.count as u32;
         let payload = Payload { map: self.pairs.as_ptr() };
-        abi::Value { tag: abi::TAG_MAP, length, payload }
+        Raw::new(abi::Value { tag: abi::TAG_MAP, length, payload })
     }
 }
 
