@@ -26,7 +26,7 @@ use twinplug::{Error, ErrorKind, Host, HostBuilder, PluginRef, Value};
 use crate::twins::root;
 
 /// Each step of an attack takes less than that of the processor.
-const LIMIT: Duration = Duration::from_secs(2);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// What the scripts get that are stopped.
 const TIME: Duration = Duration::from_millis(100);
