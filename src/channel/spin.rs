@@ -57,8 +57,8 @@ impl Spin {
         mut look: impl FnMut() -> Option<R>,
         met: impl Fn(&R) -> bool,
     ) -> Option<R> {
-        let closely = self.close.is_worthwhile();
-        let close = (0..CLOSE).filter(|_| closely).find_map(|_| {
+        let looks = if self.close.is_worthwhile() { CLOSE } else { 0 };
+        let close = (0..looks).find_map(|_| {
             hint::spin_loop();
             look()
         });

@@ -21,15 +21,22 @@ local function lazily(read)
   end
 end
 
+-- What comes is joined whenever it is as long again as what was joined before: the same text may
+-- come over and over, and takes no memory of its own until then.
+local few = 64
 local function read_all(read)
-  local parts, size = {}, 0
+  local parts, size, length, known = {}, 0, 0, 0
   while true do
     local text = read()
     if text == nil or text == "" then return concat(parts) end
     local kind = type(text)
     if kind ~= "string" and kind ~= "number" then error("reader function must return a string", 0) end
-    size = size + 1
+    if kind == "number" then text = tostring(text) end
+    size, length = size + 1, length + #text
     parts[size] = text
+    if size >= few and length >= 2 * known then
+      parts, size, known = { concat(parts) }, 1, length
+    end
   end
 end
 
