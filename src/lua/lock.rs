@@ -9,7 +9,8 @@
 //!
 //! Of a tenant that goes in and out without a pause, another thread takes the tenancy only
 //! after a while, and is the tenant then: what both work on moves between their caches once in
-//! a while, and not at each call.
+//! a while, and not at each call. Threads that wait for each other's use of the mutex time and
+//! again come to that as well, though none of them ever has it many times in a row.
 //!
 //! It does not know what it guards.
 
@@ -35,11 +36,22 @@ const OPEN: usize = 1;
 const STREAK: usize = 1000;
 const FIRST_STREAK: usize = 8;
 
+/// What a wait for the mutex counts, which each time that nobody had it takes one off; and how
+/// much makes the thread that has waited the tenant. (Waits of threads that meet by chance are
+/// rare among the times that they do not.)
+const WAIT: isize = 16;
+const CROWDED: isize = 4 * WAIT;
+
+/// From where that is counted on once a tenant was not busy: threads whose calls are long wait for
+/// each other too, and have nothing of a tenancy, which costs more to take away than a mutex.
+const NOT_BUSY: isize = -12 * WAIT;
+
 /// How long a busy tenant goes on when another thread wants to enter.
 const TURN: Duration = Duration::from_micros(200);
 
-/// Turns of a spin in which a busy tenant is seen to come and go.
+/// Turns of a spin in which a busy tenant is seen to come, and in which it is seen to do so again.
 const LOOK: usize = 64;
+const LONG_LOOK: usize = 4 * LOOK;
 
 /// A lock, for threads that say who they are by a number of their own, which is not 0.
 pub(super) struct Lock {
@@ -67,6 +79,8 @@ struct Own {
     streak: Cell<usize>,
     /// How often that must be.
     needed: Cell<usize>,
+    /// How much threads have waited for each other of late.
+    crowd: Cell<isize>,
 }
 
 // SAFETY: `own` is used by the thread that has `mutex` alone.
@@ -110,12 +124,7 @@ impl Lock {
             left: Condvar::new(),
             mutex: RawMutex::INIT,
             owner: AtomicUsize::new(0),
-            own: Own {
-                depth: Cell::new(0),
-                last: Cell::new(0),
-                streak: Cell::new(0),
-                needed: Cell::new(FIRST_STREAK),
-            },
+            own: Own::new(),
             tenures: Mutex::default(),
         }
     }
@@ -242,37 +251,41 @@ impl Lock {
             self.own.depth.set(self.own.depth.get() + 1);
             return Some(Way::Mutex);
         }
-        let locked = match patience {
-            Patience::Endless => {
-                self.mutex.lock();
-                true
-            }
-            Patience::Until(until) => self.mutex.try_lock_until(until),
-            Patience::None => self.mutex.try_lock(),
-        };
-        if !locked {
-            return None;
-        }
-        let Some(was_busy) = self.evict(patience) else {
+        let found = self.lock_mutex(patience)?;
+        let Some(tenant) = self.evict(patience) else {
             // SAFETY: locked above, by this thread.
             unsafe { self.mutex.unlock() };
             return None;
         };
         self.owner.store(thread, Ordering::Relaxed);
-        self.own.begin(thread, was_busy);
+        self.own.begin(thread, if tenant == Found::Nobody { found } else { tenant });
         Some(Way::Mutex)
     }
 
-    /// Takes the tenancy away, and waits until the tenant has left. Says whether it was busy;
+    /// Locks the mutex, and says whether somebody had it; `None` if it was not to be had in time.
+    #[inline(always)]
+    fn lock_mutex(&self, patience: Patience) -> Option<Found> {
+        if self.mutex.try_lock() {
+            return Some(Found::Nobody);
+        }
+        match patience {
+            Patience::Endless => self.mutex.lock(),
+            Patience::Until(until) if self.mutex.try_lock_until(until) => {}
+            Patience::Until(_) | Patience::None => return None,
+        }
+        Some(Found::Owner)
+    }
+
+    /// Takes the tenancy away, and waits until the tenant has left. Says what tenant there was;
     /// `None` if it has not left in time. With the mutex held.
-    fn evict(&self, patience: Patience) -> Option<Busy> {
+    fn evict(&self, patience: Patience) -> Option<Found> {
         let (address, open, tenure) = self.tenure();
         if !open && tenure.inside.load(Ordering::Acquire) == 0 {
-            return Some(Busy::No);
+            return Some(Found::Nobody);
         }
-        let busy = match (open, patience) {
+        let found = match (open, patience) {
             (true, Patience::Endless | Patience::Until(_)) => tenure.take_turn(),
-            _ => Busy::No,
+            _ => Found::Tenant,
         };
         let is_patient = !matches!(patience, Patience::None);
         self.wanted.store(is_patient, Ordering::Relaxed);
@@ -284,7 +297,7 @@ impl Lock {
         }
         let has_left = self.wait(tenure, patience);
         self.wanted.store(false, Ordering::Relaxed);
-        has_left.then_some(busy)
+        has_left.then_some(found)
     }
 
     fn wait(&self, tenure: &Tenure, patience: Patience) -> bool {
@@ -311,7 +324,7 @@ impl Lock {
         if depth > 0 {
             return;
         }
-        if self.own.streak.get() >= self.own.needed.get() {
+        if self.own.gives_tenancy() {
             self.own.needed.set(STREAK);
             self.give_tenure(self.own.last.get());
         }
@@ -342,23 +355,51 @@ impl Lock {
     }
 }
 
-/// Whether a tenant comes and goes without a pause.
+/// Whom a thread finds that takes the lock.
 #[derive(Clone, Copy, PartialEq)]
-enum Busy {
-    Yes,
-    No,
+enum Found {
+    Nobody,
+    /// One that had the mutex.
+    Owner,
+    Tenant,
+    /// One that comes and goes without a pause.
+    BusyTenant,
 }
 
 impl Own {
+    fn new() -> Own {
+        Own {
+            depth: Cell::new(0),
+            last: Cell::new(0),
+            streak: Cell::new(0),
+            needed: Cell::new(FIRST_STREAK),
+            crowd: Cell::new(0),
+        }
+    }
+
+    /// Whether who has the mutex becomes the tenant.
+    fn gives_tenancy(&self) -> bool {
+        self.streak.get() >= self.needed.get()
+    }
+
     /// A thread has the mutex.
-    fn begin(&self, thread: usize, was: Busy) {
+    fn begin(&self, thread: usize, found: Found) {
         self.depth.set(1);
         let streak = match self.last.replace(thread) == thread {
             true => self.streak.get() + 1,
             false => 1,
         };
+        let crowd = match (found, self.crowd.get()) {
+            (Found::Nobody, crowd) if crowd > 0 => crowd - 1,
+            (Found::Owner, crowd) => crowd + WAIT,
+            (Found::Tenant, _) => NOT_BUSY,
+            (_, crowd) => crowd,
+        };
+        let is_crowded = crowd >= CROWDED;
+        self.crowd.set(if is_crowded { 0 } else { crowd });
         // Who has waited for a busy tenant follows it.
-        self.streak.set(if was == Busy::Yes { STREAK } else { streak });
+        let becomes_tenant = is_crowded || found == Found::BusyTenant;
+        self.streak.set(if becomes_tenant { STREAK } else { streak });
     }
 }
 
@@ -377,16 +418,19 @@ impl Tenure {
     }
 
     /// Lets a busy tenant go on for a while.
-    fn take_turn(&self) -> Busy {
+    fn take_turn(&self) -> Found {
         let before = self.entries.load(Ordering::Relaxed);
-        for _ in 0..LOOK {
-            std::hint::spin_loop();
+        let come = || self.entries.load(Ordering::Relaxed).wrapping_sub(before);
+        for look in 0..LONG_LOOK {
+            match come() {
+                0 if look == LOOK => return Found::Tenant,
+                0 | 1 => std::hint::spin_loop(),
+                _ => {
+                    thread::sleep(TURN);
+                    return Found::BusyTenant;
+                }
+            }
         }
-        let entries = self.entries.load(Ordering::Relaxed).wrapping_sub(before);
-        if entries < 2 {
-            return Busy::No;
-        }
-        thread::sleep(TURN);
-        Busy::Yes
+        Found::Tenant
     }
 }

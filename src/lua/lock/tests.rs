@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{FIRST_STREAK, Lock, Patience, STREAK};
+use super::{CROWDED, FIRST_STREAK, Found, Lock, NOT_BUSY, Own, Patience, STREAK, WAIT};
 use crate::plugin::barrier;
 
 /// What a lock guards, in tests: a count that would lose steps.
@@ -52,6 +52,64 @@ fn who_comes_often_becomes_the_tenant_and_others_take_over() {
     assert!(!is_tenant(&guarded.lock, 2), "not as soon again");
     (0..STREAK).for_each(|_| guarded.add(2));
     assert!(is_tenant(&guarded.lock, 2));
+}
+
+/// None of them ever has it twice in a row.
+#[test]
+fn who_waits_time_and_again_becomes_the_tenant() {
+    let guarded = Guarded::new();
+    if !barrier::is_asymmetric() {
+        return;
+    }
+    let (begin, end) = (Barrier::new(2), Instant::now() + Duration::from_secs(60));
+    let mut rounds = 0;
+    thread::scope(|scope| {
+        while !is_tenant(&guarded.lock, 2) {
+            assert!(Instant::now() < end, "nobody in {rounds} rounds");
+            rounds += 1;
+            let held = guarded.lock.enter(1, || Patience::Endless).unwrap();
+            let other = scope.spawn(|| {
+                begin.wait();
+                guarded.add(2);
+            });
+            begin.wait();
+            // Mostly the other waits by then.
+            (0..10).for_each(|_| thread::yield_now());
+            guarded.lock.leave(held);
+            other.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn who_waits_seldom_does_not() {
+    let own = Own::new();
+    own.needed.set(STREAK);
+    for round in 0..100 {
+        own.begin(1 + round % 2, Found::Owner);
+        assert!(!own.gives_tenancy(), "{round}");
+        (0..WAIT as usize).for_each(|use_| own.begin(1 + use_ % 2, Found::Nobody));
+    }
+}
+
+#[test]
+fn after_a_tenant_that_was_not_busy_it_takes_more_waits() {
+    let own = Own::new();
+    own.needed.set(STREAK);
+    let waits = || {
+        let waits = (1..).find(|round| {
+            own.begin(1 + round % 2, Found::Owner);
+            own.gives_tenancy()
+        });
+        own.streak.set(0);
+        waits
+    };
+    assert_eq!(waits(), Some((CROWDED / WAIT) as usize));
+    own.begin(1, Found::Tenant);
+    assert!(!own.gives_tenancy());
+    assert_eq!(waits(), Some(((CROWDED - NOT_BUSY) / WAIT) as usize));
+    own.begin(2, Found::BusyTenant);
+    assert!(own.gives_tenancy(), "it follows at once");
 }
 
 #[test]
