@@ -219,19 +219,42 @@ impl Border {
         unsafe { self.take(state, &Step::Set, GROWTH * entries, 3, 0) }
     }
 
-    /// As `set`, of a table of any size.
+    /// `table[key] = value` of the two values on top of the stack, which it takes; the table is of
+    /// any size, and elsewhere on the stack. Where it fails there may be more.
     ///
     /// # Safety
     /// As `set`.
     #[inline]
-    pub(super) unsafe fn set_in_any(&self, state: *mut lua_State) -> Result<(), ConvertError> {
+    pub(super) unsafe fn set_in_any(
+        &self,
+        state: *mut lua_State,
+        table: c_int,
+    ) -> Result<(), ConvertError> {
         // SAFETY: as the caller says. With the room for another entry of any table there is it
         // does not raise.
         unsafe {
             match self.has_plenty() {
-                true => ffi::lua_rawset(state, -3),
-                false => self.protected(state, &Step::Set, 3, 0)?,
+                true => ffi::lua_rawset(state, table),
+                false => self.set_in_any_protected(state, table)?,
             }
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// As `set`.
+    #[cold]
+    unsafe fn set_in_any_protected(
+        &self,
+        state: *mut lua_State,
+        table: c_int,
+    ) -> Result<(), ConvertError> {
+        // SAFETY: as the caller says.
+        unsafe {
+            ffi::lua_pushvalue(state, table);
+            ffi::lua_insert(state, -3);
+            self.protected(state, &Step::Set, 3, 0)?;
+            ffi::lua_settop(state, -2);
         }
         Ok(())
     }

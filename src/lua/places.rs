@@ -33,10 +33,9 @@ pub(super) unsafe fn add(
         if is_there {
             return Ok(());
         }
-        ffi::lua_pushvalue(coroutine, table);
         ffi::lua_pushvalue(coroutine, key);
         ffi::lua_pushlightuserdata(coroutine, place());
-        let added = border.set_in_any(coroutine);
+        let added = border.set_in_any(coroutine, table);
         ffi::lua_settop(coroutine, top);
         added
     }

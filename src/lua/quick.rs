@@ -85,7 +85,14 @@ impl<'v> Quick<'v> {
     #[inline(always)]
     pub(super) fn push(self, function: Reference) {
         // SAFETY: the VM is entered, and the coroutine does not run.
-        unsafe { self.0.core.pool.push_kept(self.coroutine(), function) };
+        unsafe { self.0.core.pool.push_function(self.coroutine(), function) };
+    }
+
+    /// Pushes the name of a variable, and says where its table is.
+    #[inline(always)]
+    pub(super) fn push_name(self, variable: (Reference, Reference)) -> c_int {
+        // SAFETY: as above.
+        unsafe { self.0.core.pool.push_name(self.coroutine(), variable) }
     }
 
     /// Begins a call; `None` where too many are nested.
@@ -125,17 +132,23 @@ impl<'v> Quick<'v> {
         self.0.leave();
     }
 
-    /// Ends a use, with so many values more on the coroutine's stack than there were.
+    /// Ends a use that has left a value more on the coroutine's stack than there was.
     #[inline(always)]
-    pub(super) fn pop(self, values: c_int) {
+    pub(super) fn pop(self) {
         // SAFETY: as above.
-        unsafe { ffi::lua_settop(self.coroutine(), -values - 1) };
+        unsafe { ffi::lua_settop(self.coroutine(), -2) };
         self.0.leave();
     }
 
-    /// Empties the coroutine's stack.
+    /// Ends a use that has left nothing there.
     #[inline(always)]
-    pub(super) fn empty(self) {
+    pub(super) fn leave(self) {
+        self.0.leave();
+    }
+
+    /// Empties the coroutine's stack, and so forgets what it keeps.
+    #[inline(always)]
+    fn empty(self) {
         // SAFETY: as above.
         unsafe { self.0.core.pool.clear_first() };
     }
@@ -192,9 +205,10 @@ impl<'v> Paused<'v> {
         let entry = self.resume().0.into_entry();
         let mut lease = Lease::new(entry, coroutine, Reusable::NotYet);
         let count = lease.go_on(&running, outcome).map_err(|error| lease.blamed(error))?;
+        let results = count - below;
         // SAFETY: the VM is entered, and the coroutine has finished.
-        unsafe { remove(lease.coroutine(), below) };
-        Ok((lease, count - below))
+        unsafe { take_from_below(lease.coroutine(), below, results) };
+        Ok((lease, results))
     }
 }
 
@@ -228,11 +242,17 @@ impl Drop for Guarded<'_> {
     }
 }
 
-/// Removes so many values from the bottom of a stack.
+/// Takes so many values off the bottom of a stack, from below so many others.
 ///
 /// # Safety
-/// The VM is entered, and the coroutine has finished, with as many on its stack.
-unsafe fn remove(coroutine: *mut lua_State, values: c_int) {
-    // SAFETY: as the caller says.
-    (0..values).for_each(|_| unsafe { ffi::lua_remove(coroutine, 1) });
+/// The VM is entered, and the coroutine has finished, with just these on its stack.
+unsafe fn take_from_below(coroutine: *mut lua_State, values: c_int, others: c_int) {
+    // SAFETY: as the caller says. Others may have filled the stack: nothing is pushed.
+    unsafe {
+        if others > values {
+            return (0..values).for_each(|_| ffi::lua_remove(coroutine, 1));
+        }
+        (1..=others).rev().for_each(|index| ffi::lua_replace(coroutine, index));
+        ffi::lua_settop(coroutine, others);
+    }
 }

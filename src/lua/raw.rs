@@ -65,6 +65,12 @@ impl Reference {
         }
     }
 
+    /// Its number.
+    #[inline(always)]
+    pub(super) fn number(self) -> usize {
+        self.0.unsigned_abs() as usize
+    }
+
     /// Puts the value on the stack. Does not raise.
     ///
     /// # Safety

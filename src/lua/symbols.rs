@@ -205,37 +205,47 @@ impl RawVar for LuaVar {
 
     fn set(&self, value: Write<'_>) -> Result<()> {
         if let Some(quick) = Quick::begin(&self.vm) {
-            if quick.below() > FEW {
-                quick.empty();
-            }
-            let (border, coroutine, below) = (quick.border(), quick.coroutine(), quick.below());
+            let (border, coroutine) = (quick.border(), quick.coroutine());
+            let table = quick.push_name(self.place());
+            let old = quick.below() + 1;
             let guarded = quick.guard();
-            // SAFETY: the VM is entered, the coroutine does not run, and has as many values on
-            // its stack.
-            return guarded.end(unsafe { self.write(border, coroutine, below, value) });
+            // SAFETY: the VM is entered, the coroutine does not run, and has the table and the
+            // name on its stack, which is on top, and room above it.
+            return guarded.end(unsafe { self.write(border, coroutine, (table, old), value) });
         }
         with(&self.vm, |lease| {
+            let coroutine = lease.coroutine();
             // SAFETY: as above; what was put there goes with the lease.
-            unsafe { self.write(lease.border(), lease.coroutine(), 0, value) }
+            unsafe {
+                self.push_place(coroutine);
+                self.write(lease.border(), coroutine, (TABLE, VALUE), value)
+            }
         })
     }
 
     fn set_scalar(&self, value: Plain) -> Result<()> {
         if let Some(quick) = Quick::begin(&self.vm) {
-            // SAFETY: the VM is entered, the coroutine does not run, and has room above what
-            // it keeps.
-            let set = unsafe { self.set_on(quick.border(), quick.coroutine(), value) };
+            let table = quick.push_name(self.place());
+            // SAFETY: the VM is entered, the coroutine does not run, has the table and the name
+            // on its stack, which is on top, and room above it.
+            let set = unsafe { self.set_on(quick.border(), quick.coroutine(), table, value) };
             match set {
                 Ok(()) => {
-                    quick.pop(1);
+                    quick.leave();
                     return Ok(());
                 }
                 // It has changed nothing: the other way says why.
                 Err(_) => quick.pause().clear(),
             }
         }
-        // SAFETY: as above.
-        with(&self.vm, |lease| unsafe { self.set_on(lease.border(), lease.coroutine(), value) })
+        with(&self.vm, |lease| {
+            let coroutine = lease.coroutine();
+            // SAFETY: as above; what was put there goes with the lease.
+            unsafe {
+                self.push_place(coroutine);
+                self.set_on(lease.border(), coroutine, TABLE, value)
+            }
+        })
     }
 }
 
@@ -260,7 +270,8 @@ impl LuaVar {
         let coroutine = lease.coroutine();
         // SAFETY: the VM is entered, the coroutine does not run, and has nothing on its stack.
         let stack = unsafe {
-            self.push(coroutine);
+            self.push_place(coroutine);
+            ffi::lua_rawget(coroutine, TABLE);
             Stack::new(lease.border(), coroutine)
         };
         let read = match stack.read_scalar(VALUE, self.scalars, got) {
@@ -272,17 +283,21 @@ impl LuaVar {
         read
     }
 
-    /// Pushes the table that holds it, and its value.
+    /// The table that holds it, and its name there.
+    #[inline(always)]
+    fn place(&self) -> (Reference, Reference) {
+        (self.table, self.key)
+    }
+
+    /// Pushes these two.
     ///
     /// # Safety
     /// The VM is entered, and the coroutine does not run and has room.
-    #[inline(always)]
-    unsafe fn push(&self, coroutine: *mut lua_State) {
-        // SAFETY: as the caller says; the table is one.
+    unsafe fn push_place(&self, coroutine: *mut lua_State) {
+        // SAFETY: as the caller says.
         unsafe {
             self.table.push(coroutine);
             self.key.push(coroutine);
-            ffi::lua_rawget(coroutine, -2);
         }
     }
 
@@ -294,11 +309,12 @@ impl LuaVar {
         // SAFETY: the VM is entered, the coroutine does not run, and has room above what it
         // keeps.
         let stack = unsafe {
-            self.push(coroutine);
+            let table = quick.push_name(self.place());
+            ffi::lua_rawget(coroutine, table);
             Stack::new(quick.border(), coroutine)
         };
         if stack.read_scalar(TOP, self.scalars, got) {
-            quick.pop(2);
+            quick.pop();
             return Some(Ok(()));
         }
         Some(self.read_quickly(quick.pause(), got))
@@ -310,52 +326,50 @@ impl LuaVar {
         let quick = quick.resume();
         // SAFETY: the VM is entered, and the coroutine does not run.
         let stack = unsafe { Stack::new(quick.border(), quick.coroutine()) };
-        let below = quick.below();
+        let value = quick.below() + 1;
         let guarded = quick.guard();
-        let room = if below > FEW { stack.reserve(MORE) } else { Ok(()) };
-        let read =
-            room.and_then(|()| stack.read_variable(below + 2, &self.declared, &self.name, got));
-        guarded.end(read)
+        guarded.end(stack.read_variable(value, &self.declared, &self.name, got))
     }
 
-    /// Sets it to what is written.
+    /// Sets it to what is written. What it leaves on the stack is above the name.
     ///
     /// # Safety
-    /// As `push`; the coroutine's stack has just so many values, of which there are few.
+    /// The VM is entered, and the coroutine does not run. On its stack are the table that holds
+    /// the variable, and on top, where the value is to stand, its name. There is room for a C
+    /// function's 20 values.
     #[inline]
     unsafe fn write(
         &self,
         border: &Border,
         coroutine: *mut lua_State,
-        below: c_int,
+        (table, old): (c_int, c_int),
         value: Write<'_>,
     ) -> Result<()> {
-        let place = Place { border, coroutine, table: below + 1, name: self.key, old: below + 2 };
+        let place = Place { border, coroutine, table, name: self.key, old };
         // SAFETY: as the caller says.
         unsafe {
-            self.push(coroutine);
+            ffi::lua_rawget(coroutine, table);
             place.write(value)
         }
     }
 
-    /// Sets it to a scalar. It leaves the table on the stack, and where it fails more.
+    /// Sets it to a scalar, and takes the name off the stack. Where it fails more is there.
     ///
     /// # Safety
-    /// As `push`.
+    /// As `write`.
     #[inline(always)]
     unsafe fn set_on(
         &self,
         border: &Border,
         coroutine: *mut lua_State,
+        table: c_int,
         value: Plain,
     ) -> Result<()> {
         // SAFETY: as the caller says; the name is a key.
         unsafe {
-            self.table.push(coroutine);
-            may_write(coroutine, -1)?;
-            self.key.push(coroutine);
+            may_write(coroutine, table)?;
             push_scalars(coroutine, &[value])?;
-            Ok(border.set_in_any(coroutine)?)
+            Ok(border.set_in_any(coroutine, table)?)
         }
     }
 }
@@ -363,12 +377,8 @@ impl LuaVar {
 /// Where a result or a value is that is read quickly.
 const TOP: c_int = -1;
 
-/// Room on the stack for what is no scalar, above what is there; and values below a variable's
-/// that leave enough without asking.
-const MORE: c_int = 24;
-const FEW: c_int = 1;
-
-/// Where a variable's value is, above the table that holds it, on a stack that was empty.
+/// Where the table is that holds a variable, and above it the value, on a stack that was empty.
+const TABLE: c_int = 1;
 const VALUE: c_int = 2;
 
 /// Pushes scalars.

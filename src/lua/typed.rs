@@ -39,13 +39,6 @@ impl<'b> Stack<'b> {
         Stack { below, ..self }
     }
 
-    /// Makes room for reading so many values.
-    pub(super) fn reserve(self, slots: c_int) -> Result<()> {
-        // SAFETY: as `new` says.
-        unsafe { self.border.reserve(self.state, slots)? };
-        Ok(())
-    }
-
     /// Reads the value at an index, if it is one of these scalars.
     #[inline(always)]
     pub(super) fn read_scalar(self, index: c_int, scalars: Scalars, got: &mut Got<'_>) -> bool {

@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lua::tags::{self, Tag};
 use crate::plugin::Write;
 
-/// A variable whose table and value are on top of the stack of a coroutine, which does not run,
-/// of a VM that is entered. Below them are few values, so that the sink has the room it needs.
+/// A variable whose table is on the stack of a coroutine, and its value on top; this does not run,
+/// is of a VM that is entered, and has room for a C function's 20 values.
 pub(super) struct Place<'b> {
     pub(super) border: &'b Border,
     pub(super) coroutine: *mut lua_State,
@@ -89,10 +89,9 @@ impl Place<'_> {
         // SAFETY: as the caller says; the name is a key.
         unsafe {
             may_write(coroutine, self.table)?;
-            ffi::lua_pushvalue(coroutine, self.table);
             self.name.push(coroutine);
             ffi::lua_pushvalue(coroutine, self.old + 1);
-            Ok(self.border.set_in_any(coroutine)?)
+            Ok(self.border.set_in_any(coroutine, self.table)?)
         }
     }
 

@@ -242,3 +242,86 @@ fn calls_of_all_kinds_in_turns() {
     assert!(ends.load(Ordering::Relaxed));
     check_fine(&plugin);
 }
+
+/// The coroutine of quick calls keeps what was used last, and results of calls before: none of
+/// that is taken for something else, in whatever order functions and variables are used.
+#[test]
+fn what_is_left_of_one_use_is_nothing_to_the_next() {
+    const VARIABLES: usize = 21;
+    const SCRIPT: &str = "\
+local unpack = table.unpack or unpack
+local M = {}
+for i = 0, 20 do
+  M['V' .. i] = host.any(0)
+  M['Add' .. i] = function(n) return i + n end
+end
+function M.Many(n) local all = {} for i = 1, n do all[i] = i end return unpack(all, 1, n) end
+function M.Wait(n) host.channel('there'):recv() return M.Many(n) end
+function M.Fail() error('no') end
+function M.Fine() return 42 end
+return M";
+    let host = Host::builder().channel::<i64>("there", 1).build().unwrap();
+    let plugin = host.load_source("p", SCRIPT).unwrap();
+    let there = host.channel::<i64>("there").unwrap();
+    let variable = |i| plugin.var::<Value>(&format!("V{i}")).unwrap();
+    let variables: Vec<_> = (0..VARIABLES).map(variable).collect();
+    let adder = |i| plugin.func::<(i64,), i64>(&format!("Add{i}")).unwrap();
+    let adders: Vec<_> = (0..VARIABLES).map(adder).collect();
+    let mut values = vec![Value::Int(0); VARIABLES];
+    // As many as are asked for; what is more than fits is an error that has counted them.
+    type One = Option<i64>;
+    let many = ["Many", "Wait"]
+        .map(|name| plugin.func::<(i64,), (One, One, One, One, One, One)>(name).unwrap());
+    let check_many = |which: usize, n: i64| match many[which].call((n,)) {
+        Ok((a, b, c, d, e, f)) => {
+            let expected = std::array::from_fn(|i| (i < n as usize).then_some(i as i64 + 1));
+            assert_eq!([a, b, c, d, e, f], expected);
+        }
+        Err(error) => {
+            assert!(n > 6 && error.to_string().ends_with(&format!(", got {n}")), "{n}: {error}");
+        }
+    };
+
+    let mut state = 1_u64;
+    for step in 0..20_000_i64 {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (what, which) = ((state >> 33) % 12, (state >> 40) as usize % VARIABLES);
+        let few = (state >> 50) as i64 % 40;
+        match what {
+            0..3 => assert_eq!(variables[which].get().unwrap(), values[which], "step {step}"),
+            3..9 => {
+                let list = || (0..few).map(|i| Value::List(vec![Value::Int(i)])).collect();
+                values[which] = match what {
+                    3 | 4 => Value::Int(step),
+                    5 => Value::Bool(step % 2 == 0),
+                    6 => Value::Str(format!("at {step}")),
+                    7 if few > 0 => Value::List(list()),
+                    _ => Value::Float(step as f64 + 0.5),
+                };
+                variables[which].set(values[which].clone()).unwrap();
+            }
+            9 => assert_eq!(adders[which].call((step,)).unwrap(), which as i64 + step),
+            10 if few % 8 == 0 => {
+                assert!(plugin.call("Fail", ()).is_err());
+            }
+            10 => {
+                // The answer is late, or it is there.
+                if few % 2 == 0 {
+                    there.send(1).unwrap();
+                    check_many(1, few);
+                } else {
+                    thread::scope(|scope| {
+                        scope.spawn(|| check_many(1, few));
+                        there.send(1).unwrap();
+                    });
+                }
+            }
+            _ => check_many(0, few),
+        }
+    }
+    for (variable, value) in variables.iter().zip(&values) {
+        assert_eq!(variable.get().unwrap(), *value);
+    }
+    check_fine(&plugin);
+}
