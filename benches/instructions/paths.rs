@@ -17,6 +17,8 @@ pub(crate) const NAMES: &[&str] = &[
     #[cfg(feature = "lua54")]
     "lua_call",
     #[cfg(feature = "lua54")]
+    "lua_send_struct",
+    #[cfg(feature = "lua54")]
     "lua_struct",
     #[cfg(feature = "lua54")]
     "lua_to_host",
@@ -32,9 +34,17 @@ struct PluginData {
     tel: String,
 }
 
+fn sample() -> PluginData {
+    PluginData { name: "PluginTest".into(), age: 11, tel: "15396656998".into() }
+}
+
 /// Goes that path so many times.
 pub(crate) fn run(path: &str, times: u64) {
-    let host = Host::builder().function("scale", |x: f64, by: f64| x * by).build().unwrap();
+    let host = Host::builder()
+        .function("scale", |x: f64, by: f64| x * by)
+        .channel::<PluginData>("data", times as usize)
+        .build()
+        .unwrap();
     if path.starts_with("lua_") {
         return run_script(&host.load_source("script", SCRIPT).unwrap(), path, times);
     }
@@ -62,9 +72,7 @@ pub(crate) fn run(path: &str, times: u64) {
         }
         "native_struct" => {
             let older = plugin.func::<(PluginData,), PluginData>("older").unwrap();
-            let sample =
-                PluginData { name: "PluginTest".into(), age: 11, tel: "15396656998".into() };
-            let mut data = Some(sample);
+            let mut data = Some(sample());
             again(&mut || data = data.take().map(|data| older.call((data,)).unwrap()));
         }
         "native_var" => {
@@ -90,6 +98,12 @@ function M.add(a, b) return a + b end
 
 function M.older() M.Pd.age = M.Pd.age * 4 end
 
+local data = host.channel("data")
+
+function M.send(times)
+  for _ = 1, times do data:send(M.Pd) end
+end
+
 function M.scaled(times)
   local sum = 0
   for i = 1, times do sum = sum + host.scale(i, 0.5) end
@@ -109,11 +123,14 @@ fn run_script(plugin: &PluginRef, path: &str, times: u64) {
                 black_box(add.call((black_box(1), 2)).unwrap());
             });
         }
+        "lua_send_struct" => {
+            plugin.var::<PluginData>("Pd").unwrap().set(sample()).unwrap();
+            plugin.func::<(u64,), ()>("send").unwrap().call((times,)).unwrap();
+        }
         "lua_struct" => {
             let older = plugin.func::<(), ()>("older").unwrap();
             let variable = plugin.var::<PluginData>("Pd").unwrap();
-            let sample =
-                PluginData { name: "PluginTest".into(), age: 11, tel: "15396656998".into() };
+            let sample = sample();
             again(&mut || {
                 variable.set(sample.clone()).unwrap();
                 older.call(()).unwrap();

@@ -220,10 +220,11 @@ impl Border {
     }
 
     /// `table[key] = value` of the two values on top of the stack, which it takes; the table is of
-    /// any size, and elsewhere on the stack. Where it fails there may be more.
+    /// any size, and elsewhere on the stack. Where it fails they may still be there, above the
+    /// table once more.
     ///
     /// # Safety
-    /// As `set`.
+    /// As `set`, with room for one value more.
     #[inline]
     pub(super) unsafe fn set_in_any(
         &self,

@@ -4,7 +4,7 @@
 //! one thread, the *tenant*, enters and leaves by plain stores to a count that it alone
 //! writes. Whoever else wants to enter takes the tenancy away first, orders all threads once
 //! (`barrier`), and waits for that count to become zero. That costs some ten microseconds:
-//! without a tenant the lock is an ordinary mutex, and a thread becomes one only once it has
+//! without a tenant the lock is an ordinary mutex, and a thread becomes one mostly once it has
 //! had the mutex many times in a row. Where the system cannot order threads there is none.
 //!
 //! Of a tenant that goes in and out without a pause, another thread takes the tenancy only
@@ -42,16 +42,24 @@ const FIRST_STREAK: usize = 8;
 const WAIT: isize = 16;
 const CROWDED: isize = 4 * WAIT;
 
-/// From where that is counted on once a tenant was not busy: threads whose calls are long wait for
-/// each other too, and have nothing of a tenancy, which costs more to take away than a mutex.
-const NOT_BUSY: isize = -12 * WAIT;
+/// How much more that must be once a tenant was not busy; each time twice as much, up to a limit.
+/// Threads whose calls are long, or few at a time, wait for each other too, and have nothing of a
+/// tenancy, which costs more to take away than a mutex.
+const NOT_BUSY: isize = 16 * WAIT;
+const MOST_NOT_BUSY: isize = 64 * NOT_BUSY;
 
-/// How long a busy tenant goes on when another thread wants to enter.
-const TURN: Duration = Duration::from_micros(200);
+/// How long a busy tenant goes on when another thread wants to enter, if it stays busy. (Linux
+/// wakes who sleeps 50 microseconds late: together they are some 200.)
+const TURN: [Duration; 2] = [Duration::from_micros(50); 2];
+
+/// So often at the least a busy tenant comes in either part of that.
+const MANY: usize = 16;
 
 /// Turns of a spin in which a busy tenant is seen to come, and in which it is seen to do so again.
 const LOOK: usize = 64;
 const LONG_LOOK: usize = 4 * LOOK;
+/// And in which it is seen at the least how much of the time it is inside.
+const SHORT_LOOK: usize = LOOK / 4;
 
 /// A lock, for threads that say who they are by a number of their own, which is not 0.
 pub(super) struct Lock {
@@ -79,8 +87,10 @@ struct Own {
     streak: Cell<usize>,
     /// How often that must be.
     needed: Cell<usize>,
-    /// How much threads have waited for each other of late.
+    /// How much threads have waited for each other of late, and what was taken off that when a
+    /// tenant was not busy.
     crowd: Cell<isize>,
+    not_busy: Cell<isize>,
 }
 
 // SAFETY: `own` is used by the thread that has `mutex` alone.
@@ -284,8 +294,9 @@ impl Lock {
             return Some(Found::Nobody);
         }
         let found = match (open, patience) {
-            (true, Patience::Endless | Patience::Until(_)) => tenure.take_turn(),
-            _ => Found::Tenant,
+            (true, Patience::Endless) => tenure.take_turn(None),
+            (true, Patience::Until(until)) => tenure.take_turn(Some(until)),
+            _ => Found::Somebody,
         };
         let is_patient = !matches!(patience, Patience::None);
         self.wanted.store(is_patient, Ordering::Relaxed);
@@ -361,9 +372,11 @@ enum Found {
     Nobody,
     /// One that had the mutex.
     Owner,
-    Tenant,
-    /// One that comes and goes without a pause.
+    /// A tenant that comes and goes without a pause, or one that does not.
     BusyTenant,
+    IdleTenant,
+    /// A tenant at which nobody has looked.
+    Somebody,
 }
 
 impl Own {
@@ -374,6 +387,7 @@ impl Own {
             streak: Cell::new(0),
             needed: Cell::new(FIRST_STREAK),
             crowd: Cell::new(0),
+            not_busy: Cell::new(NOT_BUSY),
         }
     }
 
@@ -389,17 +403,34 @@ impl Own {
             true => self.streak.get() + 1,
             false => 1,
         };
-        let crowd = match (found, self.crowd.get()) {
-            (Found::Nobody, crowd) if crowd > 0 => crowd - 1,
-            (Found::Owner, crowd) => crowd + WAIT,
-            (Found::Tenant, _) => NOT_BUSY,
-            (_, crowd) => crowd,
+        let becomes_tenant = match found {
+            // Who has waited for it follows it.
+            Found::BusyTenant => {
+                self.not_busy.set(NOT_BUSY);
+                true
+            }
+            Found::IdleTenant => {
+                let not_busy = self.not_busy.get();
+                self.crowd.set(-not_busy);
+                self.not_busy.set((2 * not_busy).min(MOST_NOT_BUSY));
+                false
+            }
+            Found::Owner => self.is_crowded(),
+            Found::Nobody if self.crowd.get() > 0 => {
+                self.crowd.set(self.crowd.get() - 1);
+                false
+            }
+            Found::Nobody | Found::Somebody => false,
         };
+        self.streak.set(if becomes_tenant { STREAK } else { streak });
+    }
+
+    /// Counts one more that has waited for the mutex; whether that is enough.
+    fn is_crowded(&self) -> bool {
+        let crowd = self.crowd.get() + WAIT;
         let is_crowded = crowd >= CROWDED;
         self.crowd.set(if is_crowded { 0 } else { crowd });
-        // Who has waited for a busy tenant follows it.
-        let becomes_tenant = is_crowded || found == Found::BusyTenant;
-        self.streak.set(if becomes_tenant { STREAK } else { streak });
+        is_crowded
     }
 }
 
@@ -417,20 +448,36 @@ impl Tenure {
         self.entries.store(entries.wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// Lets a busy tenant go on for a while.
-    fn take_turn(&self) -> Found {
-        let before = self.entries.load(Ordering::Relaxed);
-        let come = || self.entries.load(Ordering::Relaxed).wrapping_sub(before);
-        for look in 0..LONG_LOOK {
-            match come() {
-                0 if look == LOOK => return Found::Tenant,
-                0 | 1 => std::hint::spin_loop(),
-                _ => {
-                    thread::sleep(TURN);
-                    return Found::BusyTenant;
-                }
+    /// Lets a busy tenant go on for a while, but not beyond a time, and says whether it was busy to
+    /// the end.
+    fn take_turn(&self, until: Option<Instant>) -> Found {
+        if !self.is_busy() {
+            return Found::IdleTenant;
+        }
+        for slice in TURN {
+            let before = self.entries.load(Ordering::Relaxed);
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            thread::sleep(left.map_or(slice, |left| slice.min(left)));
+            if self.entries.load(Ordering::Relaxed).wrapping_sub(before) < MANY {
+                return Found::IdleTenant;
             }
         }
-        Found::Tenant
+        Found::BusyTenant
+    }
+
+    /// Whether the tenant comes twice within a short while, and is inside for most of that.
+    fn is_busy(&self) -> bool {
+        let before = self.entries.load(Ordering::Relaxed);
+        let mut inside = 0;
+        for look in 1..=LONG_LOOK {
+            std::hint::spin_loop();
+            inside += usize::from(self.inside.load(Ordering::Relaxed) != 0);
+            match self.entries.load(Ordering::Relaxed).wrapping_sub(before) {
+                0 if look == LOOK => return false,
+                2.. if look >= SHORT_LOOK => return 2 * inside >= look,
+                _ => {}
+            }
+        }
+        false
     }
 }

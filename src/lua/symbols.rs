@@ -79,7 +79,7 @@ impl LuaFunc {
     ) -> Option<Result<()>> {
         let quick = Quick::begin(&self.vm)?;
         let Some(begun) = quick.start() else {
-            quick.pause().clear();
+            quick.leave();
             return None;
         };
         quick.push(self.function);
@@ -331,7 +331,7 @@ impl LuaVar {
         guarded.end(stack.read_variable(value, &self.declared, &self.name, got))
     }
 
-    /// Sets it to what is written. What it leaves on the stack is above the name.
+    /// Sets it to what is written. What it leaves on the stack is where the name was, and above.
     ///
     /// # Safety
     /// The VM is entered, and the coroutine does not run. On its stack are the table that holds

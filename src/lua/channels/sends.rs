@@ -14,21 +14,21 @@ use crate::lua::library::push;
 use crate::lua::limits;
 use crate::lua::vm::{self, Core, GoesOn, Pending};
 
-/// Where it finds the token that a call yields which waits.
+/// Where it finds the token that a call yields which waits, and the text of the error where none
+/// can.
 const TOKEN: c_int = ffi::lua_upvalueindex(3);
+const NO_WAIT: c_int = ffi::lua_upvalueindex(4);
 
-/// What the prelude says of such a wait, too.
-const NO_WAIT: &str = "cannot wait here: Lua cannot suspend a call inside of this function";
-
-/// `make_send(token)`: the function.
+/// `make_send(token, no_wait)`: the function.
 pub(super) unsafe extern "C-unwind" fn make_send(state: *mut lua_State) -> c_int {
-    // SAFETY: the prelude calls it with a value, and there is room for 20; nothing is dropped
+    // SAFETY: the prelude calls it with two values, and there is room for 20; nothing is dropped
     // where there is no memory.
     unsafe {
         ffi::lua_pushvalue(state, CORE);
         ffi::lua_pushvalue(state, METATABLE);
         ffi::lua_pushvalue(state, 1);
-        push(state, send, c"channel", 3);
+        ffi::lua_pushvalue(state, 2);
+        push(state, send, c"channel", 4);
     }
     1
 }
@@ -108,14 +108,11 @@ impl Core {
             vm::dropped(wait);
             self.border.forget_room();
             // SAFETY: as the caller says.
-            let pushed = unsafe {
+            unsafe {
                 ffi::lua_settop(state, 0);
-                self.border.push_text(state, NO_WAIT.as_bytes())
-            };
-            return Sent::Failed(match pushed {
-                Ok(()) => Answer::Text,
-                Err(_) => Answer::NoMemory,
-            });
+                ffi::lua_pushvalue(state, NO_WAIT);
+            }
+            return Sent::Failed(Answer::Text);
         }
         let goes_on = move || wait().map(|()| GoesOn::Answer(vm::Answer::Nothing));
         self.shared.will_wait(Pending::Wait(Box::new(goes_on)));

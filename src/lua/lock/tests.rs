@@ -2,10 +2,11 @@
 
 use std::cell::UnsafeCell;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{CROWDED, FIRST_STREAK, Found, Lock, NOT_BUSY, Own, Patience, STREAK, WAIT};
+use super::{CROWDED, FIRST_STREAK, Found, Lock, NOT_BUSY, Own, Patience, STREAK, Tenure, WAIT};
 use crate::plugin::barrier;
 
 /// What a lock guards, in tests: a count that would lose steps.
@@ -97,19 +98,66 @@ fn after_a_tenant_that_was_not_busy_it_takes_more_waits() {
     let own = Own::new();
     own.needed.set(STREAK);
     let waits = || {
-        let waits = (1..).find(|round| {
+        let waits = (1..100).find(|round| {
             own.begin(1 + round % 2, Found::Owner);
             own.gives_tenancy()
         });
         own.streak.set(0);
         waits
     };
-    assert_eq!(waits(), Some((CROWDED / WAIT) as usize));
-    own.begin(1, Found::Tenant);
-    assert!(!own.gives_tenancy());
-    assert_eq!(waits(), Some(((CROWDED - NOT_BUSY) / WAIT) as usize));
+    let few = (CROWDED / WAIT) as usize;
+    let more = (NOT_BUSY / WAIT) as usize;
+    assert_eq!(waits(), Some(few));
+    own.begin(1, Found::Somebody);
+    assert_eq!(waits(), Some(few));
+    for more in [more, 2 * more, 4 * more] {
+        own.begin(1, Found::IdleTenant);
+        assert!(!own.gives_tenancy());
+        assert_eq!(waits(), Some(few + more));
+    }
     own.begin(2, Found::BusyTenant);
     assert!(own.gives_tenancy(), "it follows at once");
+    own.streak.set(0);
+    own.begin(1, Found::IdleTenant);
+    assert_eq!(waits(), Some(few + more), "as at first");
+}
+
+/// Of one that never comes, that comes a few times more, that does not stay, and that is in nearly
+/// all the time.
+#[test]
+fn a_tenant_has_its_turn_while_it_is_busy() {
+    let tenure = Tenure { thread: 1, inside: 0.into(), entries: 0.into() };
+    assert!(tenure.take_turn(None) == Found::IdleTenant);
+    let come = |inside| {
+        tenure.inside.store(inside, Ordering::Relaxed);
+        tenure.count();
+    };
+    let (begin, is_over) = (Barrier::new(2), AtomicBool::new(false));
+    let go_on = |inside| {
+        while !is_over.load(Ordering::Relaxed) {
+            come(inside);
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            begin.wait();
+            (0..1000).for_each(|_| come(1));
+        });
+        begin.wait();
+        assert!(tenure.take_turn(None) == Found::IdleTenant);
+    });
+    thread::scope(|scope| {
+        scope.spawn(|| go_on(0));
+        (0..10).for_each(|_| assert!(tenure.take_turn(None) == Found::IdleTenant));
+        is_over.store(true, Ordering::Relaxed);
+    });
+    is_over.store(false, Ordering::Relaxed);
+    thread::scope(|scope| {
+        scope.spawn(|| go_on(1));
+        // It may not have begun, or may be off its core.
+        while tenure.take_turn(None) != Found::BusyTenant {}
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

@@ -15,7 +15,7 @@ channel_meta.__index, channel_meta.__metatable, channel_meta.__name = Channel, f
 
 -- In Lua 5.4 and 5.5 a function in C waits itself.
 if raw.goes_on_in_c then
-  Channel.send = send(raw.token)
+  Channel.send = send(raw.token, raw.no_wait)
 else
   function Channel.send(channel, message)
     local ok, waits = send(channel, message)
