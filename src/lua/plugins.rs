@@ -172,7 +172,7 @@ impl Core {
         match self.shared.symbol(&*plugins, plugin, symbol)? {
             Symbol::Var(var) if may_wait && is_alone() => {
                 let of = Place::new(plugin, symbol, Given::Value);
-                Ok(self.wait_for(of, move || var.get().map(|value| vec![value])))
+                Ok(self.wait_for(Some(of), move || var.get().map(|value| vec![value])))
             }
             Symbol::Var(var) => {
                 let value = {
@@ -223,24 +223,24 @@ impl Core {
             Symbol::Var(var) => var,
             function => function.into_var::<twinplug_value::Value>()?,
         };
-        let of = || Place::new(plugin, symbol, Given::Value);
         let value = super::source::read_lua(lua, &self.border, value)
-            .map_err(|error| of().named(error.into()))?;
+            .map_err(|error| Place::new(plugin, symbol, Given::Value).named(error.into()))?;
         if may_wait && is_alone() {
-            return Ok(self.wait_for(of(), move || var.set(value).map(|()| Vec::new())));
+            return Ok(self.wait_for(None, move || var.set(value).map(|()| Vec::new())));
         }
         let _host = Section::of_host();
         contained(|| var.set(value))?;
         Ok(MultiValue::from_iter([Value::Boolean(true), Value::Boolean(false)]))
     }
 
-    /// Has the call wait for what another plugin does, and says so.
+    /// Has the call wait for what another plugin does, and says so. It is named in the error of what
+    /// the script cannot get of it.
     fn wait_for(
         &self,
-        of: Place,
+        of: Option<Place>,
         used: impl FnOnce() -> Result<Vec<twinplug_value::Value>> + Send + 'static,
     ) -> MultiValue {
-        self.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(Some(of), used)))));
+        self.shared.will_wait(Pending::Visit(Box::new(|| Ok(used_elsewhere(of, used)))));
         MultiValue::from_iter([Value::Boolean(true), Value::Boolean(true)])
     }
 }
