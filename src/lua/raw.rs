@@ -119,10 +119,20 @@ pub(super) unsafe fn integer(state: *mut lua_State, index: c_int) -> Option<i64>
 #[inline]
 pub(super) unsafe fn number(state: *mut lua_State, index: c_int) -> Number {
     // SAFETY: as the caller says.
-    if let Some(int) = unsafe { integer(state, index) } {
-        return Number::Int(int);
+    match unsafe { integer(state, index) } {
+        Some(int) => Number::Int(int),
+        // SAFETY: as the caller says.
+        None => unsafe { other_number(state, index) },
     }
-    // SAFETY: as above.
+}
+
+/// The number at an index that [`integer`] has not found to be one.
+///
+/// # Safety
+/// As `number`.
+#[inline]
+unsafe fn other_number(state: *mut lua_State, index: c_int) -> Number {
+    // SAFETY: as the caller says.
     let float = unsafe { ffi::lua_tonumberx(state, index, std::ptr::null_mut()) };
     let is_whole = NUMBERS_ARE_FLOATS
         && float.trunc() == float
@@ -131,16 +141,16 @@ pub(super) unsafe fn number(state: *mut lua_State, index: c_int) -> Number {
     if is_whole { Number::Int(float as i64) } else { Number::Float(float) }
 }
 
-/// The value at an index, if it is a scalar.
+/// The value at an index, if it is a scalar and [`integer`] has not found it to be one.
 ///
 /// # Safety
 /// `state` is of a VM that is entered.
 #[inline(always)]
-pub(super) unsafe fn scalar(state: *mut lua_State, index: c_int) -> Option<Plain> {
+pub(super) unsafe fn other_scalar(state: *mut lua_State, index: c_int) -> Option<Plain> {
     // SAFETY: as the caller says.
     unsafe {
         match ffi::lua_type(state, index) {
-            ffi::LUA_TNUMBER => Some(match number(state, index) {
+            ffi::LUA_TNUMBER => Some(match other_number(state, index) {
                 Number::Int(int) => Plain::Int(int),
                 Number::Float(float) => Plain::Float(float),
             }),
@@ -186,7 +196,7 @@ pub(super) unsafe fn bits(state: *mut lua_State, index: c_int, kind: ScalarKind)
 /// Pushes a scalar. Takes no memory.
 ///
 /// # Safety
-/// As `scalar`, with room for it.
+/// `state` is of a VM that is entered, and has room for it.
 #[inline(always)]
 pub(super) unsafe fn push_scalar(state: *mut lua_State, scalar: Plain) -> Result<(), ConvertError> {
     // SAFETY: as the caller says.

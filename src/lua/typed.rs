@@ -48,7 +48,7 @@ impl<'b> Stack<'b> {
             return scalars.0 & Scalars::INT != 0;
         }
         // SAFETY: as above.
-        let Some(scalar) = (unsafe { raw::scalar(self.state, index) }) else { return false };
+        let Some(scalar) = (unsafe { raw::other_scalar(self.state, index) }) else { return false };
         got.scalar = Some(scalar);
         scalars.has(scalar)
     }
