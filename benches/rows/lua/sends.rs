@@ -37,11 +37,12 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) {
         std::array::from_fn(|which| median(sets.iter().map(|times| times[which]).collect()));
     let ours_ns = ours - queue;
     report.add(Row::limit(name, ours_ns, 120.0));
-    let mut beside = |theirs, whole_ns: f64| {
-        report.add(Row { name, ours_ns, theirs, theirs_ns: whole_ns - queue, goal: None });
+    let mut beside = |theirs, whole_ns: f64, goal| {
+        report.add(Row { name, ours_ns, theirs, theirs_ns: whole_ns - queue, goal });
     };
-    beside("mlua, by hand", by_hand);
-    beside("mlua, serde", serde);
+    // What the limit is of the 176 ns, more or less, that this takes on the limit's machine.
+    beside("mlua, by hand", by_hand, Some(0.68));
+    beside("mlua, serde", serde, None);
 }
 
 /// What a struct takes Rust that has it already, our script, and both of mlua's.
