@@ -189,8 +189,8 @@ impl Pool {
     }
 
     /// Pushes the name of a variable onto the first coroutine, and says where the table is that
-    /// holds it: it keeps both of those that were used last. (Where more are used in turn than it
-    /// keeps, that makes a use of one a tenth slower than if it kept none.)
+    /// holds it: it keeps both, of one variable at each of its places. (Where those that are used in
+    /// turn share places, that makes a use of one a tenth slower than if it kept none.)
     ///
     /// # Safety
     /// As `push_function`, of both.

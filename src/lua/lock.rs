@@ -36,14 +36,14 @@ const OPEN: usize = 1;
 const STREAK: usize = 1000;
 const FIRST_STREAK: usize = 8;
 
-/// What a wait for the mutex counts, which each time that nobody had it takes one off; and how
-/// much makes the thread that has waited the tenant. (Waits of threads that meet by chance are
+/// What a wait for the mutex counts (each time that nobody had it takes one off), and how much of
+/// that makes the thread that has waited the tenant. (Waits of threads that meet by chance are
 /// rare among the times that they do not.)
 const WAIT: isize = 16;
 const CROWDED: isize = 4 * WAIT;
 
-/// How much more that must be once a tenant was not busy; each time twice as much, up to a limit.
-/// Threads whose calls are long, or few at a time, wait for each other too, and have nothing of a
+/// How much more than `CROWDED` it takes once a tenant was not busy: twice as much each time, up to
+/// a limit, until one is busy. Threads whose calls are long, or few at a time, wait for each other too, and have nothing of a
 /// tenancy, which costs more to take away than a mutex.
 const NOT_BUSY: isize = 16 * WAIT;
 const MOST_NOT_BUSY: isize = 64 * NOT_BUSY;
@@ -52,7 +52,7 @@ const MOST_NOT_BUSY: isize = 64 * NOT_BUSY;
 /// wakes who sleeps 50 microseconds late: together they are some 200.)
 const TURN: [Duration; 2] = [Duration::from_micros(50); 2];
 
-/// So often at the least a busy tenant comes in either part of that.
+/// So often at the least a busy tenant comes in each part of that.
 const MANY: usize = 16;
 
 /// Turns of a spin in which a busy tenant is seen to come, and in which it is seen to do so again.
@@ -87,8 +87,8 @@ struct Own {
     streak: Cell<usize>,
     /// How often that must be.
     needed: Cell<usize>,
-    /// How much threads have waited for each other of late, and what was taken off that when a
-    /// tenant was not busy.
+    /// How much threads have waited for each other of late, and what is taken off that the next
+    /// time that a tenant is not busy.
     crowd: Cell<isize>,
     not_busy: Cell<isize>,
 }
@@ -375,7 +375,7 @@ enum Found {
     /// A tenant that comes and goes without a pause, or one that does not.
     BusyTenant,
     IdleTenant,
-    /// A tenant at which nobody has looked.
+    /// A tenant of which it is not known.
     Somebody,
 }
 
@@ -448,8 +448,8 @@ impl Tenure {
         self.entries.store(entries.wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// Lets a busy tenant go on for a while, but not beyond a time, and says whether it was busy to
-    /// the end.
+    /// Lets a busy tenant go on for a while, and says whether it was busy to the end. Where there is
+    /// not that much time left, that is not known.
     fn take_turn(&self, until: Option<Instant>) -> Found {
         if !self.is_busy() {
             return Found::IdleTenant;
@@ -457,7 +457,10 @@ impl Tenure {
         for slice in TURN {
             let before = self.entries.load(Ordering::Relaxed);
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            thread::sleep(left.map_or(slice, |left| slice.min(left)));
+            if left.is_some_and(|left| left < slice) {
+                return Found::Somebody;
+            }
+            thread::sleep(slice);
             if self.entries.load(Ordering::Relaxed).wrapping_sub(before) < MANY {
                 return Found::IdleTenant;
             }
@@ -465,7 +468,7 @@ impl Tenure {
         Found::BusyTenant
     }
 
-    /// Whether the tenant comes twice within a short while, and is inside for most of that.
+    /// Whether the tenant comes twice within a short while, and is inside for half of that or more.
     fn is_busy(&self) -> bool {
         let before = self.entries.load(Ordering::Relaxed);
         let mut inside = 0;

@@ -233,8 +233,8 @@ impl Core {
         Ok(MultiValue::from_iter([Value::Boolean(true), Value::Boolean(false)]))
     }
 
-    /// Has the call wait for what another plugin does, and says so. It is named in the error of what
-    /// the script cannot get of it.
+    /// Has the call wait for what another plugin does, and says so. The place is named in the error
+    /// of what the script cannot get of it; there is none where it gets nothing.
     fn wait_for(
         &self,
         of: Option<Place>,

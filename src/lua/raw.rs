@@ -126,7 +126,7 @@ pub(super) unsafe fn number(state: *mut lua_State, index: c_int) -> Number {
     }
 }
 
-/// The number at an index that [`integer`] has not found to be one.
+/// The number at an index; [`integer`] has found no integer there.
 ///
 /// # Safety
 /// As `number`.
@@ -141,7 +141,7 @@ unsafe fn other_number(state: *mut lua_State, index: c_int) -> Number {
     if is_whole { Number::Int(float as i64) } else { Number::Float(float) }
 }
 
-/// The value at an index, if it is a scalar and [`integer`] has not found it to be one.
+/// The value at an index, if it is a scalar; [`integer`] has found no integer there.
 ///
 /// # Safety
 /// `state` is of a VM that is entered.

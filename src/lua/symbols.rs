@@ -336,7 +336,7 @@ impl LuaVar {
     /// # Safety
     /// The VM is entered, and the coroutine does not run. On its stack are the table that holds
     /// the variable, and on top, where the value is to stand, its name. There is room for a C
-    /// function's 20 values.
+    /// function's 20 values, of which these may be two.
     #[inline]
     unsafe fn write(
         &self,

@@ -40,7 +40,7 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) {
     let mut beside = |theirs, whole_ns: f64, goal| {
         report.add(Row { name, ours_ns, theirs, theirs_ns: whole_ns - queue, goal });
     };
-    // What the limit is of the 176 ns, more or less, that this takes on the limit's machine.
+    // 120 of the some 176 ns that this takes on the limit's machine.
     beside("mlua, by hand", by_hand, Some(0.68));
     beside("mlua, serde", serde, None);
 }

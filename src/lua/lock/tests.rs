@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{CROWDED, FIRST_STREAK, Found, Lock, NOT_BUSY, Own, Patience, STREAK, Tenure, WAIT};
+use super::{
+    CROWDED, FIRST_STREAK, Found, Lock, MANY, NOT_BUSY, Own, Patience, STREAK, Tenure, WAIT,
+};
 use crate::plugin::barrier;
 
 /// What a lock guards, in tests: a count that would lose steps.
@@ -122,42 +124,57 @@ fn after_a_tenant_that_was_not_busy_it_takes_more_waits() {
     assert_eq!(waits(), Some(few + more), "as at first");
 }
 
-/// Of one that never comes, that comes a few times more, that does not stay, and that is in nearly
-/// all the time.
+/// One that never comes is not busy, nor one that soon comes no more, or is never seen inside; one
+/// that is in all the time is.
 #[test]
 fn a_tenant_has_its_turn_while_it_is_busy() {
     let tenure = Tenure { thread: 1, inside: 0.into(), entries: 0.into() };
     assert!(tenure.take_turn(None) == Found::IdleTenant);
-    let come = |inside| {
-        tenure.inside.store(inside, Ordering::Relaxed);
-        tenure.count();
-    };
-    let (begin, is_over) = (Barrier::new(2), AtomicBool::new(false));
-    let go_on = |inside| {
-        while !is_over.load(Ordering::Relaxed) {
-            come(inside);
-        }
-    };
-    thread::scope(|scope| {
+
+    tenure.inside.store(1, Ordering::Relaxed);
+    let begin = Barrier::new(2);
+    let found = thread::scope(|scope| {
         scope.spawn(|| {
             begin.wait();
-            (0..1000).for_each(|_| come(1));
+            // Not enough for both parts of a turn, whenever that is.
+            (1..2 * MANY).for_each(|_| tenure.count());
         });
         begin.wait();
-        assert!(tenure.take_turn(None) == Found::IdleTenant);
+        tenure.take_turn(None)
     });
-    thread::scope(|scope| {
-        scope.spawn(|| go_on(0));
-        (0..10).for_each(|_| assert!(tenure.take_turn(None) == Found::IdleTenant));
-        is_over.store(true, Ordering::Relaxed);
-    });
-    is_over.store(false, Ordering::Relaxed);
-    thread::scope(|scope| {
-        scope.spawn(|| go_on(1));
-        // It may not have begun, or may be off its core.
-        while tenure.take_turn(None) != Found::BusyTenant {}
-        is_over.store(true, Ordering::Relaxed);
-    });
+    assert!(found == Found::IdleTenant);
+
+    let beside_one_that_comes = |inside, look: &dyn Fn() -> bool| {
+        tenure.inside.store(inside, Ordering::Relaxed);
+        let (before, is_over) = (tenure.entries.load(Ordering::Relaxed), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    tenure.count();
+                }
+            });
+            while tenure.entries.load(Ordering::Relaxed) == before {
+                thread::yield_now();
+            }
+            let seen = look();
+            is_over.store(true, Ordering::Relaxed);
+            seen
+        })
+    };
+    assert!(beside_one_that_comes(0, &|| {
+        (0..10).all(|_| tenure.take_turn(None) == Found::IdleTenant)
+    }));
+    // Now and then it may be off its core.
+    let end = Instant::now() + Duration::from_secs(60);
+    let comes_to = |until: &dyn Fn() -> Option<Instant>, expected| loop {
+        match tenure.take_turn(until()) {
+            found if found == expected => return true,
+            _ if Instant::now() > end => return false,
+            _ => {}
+        }
+    };
+    assert!(beside_one_that_comes(1, &|| comes_to(&|| None, Found::BusyTenant)));
+    assert!(beside_one_that_comes(1, &|| comes_to(&|| Some(Instant::now()), Found::Somebody)));
 }
 
 #[test]

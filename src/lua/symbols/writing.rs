@@ -10,7 +10,8 @@ use crate::lua::tags::{self, Tag};
 use crate::plugin::Write;
 
 /// A variable whose table is on the stack of a coroutine, and its value on top. The coroutine does
-/// not run, is of a VM that is entered, and has room for a C function's 20 values.
+/// not run, is of a VM that is entered, and has room for a C function's 20 values, of which
+/// these may be two.
 pub(super) struct Place<'b> {
     pub(super) border: &'b Border,
     pub(super) coroutine: *mut lua_State,
