@@ -13,8 +13,8 @@ use super::raw::Reference;
 const POOLED: usize = 7;
 
 /// What the coroutine of quick calls keeps at the bottom of its stack: the function that it ran
-/// last, and the tables and names of some variables, a pair each. A value is copied from there in
-/// half of the time that it takes out of the Lua registry.
+/// last, and the tables and names of some variables, a pair each. A value is copied from there by
+/// half of the instructions that it takes out of the Lua registry.
 const FUNCTION: c_int = 1;
 const VARIABLES: usize = 8;
 const KEPT: c_int = FUNCTION + 2 * VARIABLES as c_int;
@@ -190,7 +190,7 @@ impl Pool {
 
     /// Pushes the name of a variable onto the first coroutine, and says where the table is that
     /// holds it: it keeps both, of one variable at each of its places. (Where those that are used in
-    /// turn share places, that makes a use of one a tenth slower than if it kept none.)
+    /// turn share places, each use keeps another one, which is slower than if it kept none.)
     ///
     /// # Safety
     /// As `push_function`, of both.

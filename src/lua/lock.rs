@@ -43,8 +43,8 @@ const WAIT: isize = 16;
 const CROWDED: isize = 4 * WAIT;
 
 /// How much more than `CROWDED` it takes once a tenant was not busy: twice as much each time, up to
-/// a limit, until one is busy. Threads whose calls are long, or few at a time, wait for each other too, and have nothing of a
-/// tenancy, which costs more to take away than a mutex.
+/// a limit, until one is busy. Threads whose calls are long, or few at a time, wait for each other
+/// too, and have nothing of a tenancy, which costs more to take away than a mutex.
 const NOT_BUSY: isize = 16 * WAIT;
 const MOST_NOT_BUSY: isize = 64 * NOT_BUSY;
 
