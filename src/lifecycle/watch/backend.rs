@@ -120,8 +120,10 @@ impl Backend {
 
     /// Comes back once all has been passed on that the system knew before.
     ///
-    /// notify's thread takes requests and signals in the order in which they came. This is
-    /// a request that changes nothing.
+    /// notify's thread sleeps until there is a request or a signal, and takes them in the order
+    /// in which they came. This is a request that changes nothing. Where that thread is just
+    /// answering another one, it may take this one along, before the signals: then a file may be
+    /// told whose next save has begun, and is told again once that is complete.
     pub(super) fn flush(&mut self) {
         if let Backend::System { watcher: Some(watcher), .. } = self {
             let _ = watcher.configure(Config::default());

@@ -33,6 +33,9 @@ pub(super) struct File {
     /// another one than was told.
     owes: bool,
     pending: Pending,
+    /// The turn of the watches that has told last of its being open: its close is told in that
+    /// one, or was lost.
+    open_in: u64,
     stamp: Option<Stamp>,
 }
 
@@ -76,6 +79,7 @@ impl File {
             was_there: false,
             owes: false,
             pending: Pending::Nothing,
+            open_in: 0,
             stamp: None,
         }
     }
@@ -104,9 +108,12 @@ impl File {
         }
     }
 
-    /// Something has happened to an entry on its way.
-    pub(super) fn signal(&mut self, path: &Path, what: What) {
+    /// Something has happened to an entry on its way, and was told in that turn of the watches.
+    pub(super) fn signal(&mut self, path: &Path, what: What, turn: u64) {
         let is_end = self.route.ends_at(path);
+        if what == What::Made || (what == What::Modified && is_end) {
+            self.open_in = turn;
+        }
         match what {
             What::Written if is_end => self.pending = Pending::Look(Instant::now()),
             What::Modified if is_end && TELLS_CLOSES => self.pending = Pending::Close,
@@ -123,9 +130,10 @@ impl File {
         }
     }
 
-    /// A watch has ended that might have told of it.
-    pub(super) fn may_have_missed_its_close(&mut self) {
-        if self.pending == Pending::Close {
+    /// The turn of the watches is this one now: a close that is waited for was lost if it was
+    /// another one in which the file was open.
+    pub(super) fn watched_in(&mut self, turn: u64) {
+        if self.pending == Pending::Close && self.open_in != turn {
             self.unsure();
         }
     }

@@ -77,16 +77,13 @@ impl Worker {
     }
 
     pub(super) fn run(mut self) {
-        let mut turn = self.ways.places.backend.turn();
         while !self.ends {
             self.wait();
             self.take_all();
             self.poll();
             self.look();
-            let now = self.ways.places.backend.turn();
-            if std::mem::replace(&mut turn, now) != now {
-                self.files.values_mut().for_each(File::may_have_missed_its_close);
-            }
+            let turn = self.ways.places.backend.turn();
+            self.files.values_mut().for_each(|file| file.watched_in(turn));
         }
     }
 
@@ -103,7 +100,7 @@ impl Worker {
         }
     }
 
-    fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         let polled = self.polls_any().then_some(self.next_poll);
         let files = self.files.values().filter_map(File::due);
         let folders = self.folders.values().filter_map(Folder::due);
@@ -133,12 +130,7 @@ impl Worker {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Signal(Signal::Entry(path, what), turn) => {
-                // Its close may have been lost with the watch that has told of it.
-                let is_old = turn != self.ways.places.backend.turn();
-                let what = if is_old && what == What::Modified { What::Unsure } else { what };
-                self.entry(&path, what);
-            }
+            Message::Signal(Signal::Entry(path, what), turn) => self.entry(&path, what, turn),
             Message::Signal(Signal::Overflow, _) => self.look_at_all(),
             Message::Signal(Signal::Failed(error), _) => {
                 tracing::warn!(%error, "watching failed: all files are looked at again");
@@ -211,11 +203,12 @@ impl Worker {
         folder.is_polled = self.ways.settle(&who, &folder.named.absolute, &mut folder.route);
         let news = folder.scan(&mut self.ways.places);
         // Nobody tells of the close of one that was there before the watch.
-        news.into_iter().for_each(|path| self.appears(path, What::Unsure));
+        let turn = self.ways.places.backend.turn();
+        news.into_iter().for_each(|path| self.appears(path, What::Unsure, turn));
     }
 
     /// A file in a followed folder is news: it is followed until it can be told.
-    fn appears(&mut self, path: PathBuf, what: What) {
+    fn appears(&mut self, path: PathBuf, what: What, turn: u64) {
         if self.files.contains_key(&path) {
             return;
         }
@@ -223,20 +216,21 @@ impl Worker {
         self.settle(&path);
         let Some(file) = self.files.get_mut(&path) else { return };
         match file.route.end.clone() {
-            Some(end) => file.signal(&end, what),
+            Some(end) => file.signal(&end, what, turn),
             None => file.unsure(),
         }
     }
 
-    /// Something has happened to an entry of a watched folder, or to that folder.
-    fn entry(&mut self, path: &Path, what: What) {
+    /// Something has happened to an entry of a watched folder, or to that folder; it was told in
+    /// that turn of the watches.
+    fn entry(&mut self, path: &Path, what: What, turn: u64) {
         let travellers = self.ways.travellers(path);
         if matches!(what, What::Lost | What::MovedIn | What::Made | What::Unsure) {
             self.ways.places.renew(path);
         }
         for traveller in travellers {
             match traveller {
-                Traveller::File(name) => self.file_signal(&name, path, what),
+                Traveller::File(name) => self.file_signal(&name, path, what, turn),
                 Traveller::Folder(name) => self.settle_folder(&name),
             }
         }
@@ -244,12 +238,12 @@ impl Worker {
         for folder in self.folders.values_mut() {
             news.extend(folder.signal(path, what, &mut self.ways.places));
         }
-        news.into_iter().for_each(|path| self.appears(path, what));
+        news.into_iter().for_each(|path| self.appears(path, what, turn));
     }
 
-    fn file_signal(&mut self, name: &Path, path: &Path, what: What) {
+    fn file_signal(&mut self, name: &Path, path: &Path, what: What, turn: u64) {
         if let Some(file) = self.files.get_mut(name) {
-            file.signal(path, what);
+            file.signal(path, what, turn);
         }
         if matches!(what, What::Lost | What::MovedIn | What::Made | What::Unsure) {
             self.settle(name);

@@ -3,10 +3,15 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::{ChangeKind, Fingerprint, Means, PathBuf, Scene, by_both_means, replace};
+use super::{
+    ChangeKind, Fingerprint, Means, Message, PATIENCE, PathBuf, Scene, Worker, by_both_means,
+    replace,
+};
+use crate::lifecycle::watch::signal::{Signal, TELLS_CLOSES, What};
 
 /// So long that it is not written at once by who writes in pieces.
 fn next() -> String {
@@ -114,6 +119,36 @@ fn writes_through_two_handles_in_turn(means: Means) {
 /// An open file waits for its close, however long nothing comes.
 fn truncates_and_writes_slowly(means: Means) {
     check_once(means, |file| slowly(File::create(file).unwrap()));
+}
+
+/// It is opened as soon as the watch is there, before the worker does anything else: its close
+/// is not lost with the watch that began.
+#[test]
+fn a_file_that_is_opened_at_once_waits_for_its_close() {
+    let scene = Scene::new(Means::System);
+    let file = scene.root.join("a.lua");
+    fs::write(&file, "first").unwrap();
+    let (begin, wait) = mpsc::channel::<()>();
+    scene.watcher.send(Message::Inspect(Box::new(move |_| wait.recv().unwrap())));
+    scene.watcher.follow(&file, None);
+    // As the system tells it, and in the same round in which the watch begins.
+    let (path, messages) = (file.clone(), scene.watcher.messages.clone());
+    let (taken, is_taken) = mpsc::channel();
+    scene.watcher.send(Message::Inspect(Box::new(move |worker| {
+        let turn = worker.ways.places.backend.turn();
+        messages.send(Message::Signal(Signal::Entry(path, What::Modified), turn)).unwrap();
+        let taken = move |_: &mut Worker| taken.send(()).unwrap();
+        messages.send(Message::Inspect(Box::new(taken))).unwrap();
+    })));
+    let mut open = File::create(&file).unwrap();
+    begin.send(()).unwrap();
+    is_taken.recv_timeout(PATIENCE).unwrap();
+    let waits = scene.inspect(|worker| !worker.is_quiet() && worker.due().is_none());
+    assert_eq!(waits, TELLS_CLOSES);
+    open.write_all(next().as_bytes()).unwrap();
+    drop(open);
+    scene.expect(ChangeKind::Edited, &file, Some(&next()));
+    scene.expect_no_more(&file);
 }
 
 fn removes_and_writes_slowly(means: Means) {
