@@ -36,6 +36,8 @@ mod prelude;
 mod quick;
 mod raw;
 mod references;
+#[cfg(feature = "luau")]
+mod safe;
 mod sink;
 mod source;
 mod stack;

@@ -107,6 +107,10 @@ pub(super) fn lay(
             if !ground.granted.is_empty() {
                 prelude::DOORS.run(state, RAW);
             }
+            #[cfg(feature = "luau")]
+            if let Some(core) = ground.core.as_ref() {
+                core.library.begin(state, LIBRARY, RAW);
+            }
             ffi::lua_settop(state, 0);
         })?;
     }
@@ -146,6 +150,8 @@ unsafe fn put_values(state: *mut lua_State) -> Reference {
         let goes_on_in_c = cfg!(any(feature = "lua54", feature = "lua55"));
         ffi::lua_pushboolean(state, goes_on_in_c.into());
         ffi::lua_setfield(state, RAW, c"goes_on_in_c".as_ptr());
+        ffi::lua_pushboolean(state, cfg!(feature = "luau").into());
+        ffi::lua_setfield(state, RAW, c"looks_ahead".as_ptr());
         ffi::lua_createtable(state, 0, 0);
         ffi::lua_pushvalue(state, -1);
         ffi::lua_setfield(state, RAW, c"token".as_ptr());

@@ -51,6 +51,21 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
         b"is_function" if shared.is_console() => console::is_function(core),
         b"is_layer" => return Some(Ok(Value::Boolean(shared.base.is_some()))),
         b"method_names" => lua.create_function(method_names),
+        #[cfg(feature = "luau")]
+        b"grow_library" => {
+            let core = core.handed();
+            lua.create_function(move |lua, table: Table| core.get().library.grow(lua, &table))
+        }
+        #[cfg(feature = "luau")]
+        b"open_library" => {
+            let core = core.handed();
+            lua.create_function(move |lua, globals: Table| core.get().library.open(lua, &globals))
+        }
+        #[cfg(feature = "luau")]
+        b"close_library" => {
+            let core = core.handed();
+            lua.create_function(move |lua, globals: Table| core.get().library.close(lua, &globals))
+        }
         b"new_buffer" => {
             let core = core.handed();
             lua.create_function(move |lua, asked| {

@@ -56,6 +56,8 @@ pub(super) fn function(name: &[u8]) -> Option<ffi::lua_CFunction> {
         b"metatable_of" => metatable_of,
         b"reader" => strings::reader,
         b"search" => strings::search,
+        #[cfg(feature = "luau")]
+        b"spoil" => super::safe::spoil,
         b"tointeger" => to_integer,
         _ => return None,
     })
@@ -177,7 +179,7 @@ unsafe fn slow(state: *mut lua_State, library: &'static CStr, name: &'static CSt
 ///
 /// # Safety
 /// As `original`.
-unsafe fn raise(state: *mut lua_State, text: &'static CStr) -> c_int {
+pub(super) unsafe fn raise(state: *mut lua_State, text: &'static CStr) -> c_int {
     // SAFETY: as the caller says.
     unsafe { raise_text(state, text.as_ptr()) }
 }

@@ -17,6 +17,8 @@ use super::limits;
 use super::modules::{Modules, Place, Source, Vet};
 use super::subscriptions;
 use super::symbols::{LuaFunc, LuaVar};
+#[cfg(feature = "luau")]
+use super::vm::State;
 use super::vm::{Vm, broken};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::Reads;
@@ -137,6 +139,11 @@ fn run(
     let lua = lease.state().lua.clone();
     vm.shared.export(&lua, &module).map_err(|text| Error::new(ErrorKind::Load, text))?;
     lease.state().hooks.find(&lua, &module)?;
+    #[cfg(feature = "luau")]
+    if !vm.shared.is_console() {
+        let State { core, environment, .. } = lease.state();
+        core.library.close(&lua, environment).map_err(broken)?;
+    }
     // Handles go while the lock is held.
     drop((module, body, lua));
     Ok((name, version))
@@ -235,7 +242,13 @@ pub(super) fn compiled(
         Some(globals) => chunk.set_environment(globals.clone()),
         None => chunk,
     };
-    chunk.into_function().map_err(|error| {
+    #[cfg(feature = "luau")]
+    let loading = globals.map(|_| super::safe::Loading::begin(lua)).transpose();
+    #[cfg(feature = "luau")]
+    let function = loading.and_then(|_loading| chunk.into_function());
+    #[cfg(not(feature = "luau"))]
+    let function = chunk.into_function();
+    function.map_err(|error| {
         limits::note(&error);
         match error {
             mlua::Error::SyntaxError { message, .. } => message,

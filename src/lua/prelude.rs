@@ -80,6 +80,12 @@ static LAZY: &[(&CStr, Source)] = &[
     (c"xpcall", Source::Part(&CALLS)),
 ];
 
+/// Whether a global is made once a script asks for it.
+#[cfg(feature = "luau")]
+pub(super) fn is_lazy(name: &[u8]) -> bool {
+    LAZY.iter().any(|(lazy, _)| lazy.to_bytes() == name)
+}
+
 /// The part that puts this into `raw`.
 fn of_raw(name: &[u8]) -> Option<&'static Part> {
     Some(match name {

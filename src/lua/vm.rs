@@ -110,6 +110,8 @@ pub(super) struct Core {
     pub(super) links: Links,
     /// Whether a leaf function runs that a script has called: nobody enters the VM meanwhile.
     pub(super) leaf: LeafPlace,
+    #[cfg(feature = "luau")]
+    pub(super) library: super::safe::Library,
     /// Whether scripts are compiled, and what compiled calls of leaf functions use.
     #[cfg(feature = "luajit")]
     pub(super) is_compiled: bool,
@@ -387,6 +389,8 @@ impl Core {
             functions: HostFunctions::of(shared),
             links: Links::default(),
             leaf: LeafPlace::default(),
+            #[cfg(feature = "luau")]
+            library: super::safe::Library::new(),
             #[cfg(feature = "luajit")]
             is_compiled: limits.time.is_none(),
             #[cfg(feature = "luajit")]

@@ -50,6 +50,8 @@ mod lazy;
 #[cfg(feature = "_lua")]
 mod leaves;
 #[cfg(feature = "_lua")]
+mod library;
+#[cfg(feature = "_lua")]
 mod limits;
 mod log;
 #[cfg(feature = "_lua")]

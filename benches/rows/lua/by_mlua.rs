@@ -12,6 +12,7 @@ pub(crate) struct ByMlua {
     scaled: Function,
     scaled_by_local: Function,
     arithmetic: Function,
+    library: Function,
     pub(crate) module: Table,
     pub(crate) lua: Lua,
 }
@@ -35,6 +36,7 @@ impl ByMlua {
             scaled: function("scaled"),
             scaled_by_local: function("scaled_by_local"),
             arithmetic: function("arithmetic"),
+            library: function("library"),
             module,
             lua,
         }
@@ -86,6 +88,7 @@ impl Side for ByMlua {
             Loop::Scaled => &self.scaled,
             Loop::ScaledByLocal => &self.scaled_by_local,
             Loop::Arithmetic => &self.arithmetic,
+            Loop::Library => &self.library,
         };
         function.call(times).unwrap()
     }

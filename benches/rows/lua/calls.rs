@@ -21,6 +21,7 @@ pub(crate) fn measure(report: &mut Report, effort: Effort) {
     from_host(report, effort);
     two_threads(report, effort);
     to_host(report, effort);
+    library(report, effort);
 }
 
 fn from_host(report: &mut Report, effort: Effort) {
@@ -98,6 +99,17 @@ fn to_host(report: &mut Report, effort: Effort) {
     let pairs = Pairs::beside(|| ByMlua::with_scale(by_ffi::scale));
     add("C function", None, calls_alone(&pairs, effort, Loop::Scaled));
     add("C function, by a local", None, calls_alone(&pairs, effort, Loop::ScaledByLocal));
+}
+
+/// What a script runs by itself: it is to be as quick as anywhere.
+fn library(report: &mut Report, effort: Effort) {
+    let name = "lua_library";
+    if report.wants(name) {
+        let (ours_ns, theirs_ns) = Pairs::new().each(effort, |effort, ours, theirs| {
+            effort.compare(loops(ours, Loop::Library), loops(theirs, Loop::Library))
+        });
+        report.add(Row { name, ours_ns, theirs: "mlua", theirs_ns, goal: Some(1.1) });
+    }
 }
 
 /// What a loop takes for its calls: without what it computes.

@@ -13,6 +13,7 @@ pub(crate) struct Ours {
     scaled: Func<(u64,), f64>,
     scaled_by_local: Func<(u64,), f64>,
     arithmetic: Func<(u64,), f64>,
+    library: Func<(u64,), f64>,
     pub(crate) plugin: PluginRef,
     _host: Host,
 }
@@ -29,6 +30,7 @@ impl Ours {
             scaled: plugin.func("scaled").unwrap(),
             scaled_by_local: plugin.func("scaled_by_local").unwrap(),
             arithmetic: plugin.func("arithmetic").unwrap(),
+            library: plugin.func("library").unwrap(),
             plugin,
             _host: host,
         }
@@ -59,6 +61,7 @@ impl Side for Ours {
             Loop::Scaled => &self.scaled,
             Loop::ScaledByLocal => &self.scaled_by_local,
             Loop::Arithmetic => &self.arithmetic,
+            Loop::Library => &self.library,
         };
         function.call((times,)).unwrap()
     }

@@ -41,6 +41,18 @@ function M.arithmetic(n)
   return sum
 end
 
+---@param n integer
+---@return number
+function M.library(n)
+  local list, text, sum = { 1, 2, 3, 4 }, "twinplug", 0.0
+  for i = 1, n do
+    for _, item in ipairs(list) do sum = sum + math.floor(item / 3) end
+    sum = math.max(sum, i) + string.byte(text, i % 8 + 1)
+    if type(sum) ~= "number" then error("no number") end
+  end
+  return sum
+end
+
 return M
 "#;
 
@@ -64,6 +76,8 @@ pub(crate) enum Loop {
     ScaledByLocal,
     /// Computes the same without a call.
     Arithmetic,
+    /// Calls functions of the library, as most scripts do.
+    Library,
 }
 
 pub(crate) fn calls(side: &impl Side) -> impl FnMut(u64) -> u64 {

@@ -139,5 +139,7 @@ function coroutine.wrap(f)
   end
 end
 
+local grow = raw.looks_ahead and raw.grow_library
+if grow then grow(coroutine) end
 raw.running = running
 raw.library.coroutine = coroutine

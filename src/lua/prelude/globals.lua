@@ -9,9 +9,14 @@ local environment, library, lazily, lazy = raw.environment, raw.library, raw.laz
 local error, rawget, rawequal, rawset, type = raw.error, rawget, rawequal, rawset, type
 local setmetatable = raw.setmetatable
 
--- What scripts see as the metatable of their globals. Nobody has seen it before this has run.
-local given = {}
 local ours, librarys = raw.metatable_of(environment), raw.metatable_of(library)
+
+-- What scripts see as the metatable of their globals. Where nobody can have seen it before this
+-- has run, there is none yet.
+local given = rawget(ours, "__metatable") or {}
+
+-- Luau: the globals are not safe any more (`safe.rs`).
+local spoil = raw.looks_ahead and raw.spoil
 
 -- Asked where neither the script nor the library has the name.
 function librarys.__index(_, name)
@@ -25,7 +30,9 @@ end
 function ours.__newindex(globals, name, value)
   local handler = rawget(given, "__newindex")
   -- What the library has is there already, as far as the script can see.
-  if handler == nil or rawget(library, name) ~= nil or lazy[name] then
+  local has_it = rawget(library, name) ~= nil or lazy[name]
+  if has_it and spoil then spoil(globals) end
+  if handler == nil or has_it then
     rawset(globals, name, value)
   elseif type(handler) == "function" then
     handler(globals, name, value)
@@ -38,9 +45,12 @@ ours.__metatable = given
 
 library.getmetatable = raw.getmetatable
 
+local finalizes = not raw.looks_ahead
+
 function library.setmetatable(object, metatable)
-  -- A finalizer would run at any time, in the middle of a call or of the VM's end.
-  if type(metatable) == "table" and rawget(metatable, "__gc") ~= nil then
+  -- A finalizer would run at any time, in the middle of a call or of the VM's end. In Luau there
+  -- are none: the name means nothing.
+  if finalizes and type(metatable) == "table" and rawget(metatable, "__gc") ~= nil then
     error("setmetatable: a metatable with `__gc` is not allowed here", 2)
   end
   if not rawequal(object, environment) then return setmetatable(object, metatable) end

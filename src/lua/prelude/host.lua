@@ -57,8 +57,13 @@ local object, setmetatable, unknown = raw.object, raw.setmetatable, raw.unknown
 -- that are compiled, and constants.
 local lazy, leaf, constant = {}, raw.leaf, raw.constant
 
+-- Luau looks `host.f` up as it loads a chunk, and keeps what it finds. What is made later, or may be
+-- another value later, is not there meanwhile.
+local is_hidden = false
+
 -- Makes one; `level` is of who asks. Nil where it is none.
 local function grow(members, name, level)
+  if is_hidden then return nil end
   local entry = lazy[members] and lazy[members][name]
   if not entry then return nil end
   local ok, made
@@ -89,7 +94,7 @@ local function sealed(path, members, call)
   setmetatable(members, {
     __index = function(_, name)
       local made = grow(members, name, 2)
-      if made ~= nil then return made end
+      if made ~= nil or is_hidden then return made end
       grow_all(members, 2)
       error(unknown(path, tostring(name), members), 2)
     end,
@@ -262,6 +267,19 @@ end
 members.log = sealed("host.log", levels, function(_, ...) return check(info(joined(...))) end)
 
 for name in pairs(members) do offered[name] = true end
+
+if raw.looks_ahead then
+  local base, config = rawget(members, "base"), rawget(members, "config")
+  function raw.hide(hides)
+    is_hidden = hides
+    if hides then
+      members.base, members.config = nil, nil
+    else
+      members.base, members.config = base, config
+    end
+  end
+  if raw.is_loading then raw.hide(true) end
+end
 
 raw.library.host = host
 -- The global that is used most is found at once.

@@ -5,6 +5,9 @@ local error, pairs, setmetatable, xpcall = raw.error, pairs, raw.setmetatable, r
 local concat, running = raw.concat, raw.running
 local environment, find, keep, returned = raw.environment, raw.find, raw.keep, raw.returned
 
+-- Luau: what a module's body may do to the library (`safe.rs`).
+local open, close = raw.looks_ahead and raw.open_library, raw.looks_ahead and raw.close_library
+
 -- Modules run once, and what they give is kept. `loading` says which coroutine runs a
 -- body, and `chains` what it has been asked for on the way there; both are forgotten
 -- with a coroutine that never goes on.
@@ -17,6 +20,7 @@ local loading = setmetatable({}, { __mode = "v" })
 local chains = setmetatable({}, { __mode = "k" })
 
 local function required(name, path, chain, ok, value)
+  if close then close(environment) end
   chain[#chain] = nil
   loading[name] = nil
   if not ok then error(value, 0) end
@@ -48,5 +52,6 @@ function raw.library.require(name)
   chains[co] = chain
   chain[#chain + 1] = name
   loading[name] = co
+  if open then open(environment) end
   return required(name, path, chain, xpcall(body, keep, name, path))
 end

@@ -1,5 +1,6 @@
 -- Has a function run by the collector, in the middle of anything.
 --- outcome: runs
+--- flavours: lua54 lua55 luajit
 
 local ran = false
 local function finalize() ran = true end

@@ -18,7 +18,9 @@ function attack()
   -- What the library has is not asked for.
   setmetatable(_G, { __index = function() error("asked") end })
   assert(print and string.format and host.world)
-  assert(not pcall(setmetatable, _G, 5) and not pcall(setmetatable, _G, { __gc = print }))
+  assert(not pcall(setmetatable, _G, 5))
+  -- Luau knows no finalizers.
+  assert(_VERSION:find("Luau", 1, true) or not pcall(setmetatable, _G, { __gc = print }))
   setmetatable(_G, nil)
   seen = {}
   return no_such_name == nil and host.call("bystander", "fine") == 42

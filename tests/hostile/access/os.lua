@@ -9,7 +9,7 @@ function attack()
     assert(os[name] == nil, name)
     assert(rawget(os, name) == nil, name)
   end
-  return getmetatable(os) == nil
+  return not getmetatable(os)
 end
 
 function fine() return 42 end

@@ -1,5 +1,6 @@
 --- asks for what would run when it is collected
 --- outcome: runs
+--- flavours: lua54 lua55 luajit
 
 function attack()
   local spin = function()
