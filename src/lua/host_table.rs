@@ -54,7 +54,9 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
         #[cfg(feature = "luau")]
         b"grow_library" => {
             let core = core.handed();
-            lua.create_function(move |lua, table: Table| core.get().library.grow(lua, &table))
+            lua.create_function(move |lua, (name, table): (LuaString, Table)| {
+                core.get().library.grow(lua, &name, &table)
+            })
         }
         #[cfg(feature = "luau")]
         b"open_library" => {

@@ -54,6 +54,14 @@ pub(super) fn open(granted: &BTreeSet<Permission>, limits: &Limits) -> Result<Lu
     for &permission in granted {
         libraries |= library(permission).ok_or_else(|| lacks(permission))?;
     }
+    let lua = made(libraries, granted).map_err(broken)?;
+    // Native code is made of what a script says of its types, too.
+    #[cfg(feature = "luau-jit")]
+    lua.set_compiler(mlua::chunk::Compiler::new().set_type_info_level(1));
+    Ok(lua)
+}
+
+fn made(libraries: StdLib, granted: &BTreeSet<Permission>) -> mlua::Result<Lua> {
     let options = LuaOptions::new();
     if granted.contains(&Permission::Debug) || granted.contains(&Permission::Ffi) {
         // SAFETY: unsafe are `debug` and `ffi` alone, and no C modules can be loaded, as
@@ -62,7 +70,7 @@ pub(super) fn open(granted: &BTreeSet<Permission>, limits: &Limits) -> Result<Lu
         // host trusts with its memory: it has granted it by name.
         return Ok(unsafe { Lua::unsafe_new_with(libraries, options) });
     }
-    Lua::new_with(libraries, options).map_err(broken)
+    Lua::new_with(libraries, options)
 }
 
 /// What every script has; in Lua 5.4 and 5.5 the prelude opens the rest once a script asks for it.

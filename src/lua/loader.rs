@@ -142,7 +142,7 @@ fn run(
     #[cfg(feature = "luau")]
     if !vm.shared.is_console() {
         let State { core, environment, .. } = lease.state();
-        core.library.close(&lua, environment).map_err(broken)?;
+        core.library.end(&lua, environment).map_err(broken)?;
     }
     // Handles go while the lock is held.
     drop((module, body, lua));

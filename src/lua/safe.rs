@@ -7,19 +7,18 @@
 //!
 //! Of a script that is known once its body has ended. Where it has put nothing in the place of
 //! what the library has, its environment becomes safe, and the library's tables are frozen, but
-//! for names that they have not: a script may add to them. Where it has, everything is looked up,
-//! as it is from when a global takes the place of one of the library's later. A module that is
-//! required later may do to the library what the body may, until its own body has ended.
+//! for names that they have not: a script may add to them. A module that is required later may do
+//! to the library what the body may, until its own body has ended. Where something is found to be
+//! replaced, by either or by a global that is set later, everything is looked up from then on.
 //!
 //! What a name leads to is found as a chunk is loaded, in the library's table, and kept: so what
 //! may be another value later is not there meanwhile (`Loading`).
 //!
-//! Left alone: what `rawset` writes into the globals once the body has ended.
+//! Left alone: what `rawset` writes into the globals once the body has ended; and what a body has
+//! replaced, taken into a local, and put back before a module was required, or it ended.
 
 use std::cell::Cell;
-use std::collections::HashSet;
 use std::ffi::{CStr, c_int};
-use std::sync::OnceLock;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Table};
@@ -27,48 +26,43 @@ use mlua::{Lua, Table};
 use super::library;
 use super::prelude;
 
-/// What the library's tables held when the VM was made, and whether they may change.
+/// What becomes of the library of a VM.
 pub(super) struct Library {
-    sum: Cell<u64>,
-    /// How many bodies run, the script's own and those of modules.
-    bodies: Cell<u32>,
-    /// Whether nothing of the script has run yet.
-    is_new: Cell<bool>,
+    /// Whether the script's own body has ended.
+    is_over: Cell<bool>,
+    /// Whether a module's body runs, or has not come to its end.
+    is_open: Cell<bool>,
+    /// Whether anything of it was replaced.
+    is_changed: Cell<bool>,
+    /// Whether its tables are frozen, and the environment has become safe.
     is_frozen: Cell<bool>,
 }
 
-// Where these are found in the registry: the prelude's table, the `Library`, and the metatable of
-// the library's tables once they are frozen.
+// Where these are found in the registry: the prelude's table; the `Library`; what its tables held
+// when they were made, by their names; and the metatable of its tables while they are frozen.
 const RAW: &CStr = c"twinplug.raw";
 const SELF: &CStr = c"twinplug.library";
+const KEPT: &CStr = c"twinplug.kept";
 const FROZEN: &CStr = c"twinplug.frozen";
 
 /// The table of the library's that scripts write to, where they were granted it.
 const PACKAGE: &CStr = c"package";
 
-/// The names in the library's tables, such as `math.floor`, of the first VM in the process. Others
-/// may have a few more, by their permissions: one that adds to its library has changed it, then.
-static NAMES: OnceLock<HashSet<Vec<u8>>> = OnceLock::new();
-
-/// And those of `coroutine`, which the prelude makes once it is asked for.
-static MADE: OnceLock<HashSet<Vec<u8>>> = OnceLock::new();
+/// Two values of Lua's are not the same.
+struct Differs;
 
 impl Library {
     /// Of a VM whose script has its body before it.
     pub(super) fn new() -> Self {
-        Library {
-            sum: Cell::new(0),
-            bodies: Cell::new(1),
-            is_new: Cell::new(true),
-            is_frozen: Cell::new(false),
-        }
+        let [is_over, is_open, is_changed, is_frozen] = std::array::from_fn(|_| Cell::new(false));
+        Library { is_over, is_open, is_changed, is_frozen }
     }
 
     /// Takes down what is in the library of a new VM. May raise.
     ///
     /// # Safety
     /// `state` runs a C function, has the library's table and the prelude's at these places, and
-    /// room for ten values. `self` stays where it is for as long as the VM lives.
+    /// room for twelve values. `self` stays where it is for as long as the VM lives.
     pub(super) unsafe fn begin(&self, state: *mut lua_State, library: c_int, raw: c_int) {
         // SAFETY: as the caller says.
         unsafe {
@@ -76,35 +70,45 @@ impl Library {
             ffi::lua_setfield(state, ffi::LUA_REGISTRYINDEX, RAW.as_ptr());
             ffi::lua_pushlightuserdata(state, std::ptr::from_ref(self).cast_mut().cast());
             ffi::lua_setfield(state, ffi::LUA_REGISTRYINDEX, SELF.as_ptr());
+            ffi::lua_createtable(state, 0, 1);
+            library::push(state, add, c"library", 0);
+            ffi::lua_rawsetfield(state, -2, c"__newindex".as_ptr());
+            ffi::lua_setreadonly(state, -1, 1);
+            ffi::lua_setfield(state, ffi::LUA_REGISTRYINDEX, FROZEN.as_ptr());
+            ffi::lua_createtable(state, 0, 16);
+            let kept = ffi::lua_gettop(state);
+            each(state, library, |name, value| {
+                let is_package = library::text(state, name) == Some(PACKAGE.to_bytes());
+                if ffi::lua_type(state, value) == ffi::LUA_TTABLE && !is_package {
+                    ffi::lua_pushvalue(state, name);
+                    ffi::lua_clonetable(state, value);
+                    ffi::lua_rawset(state, kept);
+                }
+            });
+            ffi::lua_setfield(state, ffi::LUA_REGISTRYINDEX, KEPT.as_ptr());
             ffi::lua_setsafeenv(state, library, 1);
-            if NAMES.get().is_none() {
-                let mut names = HashSet::new();
-                each_entry(state, library, |path, _| {
-                    names.insert(path.to_vec());
-                });
-                // Another thread may have been quicker, with the same.
-                let _ = NAMES.set(names);
-            }
-            self.sum.set(sum(state, library));
         }
     }
 
-    /// The prelude has made one more of the library's tables, `coroutine`.
-    pub(super) fn grow(&self, lua: &Lua, table: &Table) -> mlua::Result<()> {
-        // SAFETY: mlua runs it protected, with the table in its frame, and nothing to drop.
+    /// The prelude has made one more of the library's tables.
+    pub(super) fn grow(
+        &self,
+        lua: &Lua,
+        name: &mlua::LuaString,
+        table: &Table,
+    ) -> mlua::Result<()> {
+        // SAFETY: mlua runs it protected, with the two in its frame, and nothing to drop.
         unsafe {
-            lua.exec_raw(table, |state| {
-                if MADE.get().is_none() {
-                    let mut names = HashSet::new();
-                    each(state, 1, |key, _| {
-                        names.extend(library::text(state, key).map(|key| path(b"coroutine", key)));
-                    });
-                    // As above.
-                    let _ = MADE.set(names);
+            lua.exec_raw((name, table), |state| {
+                let kept = ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, KEPT.as_ptr());
+                // Else `begin` will find it.
+                if kept == ffi::LUA_TTABLE {
+                    ffi::lua_pushvalue(state, 1);
+                    ffi::lua_clonetable(state, 2);
+                    ffi::lua_rawset(state, 3);
                 }
-                self.sum.set(self.sum.get().wrapping_add(sum_of(state, 1)));
                 if self.is_frozen.get() {
-                    freeze(state, 1);
+                    freeze(state, 2);
                 }
                 ffi::lua_settop(state, 0);
             })
@@ -113,36 +117,51 @@ impl Library {
 
     /// A module's body begins.
     pub(super) fn open(&self, lua: &Lua, environment: &Table) -> mlua::Result<()> {
-        self.bodies.set(self.bodies.get() + 1);
-        if !self.is_frozen.replace(false) {
-            return Ok(());
-        }
-        // SAFETY: as in `grow`.
-        unsafe {
-            lua.exec_raw(environment, |state| {
-                ffi::lua_setsafeenv(state, 1, 0);
-                ffi::lua_pushglobaltable(state);
-                each_table(state, 2, |_, table| thaw(state, table));
-                ffi::lua_settop(state, 0);
-            })
-        }
-    }
-
-    /// A body has ended. After the last one the environment becomes safe, if nothing stands
-    /// against it.
-    pub(super) fn close(&self, lua: &Lua, environment: &Table) -> mlua::Result<()> {
-        self.bodies.set(self.bodies.get().saturating_sub(1));
-        if self.bodies.get() > 0 {
-            return Ok(());
-        }
+        self.is_open.set(true);
         // SAFETY: mlua runs it protected, with the environment in its frame, and nothing to drop
         // where Lua may raise.
         unsafe {
             lua.exec_raw(environment, |state| {
                 ffi::lua_pushglobaltable(state);
-                if self.has_all(state, 2) && !takes_places(state, 1, 2) {
-                    watch(state, 1);
-                    each_table(state, 2, |_, table| freeze(state, table));
+                if self.is_frozen.replace(false) {
+                    ffi::lua_setsafeenv(state, 1, 0);
+                    each_kept(state, 2, |_, table| thaw(state, table));
+                } else {
+                    self.look(state, 1, 2);
+                }
+                ffi::lua_settop(state, 0);
+            })
+        }
+    }
+
+    /// A module's body has ended, and no other one is left.
+    pub(super) fn close(&self, lua: &Lua, environment: &Table) -> mlua::Result<()> {
+        self.is_open.set(false);
+        self.settle(lua, environment)
+    }
+
+    /// The script's own body has ended.
+    pub(super) fn end(&self, lua: &Lua, environment: &Table) -> mlua::Result<()> {
+        self.is_over.set(true);
+        self.settle(lua, environment)
+    }
+
+    /// The environment becomes safe, if nothing stands against it.
+    fn settle(&self, lua: &Lua, environment: &Table) -> mlua::Result<()> {
+        if !self.is_over.get() || self.is_open.get() {
+            return Ok(());
+        }
+        // SAFETY: as in `open`.
+        unsafe {
+            lua.exec_raw(environment, |state| {
+                ffi::lua_pushglobaltable(state);
+                self.look(state, 1, 2);
+                if !self.is_changed.get() {
+                    // What hides the metatable of the globals, and looks at what is set in them
+                    // (`globals.lua`): the function may not be asked for any more.
+                    ffi::lua_getfield(state, 2, c"getmetatable".as_ptr());
+                    ffi::lua_settop(state, 2);
+                    each_kept(state, 2, |_, table| freeze(state, table));
                     ffi::lua_setsafeenv(state, 1, 1);
                     self.is_frozen.set(true);
                 }
@@ -151,47 +170,35 @@ impl Library {
         }
     }
 
-    /// Whether a chunk that is loaded may keep what it finds in the library: it holds just what it
-    /// held, and nothing that scripts write to.
+    /// Looks whether something was replaced.
+    ///
+    /// # Safety
+    /// As `begin`, of the environment and the library's table.
+    unsafe fn look(&self, state: *mut lua_State, environment: c_int, library: c_int) {
+        // SAFETY: as the caller says.
+        unsafe {
+            if has_all(state, library).is_err() || takes_places(state, environment, library) {
+                self.is_changed.set(true);
+            }
+        }
+    }
+
+    /// Whether a chunk that is loaded may keep what it finds in the library: it holds what it
+    /// held and no more, and nothing that scripts write to.
     ///
     /// # Safety
     /// As `begin`.
-    unsafe fn is_found_ahead(&self, state: *mut lua_State, library: c_int) -> bool {
+    unsafe fn look_ahead(&self, state: *mut lua_State, library: c_int) -> bool {
         // SAFETY: as the caller says.
         unsafe {
             let package = ffi::lua_rawgetfield(state, library, PACKAGE.as_ptr());
             ffi::lua_pop(state, 1);
-            let is_new = self.is_new.replace(false);
-            package == ffi::LUA_TNIL && (is_new || sum(state, library) == self.sum.get())
+            let Ok(added) = has_all(state, library) else {
+                self.is_changed.set(true);
+                return false;
+            };
+            package == ffi::LUA_TNIL && added == 0
         }
-    }
-
-    /// Whether the library's tables still hold what they held; they may hold more.
-    ///
-    /// # Safety
-    /// As `begin`.
-    unsafe fn has_all(&self, state: *mut lua_State, library: c_int) -> bool {
-        let mut are_plain = true;
-        let mut known = 0_u64;
-        // SAFETY: as the caller says.
-        unsafe {
-            each_table(state, library, |_, table| {
-                if ffi::lua_getmetatable(state, table) != 0 {
-                    ffi::lua_pop(state, 1);
-                    are_plain = false;
-                }
-            });
-            if !are_plain || sum(state, library) == self.sum.get() {
-                return are_plain;
-            }
-            let names = [NAMES.get(), MADE.get()];
-            each_entry(state, library, |path, entry| {
-                if names.iter().flatten().any(|names| names.contains(path)) {
-                    known = known.wrapping_add(entry);
-                }
-            });
-        }
-        known == self.sum.get()
     }
 }
 
@@ -205,28 +212,20 @@ impl<'l> Loading<'l> {
         Ok(loading)
     }
 
-    /// Has the prelude hide, or show again, what may be another value later. What a script has
-    /// changed or added in the library is not found ahead.
+    /// Has the prelude hide, or show again, what may be another value later.
     fn say(&self, is_loading: bool) -> mlua::Result<()> {
-        // SAFETY: mlua runs it protected, with room for some values, and nothing to drop. What
-        // is in the registry was put there by `begin`, and lives as long as the VM.
+        // SAFETY: mlua runs it protected, and there is nothing to drop. What is in the registry
+        // was put there by `begin`, and lives as long as the VM.
         unsafe {
             self.0.exec_raw((), |state| {
                 ffi::lua_pushglobaltable(state);
-                ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, SELF.as_ptr());
-                let library = ffi::lua_touserdata(state, 2).cast::<Library>();
-                if let Some(library) = library.as_ref() {
-                    let is_safe = !is_loading || library.is_found_ahead(state, 1);
-                    ffi::lua_setsafeenv(state, 1, is_safe.into());
-                    if !is_safe {
-                        // Not found ahead either, and safe code does not look for it: what the
-                        // prelude makes with it (`globals.lua`) has to be there.
-                        ffi::lua_getfield(state, 1, c"getmetatable".as_ptr());
-                    }
-                    ffi::lua_settop(state, 1);
-                }
                 if ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, RAW.as_ptr()) == ffi::LUA_TTABLE
                 {
+                    ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, SELF.as_ptr());
+                    let library = ffi::lua_touserdata(state, 3).cast::<Library>();
+                    let is_safe = !is_loading
+                        || library.as_ref().is_some_and(|library| library.look_ahead(state, 1));
+                    ffi::lua_setsafeenv(state, 1, is_safe.into());
                     ffi::lua_pushboolean(state, is_loading.into());
                     ffi::lua_rawsetfield(state, 2, c"is_loading".as_ptr());
                     if ffi::lua_rawgetfield(state, 2, c"hide".as_ptr()) == ffi::LUA_TFUNCTION {
@@ -242,231 +241,182 @@ impl<'l> Loading<'l> {
 
 impl Drop for Loading<'_> {
     fn drop(&mut self) {
-        // Where there is no memory for it the VM can do nothing any more.
+        // It takes no memory of its own: what is shown again has its places.
         let _ = self.say(false);
     }
 }
 
-/// `spoil(globals)`: they are not safe any more.
+/// `spoil(globals)`: one of them has taken the place of a value of the library's.
 pub(super) unsafe extern "C-unwind" fn spoil(state: *mut lua_State) -> c_int {
-    // SAFETY: the prelude calls it with the environment.
-    unsafe { ffi::lua_setsafeenv(state, 1, 0) };
+    // SAFETY: the prelude calls it; the `Library` lives as long as the VM.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        ffi::lua_setsafeenv(state, 1, 0);
+        ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, SELF.as_ptr());
+        if let Some(library) = ffi::lua_touserdata(state, -1).cast::<Library>().as_ref() {
+            library.is_changed.set(true);
+        }
+    }
     0
 }
 
-/// Whether a global has the place of another value of the library's.
+/// Whether a global has the name of one of the library's. That it is the same value does not
+/// help: the next one would be set without anybody being asked.
 ///
 /// # Safety
 /// As `Library::begin`, of the environment and the library's table.
 unsafe fn takes_places(state: *mut lua_State, environment: c_int, library: c_int) -> bool {
     let mut takes = false;
-    // SAFETY: as the caller says; the key and the value are on top.
+    // SAFETY: as the caller says.
     unsafe {
-        each(state, environment, |key, value| {
+        each(state, environment, |key, _| {
             let Some(name) = library::text(state, key) else { return };
             ffi::lua_pushvalue(state, key);
-            takes |= match ffi::lua_rawget(state, library) {
-                ffi::LUA_TNIL => prelude::is_lazy(name),
-                _ => ffi::lua_rawequal(state, -1, value) == 0,
-            };
+            takes |= ffi::lua_rawget(state, library) != ffi::LUA_TNIL || prelude::is_lazy(name);
             ffi::lua_pop(state, 1);
         });
     }
     takes
 }
 
-/// Has globals that are set later looked at. May raise.
+/// Whether the library's tables hold all that they held, and have no metatable of a script's; if
+/// so, how much more they hold.
 ///
 /// # Safety
-/// As `Library::begin`, of the environment, which has a metatable.
-unsafe fn watch(state: *mut lua_State, environment: c_int) {
+/// As `Library::begin`.
+unsafe fn has_all(state: *mut lua_State, library: c_int) -> Result<usize, Differs> {
+    let (mut differ, mut added) = (false, 0);
+    // SAFETY: as the caller says. What is kept was in a table of the library's, or is.
+    unsafe {
+        each_kept(state, library, |kept, table| {
+            if ffi::lua_type(state, table) != ffi::LUA_TTABLE || is_strange(state, table) {
+                differ = true;
+                return;
+            }
+            let mut held = 0;
+            each(state, kept, |key, value| {
+                ffi::lua_pushvalue(state, key);
+                ffi::lua_rawget(state, table);
+                // `math.nan` is not equal to itself.
+                let equals = |one, other| ffi::lua_rawequal(state, one, other) != 0;
+                differ |= !equals(-1, value) && (equals(-1, -1) || equals(value, value));
+                held += 1;
+            });
+            each(state, table, |_, _| added += 1);
+            added -= held;
+        });
+    }
+    match differ {
+        true => Err(Differs),
+        false => Ok(usize::try_from(added).unwrap_or(0)),
+    }
+}
+
+/// Whether a table has a metatable that is not ours.
+///
+/// # Safety
+/// As `Library::begin`, of the table.
+unsafe fn is_strange(state: *mut lua_State, table: c_int) -> bool {
     // SAFETY: as the caller says.
     unsafe {
-        if ffi::lua_getmetatable(state, environment) == 0 {
-            return;
+        if ffi::lua_getmetatable(state, table) == 0 {
+            return false;
         }
-        // Where the prelude has made one, that one looks.
-        if ffi::lua_rawgetfield(state, -1, c"__newindex".as_ptr()) == ffi::LUA_TNIL {
-            library::push(state, set_global, c"globals", 0);
-            ffi::lua_rawsetfield(state, -3, c"__newindex".as_ptr());
-        }
-        // The real one is shown to nobody, also where `getmetatable` is not called any more.
-        if ffi::lua_rawgetfield(state, -2, c"__metatable".as_ptr()) == ffi::LUA_TNIL {
-            ffi::lua_createtable(state, 0, 0);
-            ffi::lua_rawsetfield(state, -4, c"__metatable".as_ptr());
-        }
-        ffi::lua_pop(state, 3);
+        ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, FROZEN.as_ptr());
+        let is_strange = ffi::lua_rawequal(state, -1, -2) == 0;
+        ffi::lua_pop(state, 2);
+        is_strange
     }
 }
 
-/// The metamethod of safe globals: `(globals, name, value)`.
-unsafe extern "C-unwind" fn set_global(state: *mut lua_State) -> c_int {
-    // SAFETY: Lua calls it with these three, or a script that has got hold of it with anything,
-    // and it has room for more.
-    unsafe {
-        ffi::lua_settop(state, 3);
-        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
-        if let Some(name) = library::text(state, 2) {
-            ffi::lua_pushglobaltable(state);
-            ffi::lua_pushvalue(state, 2);
-            if ffi::lua_rawget(state, 4) != ffi::LUA_TNIL || prelude::is_lazy(name) {
-                ffi::lua_setsafeenv(state, 1, 0);
-            }
-            ffi::lua_settop(state, 3);
-        }
-        ffi::lua_rawset(state, 1);
-    }
-    0
-}
-
-/// A table of the library takes other names alone from now on. May raise.
+/// A table of the library takes other names alone from now on. Takes no memory.
 ///
 /// # Safety
 /// As `Library::begin`, of the table.
 unsafe fn freeze(state: *mut lua_State, table: c_int) {
     // SAFETY: as the caller says.
     unsafe {
-        if ffi::lua_getreadonly(state, table) != 0 {
-            return;
+        if ffi::lua_getreadonly(state, table) == 0 {
+            ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, FROZEN.as_ptr());
+            ffi::lua_setmetatable(state, table);
+            ffi::lua_setreadonly(state, table, 1);
         }
-        if ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, FROZEN.as_ptr()) != ffi::LUA_TTABLE {
-            ffi::lua_pop(state, 1);
-            ffi::lua_createtable(state, 0, 2);
-            library::push(state, add, c"library", 0);
-            ffi::lua_rawsetfield(state, -2, c"__newindex".as_ptr());
-            ffi::lua_pushboolean(state, 0);
-            ffi::lua_rawsetfield(state, -2, c"__metatable".as_ptr());
-            ffi::lua_pushvalue(state, -1);
-            ffi::lua_setfield(state, ffi::LUA_REGISTRYINDEX, FROZEN.as_ptr());
-        }
-        ffi::lua_setmetatable(state, table);
-        ffi::lua_setreadonly(state, table, 1);
     }
 }
 
-/// A table that was frozen takes anything again.
+/// A table that was frozen takes anything again. One that is frozen anyway has no metatable.
 ///
 /// # Safety
 /// As `freeze`.
 unsafe fn thaw(state: *mut lua_State, table: c_int) {
-    // SAFETY: as the caller says; of a table that is not frozen by us nothing changes.
+    // SAFETY: as the caller says.
     unsafe {
-        if ffi::lua_getmetatable(state, table) == 0 {
-            return;
-        }
-        ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, FROZEN.as_ptr());
-        if ffi::lua_rawequal(state, -1, -2) != 0 {
+        if ffi::lua_getmetatable(state, table) != 0 {
+            ffi::lua_pop(state, 1);
             ffi::lua_setreadonly(state, table, 0);
             ffi::lua_pushnil(state);
             ffi::lua_setmetatable(state, table);
         }
-        ffi::lua_pop(state, 2);
     }
 }
 
-/// The metamethod of the library's tables: adds a name. No script gets hold of it.
+/// The metamethod of the library's frozen tables, and of a script's copies of them: adds a name.
 unsafe extern "C-unwind" fn add(state: *mut lua_State) -> c_int {
-    // SAFETY: Lua calls it with one of these tables, a key that it has not, and a value.
+    // SAFETY: Lua calls it with one of these, a key that it has not, and a value; or a script that
+    // has got hold of it, with anything. There is room for more.
     unsafe {
-        if ffi::lua_type(state, 2) != ffi::LUA_TSTRING {
+        ffi::lua_settop(state, 3);
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        ffi::lua_pushvalue(state, 2);
+        let is_there =
+            ffi::lua_type(state, 2) == ffi::LUA_TNIL || ffi::lua_rawget(state, 1) != ffi::LUA_TNIL;
+        if is_there || ffi::lua_getmetatable(state, 1) == 0 || is_strange(state, 1) {
             return library::raise(state, c"attempt to modify a readonly table");
         }
+        let is_readonly = ffi::lua_getreadonly(state, 1);
+        ffi::lua_settop(state, 3);
+        library::push(state, set, c"library", 0);
+        ffi::lua_insert(state, 1);
+        ffi::lua_pushvalue(state, 2);
+        ffi::lua_insert(state, 1);
+        // The table, `set`, and its three arguments.
         ffi::lua_setreadonly(state, 1, 0);
-        ffi::lua_rawset(state, 1);
-        ffi::lua_setreadonly(state, 1, 1);
+        let status = ffi::lua_pcall(state, 3, 0, 0);
+        ffi::lua_setreadonly(state, 1, is_readonly);
+        if status != ffi::LUA_OK {
+            ffi::lua_error(state);
+        }
     }
     0
 }
 
-/// A number for what is in all of the library's tables.
+/// `(table, key, value)`: as `rawset`.
+unsafe extern "C-unwind" fn set(state: *mut lua_State) -> c_int {
+    // SAFETY: `add` calls it.
+    unsafe { ffi::lua_rawset(state, 1) };
+    0
+}
+
+/// What the library's tables held, and those tables, by where they are on the stack.
 ///
 /// # Safety
 /// As `Library::begin`.
-unsafe fn sum(state: *mut lua_State, library: c_int) -> u64 {
-    let mut sum = 0_u64;
+unsafe fn each_kept(state: *mut lua_State, library: c_int, mut f: impl FnMut(c_int, c_int)) {
     // SAFETY: as the caller says.
     unsafe {
-        each_table(state, library, |_, table| sum = sum.wrapping_add(sum_of(state, table)));
-    }
-    sum
-}
-
-/// A number for what is in a table, in whatever order.
-///
-/// # Safety
-/// As `Library::begin`, of the table.
-unsafe fn sum_of(state: *mut lua_State, table: c_int) -> u64 {
-    let mut sum = 0_u64;
-    // SAFETY: as the caller says.
-    unsafe {
-        each(state, table, |key, value| sum = sum.wrapping_add(entry(state, table, key, value)));
-    }
-    sum
-}
-
-/// A number for an entry: which table, key and value it is, by their places in memory. Another one
-/// may come to be there, of what is gone: then a script has gone to great lengths.
-///
-/// # Safety
-/// As `Library::begin`, with these on the stack.
-unsafe fn entry(state: *mut lua_State, table: c_int, key: c_int, value: c_int) -> u64 {
-    // SAFETY: as the caller says.
-    let (table, key, value) = unsafe {
-        let place = |index| ffi::lua_topointer(state, index) as u64;
-        let value = match ffi::lua_type(state, value) {
-            ffi::LUA_TNUMBER => ffi::lua_tonumber(state, value).to_bits(),
-            ffi::LUA_TBOOLEAN => ffi::lua_toboolean(state, value) as u64,
-            _ => place(value),
-        };
-        (place(table), place(key), value)
-    };
-    // Multipliers as of SplitMix64 (Steele, Lea, Flood 2014), so that no two parts make up for
-    // each other.
-    let mixed = table ^ key.rotate_left(24).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ value.rotate_left(48)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 29)
-}
-
-/// The entries in the library's tables, by their paths: `math.floor`.
-///
-/// # Safety
-/// As `Library::begin`.
-unsafe fn each_entry(state: *mut lua_State, library: c_int, mut f: impl FnMut(&[u8], u64)) {
-    // SAFETY: as the caller says. Nothing in here raises.
-    unsafe {
-        each_table(state, library, |name, table| {
-            each(state, table, |key, value| {
-                if let Some(text) = library::text(state, key) {
-                    f(&path(name, text), entry(state, table, key, value));
-                }
-            });
+        ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, KEPT.as_ptr());
+        let all = ffi::lua_gettop(state);
+        each(state, all, |name, kept| {
+            ffi::lua_pushvalue(state, name);
+            ffi::lua_rawget(state, library);
+            f(kept, kept + 1);
         });
+        ffi::lua_pop(state, 1);
     }
 }
 
-fn path(library: &[u8], name: &[u8]) -> Vec<u8> {
-    [library, b".", name].concat()
-}
-
-/// The library's tables, but for `package`, by their names and where they are on the stack.
-///
-/// # Safety
-/// As `Library::begin`.
-unsafe fn each_table(state: *mut lua_State, library: c_int, mut f: impl FnMut(&[u8], c_int)) {
-    // SAFETY: as the caller says.
-    unsafe {
-        each(state, library, |key, value| {
-            if ffi::lua_type(state, value) == ffi::LUA_TTABLE
-                && let Some(name) = library::text(state, key)
-                && name != PACKAGE.to_bytes()
-            {
-                f(name, value);
-            }
-        });
-    }
-}
-
-/// The entries of a table, by where key and value are on the stack. It does not change meanwhile.
+/// The entries of a table, by where key and value are on the stack; what is above them goes. The
+/// table does not change meanwhile.
 ///
 /// # Safety
 /// As `Library::begin`, of the table.

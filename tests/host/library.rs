@@ -210,7 +210,7 @@ fn what_is_replaced_later_is_replaced_or_refused() {
     let desk = Desk::new(
         "function set() math.floor = math.ceil end\n\
          function f() return tostring(math.floor(1.5)) end\n\
-         function frozen() return table.isfrozen(math) and getmetatable(math) == false end",
+         function frozen() return table.isfrozen(math) end",
         "",
     );
     let (plugin, f) = (&desk.plugin, desk.plugin.func::<(), String>("f").unwrap());
@@ -237,15 +237,120 @@ fn the_library_of_a_script_that_replaces_is_not_frozen() {
         "pcall = function() end",
         "setmetatable(math, {})",
         "host = {}",
+        "print = print",
+        "math.floor = math.ceil require 'part' math.floor = nil",
         "string.own = 1 math.floor = nil",
     ] {
         let script = format!("{replaces} function frozen() return table.isfrozen(math) end");
         let desk = Desk::new(&script, "");
         assert_eq!(desk.plugin.call("frozen", ()).unwrap(), Value::Bool(false), "{replaces}");
     }
-    for adds in ["string.own = 1", "own = 1", "print = print", "math[1] = 2", "coroutine.own = 1"] {
+    for adds in ["string.own = 1", "own = 1", "math[1] = 2", "coroutine.own = 1"] {
         let script = format!("{adds} function frozen() return table.isfrozen(math) end");
         let desk = Desk::new(&script, "");
         assert_eq!(desk.plugin.call("frozen", ()).unwrap(), Value::Bool(true), "{adds}");
     }
+}
+
+/// A chunk is loaded, and nobody is asked for what it names before it runs.
+#[test]
+fn the_scripts_own_look_up_is_asked_when_a_name_is_used() {
+    let script = "local now = { speed = '1' }\n\
+                  setmetatable(_G, { __index = now })\n\
+                  local part = require 'part'\n\
+                  function f() local before = part() now.speed = '2' return before end";
+    check(script, "return function() return speed end", ["1", "2"]);
+    let script = "local asked = 0\n\
+                  setmetatable(_G, { __index = function() asked = asked + 1 return nil end })\n\
+                  local part = require 'part'\n\
+                  function f() return tostring(asked) end";
+    check(script, "return function() return speed, other.name end", ["0", "0"]);
+    // One that loads modules by their names, which name each other.
+    let script = "bodies = 0\n\
+                  setmetatable(_G, { __index = function(_, name) return name == 'part' and require(name) or nil end })\n\
+                  function f() return tostring(part and bodies) end";
+    check(script, "bodies = bodies + 1 return function() return part, speed end", ["1", "1"]);
+}
+
+#[test]
+fn what_was_replaced_for_a_while_is_what_was_taken_then() {
+    let script = "local floor = math.floor\n\
+                  math.floor = function() return 'mine' end\n\
+                  local part = require 'part'\n\
+                  math.floor = floor\n\
+                  function f() return part() end";
+    let part = "local floor = math.floor return function() return floor(1.5) end";
+    check(script, part, ["mine", "mine"]);
+    let script = "_G.type = function() return 'mine' end\n\
+                  local part = require 'part'\n\
+                  _G.type = nil\n\
+                  function f() return part() end";
+    check(script, "local type = type return function() return type(1) end", ["mine", "mine"]);
+    let script = "setmetatable(math, { __index = function() return 5 end })\n\
+                  local part = require 'part'\n\
+                  setmetatable(math, nil)\n\
+                  function f() return part() end";
+    check(script, "return function() return tostring(math.own) end", ["nil", "nil"]);
+}
+
+#[test]
+fn a_global_that_was_the_librarys_is_looked_up() {
+    let script = "type = type\n\
+                  local part = require 'part'\n\
+                  function f() local before = part() _G.type = function() return 'mine' end return before end";
+    check(script, "return function() return type(1) end", ["number", "mine"]);
+    let script = "local part = require 'part'\n\
+                  function f() local before = part() host = { log = 'mine' } return before end";
+    let part = "return function() return type(host.log) end";
+    check(script, part, ["userdata", "string"]);
+}
+
+#[test]
+fn constants_are_those_of_now_however_early_they_were_made() {
+    let script = "assert(#host.SIZES == 2)\n\
+                  local part = require 'part'\n\
+                  function f() local before = part() host.SIZES.x = 5 return before end";
+    check(script, "return function() return tostring(host.SIZES.x) end", ["nil", "5"]);
+}
+
+/// So many constants that names in the last lines cannot be found as the chunk is loaded.
+#[test]
+fn globals_keep_their_metatable_in_a_large_script() {
+    let constants: String = (0..1100).map(|n| format!("'constant {n}', ")).collect();
+    let script = format!(
+        "local constants = {{ {constants} }}\n\
+         function f()\n\
+           getmetatable(_G).__index = function(_, name) return name end\n\
+           return nope\n\
+         end"
+    );
+    check(&script, "", ["nope", "nope"]);
+}
+
+#[test]
+fn a_module_that_never_ends_holds_up_nothing_for_ever() {
+    let script = "function f()\n\
+                    local co = coroutine.create(function() require 'part' end)\n\
+                    coroutine.resume(co)\n\
+                    string.own = nil\n\
+                    return tostring(math.floor(1.5))\n\
+                  end";
+    check(script, "string.own = 1 coroutine.yield()", ["1", "1"]);
+}
+
+#[cfg(feature = "luau")]
+#[test]
+fn a_copy_of_a_frozen_table_is_the_scripts() {
+    let script = "function f()\n\
+                    local own = table.clone(math)\n\
+                    own.floor, own.name = math.ceil, 'a'\n\
+                    own.name = 'b'\n\
+                    local add = getmetatable(math).__newindex\n\
+                    local closed = table.freeze({})\n\
+                    assert(not pcall(add, closed, 'a', 1) and not pcall(add, math, 'floor', 1))\n\
+                    assert(not pcall(add, 5, 5, 5) and not pcall(add))\n\
+                    assert(not pcall(function() getmetatable(math).__newindex = nil end))\n\
+                    return own.floor(1.5) .. own.name .. math.floor(1.5)\n\
+                  end";
+    check(script, "", ["2b1", "2b1"]);
 }

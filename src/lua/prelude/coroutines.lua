@@ -139,7 +139,8 @@ function coroutine.wrap(f)
   end
 end
 
-local grow = raw.looks_ahead and raw.grow_library
-if grow then grow(coroutine) end
 raw.running = running
 raw.library.coroutine = coroutine
+-- Luau: a table of the library's as any other (`safe.rs`).
+local grow = raw.looks_ahead and raw.grow_library
+if grow then grow("coroutine", coroutine) end

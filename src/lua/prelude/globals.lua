@@ -11,9 +11,8 @@ local setmetatable = raw.setmetatable
 
 local ours, librarys = raw.metatable_of(environment), raw.metatable_of(library)
 
--- What scripts see as the metatable of their globals. Where nobody can have seen it before this
--- has run, there is none yet.
-local given = rawget(ours, "__metatable") or {}
+-- What scripts see as the metatable of their globals. Nobody has seen it before this has run.
+local given = {}
 
 -- Luau: the globals are not safe any more (`safe.rs`).
 local spoil = raw.looks_ahead and raw.spoil
@@ -21,6 +20,8 @@ local spoil = raw.looks_ahead and raw.spoil
 -- Asked where neither the script nor the library has the name.
 function librarys.__index(_, name)
   if lazy[name] then return lazily(library, name) end
+  -- Luau looks for what a chunk names before it runs: that is no look of the script's.
+  if rawget(raw, "is_loading") then return nil end
   local handler = rawget(given, "__index")
   if handler == nil then return nil end
   if type(handler) == "function" then return (handler(environment, name)) end

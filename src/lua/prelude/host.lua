@@ -57,9 +57,9 @@ local object, setmetatable, unknown = raw.object, raw.setmetatable, raw.unknown
 -- that are compiled, and constants.
 local lazy, leaf, constant = {}, raw.leaf, raw.constant
 
--- Luau looks `host.f` up as it loads a chunk, and keeps what it finds. What is made later, or may be
--- another value later, is not there meanwhile.
-local is_hidden = false
+-- Luau looks `host.f` up as it loads a chunk, and keeps what it finds. What may be another value
+-- later, and what is in it, is not there meanwhile, by the table, name and value.
+local is_hidden, hidden = false, raw.looks_ahead and {}
 
 -- Makes one; `level` is of who asks. Nil where it is none.
 local function grow(members, name, level)
@@ -70,6 +70,10 @@ local function grow(members, name, level)
   if entry.constant then ok, made = constant(entry.constant) else ok, made = leaf(entry[3], entry[2]) end
   if not ok then error(made, level + 1) end
   members[name], lazy[members][name] = made, nil
+  local kind = type(made)
+  if hidden and (kind == "table" or kind == "userdata") then
+    hidden[#hidden + 1] = { members, name, made }
+  end
   return made
 end
 
@@ -268,19 +272,20 @@ members.log = sealed("host.log", levels, function(_, ...) return check(info(join
 
 for name in pairs(members) do offered[name] = true end
 
-if raw.looks_ahead then
-  local base, config = rawget(members, "base"), rawget(members, "config")
+if hidden then
+  for _, name in ipairs { "base", "config" } do
+    hidden[#hidden + 1] = { members, name, rawget(members, name) }
+  end
   function raw.hide(hides)
     is_hidden = hides
-    if hides then
-      members.base, members.config = nil, nil
-    else
-      members.base, members.config = base, config
+    for i = 1, #hidden do
+      local at, name, value = hidden[i][1], hidden[i][2], hidden[i][3]
+      if hides then at[name] = nil else at[name] = value end
     end
   end
-  if raw.is_loading then raw.hide(true) end
+  if rawget(raw, "is_loading") then raw.hide(true) end
 end
 
 raw.library.host = host
--- The global that is used most is found at once.
-if rawget(raw.environment, "host") == nil then rawset(raw.environment, "host", host) end
+-- The global that is used most is found at once. Luau finds it as a chunk is loaded.
+if not hidden and rawget(raw.environment, "host") == nil then rawset(raw.environment, "host", host) end

@@ -1,7 +1,7 @@
 -- `require`.
 
 local raw = ...
-local error, pairs, setmetatable, xpcall = raw.error, pairs, raw.setmetatable, raw.library.xpcall
+local error, next, pairs, setmetatable, xpcall = raw.error, next, pairs, raw.setmetatable, raw.library.xpcall
 local concat, running = raw.concat, raw.running
 local environment, find, keep, returned = raw.environment, raw.find, raw.keep, raw.returned
 
@@ -20,9 +20,9 @@ local loading = setmetatable({}, { __mode = "v" })
 local chains = setmetatable({}, { __mode = "k" })
 
 local function required(name, path, chain, ok, value)
-  if close then close(environment) end
   chain[#chain] = nil
   loading[name] = nil
+  if close and next(loading) == nil then close(environment) end
   if not ok then error(value, 0) end
   if value == nil then value = true end
   returned(path, value)
@@ -49,9 +49,9 @@ function raw.library.require(name)
   if loading[name] then error(busy(name, chain), 2) end
   local ok, body, path = find(environment, name)
   if not ok then error(body, path) end
+  if open then open(environment) end
   chains[co] = chain
   chain[#chain + 1] = name
   loading[name] = co
-  if open then open(environment) end
   return required(name, path, chain, xpcall(body, keep, name, path))
 end
