@@ -55,10 +55,20 @@ pub(super) fn open(granted: &BTreeSet<Permission>, limits: &Limits) -> Result<Lu
         libraries |= library(permission).ok_or_else(|| lacks(permission))?;
     }
     let lua = made(libraries, granted).map_err(broken)?;
+    #[cfg(feature = "luau")]
+    lua.set_compiler(compiler());
+    Ok(lua)
+}
+
+#[cfg(feature = "luau")]
+fn compiler() -> mlua::chunk::Compiler {
+    // It is looked up, and so makes what shows a script the metatable of its globals, and not
+    // ours (`globals.lua`).
+    let compiler = mlua::chunk::Compiler::new().add_disabled_builtin("getmetatable");
     // Native code is made of what a script says of its types, too.
     #[cfg(feature = "luau-jit")]
-    lua.set_compiler(mlua::chunk::Compiler::new().set_type_info_level(1));
-    Ok(lua)
+    let compiler = compiler.set_type_info_level(1);
+    compiler
 }
 
 fn made(libraries: StdLib, granted: &BTreeSet<Permission>) -> mlua::Result<Lua> {

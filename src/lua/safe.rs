@@ -28,6 +28,8 @@ use super::prelude;
 
 /// What becomes of the library of a VM.
 pub(super) struct Library {
+    /// Whether nothing of the script's has run.
+    is_new: Cell<bool>,
     /// Whether the script's own body has ended.
     is_over: Cell<bool>,
     /// Whether a module's body runs, or has not come to its end.
@@ -55,7 +57,7 @@ impl Library {
     /// Of a VM whose script has its body before it.
     pub(super) fn new() -> Self {
         let [is_over, is_open, is_changed, is_frozen] = std::array::from_fn(|_| Cell::new(false));
-        Library { is_over, is_open, is_changed, is_frozen }
+        Library { is_new: Cell::new(true), is_over, is_open, is_changed, is_frozen }
     }
 
     /// Takes down what is in the library of a new VM. May raise.
@@ -157,10 +159,7 @@ impl Library {
                 ffi::lua_pushglobaltable(state);
                 self.look(state, 1, 2);
                 if !self.is_changed.get() {
-                    // What hides the metatable of the globals, and looks at what is set in them
-                    // (`globals.lua`): the function may not be asked for any more.
-                    ffi::lua_getfield(state, 2, c"getmetatable".as_ptr());
-                    ffi::lua_settop(state, 2);
+                    watch(state, 1);
                     each_kept(state, 2, |_, table| freeze(state, table));
                     ffi::lua_setsafeenv(state, 1, 1);
                     self.is_frozen.set(true);
@@ -193,6 +192,9 @@ impl Library {
         unsafe {
             let package = ffi::lua_rawgetfield(state, library, PACKAGE.as_ptr());
             ffi::lua_pop(state, 1);
+            if self.is_new.replace(false) {
+                return package == ffi::LUA_TNIL;
+            }
             let Ok(added) = has_all(state, library) else {
                 self.is_changed.set(true);
                 return false;
@@ -248,7 +250,7 @@ impl Drop for Loading<'_> {
 
 /// `spoil(globals)`: one of them has taken the place of a value of the library's.
 pub(super) unsafe extern "C-unwind" fn spoil(state: *mut lua_State) -> c_int {
-    // SAFETY: the prelude calls it; the `Library` lives as long as the VM.
+    // SAFETY: the prelude calls it, or `set_global`; the `Library` lives as long as the VM.
     unsafe {
         ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
         ffi::lua_setsafeenv(state, 1, 0);
@@ -256,6 +258,43 @@ pub(super) unsafe extern "C-unwind" fn spoil(state: *mut lua_State) -> c_int {
         if let Some(library) = ffi::lua_touserdata(state, -1).cast::<Library>().as_ref() {
             library.is_changed.set(true);
         }
+        ffi::lua_pop(state, 1);
+    }
+    0
+}
+
+/// Has globals that are set later looked at. May raise.
+///
+/// # Safety
+/// As `Library::begin`, of the environment.
+unsafe fn watch(state: *mut lua_State, environment: c_int) {
+    // SAFETY: as the caller says.
+    unsafe {
+        if ffi::lua_getmetatable(state, environment) == 0 {
+            return;
+        }
+        // Where the prelude has put one there (`globals.lua`), that one looks.
+        if ffi::lua_rawgetfield(state, -1, c"__newindex".as_ptr()) == ffi::LUA_TNIL {
+            library::push(state, set_global, c"globals", 0);
+            ffi::lua_rawsetfield(state, -3, c"__newindex".as_ptr());
+        }
+        ffi::lua_pop(state, 2);
+    }
+}
+
+/// The metamethod of safe globals, which no script sees: `(globals, name, value)`.
+unsafe extern "C-unwind" fn set_global(state: *mut lua_State) -> c_int {
+    // SAFETY: Lua calls it with these three; the globals of whoever runs are the library's table.
+    unsafe {
+        if let Some(name) = library::text(state, 2) {
+            ffi::lua_pushglobaltable(state);
+            ffi::lua_pushvalue(state, 2);
+            if ffi::lua_rawget(state, 4) != ffi::LUA_TNIL || prelude::is_lazy(name) {
+                spoil(state);
+            }
+            ffi::lua_settop(state, 3);
+        }
+        ffi::lua_rawset(state, 1);
     }
     0
 }
