@@ -50,9 +50,6 @@ const FROZEN: &CStr = c"twinplug.frozen";
 /// The table of the library's that scripts write to, where they were granted it.
 const PACKAGE: &CStr = c"package";
 
-/// Two values of Lua's are not the same.
-struct Differs;
-
 impl Library {
     /// Of a VM whose script has its body before it.
     pub(super) fn new() -> Self {
@@ -176,7 +173,7 @@ impl Library {
     unsafe fn look(&self, state: *mut lua_State, environment: c_int, library: c_int) {
         // SAFETY: as the caller says.
         unsafe {
-            if has_all(state, library).is_err() || takes_places(state, environment, library) {
+            if !has_all(state, library) || takes_places(state, environment, library) {
                 self.is_changed.set(true);
             }
         }
@@ -195,11 +192,11 @@ impl Library {
             if self.is_new.replace(false) {
                 return package == ffi::LUA_TNIL;
             }
-            let Ok(added) = has_all(state, library) else {
+            if !has_all(state, library) {
                 self.is_changed.set(true);
                 return false;
-            };
-            package == ffi::LUA_TNIL && added == 0
+            }
+            package == ffi::LUA_TNIL && !has_more(state, library)
         }
     }
 }
@@ -318,13 +315,12 @@ unsafe fn takes_places(state: *mut lua_State, environment: c_int, library: c_int
     takes
 }
 
-/// Whether the library's tables hold all that they held, and have no metatable of a script's; if
-/// so, how much more they hold.
+/// Whether the library's tables hold all that they held, and have no metatable of a script's.
 ///
 /// # Safety
 /// As `Library::begin`.
-unsafe fn has_all(state: *mut lua_State, library: c_int) -> Result<usize, Differs> {
-    let (mut differ, mut added) = (false, 0);
+unsafe fn has_all(state: *mut lua_State, library: c_int) -> bool {
+    let mut differ = false;
     // SAFETY: as the caller says. What is kept was in a table of the library's, or is.
     unsafe {
         each_kept(state, library, |kept, table| {
@@ -332,23 +328,32 @@ unsafe fn has_all(state: *mut lua_State, library: c_int) -> Result<usize, Differ
                 differ = true;
                 return;
             }
-            let mut held = 0;
             each(state, kept, |key, value| {
                 ffi::lua_pushvalue(state, key);
                 ffi::lua_rawget(state, table);
                 // `math.nan` is not equal to itself.
                 let equals = |one, other| ffi::lua_rawequal(state, one, other) != 0;
                 differ |= !equals(-1, value) && (equals(-1, -1) || equals(value, value));
-                held += 1;
             });
-            each(state, table, |_, _| added += 1);
-            added -= held;
         });
     }
-    match differ {
-        true => Err(Differs),
-        false => Ok(usize::try_from(added).unwrap_or(0)),
+    !differ
+}
+
+/// Whether those tables hold more than that.
+///
+/// # Safety
+/// As `Library::begin`.
+unsafe fn has_more(state: *mut lua_State, library: c_int) -> bool {
+    let (mut held, mut holds) = (0, 0);
+    // SAFETY: as the caller says; they are tables.
+    unsafe {
+        each_kept(state, library, |kept, table| {
+            each(state, kept, |_, _| held += 1);
+            each(state, table, |_, _| holds += 1);
+        });
     }
+    holds > held
 }
 
 /// Whether a table has a metatable that is not ours.
