@@ -40,6 +40,12 @@ const CONFIG: c_int = 2;
 const LIBRARY: c_int = 3;
 const RAW: c_int = 4;
 
+/// Whether chunks find what they name as they are loaded (`safe`). Not where they become native code:
+/// Luau's compiler takes it that in a safe environment no function of a script runs as a name
+/// is looked up, which is not so for names that were not found, and keeps values meanwhile that
+/// such a function has changed: it has ended the process.
+pub(super) const LOOKS_AHEAD: bool = cfg!(all(feature = "luau", not(feature = "luau-jit")));
+
 /// What is taken out of the library, as the prelude puts its own in its place once it is asked
 /// for, and is in `raw` for that.
 const REPLACED: [&CStr; 9] = [
@@ -150,7 +156,7 @@ unsafe fn put_values(state: *mut lua_State) -> Reference {
         let goes_on_in_c = cfg!(any(feature = "lua54", feature = "lua55"));
         ffi::lua_pushboolean(state, goes_on_in_c.into());
         ffi::lua_setfield(state, RAW, c"goes_on_in_c".as_ptr());
-        ffi::lua_pushboolean(state, cfg!(feature = "luau").into());
+        ffi::lua_pushboolean(state, LOOKS_AHEAD.into());
         ffi::lua_setfield(state, RAW, c"looks_ahead".as_ptr());
         ffi::lua_createtable(state, 0, 0);
         ffi::lua_pushvalue(state, -1);

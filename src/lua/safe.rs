@@ -3,7 +3,7 @@
 //! Luau calls `math.floor` and its like, goes through `pairs`, and finds `string.format`, without
 //! looking them up, where the environment of a function is said to be *safe*: the library is as
 //! it was, and stays so. Elsewhere a script takes several times as long for them, and native code
-//! leaves off there.
+//! would leave off there.
 //!
 //! Of a script that is known once its body has ended. Where it has put nothing in the place of
 //! what the library has, its environment becomes safe, and the library's tables are frozen, but
@@ -14,8 +14,12 @@
 //! What a name leads to is found as a chunk is loaded, in the library's table, and kept: so what
 //! may be another value later is not there meanwhile (`Loading`).
 //!
+//! With the compiler to native code none of this is done (`LOOKS_AHEAD`).
+//!
 //! Left alone: what `rawset` writes into the globals once the body has ended; and what a body has
 //! replaced, taken into a local, and put back before a module was required, or it ended.
+
+mod loading;
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_int};
@@ -23,8 +27,10 @@ use std::ffi::{CStr, c_int};
 use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Table};
 
+use super::foundation::LOOKS_AHEAD;
 use super::library;
 use super::prelude;
+pub(super) use loading::Loading;
 
 /// What becomes of the library of a VM.
 pub(super) struct Library {
@@ -63,6 +69,9 @@ impl Library {
     /// `state` runs a C function, has the library's table and the prelude's at these places, and
     /// room for twelve values. `self` stays where it is for as long as the VM lives.
     pub(super) unsafe fn begin(&self, state: *mut lua_State, library: c_int, raw: c_int) {
+        if !LOOKS_AHEAD {
+            return;
+        }
         // SAFETY: as the caller says.
         unsafe {
             ffi::lua_pushvalue(state, raw);
@@ -89,7 +98,8 @@ impl Library {
         }
     }
 
-    /// The prelude has made one more of the library's tables.
+    /// The prelude has made one more of the library's tables. It is in the library, and kept, on
+    /// return; or may be made anew.
     pub(super) fn grow(
         &self,
         lua: &Lua,
@@ -106,6 +116,10 @@ impl Library {
                     ffi::lua_clonetable(state, 2);
                     ffi::lua_rawset(state, 3);
                 }
+                ffi::lua_pushglobaltable(state);
+                ffi::lua_pushvalue(state, 1);
+                ffi::lua_pushvalue(state, 2);
+                ffi::lua_rawset(state, -3);
                 if self.is_frozen.get() {
                     freeze(state, 2);
                 }
@@ -116,11 +130,10 @@ impl Library {
 
     /// A module's body begins.
     pub(super) fn open(&self, lua: &Lua, environment: &Table) -> mlua::Result<()> {
-        self.is_open.set(true);
         // SAFETY: mlua runs it protected, with the environment in its frame, and nothing to drop
         // where Lua may raise.
         unsafe {
-            lua.exec_raw(environment, |state| {
+            lua.exec_raw::<()>(environment, |state| {
                 ffi::lua_pushglobaltable(state);
                 if self.is_frozen.replace(false) {
                     ffi::lua_setsafeenv(state, 1, 0);
@@ -129,8 +142,10 @@ impl Library {
                     self.look(state, 1, 2);
                 }
                 ffi::lua_settop(state, 0);
-            })
+            })?;
         }
+        self.is_open.set(true);
+        Ok(())
     }
 
     /// A module's body has ended, and no other one is left.
@@ -147,7 +162,7 @@ impl Library {
 
     /// The environment becomes safe, if nothing stands against it.
     fn settle(&self, lua: &Lua, environment: &Table) -> mlua::Result<()> {
-        if !self.is_over.get() || self.is_open.get() {
+        if !LOOKS_AHEAD || !self.is_over.get() || self.is_open.get() {
             return Ok(());
         }
         // SAFETY: as in `open`.
@@ -198,50 +213,6 @@ impl Library {
             }
             package == ffi::LUA_TNIL && !has_more(state, library)
         }
-    }
-}
-
-/// A chunk is being loaded, while this lives.
-pub(super) struct Loading<'l>(&'l Lua);
-
-impl<'l> Loading<'l> {
-    pub(super) fn begin(lua: &'l Lua) -> mlua::Result<Self> {
-        let loading = Loading(lua);
-        loading.say(true)?;
-        Ok(loading)
-    }
-
-    /// Has the prelude hide, or show again, what may be another value later.
-    fn say(&self, is_loading: bool) -> mlua::Result<()> {
-        // SAFETY: mlua runs it protected, and there is nothing to drop. What is in the registry
-        // was put there by `begin`, and lives as long as the VM.
-        unsafe {
-            self.0.exec_raw((), |state| {
-                ffi::lua_pushglobaltable(state);
-                if ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, RAW.as_ptr()) == ffi::LUA_TTABLE
-                {
-                    ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, SELF.as_ptr());
-                    let library = ffi::lua_touserdata(state, 3).cast::<Library>();
-                    let is_safe = !is_loading
-                        || library.as_ref().is_some_and(|library| library.look_ahead(state, 1));
-                    ffi::lua_setsafeenv(state, 1, is_safe.into());
-                    ffi::lua_pushboolean(state, is_loading.into());
-                    ffi::lua_rawsetfield(state, 2, c"is_loading".as_ptr());
-                    if ffi::lua_rawgetfield(state, 2, c"hide".as_ptr()) == ffi::LUA_TFUNCTION {
-                        ffi::lua_pushboolean(state, is_loading.into());
-                        ffi::lua_call(state, 1, 0);
-                    }
-                }
-                ffi::lua_settop(state, 0);
-            })
-        }
-    }
-}
-
-impl Drop for Loading<'_> {
-    fn drop(&mut self) {
-        // It takes no memory of its own: what is shown again has its places.
-        let _ = self.say(false);
     }
 }
 
@@ -418,6 +389,9 @@ unsafe extern "C-unwind" fn add(state: *mut lua_State) -> c_int {
             return library::raise(state, c"attempt to modify a readonly table");
         }
         let is_readonly = ffi::lua_getreadonly(state, 1);
+        if is_readonly != 0 && !is_librarys(state, 1) {
+            return library::raise(state, c"attempt to modify a readonly table");
+        }
         ffi::lua_settop(state, 3);
         library::push(state, set, c"library", 0);
         ffi::lua_insert(state, 1);
@@ -432,6 +406,24 @@ unsafe extern "C-unwind" fn add(state: *mut lua_State) -> c_int {
         }
     }
     0
+}
+
+/// Whether a table is one of the library's, and no copy.
+///
+/// # Safety
+/// As `Library::begin`, of the table.
+unsafe fn is_librarys(state: *mut lua_State, table: c_int) -> bool {
+    let mut is_it = false;
+    // SAFETY: as the caller says; the globals of whoever runs are the library's table.
+    unsafe {
+        ffi::lua_pushglobaltable(state);
+        let library = ffi::lua_gettop(state);
+        each_kept(state, library, |_, other| {
+            is_it |= ffi::lua_rawequal(state, table, other) != 0;
+        });
+        ffi::lua_pop(state, 1);
+    }
+    is_it
 }
 
 /// `(table, key, value)`: as `rawset`.

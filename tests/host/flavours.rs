@@ -146,7 +146,6 @@ rows! {
     index_in_ipairs
     pairs_of_the_host_table
     finalizers
-    a_function_of_the_library_replaced_by_a_function
     a_name_added_to_the_library
     what_error_42_throws
     a_place_through_tail_calls

@@ -140,7 +140,6 @@ function coroutine.wrap(f)
 end
 
 raw.running = running
-raw.library.coroutine = coroutine
 -- Luau: a table of the library's as any other (`safe.rs`).
 local grow = raw.looks_ahead and raw.grow_library
-if grow then grow("coroutine", coroutine) end
+if grow then grow("coroutine", coroutine) else raw.library.coroutine = coroutine end

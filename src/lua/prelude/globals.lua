@@ -46,7 +46,7 @@ ours.__metatable = given
 
 library.getmetatable = raw.getmetatable
 
-local finalizes = not raw.looks_ahead
+local finalizes = raw.sub(_VERSION, 1, 4) ~= "Luau"
 
 function library.setmetatable(object, metatable)
   -- A finalizer would run at any time, in the middle of a call or of the VM's end. In Luau there

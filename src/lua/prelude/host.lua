@@ -58,22 +58,22 @@ local object, setmetatable, unknown = raw.object, raw.setmetatable, raw.unknown
 local lazy, leaf, constant = {}, raw.leaf, raw.constant
 
 -- Luau looks `host.f` up as it loads a chunk, and keeps what it finds. What may be another value
--- later, and what is in it, is not there meanwhile, by the table, name and value.
-local is_hidden, hidden = false, raw.looks_ahead and {}
+-- later, or holds such a one, is not there meanwhile: table, name and value (`safe.rs`).
+local hidden = raw.looks_ahead and {}
 
 -- Makes one; `level` is of who asks. Nil where it is none.
 local function grow(members, name, level)
-  if is_hidden then return nil end
+  if rawget(raw, "is_loading") then return nil end
   local entry = lazy[members] and lazy[members][name]
   if not entry then return nil end
   local ok, made
   if entry.constant then ok, made = constant(entry.constant) else ok, made = leaf(entry[3], entry[2]) end
   if not ok then error(made, level + 1) end
-  members[name], lazy[members][name] = made, nil
   local kind = type(made)
   if hidden and (kind == "table" or kind == "userdata") then
     hidden[#hidden + 1] = { members, name, made }
   end
+  members[name], lazy[members][name] = made, nil
   return made
 end
 
@@ -98,7 +98,7 @@ local function sealed(path, members, call)
   setmetatable(members, {
     __index = function(_, name)
       local made = grow(members, name, 2)
-      if made ~= nil or is_hidden then return made end
+      if made ~= nil or rawget(raw, "is_loading") then return made end
       grow_all(members, 2)
       error(unknown(path, tostring(name), members), 2)
     end,
@@ -276,14 +276,9 @@ if hidden then
   for _, name in ipairs { "base", "config" } do
     hidden[#hidden + 1] = { members, name, rawget(members, name) }
   end
-  function raw.hide(hides)
-    is_hidden = hides
-    for i = 1, #hidden do
-      local at, name, value = hidden[i][1], hidden[i][2], hidden[i][3]
-      if hides then at[name] = nil else at[name] = value end
-    end
-  end
-  if rawget(raw, "is_loading") then raw.hide(true) end
+  raw.hidden = hidden
+  -- It may be made as a chunk is loaded.
+  if rawget(raw, "is_loading") then members.base, members.config = nil, nil end
 end
 
 raw.library.host = host
