@@ -2,8 +2,7 @@
 //!
 //! Luau calls `math.floor` and its like, goes through `pairs`, and finds `string.format`, without
 //! looking them up, where the environment of a function is said to be *safe*: the library is as
-//! it was, and stays so. Elsewhere a script takes several times as long for them, and native code
-//! would leave off there.
+//! it was, and stays so. Elsewhere a script takes several times as long for them.
 //!
 //! Of a script that is known once its body has ended. Where it has put nothing in the place of
 //! what the library has, its environment becomes safe, and the library's tables are frozen, but

@@ -71,7 +71,7 @@ macro_rules! cases {
 cases! {
     access:
         bytecode_in_load bytecode_in_modules collector coroutines_of_calls debug dump
-        error_that_hurts_to_print errors_are_text fails_in_its_body ffi files_as_code finalizers finalizers_of_luau
+        error_that_hurts_to_print errors_are_text fails_in_its_body ffi files_as_code finalizers
         granted_debug granted_ffi_alone granted_io granted_locale granted_os granted_package io
         jit librarys_own_globals load_environment metatable_of_globals metatable_of_strings
         metatables_of_basic_values metatables_of_luau metatables_of_ours modules_share_nothing

@@ -189,11 +189,10 @@ fn globals_keep_their_metatable() {
     check(script, "", ["nope", "nope"]);
     let script = "function f()\n\
                     local meta = getmetatable(_G)\n\
-                    assert(rawget(meta, '__index') == nil and getmetatable('').__index == nil)\n\
+                    assert(rawget(meta, '__index') == nil and getmetatable('') == false)\n\
                     return type(meta)\n\
                   end";
-    let script = script.replace("getmetatable('').__index == nil", "getmetatable('') == false");
-    check(&script, "", ["table", "table"]);
+    check(script, "", ["table", "table"]);
     check(&format!("function string.own() end {script}"), "", ["table", "table"]);
     let script = "function f() return require 'part' end";
     let part = "local meta = getmetatable(_G)\n\
@@ -328,7 +327,7 @@ fn globals_keep_their_metatable_in_a_large_script() {
 }
 
 #[test]
-fn a_module_that_never_ends_holds_up_nothing_for_ever() {
+fn a_module_that_does_not_end_leaves_the_library_to_the_script() {
     let script = "function f()\n\
                     local co = coroutine.create(function() require 'part' end)\n\
                     coroutine.resume(co)\n\

@@ -1,7 +1,8 @@
 -- Has a function run by the collector, in the middle of anything.
 --- outcome: runs
---- flavours: lua54 lua55 luajit
 
+-- Luau knows none: the name means nothing there.
+local refuses = not _VERSION:find("Luau", 1, true)
 local ran = false
 local function finalize() ran = true end
 
@@ -13,7 +14,8 @@ end
 function attack()
   for _, value in ipairs { finalize, true, false, "text", 1 } do
     local ok, text = pcall(setmetatable, {}, { __gc = value })
-    assert(not ok and text:find("a metatable with `__gc` is not allowed here", 1, true), text)
+    assert(ok ~= refuses, text)
+    assert(ok or text:find("a metatable with `__gc` is not allowed here", 1, true), text)
   end
   -- Put there later, found by another metatable, or in one that says it has none.
   local late = {}
@@ -22,7 +24,7 @@ function attack()
   for _ = 1, 100 do setmetatable({}, setmetatable({}, { __index = { __gc = finalize } })) end
   local shy = setmetatable({}, { __metatable = false })
   shy.__gc = finalize
-  assert(not pcall(setmetatable, {}, shy))
+  assert(pcall(setmetatable, {}, shy) ~= refuses)
   late, shy = nil, nil
   grow()
   return not ran

@@ -1,16 +1,18 @@
 --- asks for what would run when it is collected
 --- outcome: runs
---- flavours: lua54 lua55 luajit
+
+-- Luau knows none: the name means nothing there.
+local refuses = not _VERSION:find("Luau", 1, true)
 
 function attack()
   local spin = function()
     while true do end
   end
-  assert(not pcall(setmetatable, {}, { __gc = spin }))
+  assert(pcall(setmetatable, {}, { __gc = spin }) ~= refuses)
   local late = {}
   setmetatable({}, late)
   late.__gc = spin
-  assert(not pcall(setmetatable, {}, late))
+  assert(pcall(setmetatable, {}, late) ~= refuses)
   return true
 end
 
