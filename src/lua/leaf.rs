@@ -282,11 +282,13 @@ pub(super) unsafe fn is_settle(state: *mut lua_State, index: c_int) -> bool {
         .is_some_and(|function| function as usize == settle as *const () as usize)
 }
 
-/// Opens the library, and takes it away from wherever a script could find it, unless it is
-/// there already.
+/// The library, which is taken away from wherever a script could find it, unless it was there. A VM
+/// has it once: opened again, LuaJIT would forget the types of all that was made by then.
 fn open_ffi(lua: &Lua) -> mlua::Result<Table> {
+    const NAME: &str = "twinplug ffi";
     let loaded: Table = lua.named_registry_value("_LOADED")?;
-    if let Some(ffi) = loaded.raw_get::<Option<Table>>("ffi")? {
+    let granted = loaded.raw_get::<Option<Table>>("ffi")?;
+    if let Some(ffi) = granted.or(lua.named_registry_value(NAME)?) {
         return Ok(ffi);
     }
     // SAFETY: mlua runs it protected, with room for 20 values; the library's function leaves
@@ -297,6 +299,7 @@ fn open_ffi(lua: &Lua) -> mlua::Result<Table> {
             ffi::lua_call(state, 0, 1);
         })?
     };
+    lua.set_named_registry_value(NAME, &library)?;
     loaded.raw_set("ffi", Value::Nil)?;
     lua.globals().raw_set("ffi", Value::Nil)?;
     Ok(library)

@@ -21,6 +21,28 @@ fn builders() -> [fn() -> HostBuilder; 2] {
     [|| Host::builder().no_time_limit(), || Host::builder().time_limit(Duration::from_secs(20))]
 }
 
+/// Where scripts are compiled both go by the FFI, which a VM has once.
+#[test]
+fn a_script_uses_leaf_functions_and_buffers() {
+    for first in ["host.double(1)", "host.buffer(1)[1]"] {
+        let host =
+            Host::builder().no_time_limit().leaf("double", |x: f64| x * 2.0).build().unwrap();
+        let script = format!(
+            "local first = {first}
+             function Fill(n)
+               local sum, numbers = 0, host.buffer(n, 'i32')
+               for i = 1, n do numbers[i] = host.double(i) sum = sum + host.buffer({{ numbers[i] }})[1] end
+               return sum
+             end"
+        );
+        let plugin = host.load_source("both", script.as_str()).unwrap();
+        let fill = plugin.func::<(i64,), f64>("Fill").unwrap();
+        for _ in 0..MANY {
+            assert_eq!(fill.call((MANY,)).unwrap(), (MANY * (MANY + 1)) as f64, "{first}");
+        }
+    }
+}
+
 /// What a compiled loop computes, and how often what it calls has run.
 #[test]
 fn a_leaf_function_runs_once_a_call_in_compiled_loops_too() {
