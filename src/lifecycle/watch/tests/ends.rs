@@ -20,7 +20,9 @@ fn forgets_a_file(means: Means) {
 fn leaves_no_folder_held(means: Means) {
     let scene = Scene::new(means);
     let file = scene.root.join("deep/a.lua");
-    for _ in 0..1000 {
+    // Not many times more: where many names were asked for in the folder above, which is all of the
+    // system's temporary files, Linux takes 20 ms to watch it.
+    for _ in 0..100 {
         scene.watcher.follow(&file, None);
         scene.watcher.follow_folder(&scene.root, &[], verdict);
         scene.watcher.forget_folder(&scene.root);
