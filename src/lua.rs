@@ -16,6 +16,7 @@ mod entry;
 mod exports;
 mod failure;
 mod foundation;
+mod globals;
 mod head;
 mod hooks;
 mod host_functions;

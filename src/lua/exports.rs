@@ -6,6 +6,7 @@ use twinplug_value::{ExportType, Field, Shared, Signature, Struct, Type};
 
 use super::annotations::Annotations;
 use super::border::refer;
+use super::globals;
 use super::raw::Reference;
 use super::references;
 use crate::plugin::{Export, check_name};
@@ -93,15 +94,12 @@ impl Exports {
     /// What Lua reports.
     pub(super) fn find(lua: &Lua, table: &Table, script: &Declared) -> Result<Vec<Found>, String> {
         let (mut found, mut left_out) = (Vec::new(), Vec::new());
-        for pair in table.pairs::<Value, Value>() {
+        let own = globals::own(lua, table).map_err(|error| error.to_string())?;
+        for pair in own.as_ref().unwrap_or(table).pairs::<Value, Value>() {
             let (key, value) = pair.map_err(|error| error.to_string())?;
             let Value::String(key) = key else { continue };
             let Ok(name) = key.to_str() else { continue };
             if name.starts_with('_') || HOOKS.contains(&&*name) || check_name(&name).is_err() {
-                continue;
-            }
-            // A script's globals have it from the start.
-            if &*name == "host" && value.is_userdata() {
                 continue;
             }
             if let Value::Function(_) = value

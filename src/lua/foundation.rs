@@ -12,6 +12,7 @@ use std::ptr;
 use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Table, Value};
 
+use super::globals;
 use super::libraries::{DOORS, SEPARATOR};
 use super::library;
 use super::prelude;
@@ -62,7 +63,8 @@ const REPLACED: [&CStr; 9] = [
 
 /// What the prelude uses of the libraries' tables, which scripts can change: library, name,
 /// and the name in `raw`.
-const USED: [(&CStr, &CStr, &CStr); 6] = [
+const USED: [(&CStr, &CStr, &CStr); 7] = [
+    (c"coroutine", c"running", c"running"),
     (c"coroutine", c"yield", c"yield"),
     (c"string", c"byte", c"byte"),
     (c"string", c"sub", c"sub"),
@@ -113,6 +115,7 @@ pub(super) fn lay(
             if !ground.granted.is_empty() {
                 prelude::DOORS.run(state, RAW);
             }
+            globals::fill(state, ENVIRONMENT, LIBRARY);
             #[cfg(feature = "luau")]
             if let Some(core) = ground.core.as_ref() {
                 core.library.begin(state, LIBRARY, RAW);

@@ -12,6 +12,7 @@ use super::annotations;
 use super::call::{Lease, with};
 use super::exports::{Declared, Home};
 use super::failure::located;
+use super::globals;
 use super::head::Head;
 use super::limits;
 use super::modules::{Modules, Place, Source, Vet};
@@ -225,9 +226,15 @@ pub(super) fn compile(
     if let Some(what) = no_script(text) {
         return Err(Error::new(ErrorKind::Refused, what));
     }
-    compiled(lua, &format!("@{}", source.chunk), without_head(text), globals).map_err(|message| {
+    let wrong = |message: String| {
         located(Error::new(ErrorKind::Load, message), std::slice::from_ref(source))
-    })
+    };
+    let name = format!("@{}", source.chunk);
+    let function = compiled(lua, &name, without_head(text), globals).map_err(wrong)?;
+    if globals.is_some() {
+        globals::make_named(lua, text).map_err(broken)?;
+    }
+    Ok(function)
 }
 
 /// The function that a text is, or what the compiler says.

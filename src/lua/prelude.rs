@@ -33,14 +33,20 @@ pub(super) struct Part {
 }
 
 static CALLS: Part = Part::new(include_str!("prelude/calls.lua"));
+static CHANNELS: Part = Part::new(include_str!("prelude/channels.lua"));
 static COROUTINES: Part = Part::new(include_str!("prelude/coroutines.lua"));
+static DECLARED: Part = Part::new(include_str!("prelude/declared.lua"));
+static EVENTS: Part = Part::new(include_str!("prelude/events.lua"));
 /// On LuaJIT it is run with the foundation: it compiles no loop in which a function in C is asked
 /// for a global.
 pub(super) static GLOBALS: Part = Part::new(include_str!("prelude/globals.lua"));
 static HOST: Part = Part::new(include_str!("prelude/host.lua"));
 static LIBRARIES: Part = Part::new(include_str!("prelude/libraries.lua"));
 static LIBRARY: Part = Part::new(include_str!("prelude/library.lua"));
+static LOG: Part = Part::new(include_str!("prelude/log.lua"));
 static MODULES: Part = Part::new(include_str!("prelude/modules.lua"));
+static PLUGINS: Part = Part::new(include_str!("prelude/plugins.lua"));
+static PRINT: Part = Part::new(include_str!("prelude/print.lua"));
 static REFERENCES: Part = Part::new(include_str!("prelude/references.lua"));
 static SLOW: Part = Part::new(include_str!("prelude/slow.lua"));
 static WAITS: Part = Part::new(include_str!("prelude/waits.lua"));
@@ -72,7 +78,7 @@ static LAZY: &[(&CStr, Source)] = &[
     #[cfg(any(feature = "lua54", feature = "lua55"))]
     (c"math", Source::Library(ffi::luaopen_math)),
     (c"pcall", Source::Part(&CALLS)),
-    (c"print", Source::Part(&LIBRARY)),
+    (c"print", Source::Part(&PRINT)),
     (c"require", Source::Part(&MODULES)),
     (c"setmetatable", Source::Part(&GLOBALS)),
     #[cfg(any(feature = "lua54", feature = "lua55"))]
@@ -80,17 +86,22 @@ static LAZY: &[(&CStr, Source)] = &[
     (c"xpcall", Source::Part(&CALLS)),
 ];
 
-/// Whether a global is made once a script asks for it.
-#[cfg(feature = "luau")]
-pub(super) fn is_lazy(name: &[u8]) -> bool {
-    LAZY.iter().any(|(lazy, _)| lazy.to_bytes() == name)
+/// The name of a global that is made once a script asks for it.
+pub(super) fn lazy(name: &[u8]) -> Option<&'static CStr> {
+    LAZY.iter().map(|(lazy, _)| *lazy).find(|lazy| lazy.to_bytes() == name)
 }
 
 /// The part that puts this into `raw`.
 fn of_raw(name: &[u8]) -> Option<&'static Part> {
     Some(match name {
         b"check" | b"error" | b"finish" | b"no_wait" => &WAITS,
-        b"has_environment" | b"joined" => &LIBRARY,
+        b"has_environment" => &LIBRARY,
+        b"host_any" | b"host_register" | b"host_state" => &DECLARED,
+        b"host_base" | b"host_has_plugin" | b"host_plugin" => &PLUGINS,
+        b"host_channel" => &CHANNELS,
+        b"host_log" => &LOG,
+        b"host_on" => &EVENTS,
+        b"joined" => &PRINT,
         b"libraries" => &LIBRARIES,
         b"host_buffer"
         | b"host_list"
@@ -101,7 +112,6 @@ fn of_raw(name: &[u8]) -> Option<&'static Part> {
         | b"make_buffer"
         | b"make_function"
         | b"make_object" => &REFERENCES,
-        b"running" => &COROUTINES,
         b"settle" => &CALLS,
         b"slow" => &SLOW,
         _ => return None,
@@ -215,7 +225,9 @@ pub(super) unsafe extern "C-unwind" fn missing(state: *mut lua_State) -> c_int {
                 Some(function) => library::push(state, function, c"prelude", 0),
                 None if name == b"lazy" => push_lazy(state),
                 #[cfg(any(feature = "lua54", feature = "lua55"))]
-                None if name == b"coroutine" || name == b"yield" => push_coroutine(state, name),
+                None if matches!(name, b"coroutine" | b"running" | b"yield") => {
+                    push_coroutine(state, name);
+                }
                 None => match core.as_ref().and_then(|core| made(core, name)) {
                     None => return 0,
                     Some(Err(OutOfMemory)) => out_of_memory(state),
@@ -250,7 +262,8 @@ unsafe fn push_lazy(state: *mut lua_State) {
     }
 }
 
-/// Pushes the library `coroutine` before anything in it is replaced, or its `yield`. May raise.
+/// Pushes the library `coroutine` before anything in it is replaced, or that function of it. May
+/// raise.
 ///
 /// # Safety
 /// As `Part::run`.
@@ -265,7 +278,8 @@ unsafe fn push_coroutine(state: *mut lua_State, name: &[u8]) {
         // That one may have been replaced.
         ffi::lua_pushcclosure(state, ffi::luaopen_coroutine, 0);
         ffi::lua_call(state, 0, 1);
-        ffi::lua_getfield(state, -1, c"yield".as_ptr());
+        ffi::lua_pushlstring(state, name.as_ptr().cast(), name.len());
+        ffi::lua_gettable(state, -2);
         ffi::lua_remove(state, -2);
     }
 }

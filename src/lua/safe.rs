@@ -256,7 +256,7 @@ unsafe extern "C-unwind" fn set_global(state: *mut lua_State) -> c_int {
         if let Some(name) = library::text(state, 2) {
             ffi::lua_pushglobaltable(state);
             ffi::lua_pushvalue(state, 2);
-            if ffi::lua_rawget(state, 4) != ffi::LUA_TNIL || prelude::is_lazy(name) {
+            if ffi::lua_rawget(state, 4) != ffi::LUA_TNIL || prelude::lazy(name).is_some() {
                 spoil(state);
             }
             ffi::lua_settop(state, 3);
@@ -278,7 +278,8 @@ unsafe fn takes_places(state: *mut lua_State, environment: c_int, library: c_int
         each(state, environment, |key, _| {
             let Some(name) = library::text(state, key) else { return };
             ffi::lua_pushvalue(state, key);
-            takes |= ffi::lua_rawget(state, library) != ffi::LUA_TNIL || prelude::is_lazy(name);
+            takes |=
+                ffi::lua_rawget(state, library) != ffi::LUA_TNIL || prelude::lazy(name).is_some();
             ffi::lua_pop(state, 1);
         });
     }

@@ -32,7 +32,7 @@ use super::modules::Modules;
 use super::plugins::{Links, Used};
 use super::raw::Reference;
 use super::sink::to_lua;
-use super::{foundation, host_table, libraries};
+use super::{foundation, globals, host_table, libraries};
 use crate::channel::Message;
 use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::plugin::{
@@ -331,7 +331,7 @@ impl State {
         origin: &Origin,
         limits: &Limits,
     ) -> mlua::Result<State> {
-        let environment = lua.create_table()?;
+        let environment = lua.create_table_with_capacity(0, globals::ROOM)?;
         // Where LuaJIT compiles, nothing can be stopped, and functions of ours are in its way.
         let guards = match limits.time.is_some() || !cfg!(feature = "luajit") {
             true => Guards::Yes,

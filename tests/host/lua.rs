@@ -86,6 +86,25 @@ fn a_script_that_returns_nothing_exports_its_globals() {
 }
 
 #[test]
+fn what_the_library_has_is_no_export_of_a_script() {
+    let desk = Desk::new();
+    let text = "function print(text) Said = text end\n\
+                type, math, string = type, math, string\n\
+                floor = math.floor\n\
+                local M = host.plugin and print('loaded')\n\
+                xpcall(print, error, 'called')\n";
+    for ends_with in ["", "return _G", "host.register(_G) return {}"] {
+        let plugin = desk.load("own.lua", &[text, ends_with].concat()).unwrap();
+        let exports: Vec<_> =
+            plugin.descriptor().exports.iter().map(|e| format!("{}: {}", e.name, e.ty)).collect();
+        let expected = ["Said: string", "floor: (...) -> any", "print: (...) -> any"];
+        assert_eq!(exports, expected, "{ends_with}");
+        assert_eq!(plugin.var::<String>("Said").unwrap().get().unwrap(), "called");
+        desk.stage.host.unload(plugin).unwrap();
+    }
+}
+
+#[test]
 fn variables_are_typed_by_their_initial_value() {
     let desk = Desk::new();
     let plugin = desk

@@ -139,7 +139,6 @@ function coroutine.wrap(f)
   end
 end
 
-raw.running = running
 -- Luau: a table of the library's as any other (`safe.rs`).
 local grow = raw.looks_ahead and raw.grow_library
 if grow then grow("coroutine", coroutine) else raw.library.coroutine = coroutine end

@@ -2,7 +2,7 @@
 
 local raw = ...
 local error, select, tostring, type = raw.error, select, tostring, type
-local check, library, run_out = raw.check, raw.library, raw.run_out
+local library, run_out = raw.library, raw.run_out
 local pcall = library.pcall
 local concat, environment, reader, sub = raw.concat, raw.environment, raw.reader, raw.sub
 
@@ -83,18 +83,3 @@ function library.collectgarbage(what)
   if what == "count" then return collect("count") end
   error("collectgarbage: only \"count\" is allowed here", 2)
 end
-
--- Values as `print` writes them; for a function that a script calls.
-function raw.joined(...)
-  local parts = {}
-  for i = 1, select("#", ...) do
-    local text = tostring((select(i, ...)))
-    -- LuaJIT takes whatever `__tostring` returns.
-    if type(text) ~= "string" then error("'__tostring' must return a string", 3) end
-    parts[i] = text
-  end
-  return concat(parts, "\t")
-end
-
-local joined, print = raw.joined, raw.print
-function library.print(...) return check(print(joined(...) .. "\n")) end
