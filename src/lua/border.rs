@@ -32,6 +32,9 @@ const SLACK: usize = if cfg!(feature = "luau") { 2 << 20 } else { 64 << 10 };
 /// What a new entry of a table takes at the most, with its part in the table's growth.
 const ENTRY: usize = 256;
 
+/// A table is made with room for so many items or entries at the most, however many are to come.
+pub(super) const MOST_AHEAD: usize = 4096;
+
 /// Longer strings are errors in one flavour or another, and not for want of memory.
 const LONGEST_TEXT: usize = (1 << 30) - 64;
 
@@ -198,7 +201,7 @@ impl Border {
         entries: usize,
     ) -> Result<(), ConvertError> {
         // The lengths are hints of whoever writes: not believed beyond reason.
-        let (items, entries) = (items.min(4096) as c_int, entries.min(4096) as c_int);
+        let [items, entries] = [items, entries].map(|length| length.min(MOST_AHEAD) as c_int);
         // SAFETY: as the caller says.
         unsafe { self.take(state, &Step::Table { items, entries }, 0, 0, 1) }
     }

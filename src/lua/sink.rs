@@ -7,7 +7,7 @@ use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Value};
 use twinplug_value::{ConvertError, Key, Reference, Sink, to_sink};
 
-use super::border::Border;
+use super::border::{Border, MOST_AHEAD};
 use super::raw::{is_whole, not_whole};
 use super::references;
 use super::tags::Tag;
@@ -238,6 +238,28 @@ impl<'b> StackSink<'b> {
         Ok(())
     }
 
+    /// A list of numbers, each of which the function pushes.
+    fn numbers<N: Copy>(
+        &mut self,
+        items: &[N],
+        push: impl Fn(&Self, N) -> Result<(), ConvertError>,
+    ) -> Result<(), ConvertError> {
+        self.begin(items.len(), 0, Place::Item(1))?;
+        let (there, more) = items.split_at(items.len().min(MOST_AHEAD));
+        for (index, &item) in there.iter().enumerate() {
+            push(self, item).map_err(|error| error.at_index(index))?;
+            // SAFETY: as `new` says; the table below the number was made with room for so many
+            // items, so that this takes no memory.
+            unsafe { ffi::lua_rawseti(self.state, -2, (index + 1) as _) };
+        }
+        self.place = Place::Item(there.len() as i64 + 1);
+        for (index, &item) in more.iter().enumerate() {
+            push(self, item).map_err(|error| error.at_index(there.len() + index))?;
+            self.put()?;
+        }
+        self.end()
+    }
+
     /// The container is complete.
     #[inline]
     fn end(&mut self) -> Result<(), ConvertError> {
@@ -368,6 +390,18 @@ impl Sink for StackSink<'_> {
 
     fn begin_list(&mut self, length: usize) -> Result<(), ConvertError> {
         self.begin(length, 0, Place::Item(1))
+    }
+
+    fn floats(&mut self, items: &[f64]) -> Result<(), ConvertError> {
+        self.numbers(items, |sink, item| {
+            // SAFETY: as `new` says; it takes no memory.
+            unsafe { ffi::lua_pushnumber(sink.state, item) };
+            Ok(())
+        })
+    }
+
+    fn ints(&mut self, items: &[i64]) -> Result<(), ConvertError> {
+        self.numbers(items, |sink, item| sink.push_int(item))
     }
 
     fn begin_map(&mut self, length: usize) -> Result<(), ConvertError> {

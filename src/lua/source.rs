@@ -1,6 +1,7 @@
 //! Values read straight from a Lua stack. Access is raw: no metamethod of a script runs
 //! during a conversion, and nothing of it takes memory of the VM but room on the stack.
 
+mod numbers;
 mod tables;
 mod values;
 
@@ -391,6 +392,14 @@ impl Source for StackSource<'_> {
         self.stand_on(place, ty);
         self.charge()?;
         Ok(true)
+    }
+
+    fn floats(&mut self) -> Option<Vec<f64>> {
+        self.numbers(numbers::float)
+    }
+
+    fn ints(&mut self) -> Option<Vec<i64>> {
+        self.numbers(numbers::int)
     }
 
     fn left(&self) -> usize {

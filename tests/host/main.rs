@@ -53,6 +53,8 @@ mod leaves;
 mod library;
 #[cfg(feature = "_lua")]
 mod limits;
+#[cfg(feature = "_lua")]
+mod lists;
 mod log;
 #[cfg(feature = "_lua")]
 mod lua;

@@ -66,6 +66,9 @@ pub trait Data: Serialize + DeserializeOwned {
     /// How far it crosses without serde.
     #[doc(hidden)]
     const STRAIGHT: Straight = Straight::No;
+    /// Whether lists of it are written and read in one go, where the other side can.
+    #[doc(hidden)]
+    const LISTED: bool = false;
 
     // What follows are no methods, so that no method of the same name stands back behind it.
 
@@ -116,6 +119,20 @@ pub trait Data: Serialize + DeserializeOwned {
         read_by_serde(view).ok()
     }
 
+    /// Writes a list of them.
+    #[doc(hidden)]
+    #[inline]
+    fn list_write<S: Sink + ?Sized>(items: &[Self], sink: &mut S) -> Result<(), ConvertError> {
+        by_serde(items, sink)
+    }
+
+    /// Reads one in one go; `None` where it is read one by one.
+    #[doc(hidden)]
+    #[inline]
+    fn list_read<V: View>(_view: V) -> Option<Vec<Self>> {
+        None
+    }
+
     /// What it is as a field that is not there; `None` where serde knows better.
     #[doc(hidden)]
     #[inline]
@@ -136,13 +153,36 @@ macro_rules! data {
 }
 data!(No: Value => Any, MapKey => Any);
 data! {
-    Part: () => Null NOTHING, bool => Bool BOOL, i64 => Int INT, f64 => Float FLOAT,
+    Part: () => Null NOTHING, bool => Bool BOOL,
     char => Str, Bytes => Bytes,
     i128 => Int, u128 => Int,
     num::NonZeroI8 => Int, num::NonZeroI16 => Int, num::NonZeroI32 => Int, num::NonZeroI64 => Int,
     num::NonZeroU8 => Int, num::NonZeroU16 => Int, num::NonZeroU32 => Int, num::NonZeroU64 => Int,
     Box<str> => Str, Arc<str> => Str,
 }
+
+macro_rules! listed {
+    ($($type:ty => $schema:ident $scalar:ident $list:ident),* $(,)?) => {$(
+        impl Data for $type {
+            const SCHEMA: &'static Type = &Type::$schema;
+            const SCALAR: Option<Scalar<Self>> = Some(Scalar::$scalar);
+            const LEAVES_OUT: bool = true;
+            const STRAIGHT: Straight = Straight::Part;
+            const LISTED: bool = true;
+
+            #[inline]
+            fn list_write<S: Sink + ?Sized>(items: &[Self], sink: &mut S) -> Result<(), ConvertError> {
+                sink.$list(items)
+            }
+
+            #[inline]
+            fn list_read<V: View>(view: V) -> Option<Vec<Self>> {
+                view.$list()
+            }
+        }
+    )*};
+}
+listed! { i64 => Int INT ints, f64 => Float FLOAT floats }
 
 macro_rules! numbers {
     ($($type:ident => $schema:ident $wide:ty),* $(,)?) => {$(
@@ -260,7 +300,26 @@ macro_rules! lists {
         }
     )*};
 }
-lists!(Vec<T> VecDeque<T> BTreeSet<T: Ord>);
+lists!(VecDeque<T> BTreeSet<T: Ord>);
+
+#[diagnostic::do_not_recommend]
+impl<T: Data> Data for Vec<T> {
+    const SCHEMA: &'static Type = &Type::List(Shared::Linked(T::LINK));
+    const LEAVES_OUT: bool = T::LEAVES_OUT;
+    // How `T` crosses is not asked: a struct may have a list of itself.
+    const STRAIGHT: Straight = if T::LISTED { Straight::Whole } else { Straight::No };
+
+    #[inline]
+    fn straight_write<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
+        T::list_write(value, sink)
+    }
+
+    #[inline]
+    fn straight_read<V: View>(view: V) -> Option<Self> {
+        let mut view = view;
+        T::list_read(view.again()).or_else(|| read_by_serde(view).ok())
+    }
+}
 
 #[diagnostic::do_not_recommend]
 impl<T: Data + Eq + Hash, S: BuildHasher + Default> Data for HashSet<T, S> {

@@ -32,6 +32,20 @@ pub trait Sink {
     fn begin_list(&mut self, length: usize) -> Result<(), ConvertError>;
     /// The list ends.
     fn end_list(&mut self) -> Result<(), ConvertError>;
+    /// A list of numbers.
+    fn floats(&mut self, items: &[f64]) -> Result<(), ConvertError> {
+        self.begin_list(items.len())?;
+        items.iter().try_for_each(|&item| self.float(item))?;
+        self.end_list()
+    }
+    /// A list of whole numbers.
+    fn ints(&mut self, items: &[i64]) -> Result<(), ConvertError> {
+        self.begin_list(items.len())?;
+        for (index, &item) in items.iter().enumerate() {
+            self.int(item).map_err(|error| error.at_index(index))?;
+        }
+        self.end_list()
+    }
     /// A map starts.
     fn begin_map(&mut self, length: usize) -> Result<(), ConvertError>;
     /// The key of the value that follows.

@@ -63,6 +63,15 @@ pub trait Source {
     fn count(&mut self) -> usize {
         0
     }
+    /// The current value, where it is a list of numbers that is better read in one go. Where it is
+    /// not, and where one of them is no float exactly, it is read one by one.
+    fn floats(&mut self) -> Option<Vec<f64>> {
+        None
+    }
+    /// The same of whole numbers.
+    fn ints(&mut self) -> Option<Vec<i64>> {
+        None
+    }
     /// What may still be read, where that is limited.
     #[doc(hidden)]
     fn left(&self) -> usize {

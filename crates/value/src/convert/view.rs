@@ -54,6 +54,16 @@ pub trait View: Sized {
     fn reference(&self) -> Result<Reference, ConvertError> {
         Err(ConvertError::new("no reference"))
     }
+    /// It itself, where it is a list of numbers that is better read in one go.
+    #[inline]
+    fn floats(self) -> Option<Vec<f64>> {
+        None
+    }
+    /// The same of whole numbers.
+    #[inline]
+    fn ints(self) -> Option<Vec<i64>> {
+        None
+    }
     /// Its children, if it can be read as a list; else what it is.
     ///
     /// # Errors
@@ -147,6 +157,14 @@ impl<'s, S: Source + ?Sized> View for &'s mut S {
 
     fn reference(&self) -> Result<Reference, ConvertError> {
         Source::reference(*self)
+    }
+
+    fn floats(self) -> Option<Vec<f64>> {
+        Source::floats(self)
+    }
+
+    fn ints(self) -> Option<Vec<i64>> {
+        Source::ints(self)
     }
 
     fn list(self) -> Result<Result<Entered<'s, S>, Kind>, ConvertError> {
