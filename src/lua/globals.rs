@@ -3,9 +3,9 @@
 //! Behind that table is the library's own, which no script gets at, and in which what is made
 //! once somebody asks for it appears (`prelude`). To find a name there takes a loop that calls
 //! the library a quarter longer. So what the library has is in the script's table as well, and
-//! of what is not made yet, what a file names is made before it runs: were it put there later,
-//! it would come up in the middle of a loop over `_G`. Elsewhere named, as by `_G["pr" .. "int"]`
-//! or in a text that is loaded, it is found behind.
+//! of what is not made yet, what the script's own file names is made before it runs: were it put
+//! there later, it would come up in the middle of a loop over `_G`. Elsewhere named, as by
+//! `_G["pr" .. "int"]` or in a module, it is found behind.
 //!
 //! Not where chunks find what they name as they are loaded (`safe`): there the table has what
 //! the script puts into it.
@@ -51,8 +51,8 @@ pub(super) unsafe fn fill(state: *mut lua_State, globals: c_int, library: c_int)
     }
 }
 
-/// Makes what a file names of what there is once somebody asks for it, and puts it into the
-/// script's globals, unless the script has put something else there.
+/// Makes what a script names of what there is once somebody asks for it, and puts it into its
+/// globals. Before the script runs.
 ///
 /// # Errors
 /// There is no memory.

@@ -132,6 +132,7 @@ fn run(
     text: &[u8],
 ) -> Result<(String, Version)> {
     let body = compile(&lease.state().lua, source, text, Some(&lease.state().environment))?;
+    globals::make_named(&lease.state().lua, text).map_err(broken)?;
     let results = lease.call_function(&body, &[]);
     let module = module(lease, results.map_err(|error| vm.located(error).in_load())?)?;
     let name = origin.settle_name(text_field(&module, "_NAME")?)?;
@@ -230,11 +231,7 @@ pub(super) fn compile(
         located(Error::new(ErrorKind::Load, message), std::slice::from_ref(source))
     };
     let name = format!("@{}", source.chunk);
-    let function = compiled(lua, &name, without_head(text), globals).map_err(wrong)?;
-    if globals.is_some() {
-        globals::make_named(lua, text).map_err(broken)?;
-    }
-    Ok(function)
+    compiled(lua, &name, without_head(text), globals).map_err(wrong)
 }
 
 /// The function that a text is, or what the compiler says.

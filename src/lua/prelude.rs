@@ -41,7 +41,6 @@ static EVENTS: Part = Part::new(include_str!("prelude/events.lua"));
 /// for a global.
 pub(super) static GLOBALS: Part = Part::new(include_str!("prelude/globals.lua"));
 static HOST: Part = Part::new(include_str!("prelude/host.lua"));
-static LIBRARIES: Part = Part::new(include_str!("prelude/libraries.lua"));
 static LIBRARY: Part = Part::new(include_str!("prelude/library.lua"));
 static LOG: Part = Part::new(include_str!("prelude/log.lua"));
 static MODULES: Part = Part::new(include_str!("prelude/modules.lua"));
@@ -102,7 +101,6 @@ fn of_raw(name: &[u8]) -> Option<&'static Part> {
         b"host_log" => &LOG,
         b"host_on" => &EVENTS,
         b"joined" => &PRINT,
-        b"libraries" => &LIBRARIES,
         b"host_buffer"
         | b"host_list"
         | b"host_object"

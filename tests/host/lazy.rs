@@ -46,6 +46,8 @@ local function use_host()
   numbers:send(3)
   assert(numbers:recv() == 3)
   host.log("used")
+  assert(host.any and host.buffer and host.has_plugin and host.list and host.object)
+  assert(host.on and host.plugin and host.register and host.state)
   print("used")
 end
 
@@ -139,6 +141,76 @@ fn what_runs_out_of_memory_is_made_the_next_time() {
         }
     }
     panic!("never through");
+}
+
+/// Where memory runs out as it is put into the `host` table, it is there the next time. The part of the
+/// prelude that makes it has run before; the steps are small enough on Lua 5.4.
+#[cfg(feature = "lua54")]
+#[test]
+fn what_is_built_into_host_is_not_lost() {
+    const FEW: usize = 400 << 10;
+    let script = |name: &str, before: &str| {
+        format!(
+            "local held, filled, host = {{}}, 0, host
+             for at = 1, 10000 do held[at] = false end
+             local _ = host.{before}
+             function Take(bytes)
+               local text = ('x'):rep(bytes - 8) .. filled
+               filled = filled + 1
+               held[filled] = text
+             end
+             function Free(count)
+               for _ = 1, count do held[filled] = false filled = filled - 1 end
+             end
+             function Clear() for at = 1, filled do held[at] = false end filled = 0 end
+             function Ask() return host.{name} ~= nil end"
+        )
+    };
+    let pairs = [
+        ("register", "any"),
+        ("register", "state"),
+        ("any", "register"),
+        ("buffer", "list"),
+        ("list", "object"),
+        ("plugin", "has_plugin"),
+    ];
+    let mut cut = 0;
+    for (before, name) in pairs {
+        for freed in 0..30 {
+            let host = Host::builder().memory_limit(FEW).build().unwrap();
+            let plugin = host.load_source("asks", script(name, before)).unwrap();
+            let take = plugin.func::<(usize,), ()>("Take").unwrap();
+            for bytes in [1 << 14, 1 << 10, 1 << 8, 1 << 7, 40] {
+                while take.call((bytes,)).is_ok() {}
+            }
+            // What is let go is collected by who finds no memory.
+            plugin.call("Free", (freed,)).unwrap();
+            take.call((FEW,)).unwrap_err();
+            let ask = plugin.func::<(), bool>("Ask").unwrap();
+            let is_cut = ask.call(()).is_err();
+            // There may be too little left to call it at all.
+            if plugin.call("Clear", ()).is_err() {
+                continue;
+            }
+            cut += usize::from(is_cut);
+            take.call((FEW,)).unwrap_err();
+            assert!(ask.call(()).unwrap(), "`{name}` after `{before}`: {freed}");
+        }
+    }
+    assert!(cut > 4, "{cut}");
+}
+
+/// Whatever it names: it may be required in the middle of a loop over them.
+#[test]
+fn a_module_adds_nothing_to_the_globals() {
+    let script = "local function count() local n = 0 for _ in next, _G do n = n + 1 end return n end\n\
+                  local before = count()\n\
+                  require('part')\n\
+                  Added = count() - before";
+    let part = "-- print pcall xpcall utf8 collectgarbage\nreturn { print, xpcall }";
+    let host = Host::builder().build().unwrap();
+    let plugin = host.load_files("counts", [("init.lua", script), ("part.lua", part)]).unwrap();
+    assert_eq!(plugin.var::<i64>("Added").unwrap().get().unwrap(), 0);
 }
 
 #[test]

@@ -120,6 +120,12 @@ fn what_a_script_gets_is_all_of_it() {
         let all: Vec<f64> = (1..=length).map(|it| it as f64 / 2.0).collect();
         assert_eq!(floats.call((all.clone(),)).unwrap(), all);
     }
+    // What is passed need not be given away.
+    let lent = plugin.func::<(&[f64],), Vec<f64>>("Same").unwrap();
+    let names = plugin.func::<(&[String],), Vec<String>>("Same").unwrap();
+    let (all, some) = ([1.0, 2.5, 3.0], ["anna".to_owned(), "ben".to_owned()]);
+    assert_eq!(lent.call((&all[1..],)).unwrap(), all[1..]);
+    assert_eq!(names.call((&some[..],)).unwrap(), some);
     let odd = [f64::INFINITY, -0.0, f64::MIN_POSITIVE, 1e300];
     let same = floats.call((odd.to_vec(),)).unwrap();
     assert_eq!(same.map_bits(), odd.to_vec().map_bits());

@@ -15,6 +15,8 @@ function M.add(a, b) return a + b end
 
 function M.plain_add(a, b) return a + b end
 
+function M.same(list) return list end
+
 function M.ComplexType() M.Pd.age = M.Pd.age * 4 end
 
 ---@param n integer

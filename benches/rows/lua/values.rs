@@ -1,6 +1,6 @@
 //! Rows of variables.
 
-use twinplug::Var;
+use twinplug::{Func, Var};
 
 use super::by_mlua::ByMlua;
 use super::ours::Ours;
@@ -13,6 +13,7 @@ use crate::work::exchanges;
 pub(crate) fn measure(report: &mut Report, effort: Effort) {
     numbers(report, effort);
     through_and_back(report, effort);
+    lists(report, effort);
 }
 
 fn numbers(report: &mut Report, effort: Effort) {
@@ -78,4 +79,28 @@ fn through_and_back(report: &mut Report, effort: Effort) {
 
 fn structs_by_hand(side: &ByMlua) -> impl FnMut(u64) -> u64 {
     |repetitions| exchanges(repetitions, |data| side.exchange_by_hand(&data).unwrap())
+}
+
+fn lists(report: &mut Report, effort: Effort) {
+    let name = "lua_list";
+    if report.wants(name) {
+        let (ours_ns, theirs_ns) = Pairs::new().compare(effort, our_lists, their_lists);
+        report.add(Row { name, ours_ns, theirs: "mlua", theirs_ns, goal: None });
+    }
+}
+
+fn our_lists(side: &Ours) -> impl FnMut(u64) -> u64 {
+    let same: Func<(Vec<f64>,), Vec<f64>> = side.plugin.func("same").unwrap();
+    move |repetitions| sums(repetitions, |list| same.call((list,)).unwrap())
+}
+
+fn their_lists(side: &ByMlua) -> impl FnMut(u64) -> u64 {
+    let same: mlua::Function = side.module.get("same").unwrap();
+    move |repetitions| sums(repetitions, |list| same.call(list).unwrap())
+}
+
+/// Lists of a hundred numbers, through a function of the script and back.
+fn sums(repetitions: u64, mut same: impl FnMut(Vec<f64>) -> Vec<f64>) -> u64 {
+    let list: Vec<f64> = halves(100).collect();
+    (0..repetitions).map(|_| same(list.clone()).iter().sum::<f64>()).sum::<f64>().to_bits()
 }

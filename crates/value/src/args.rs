@@ -7,7 +7,7 @@ use crate::{
     Children, ConvertError, Data, Plain, Sink, TreeSource, Type, Value, View, from_view, to_sink,
 };
 
-/// What may stand as one argument of a call: any [`Data`], and `&str`.
+/// What may stand as one argument of a call: any [`Data`], `&str`, and `&[T]` for a list.
 pub trait Argument: Serialize + Sized {
     /// The argument's type.
     const SCHEMA: &'static Type;
@@ -60,6 +60,15 @@ impl Argument for &str {
         sink: &mut RawSink<'a, M>,
     ) -> Result<(), ConvertError> {
         sink.lend_text(value)
+    }
+}
+
+impl<T: Data> Argument for &[T] {
+    const SCHEMA: &'static Type = <Vec<T> as Data>::SCHEMA;
+
+    #[inline]
+    fn straight_write_to<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
+        T::list_write(value, sink)
     }
 }
 

@@ -106,7 +106,12 @@ if granted.jit then library.jit = doors.jit end
 
 -- Plain data: what libraries look at. Nothing of it has an effect.
 if granted.package then
-  local loaded = raw.libraries()
+  -- Some are there once they were asked for.
+  for _, name in ipairs { "coroutine", "math", "utf8" } do raw.lazily(library, name) end
+  local loaded = { _G = environment }
+  for name, value in pairs(library) do
+    if type(value) == "table" then loaded[name] = value end
+  end
   library.package = {
     config = raw.separator .. "\n;\n?\n!\n-\n",
     path = "?.lua;?" .. raw.separator .. "init.lua",

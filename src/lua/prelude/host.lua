@@ -31,12 +31,16 @@ local function grow(members, name, level)
   if hidden and not entry.is_steady and (kind == "table" or kind == "userdata") then
     hidden[#hidden + 1] = { members, name, made }
   end
-  members[name], lazy[members][name] = made, nil
+  -- One after the other: cut off before it is there, it is asked for again.
+  members[name] = made
+  lazy[members][name] = nil
   return made
 end
 
 local function grow_all(members, level)
-  for name in next, lazy[members] or {} do grow(members, name, level + 1) end
+  for name in next, lazy[members] or {} do
+    if rawget(members, name) == nil then grow(members, name, level + 1) end
+  end
 end
 
 local function make_later(members, name, entry)
