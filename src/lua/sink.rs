@@ -1,5 +1,7 @@
 //! Values written straight onto a Lua stack.
 
+mod numbers;
+
 use std::ffi::c_int;
 use std::ptr;
 
@@ -7,7 +9,7 @@ use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Value};
 use twinplug_value::{ConvertError, Key, Reference, Sink, to_sink};
 
-use super::border::{Border, MOST_AHEAD};
+use super::border::Border;
 use super::raw::{is_whole, not_whole};
 use super::references;
 use super::tags::Tag;
@@ -149,6 +151,16 @@ impl<'b> StackSink<'b> {
         }
     }
 
+    /// Refuses a value where none belongs: before anything is pushed, as it would stay there.
+    #[inline]
+    fn expects_value(&mut self) -> Result<(), ConvertError> {
+        if let Place::Key(_) | Place::SpreadKey(_) | Place::Lost = self.place {
+            self.place = Place::Lost;
+            return Err(out_of_turn());
+        }
+        Ok(())
+    }
+
     /// The value on top of the stack goes where it belongs.
     #[inline]
     fn put(&mut self) -> Result<(), ConvertError> {
@@ -222,6 +234,7 @@ impl<'b> StackSink<'b> {
     }
 
     fn begin(&mut self, items: usize, entries: usize, place: Place) -> Result<(), ConvertError> {
+        self.expects_value()?;
         // SAFETY: as `new` says; the room is made first.
         unsafe {
             match self.place {
@@ -236,28 +249,6 @@ impl<'b> StackSink<'b> {
         self.around.push(self.place);
         self.place = place;
         Ok(())
-    }
-
-    /// A list of numbers, each of which the function pushes.
-    fn numbers<N: Copy>(
-        &mut self,
-        items: &[N],
-        push: impl Fn(&Self, N) -> Result<(), ConvertError>,
-    ) -> Result<(), ConvertError> {
-        self.begin(items.len(), 0, Place::Item(1))?;
-        let (there, more) = items.split_at(items.len().min(MOST_AHEAD));
-        for (index, &item) in there.iter().enumerate() {
-            push(self, item).map_err(|error| error.at_index(index))?;
-            // SAFETY: as `new` says; the table below the number was made with room for so many
-            // items, so that this takes no memory.
-            unsafe { ffi::lua_rawseti(self.state, -2, (index + 1) as _) };
-        }
-        self.place = Place::Item(there.len() as i64 + 1);
-        for (index, &item) in more.iter().enumerate() {
-            push(self, item).map_err(|error| error.at_index(there.len() + index))?;
-            self.put()?;
-        }
-        self.end()
     }
 
     /// The container is complete.
@@ -344,6 +335,7 @@ impl Around {
 
 impl Sink for StackSink<'_> {
     fn null(&mut self) -> Result<(), ConvertError> {
+        self.expects_value()?;
         // SAFETY: as `new` says; neither takes memory. In a table nil would be no entry at
         // all; `host.null` is one.
         unsafe {
@@ -356,17 +348,20 @@ impl Sink for StackSink<'_> {
     }
 
     fn bool(&mut self, value: bool) -> Result<(), ConvertError> {
+        self.expects_value()?;
         // SAFETY: as `new` says; it takes no memory.
         unsafe { ffi::lua_pushboolean(self.state, value.into()) };
         self.put()
     }
 
     fn int(&mut self, value: i64) -> Result<(), ConvertError> {
+        self.expects_value()?;
         self.push_int(value)?;
         self.put()
     }
 
     fn float(&mut self, value: f64) -> Result<(), ConvertError> {
+        self.expects_value()?;
         // SAFETY: as `new` says; it takes no memory.
         unsafe { ffi::lua_pushnumber(self.state, value) };
         self.put()
@@ -377,12 +372,14 @@ impl Sink for StackSink<'_> {
     }
 
     fn bytes(&mut self, value: &[u8]) -> Result<(), ConvertError> {
+        self.expects_value()?;
         // SAFETY: as `new` says.
         unsafe { self.border.push_text(self.state, value)? };
         self.put()
     }
 
     fn reference(&mut self, reference: &Reference) -> Result<(), ConvertError> {
+        self.expects_value()?;
         // SAFETY: as `new` says.
         unsafe { references::push(self.border, self.state, reference)? };
         self.put()

@@ -36,11 +36,24 @@ function M.Give(i) return host.take_vec(made[i]) end function M.GiveEach(i) retu
 return M
 "#;
 
+/// It crosses without serde, as far as it can.
 #[data]
 #[derive(Debug)]
-struct Listed<T> {
+struct Listed {
     name: String,
-    items: T,
+    items: Vec<f64>,
+}
+
+mod by_one {
+    use super::{VecDeque, data};
+
+    /// It does not.
+    #[data]
+    #[derive(Debug)]
+    pub(super) struct Listed {
+        name: String,
+        items: VecDeque<f64>,
+    }
 }
 
 fn load() -> (Host, PluginRef) {
@@ -96,8 +109,8 @@ fn what_a_script_gives_is_read_as_one_by_one() {
         assert_eq!(ints[0], ints[1], "{made}");
         read += usize::from(floats[0].starts_with('['));
         assert_eq!(
-            got::<Listed<Vec<f64>>>(&plugin, "Both", number),
-            got::<Listed<VecDeque<f64>>>(&plugin, "Both", number),
+            got::<Listed>(&plugin, "Both", number),
+            got::<by_one::Listed>(&plugin, "Both", number),
             "{made}"
         );
         assert_eq!(

@@ -8,6 +8,7 @@ use crate::{
 };
 
 /// What may stand as one argument of a call: any [`Data`], `&str`, and `&[T]` for a list.
+/// (So `&[u8]` is a list of numbers; [`Bytes`](crate::Bytes) are bytes.)
 pub trait Argument: Serialize + Sized {
     /// The argument's type.
     const SCHEMA: &'static Type;

@@ -28,15 +28,34 @@ enum Order {
     KeyLast,
     NoKey,
     NoKeyThenOneMore,
+    NoKeyOverAndOver,
+    NoKeyForLists,
     ErrorInside,
+    ErrorOverAndOver,
     PanicInside,
     ErrorThenEnd,
 }
 
-use Order::{ErrorInside, ErrorThenEnd, KeyLast, KeyTwice, NoKey, NoKeyThenOneMore, PanicInside};
+use Order::{
+    ErrorInside, ErrorOverAndOver, ErrorThenEnd, KeyLast, KeyTwice, NoKey, NoKeyForLists,
+    NoKeyOverAndOver, NoKeyThenOneMore, PanicInside,
+};
 
-const ORDERS: [Order; 7] =
-    [KeyTwice, KeyLast, NoKey, NoKeyThenOneMore, ErrorInside, PanicInside, ErrorThenEnd];
+const ORDERS: [Order; 10] = [
+    KeyTwice,
+    KeyLast,
+    NoKey,
+    NoKeyThenOneMore,
+    NoKeyOverAndOver,
+    NoKeyForLists,
+    ErrorInside,
+    ErrorOverAndOver,
+    PanicInside,
+    ErrorThenEnd,
+];
+
+/// More than any stack has room for.
+const OFTEN: usize = 100_000;
 
 impl Serialize for Order {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -55,6 +74,25 @@ impl Serialize for Order {
             NoKeyThenOneMore => {
                 let _ = map.serialize_value(&1);
                 map.serialize_entry("a", &1)?;
+            }
+            NoKeyOverAndOver => {
+                for _ in 0..OFTEN {
+                    let _ = map.serialize_value(&1);
+                    let _ = map.serialize_value("one");
+                }
+                map.serialize_entry("a", &1)?;
+            }
+            NoKeyForLists => {
+                for _ in 0..OFTEN {
+                    let _ = map.serialize_value(&[1.5, 2.5]);
+                }
+                map.serialize_entry("a", &1)?;
+            }
+            ErrorOverAndOver => {
+                for _ in 0..OFTEN {
+                    let _ = map.serialize_entry("a", &Broken::Fails);
+                }
+                map.serialize_entry("b", &1)?;
             }
             ErrorInside => {
                 let _ = map.serialize_entry("a", &Broken::Fails);

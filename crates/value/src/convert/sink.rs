@@ -8,7 +8,7 @@ use crate::Reference;
 ///
 /// Each value is one scalar event, or `begin_list`, its items, `end_list`, or
 /// `begin_map`, for each entry `key` and its value, `end_map`. The lengths are
-/// hints; 0 where none is known.
+/// hints; 0 where none is known. `floats` and `ints` are a list and its items in one event.
 ///
 /// # Errors
 /// Each event fails where its value cannot be written: it is out of range, of no type that may
@@ -35,7 +35,9 @@ pub trait Sink {
     /// A list of numbers.
     fn floats(&mut self, items: &[f64]) -> Result<(), ConvertError> {
         self.begin_list(items.len())?;
-        items.iter().try_for_each(|&item| self.float(item))?;
+        for (index, &item) in items.iter().enumerate() {
+            self.float(item).map_err(|error| error.at_index(index))?;
+        }
         self.end_list()
     }
     /// A list of whole numbers.

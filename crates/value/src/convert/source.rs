@@ -63,8 +63,9 @@ pub trait Source {
     fn count(&mut self) -> usize {
         0
     }
-    /// The current value, where it is a list of numbers that is better read in one go. Where it is
-    /// not, and where one of them is no float exactly, it is read one by one.
+    /// The current value, where it is a list of numbers that is better read in one go. Without an answer
+    /// all is as it was, and the list is read one by one: so is one with a number that is no float
+    /// exactly, as far as that is seen at once.
     fn floats(&mut self) -> Option<Vec<f64>> {
         None
     }

@@ -18,7 +18,7 @@ pub enum Straight {
     No,
     /// As a field of a struct that does.
     Part,
-    /// It is such a struct.
+    /// It is such a struct, or a list of numbers.
     Whole,
 }
 
