@@ -361,3 +361,24 @@ mod around {
         assert_eq!(old.b, None);
     }
 }
+
+#[data]
+#[derive(Debug, PartialEq)]
+struct Mesh {
+    points: Vec<f64>,
+    counts: Vec<i64>,
+    weights: Option<Vec<f64>>,
+}
+
+/// A struct with lists of numbers is one of these, and says the same as by serde.
+#[test]
+fn lists_of_numbers_are_fields_as_others_are() {
+    assert!(Mesh::STRAIGHT == Straight::Whole);
+    let mesh = Mesh { points: vec![1.0, 2.5], counts: vec![], weights: Some(vec![-1.0]) };
+    let mut tree = Tree::default();
+    write(&mesh, &mut tree).unwrap();
+    let value = tree.into_value();
+    assert_eq!(value, Value::of(&mesh).unwrap());
+    assert_eq!(from_source::<Mesh>(&mut TreeSource::new(&value)).unwrap(), mesh);
+    assert_eq!(from_source::<Mesh>(&mut Searched(TreeSource::new(&value))).unwrap(), mesh);
+}

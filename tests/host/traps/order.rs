@@ -54,7 +54,7 @@ const ORDERS: [Order; 10] = [
     ErrorThenEnd,
 ];
 
-/// More than any stack has room for.
+/// More often than the stack of a call has room for values.
 const OFTEN: usize = 100_000;
 
 impl Serialize for Order {
