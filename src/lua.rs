@@ -12,6 +12,7 @@ mod call;
 mod channels;
 mod console;
 mod coroutine;
+mod direct;
 mod entry;
 mod exports;
 mod failure;

@@ -7,6 +7,7 @@
 //! exported; a variable by its name in the table that the script returns, or hands to
 //! `host.register`, or among its globals.
 
+mod members;
 mod notes;
 mod own;
 mod scan;
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 
 use twinplug_value::{Param, Shared, Signature, Type};
 
+pub(super) use members::reads_members_alone;
 use notes::Notes;
 pub(super) use own::own;
 use types::{Names, Reader, optional};

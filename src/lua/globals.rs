@@ -19,7 +19,7 @@ use super::foundation::LOOKS_AHEAD;
 use super::prelude;
 
 /// Where the table is found in the Lua registry.
-const GLOBALS: &CStr = c"twinplug.globals";
+pub(super) const GLOBALS: &CStr = c"twinplug.globals";
 
 /// So many names there is room for at first: the library's, and a few of the script's.
 pub(super) const ROOM: usize = if LOOKS_AHEAD { 0 } else { 32 };

@@ -224,15 +224,35 @@ impl Core {
     }
 
     /// Calls a function with the arguments that are the stack.
+    #[inline(always)]
     fn call(&self, state: *mut lua_State, offered: &Offered) -> Answer {
         let outer = self.current.replace(state);
         if outer.is_null() {
             self.current.set(outer);
             return Answer::Gone;
         }
-        let function = &offered.function;
         // SAFETY: the VM runs this C function.
-        let called = function.of_bits().and_then(|of| unsafe { self.call_with_bits(state, of) });
+        let bits = offered.function.of_bits();
+        let called = bits.and_then(|of| unsafe { self.call_with_bits(state, of) });
+        match called {
+            Some(Ok(())) => {
+                self.current.set(outer);
+                Answer::Results(1)
+            }
+            called => self.end_call(state, offered, outer, called),
+        }
+    }
+
+    /// Ends a call that the quickest way has not ended.
+    #[inline(never)]
+    fn end_call(
+        &self,
+        state: *mut lua_State,
+        offered: &Offered,
+        outer: *mut lua_State,
+        called: Option<Result<()>>,
+    ) -> Answer {
+        let function = &offered.function;
         let called = match called {
             Some(called) => called.map(|()| 1).map_err(|error| function.at(error)),
             None => self.call_function(state, function),

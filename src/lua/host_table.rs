@@ -36,7 +36,7 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
         b"any" => lua.create_function(any),
         b"constant" => constant(core),
         b"died" => died(lua, shared),
-        b"find" => find_module(lua, shared),
+        b"find" => find_module(core),
         b"forget" => forget(lua, shared),
         b"keep" => keep(lua, shared),
         #[cfg(feature = "luajit")]
@@ -240,10 +240,11 @@ fn levels(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Table> {
 
 /// `find(environment, name)`, with `keep` and `returned` what `require` is made of: the module
 /// compiled for these globals, and its path.
-fn find_module(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
-    let state = Arc::clone(shared);
-    lua.create_function(move |lua, (environment, name): (Table, Value)| {
-        let found = find(lua, &state, &environment, &name).and_then(|(chunk, path)| {
+fn find_module(core: &Core) -> mlua::Result<Function> {
+    let core = core.handed();
+    core.get().border.lua().create_function(move |lua, (environment, name): (Table, Value)| {
+        let (core, state) = (core.get(), &core.get().shared);
+        let found = find(lua, core, &environment, &name).and_then(|(chunk, path)| {
             let path = lua.create_string(path.as_os_str().as_encoded_bytes());
             Ok((chunk, path.map_err(broken)?))
         });
@@ -254,10 +255,8 @@ fn find_module(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
             }
             Err(error) => {
                 // The script's failure is one of trust, then.
-                if error.kind() == ErrorKind::Trust
-                    && let Some(border) = state.border()
-                {
-                    state.trails.raise(lua, border, &error);
+                if error.kind() == ErrorKind::Trust {
+                    state.trails.raise(lua, &core.border, &error);
                 }
                 let mut answer = refused(lua, error.message());
                 // One in the module has its own line in front.
@@ -298,19 +297,15 @@ fn returned(lua: &Lua, shared: &Arc<Shared>) -> mlua::Result<Function> {
 }
 
 /// The module of that name, compiled, and its path.
-fn find(
-    lua: &Lua,
-    shared: &Shared,
-    environment: &Table,
-    name: &Value,
-) -> Result<(Function, PathBuf)> {
+fn find(lua: &Lua, core: &Core, environment: &Table, name: &Value) -> Result<(Function, PathBuf)> {
     let Some(name) = name.as_string() else {
         let message = format!("`require` takes a module's name, got {}", name.type_name());
         return Err(Error::new(ErrorKind::Type, message));
     };
-    let Module { source, text } = shared.modules.find(&name.to_string_lossy())?;
+    let Module { source, text } = core.shared.modules.find(&name.to_string_lossy())?;
     let chunk = compile(lua, &source, &text, Some(environment))?;
-    shared.declared.add_module(&source.chunk, &text);
+    core.direct.module_begins(lua, &text).map_err(broken)?;
+    core.shared.declared.add_module(&source.chunk, &text);
     Ok((chunk, source.path))
 }
 

@@ -141,6 +141,7 @@ fn run(
     let lua = lease.state().lua.clone();
     vm.shared.export(&lua, &module).map_err(|text| Error::new(ErrorKind::Load, text))?;
     lease.state().hooks.find(&lua, &module)?;
+    lease.state().core.direct.body_ended(&lua, text).map_err(broken)?;
     #[cfg(feature = "luau")]
     if !vm.shared.is_console() {
         let State { core, environment, .. } = lease.state();

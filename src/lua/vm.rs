@@ -20,6 +20,7 @@ use twinplug_value::raw::LeafPlace;
 use super::border::{Border, refer};
 use super::channels::Channels;
 use super::coroutine::Pool;
+use super::direct::Direct;
 use super::entry::Entry;
 use super::exports::Declared;
 use super::failure::located;
@@ -108,6 +109,7 @@ pub(super) struct Core {
     pub(super) channels: Channels,
     pub(super) functions: HostFunctions,
     pub(super) links: Links,
+    pub(super) direct: Direct,
     /// Whether a leaf function runs that a script has called: nobody enters the VM meanwhile.
     pub(super) leaf: LeafPlace,
     #[cfg(feature = "luau")]
@@ -388,6 +390,7 @@ impl Core {
             channels: Channels::default(),
             functions: HostFunctions::of(shared),
             links: Links::default(),
+            direct: Direct::default(),
             leaf: LeafPlace::default(),
             #[cfg(feature = "luau")]
             library: super::safe::Library::new(),

@@ -23,6 +23,7 @@ mod copies;
 #[cfg(feature = "native")]
 mod damage;
 mod definitions;
+mod direct;
 mod directories;
 mod echo;
 mod errors;

@@ -83,7 +83,7 @@ impl<'t> Scanner<'t> {
 
     fn space(&mut self) {
         let rest = &self.text.as_bytes()[self.at..];
-        self.to(self.at + length(rest, |byte| byte.is_ascii_whitespace() || byte == 0x0b));
+        self.to(self.at + length(rest, is_space));
     }
 
     /// A comment's text; `None` for a long one.
@@ -126,11 +126,14 @@ fn short_string(text: &str, start: usize, quote: u8) -> usize {
             b'\\' => {
                 // `\z` skips what follows, line ends included.
                 let escaped = bytes.next();
-                if let Some((_, b'z')) = escaped {
-                    let rest = &text.as_bytes()[at + 2..];
-                    let skipped = length(rest, |byte| byte.is_ascii_whitespace());
-                    bytes.by_ref().take(skipped).for_each(drop);
-                }
+                let rest = text.as_bytes().get(at + 2..).unwrap_or_default();
+                let skipped = match escaped {
+                    Some((_, b'z')) => length(rest, is_space),
+                    // One line end.
+                    Some((_, b'\r')) if rest.starts_with(b"\n") => 1,
+                    _ => 0,
+                };
+                bytes.by_ref().take(skipped).for_each(drop);
             }
             b'\n' if quote != b'`' => return at,
             byte if byte == quote => return at + 1,
@@ -142,6 +145,10 @@ fn short_string(text: &str, start: usize, quote: u8) -> usize {
 
 fn end_of_line(text: &str, start: usize) -> usize {
     text[start..].find('\n').map_or(text.len(), |at| start + at)
+}
+
+fn is_space(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0x0b
 }
 
 /// Bytes over 127 are parts of names, so that no character is cut in two.
@@ -176,6 +183,9 @@ mod tests {
         check("'a\\'--' \"\\\\\" b", &["1 literal", "1 literal", "1 b"]);
         check("'a\\z\n  b' c", &["1 literal", "2 c"]);
         check("'a\\\nb' c", &["1 literal", "2 c"]);
+        check("'a\\\r\nb' c", &["1 literal", "2 c"]);
+        check("'a\\z\x0b\nb' c", &["1 literal", "2 c"]);
+        check("'a\\", &["1 literal"]);
         check("'open\nb", &["1 literal", "2 b"]);
         check("a==b=c", &["1 a", "1 ==", "1 b", "1 =", "1 c"]);
         check("f(...)1..2", &["1 f", "1 (", "1 ...", "1 )", "1 literal"]);

@@ -1,0 +1,200 @@
+//! Whether a text does no more with a global table than to read what is in it: `host.name`.
+//!
+//! What it cannot be sure of counts as more. It is sure of what it reads alone: a text that
+//! may get at the globals as a whole, or run another text, may do anything.
+
+use super::MAX_TEXT;
+use super::tokens::{Kind, Token, tokens};
+
+/// What leads to the globals, or to text that is not there to be read.
+const WAYS: [&str; 10] = [
+    "_ENV",
+    "_G",
+    "debug",
+    "dofile",
+    "getfenv",
+    "load",
+    "loadfile",
+    "loadstring",
+    "package",
+    "setfenv",
+];
+
+/// Symbols behind which an expression stands; some that may end a statement are not among them:
+/// `local x <const>`, `global *`.
+const OPERATORS: [&str; 15] =
+    ["(", "{", "[", "=", "==", "~=", "<=", ">=", "..", "+", "-", "/", "//", "%", "^"];
+
+/// Words behind which an expression stands.
+const BEFORE: [&str; 5] = ["and", "in", "not", "or", "return"];
+
+/// Whether all that a text does with the global of that name is to read members of it.
+pub(in crate::lua) fn reads_members_alone(text: &[u8], global: &str) -> bool {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    if text.len() > MAX_TEXT {
+        return false;
+    }
+    let Ok(text) = std::str::from_utf8(text) else { return false };
+    // Some Luas end a line with it, and some do not.
+    if text.replace("\r\n", "").contains('\r') {
+        return false;
+    }
+    let mut tokens = tokens(text);
+    tokens.retain(|token| !matches!(token.kind, Kind::Comment(_)));
+    let code = Code(&tokens);
+    (0..tokens.len()).all(|at| match tokens[at].kind {
+        // A field, or a method, of something else.
+        Kind::Word(_) if code.is_any(at.wrapping_sub(1), &[".", ":"]) => true,
+        Kind::Word(word) if word == global => code.is_read(at),
+        Kind::Word("require") => code.requires_by_name(at + 1),
+        Kind::Word(word) => !WAYS.contains(&word),
+        // Luau's strings have code in them.
+        Kind::Literal(literal) => !literal.starts_with('`'),
+        _ => true,
+    })
+}
+
+struct Code<'c>(&'c [Token<'c>]);
+
+impl<'c> Code<'c> {
+    fn symbol(&self, at: usize) -> Option<&'c str> {
+        match self.0.get(at)?.kind {
+            Kind::Symbol(symbol) => Some(symbol),
+            _ => None,
+        }
+    }
+
+    fn word(&self, at: usize) -> Option<&'c str> {
+        match self.0.get(at)?.kind {
+            Kind::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    fn is_any(&self, at: usize, symbols: &[&str]) -> bool {
+        self.symbol(at).is_some_and(|symbol| symbols.contains(&symbol))
+    }
+
+    /// Whether a member is read of the name at `at`, and not written.
+    fn is_read(&self, at: usize) -> bool {
+        let before = at.wrapping_sub(1);
+        if self.symbol(at + 1) != Some(".") || self.word(at + 2).is_none() {
+            return false;
+        }
+        let behind = at + 3;
+        let is_written = match self.symbol(behind) {
+            Some("=") => true,
+            // One of several that are written, unless it cannot be the first of them.
+            Some(",") => {
+                let is_expression = self.is_any(before, &OPERATORS)
+                    || self.word(before).is_some_and(|word| BEFORE.contains(&word));
+                !is_expression
+            }
+            // As `+=`.
+            Some(_) => self.symbol(behind + 1) == Some("="),
+            None => false,
+        };
+        !is_written && self.word(before) != Some("function")
+    }
+
+    /// Whether the argument is a plain name of a module.
+    fn requires_by_name(&self, at: usize) -> bool {
+        let in_brackets = self.symbol(at) == Some("(");
+        let at = at + usize::from(in_brackets);
+        let Some(Kind::Literal(literal)) = self.0.get(at).map(|token| token.kind) else {
+            return false;
+        };
+        let name = literal.trim_matches(['"', '\'']);
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
+        let is_whole = !in_brackets || self.symbol(at + 1) == Some(")");
+        is_whole && name.bytes().all(is_plain) && !WAYS.contains(&name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_may_do_more_is_told() {
+        let reads = |text: &str| reads_members_alone(text.as_bytes(), "host");
+        for text in [
+            "",
+            "local x = 1",
+            "return host.scale(1, 2)",
+            "host.log.info('a')",
+            "host.register { f = function() return host.MAX end }",
+            "host.channel('data'):send(M.Pd)",
+            "local a, b = host.a, 1",
+            "f(host.a, 1)",
+            "f{ host.a, b = host.b, }",
+            "return host.a, host.b(1)",
+            "if host.a == 1 and host.b ~= 2 then host.c() end",
+            "x = host.a\nhost.b()",
+            "host.a.b = 1",
+            "host.a().b = 1",
+            "host.a[1] = 2",
+            "-- host = 1\nlocal s = 'host = 1'",
+            "cfg.host = 'localhost'",
+            "cfg:host(1)",
+            "local m = require 'm'",
+            "local m = require(\"a.b-c/d\")",
+            "host . \n -- a\n a()",
+            "M.load = function() end",
+            "host.x ()",
+        ] {
+            assert!(reads(text), "{text}");
+        }
+        for text in [
+            "local h = host",
+            "host = 1",
+            "host.a = 1",
+            "host.a, x = 1, 2",
+            "x, host.a = 1, 2",
+            "x, host.a, y = 1, 2, 3",
+            "do host.a, x = 1, 2 end",
+            "f() host.a, x = 1, 2",
+            "local y <const> host.a, x = 1, 2",
+            "global * host.a, x = 1, 2",
+            "local s = 'a\\\r\n' host = 1 --'",
+            "local s = 'a\\z\x0b\n ' host = 1 --'",
+            "-- a\rhost = 1",
+            "host.a += 1",
+            "host.a ..= 1",
+            "host.a //= 1",
+            "host['a'] = 1",
+            "host[x]()",
+            "host:a()",
+            "f(host)",
+            "return host",
+            "return { host }",
+            "return host .. ''",
+            "function host.a() end",
+            "function host:a() end",
+            "local function f(host) host.a() end",
+            "for host in f() do end",
+            "{ host = 1 }",
+            "for k in pairs(host) do end",
+            "goto host",
+            "_G.host.a = 1",
+            "local g = _ENV",
+            "load('host.a = 1')",
+            "local l = load",
+            "pcall(require, 'm')",
+            "local r = require",
+            "require('_' .. 'G').host.a = 1",
+            "require('_G')",
+            "require '\\95G'",
+            "require(name)",
+            "require [[m]]",
+            "package.loaded._G.x = 1",
+            "local s = `{host}`",
+            "host.",
+            "host",
+        ] {
+            assert!(!reads(text), "{text}");
+        }
+        assert!(!reads_members_alone(b"local s = '\xff'", "host"));
+        assert!(reads_members_alone(b"\xef\xbb\xbf#!/bin/lua\nhost.a()", "host"));
+    }
+}
