@@ -170,7 +170,7 @@ impl<'v> Quick<'v> {
     /// Ends also where code of the embedding panics.
     #[inline(always)]
     pub(super) fn guard(self) -> Guarded<'v> {
-        Guarded(Some(self))
+        Guarded(self)
     }
 }
 
@@ -213,13 +213,20 @@ impl<'v> Paused<'v> {
 }
 
 /// A quick use in which code of the embedding runs, which may panic.
-pub(super) struct Guarded<'v>(Option<Quick<'v>>);
+pub(super) struct Guarded<'v>(Quick<'v>);
 
 impl<'v> Guarded<'v> {
+    /// None of that code runs any more, and the use goes on.
+    #[inline(always)]
+    pub(super) fn release(self) -> Quick<'v> {
+        let guarded = ManuallyDrop::new(self);
+        guarded.0
+    }
+
     /// Ends it, with what came of that code.
     #[inline]
-    pub(super) fn end(mut self, done: Result<()>) -> Result<()> {
-        let Some(quick) = self.0.take() else { return done };
+    pub(super) fn end(self, done: Result<()>) -> Result<()> {
+        let quick = self.release();
         match done {
             Ok(()) => {
                 quick.cut();
@@ -236,9 +243,7 @@ impl<'v> Guarded<'v> {
 
 impl Drop for Guarded<'_> {
     fn drop(&mut self) {
-        if let Some(quick) = self.0.take() {
-            quick.pause().clear();
-        }
+        self.0.pause().clear();
     }
 }
 

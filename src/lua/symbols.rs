@@ -18,7 +18,7 @@ use super::source::bytes;
 use super::typed::{Scalars, Stack};
 use super::vm::Vm;
 use crate::error::{Error, Result};
-use crate::plugin::{Got, RawFunc, RawVar, Results, Write};
+use crate::plugin::{Got, RawFunc, RawVar, Results, Write, too_deep};
 use writing::{Place, may_write};
 
 /// A function of a script.
@@ -46,6 +46,9 @@ pub(super) struct LuaVar {
 
 impl RawFunc for LuaFunc {
     fn call(&self, args: Write<'_>, results: Results, got: &mut Got<'_>) -> Result<()> {
+        if let Some(called) = self.write_and_call_quickly(args, results, got) {
+            return called;
+        }
         self.call_written(results, got, |border, coroutine| {
             // SAFETY: the VM is entered, and the coroutine does not run.
             let mut sink = unsafe { StackSink::new(border, coroutine) };
@@ -93,17 +96,57 @@ impl LuaFunc {
                 return Some(Err(error));
             }
         };
-        let count = match quick.call(begun, count) {
+        let called = quick.call(begun, count);
+        Some(self.end_quickly(quick, called, results, got))
+    }
+
+    /// Reads what has come of a quick call.
+    #[inline(always)]
+    fn end_quickly(
+        &self,
+        quick: Quick<'_>,
+        called: Result<c_int, Unfinished>,
+        results: Results,
+        got: &mut Got<'_>,
+    ) -> Result<()> {
+        let count = match called {
             Ok(count) => count,
-            Err(unfinished) => return Some(self.go_on(quick.pause(), unfinished, results, got)),
+            Err(unfinished) => return self.go_on(quick.pause(), unfinished, results, got),
         };
         // SAFETY: the VM is entered, and the coroutine has finished.
         let stack = unsafe { Stack::new(quick.border(), quick.coroutine()) };
         if count == 1 && results == Results::One && stack.read_scalar(TOP, self.scalars, got) {
             quick.end();
-            return Some(Ok(()));
+            return Ok(());
         }
-        Some(self.read_quickly(quick.pause(), count, results, got))
+        self.read_quickly(quick.pause(), count, results, got)
+    }
+
+    /// As `call_quickly`, with what is written by code of the embedding. None of that has run where
+    /// the answer is `None`.
+    #[inline]
+    fn write_and_call_quickly(
+        &self,
+        args: Write<'_>,
+        results: Results,
+        got: &mut Got<'_>,
+    ) -> Option<Result<()>> {
+        let quick = Quick::begin(&self.vm)?;
+        let (border, coroutine) = (quick.border(), quick.coroutine());
+        quick.push(self.function);
+        let guarded = quick.guard();
+        // SAFETY: the VM is entered, the coroutine does not run, and has room above what it keeps.
+        let mut sink = unsafe { StackSink::new(border, coroutine) };
+        let count = match args(&mut sink).and_then(|()| sink.finish()) {
+            Ok(count) => count,
+            Err(error) => return Some(guarded.end(Err(error.into()))),
+        };
+        let Some(begun) = quick.start() else { return Some(guarded.end(Err(too_deep()))) };
+        let quick = guarded.release();
+        let called = quick.call(begun, count);
+        // Lua has run.
+        border.forget_room();
+        Some(self.end_quickly(quick, called, results, got))
     }
 
     /// As `call_scalars`, where something stands against the quickest way.
@@ -138,7 +181,7 @@ impl LuaFunc {
         let stack = unsafe { Stack::new(quick.border(), quick.coroutine()) };
         let stack = stack.above(quick.below());
         let guarded = quick.guard();
-        guarded.end(stack.read_results(count, &self.result, results, got))
+        guarded.end(stack.read_others(count, &self.result, results, got))
     }
 
     /// Calls it with what is pushed onto the coroutine.

@@ -69,18 +69,20 @@ impl<'b> Stack<'b> {
         {
             return Ok(());
         }
-        got.scalar = None;
-        self.read_any_results(count, ty, results, got.read)
+        self.read_others(count, ty, results, got)
     }
 
+    /// As `read_results`, where there is not one scalar of that type.
     #[inline(never)]
-    fn read_any_results(
+    pub(super) fn read_others(
         self,
         count: c_int,
         ty: &Type,
         results: Results,
-        read: Read<'_>,
+        got: &mut Got<'_>,
     ) -> Result<()> {
+        got.scalar = None;
+        let read = &mut *got.read;
         let expected = match (ty, results) {
             (Type::Any, Results::All) => return self.read_all(count, read),
             (Type::Tuple(items), _) => items.len() as c_int,
@@ -91,11 +93,13 @@ impl<'b> Stack<'b> {
             let message = format!("expected {expected} {results}, got {count}");
             return Err(Error::new(ErrorKind::Type, message));
         }
-        // SAFETY: as `new` says; room is made first, below what is for reading as well. What a
-        // script leaves out at the end is nil.
+        // SAFETY: as `new` says; room is made first, below what is for reading as well: there is
+        // some above a single result. What a script leaves out at the end is nil.
         unsafe {
-            self.border.reserve(self.state, expected + FOR_READING)?;
-            ffi::lua_settop(self.state, self.below + expected);
+            if count != 1 || expected != 1 {
+                self.border.reserve(self.state, expected + FOR_READING)?;
+                ffi::lua_settop(self.state, self.below + expected);
+            }
         }
         let of_result = |error: ConvertError| error.of("result");
         match ty {
