@@ -7,7 +7,8 @@
 //! texts are all like that gets the table once its body has ended; and before a module runs
 //! that may do more, `host` is what it was.
 //!
-//! Not where chunks find what they name as they are loaded (`safe`), which is quicker yet.
+//! In Lua 5.4 and 5.5 alone. LuaJIT and Luau get new syntax every now and then, which a text's
+//! reader would have to know, and gain little by this or nothing (`safe`).
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -16,10 +17,11 @@ use mlua::Lua;
 use mlua::ffi;
 
 use super::annotations::reads_members_alone;
-use super::foundation::LOOKS_AHEAD;
 use super::globals::GLOBALS;
 
 const HOST: &CStr = c"host";
+
+const IS_ON: bool = cfg!(any(feature = "lua54", feature = "lua55"));
 
 /// What a VM's script finds as `host`.
 #[derive(Default)]
@@ -29,33 +31,22 @@ pub(super) struct Direct {
     is_given: Cell<bool>,
 }
 
+/// What is in a script's globals.
+#[derive(Clone, Copy, PartialEq)]
+enum As {
+    Members,
+    Sealed,
+}
+
 impl Direct {
     /// A script's own body has ended, which this is the text of, and what it exports is known.
     ///
     /// # Errors
     /// There is no memory.
     pub(super) fn body_ended(&self, lua: &Lua, text: &[u8]) -> mlua::Result<()> {
-        if LOOKS_AHEAD || self.is_seen.get() || !is_made(lua)? || !reads(text) {
-            return Ok(());
+        if IS_ON && !self.is_seen.get() && reads_members_alone(text, "host") {
+            self.is_given.set(put(lua, As::Members)?);
         }
-        // SAFETY: mlua runs it protected, with room for some values, and there is nothing to
-        // drop. The foundation has put the table into the registry, and what `is_made` has found
-        // is the prelude's, with the table of its members in its metatable.
-        unsafe {
-            lua.exec_raw::<()>((), |state| {
-                ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, GLOBALS.as_ptr());
-                ffi::lua_pushstring(state, HOST.as_ptr());
-                ffi::lua_pushglobaltable(state);
-                ffi::lua_getfield(state, -1, HOST.as_ptr());
-                ffi::lua_getmetatable(state, -1);
-                ffi::lua_getfield(state, -1, c"__index".as_ptr());
-                ffi::lua_replace(state, 3);
-                ffi::lua_settop(state, 3);
-                ffi::lua_rawset(state, 1);
-                ffi::lua_settop(state, 0);
-            })?;
-        }
-        self.is_given.set(true);
         Ok(())
     }
 
@@ -64,48 +55,47 @@ impl Direct {
     /// # Errors
     /// There is no memory.
     pub(super) fn module_begins(&self, lua: &Lua, text: &[u8]) -> mlua::Result<()> {
-        if LOOKS_AHEAD || self.is_seen.get() || reads(text) {
-            return Ok(());
+        if IS_ON && !self.is_seen.get() && !reads_members_alone(text, "host") {
+            if self.is_given.get() {
+                put(lua, As::Sealed)?;
+            }
+            self.is_seen.set(true);
         }
-        self.is_seen.set(true);
-        if !self.is_given.replace(false) {
-            return Ok(());
-        }
-        // SAFETY: as above. Nothing else is written there by a text that only reads members.
-        unsafe {
-            lua.exec_raw((), |state| {
-                ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, GLOBALS.as_ptr());
-                ffi::lua_pushstring(state, HOST.as_ptr());
-                ffi::lua_pushglobaltable(state);
-                ffi::lua_getfield(state, -1, HOST.as_ptr());
-                ffi::lua_replace(state, 3);
-                ffi::lua_rawset(state, 1);
-                ffi::lua_settop(state, 0);
-            })
-        }
+        Ok(())
     }
 }
 
-fn reads(text: &[u8]) -> bool {
-    reads_members_alone(text, "host")
-}
-
-/// Whether anybody has asked for it.
-fn is_made(lua: &Lua) -> mlua::Result<bool> {
-    let mut is_made = false;
-    // SAFETY: as in `Direct::body_ended`.
+/// Puts it into a script's globals in the place of what is there; says whether anything was.
+fn put(lua: &Lua, what: As) -> mlua::Result<bool> {
+    let mut was_there = false;
+    // SAFETY: mlua runs it protected, with room for some values, and there is nothing to drop.
+    // The foundation has put the globals into the registry. Where they have a `host`, which no
+    // text that only reads its members has put there, the prelude has made it: it is in the
+    // library, a userdata with the table of its members in its metatable.
     unsafe {
         lua.exec_raw::<()>((), |state| {
-            ffi::lua_pushglobaltable(state);
+            ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, GLOBALS.as_ptr());
             ffi::lua_pushstring(state, HOST.as_ptr());
-            is_made = ffi::lua_rawget(state, -2) == ffi::LUA_TUSERDATA;
+            ffi::lua_pushvalue(state, -1);
+            was_there = ffi::lua_rawget(state, 1) != ffi::LUA_TNIL;
+            if was_there {
+                ffi::lua_pushglobaltable(state);
+                ffi::lua_getfield(state, -1, HOST.as_ptr());
+                if what == As::Members && ffi::lua_getmetatable(state, -1) != 0 {
+                    ffi::lua_getfield(state, -1, c"__index".as_ptr());
+                }
+                ffi::lua_replace(state, 3);
+                ffi::lua_settop(state, 3);
+                ffi::lua_rawset(state, 1);
+            }
             ffi::lua_settop(state, 0);
         })?;
     }
-    Ok(is_made)
+    Ok(was_there)
 }
 
-#[cfg(all(test, any(not(feature = "luau"), feature = "luau-jit")))]
+#[cfg(test)]
+#[cfg(any(feature = "lua54", feature = "lua55"))]
 mod tests {
     use mlua::Table;
 
@@ -137,6 +127,7 @@ mod tests {
     #[test]
     fn it_is_the_members_until_somebody_does_more() {
         let (lua, globals) = made();
+        globals.raw_set("host", lua.globals().raw_get::<mlua::Value>("host").unwrap()).unwrap();
         let direct = Direct::default();
         direct.body_ended(&lua, b"return host.triple").unwrap();
         assert_eq!(found(&globals), "table");
@@ -152,14 +143,15 @@ mod tests {
     #[test]
     fn it_is_not_where_a_text_does_more() {
         let (lua, globals) = made();
+        // Nor is it put where it was not.
+        Direct::default().body_ended(&lua, b"return host.triple").unwrap();
+        assert_eq!(found(&globals), "nil");
+        globals.raw_set("host", lua.globals().raw_get::<mlua::Value>("host").unwrap()).unwrap();
         let direct = Direct::default();
         direct.body_ended(&lua, b"local h = host").unwrap();
-        assert_eq!(found(&globals), "nil");
+        assert_eq!(found(&globals), "userdata");
         direct.module_begins(&lua, b"local h = host").unwrap();
         direct.body_ended(&lua, b"host.triple()").unwrap();
-        assert_eq!(found(&globals), "nil");
-        lua.globals().raw_remove("host").unwrap();
-        Direct::default().body_ended(&lua, b"").unwrap();
-        assert_eq!(found(&globals), "nil");
+        assert_eq!(found(&globals), "userdata");
     }
 }

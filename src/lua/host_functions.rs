@@ -231,8 +231,8 @@ impl Core {
             self.current.set(outer);
             return Answer::Gone;
         }
-        // SAFETY: the VM runs this C function.
         let bits = offered.function.of_bits();
+        // SAFETY: the VM runs this C function.
         let called = bits.and_then(|of| unsafe { self.call_with_bits(state, of) });
         match called {
             Some(Ok(())) => {

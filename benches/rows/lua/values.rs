@@ -1,5 +1,7 @@
 //! Rows of variables.
 
+use std::hint::black_box;
+
 use twinplug::{Func, Var};
 
 use super::by_mlua::ByMlua;
@@ -13,6 +15,7 @@ use crate::work::exchanges;
 pub(crate) fn measure(report: &mut Report, effort: Effort) {
     numbers(report, effort);
     through_and_back(report, effort);
+    texts(report, effort);
     lists(report, effort);
 }
 
@@ -87,6 +90,29 @@ fn lists(report: &mut Report, effort: Effort) {
         let (ours_ns, theirs_ns) = Pairs::new().compare(effort, our_lists, their_lists);
         report.add(Row { name, ours_ns, theirs: "mlua", theirs_ns, goal: None });
     }
+}
+
+fn texts(report: &mut Report, effort: Effort) {
+    let name = "lua_text";
+    if report.wants(name) {
+        let (ours_ns, theirs_ns) = Pairs::new().compare(effort, our_texts, their_texts);
+        report.add(Row { name, ours_ns, theirs: "mlua", theirs_ns, goal: None });
+    }
+}
+
+fn our_texts(side: &Ours) -> impl FnMut(u64) -> u64 {
+    let same: Func<(&str,), String> = side.plugin.func("same").unwrap();
+    move |repetitions| lengths(repetitions, |text| same.call((text,)).unwrap())
+}
+
+fn their_texts(side: &ByMlua) -> impl FnMut(u64) -> u64 {
+    let same: mlua::Function = side.module.get("same").unwrap();
+    move |repetitions| lengths(repetitions, |text| same.call(text).unwrap())
+}
+
+/// Texts of eight letters, through a function of the script and back.
+fn lengths(repetitions: u64, mut same: impl FnMut(&'static str) -> String) -> u64 {
+    (0..repetitions).map(|_| same(black_box("in a row")).len() as u64).sum()
 }
 
 fn our_lists(side: &Ours) -> impl FnMut(u64) -> u64 {

@@ -1,9 +1,9 @@
 //! Whether a text does no more with a global table than to read what is in it: `host.name`.
 //!
 //! What it cannot be sure of counts as more. It is sure of what it reads alone: a text that
-//! may get at the globals as a whole, or run another text, may do anything.
+//! may get at the globals as a whole, or run another text, may do anything. It knows the syntax
+//! of Lua 5.4 and 5.5, and of no other Lua.
 
-use super::MAX_TEXT;
 use super::tokens::{Kind, Token, tokens};
 
 /// What leads to the globals, or to text that is not there to be read.
@@ -20,10 +20,19 @@ const WAYS: [&str; 10] = [
     "setfenv",
 ];
 
+/// Larger texts are not read: their tokens take several times their memory.
+const MOST: usize = 256 << 10;
+
 /// Symbols behind which an expression stands; some that may end a statement are not among them:
 /// `local x <const>`, `global *`.
 const OPERATORS: [&str; 15] =
     ["(", "{", "[", "=", "==", "~=", "<=", ">=", "..", "+", "-", "/", "//", "%", "^"];
+
+/// Symbols that may follow what is read; and those that may where no other syntax makes them a
+/// part of an assignment.
+const AROUND: [&str; 9] = ["(", ")", "{", "}", "[", "]", ".", ":", ";"];
+const BETWEEN: [&str; 17] =
+    ["..", "+", "-", "*", "/", "//", "%", "^", "==", "~=", "<=", ">=", "<", ">", "&", "|", "~"];
 
 /// Words behind which an expression stands.
 const BEFORE: [&str; 5] = ["and", "in", "not", "or", "return"];
@@ -31,25 +40,23 @@ const BEFORE: [&str; 5] = ["and", "in", "not", "or", "return"];
 /// Whether all that a text does with the global of that name is to read members of it.
 pub(in crate::lua) fn reads_members_alone(text: &[u8], global: &str) -> bool {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    if text.len() > MAX_TEXT {
+    if text.len() > MOST {
         return false;
     }
     let Ok(text) = std::str::from_utf8(text) else { return false };
-    // Some Luas end a line with it, and some do not.
-    if text.replace("\r\n", "").contains('\r') {
+    // Lua ends a line with one alone, and the tokens do not.
+    if text.split('\r').skip(1).any(|rest| !rest.starts_with('\n')) {
         return false;
     }
     let mut tokens = tokens(text);
     tokens.retain(|token| !matches!(token.kind, Kind::Comment(_)));
     let code = Code(&tokens);
     (0..tokens.len()).all(|at| match tokens[at].kind {
-        // A field, or a method, of something else.
-        Kind::Word(_) if code.is_any(at.wrapping_sub(1), &[".", ":"]) => true,
+        // A field of something else.
+        Kind::Word(_) if code.symbol(at.wrapping_sub(1)) == Some(".") => true,
         Kind::Word(word) if word == global => code.is_read(at),
         Kind::Word("require") => code.requires_by_name(at + 1),
         Kind::Word(word) => !WAYS.contains(&word),
-        // Luau's strings have code in them.
-        Kind::Literal(literal) => !literal.starts_with('`'),
         _ => true,
     })
 }
@@ -82,19 +89,19 @@ impl<'c> Code<'c> {
             return false;
         }
         let behind = at + 3;
-        let is_written = match self.symbol(behind) {
-            Some("=") => true,
+        let may_follow = match self.0.get(behind).map(|token| token.kind) {
             // One of several that are written, unless it cannot be the first of them.
-            Some(",") => {
-                let is_expression = self.is_any(before, &OPERATORS)
-                    || self.word(before).is_some_and(|word| BEFORE.contains(&word));
-                !is_expression
+            Some(Kind::Symbol(",")) => {
+                self.is_any(before, &OPERATORS)
+                    || self.word(before).is_some_and(|word| BEFORE.contains(&word))
             }
-            // As `+=`.
-            Some(_) => self.symbol(behind + 1) == Some("="),
-            None => false,
+            Some(Kind::Symbol(symbol)) if BETWEEN.contains(&symbol) => {
+                !self.symbol(behind + 1).is_some_and(|symbol| symbol.ends_with('='))
+            }
+            Some(Kind::Symbol(symbol)) => AROUND.contains(&symbol),
+            _ => true,
         };
-        !is_written && self.word(before) != Some("function")
+        may_follow && self.word(before) != Some("function")
     }
 
     /// Whether the argument is a plain name of a module.
@@ -105,9 +112,8 @@ impl<'c> Code<'c> {
             return false;
         };
         let name = literal.trim_matches(['"', '\'']);
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
         let is_whole = !in_brackets || self.symbol(at + 1) == Some(")");
-        is_whole && name.bytes().all(is_plain) && !WAYS.contains(&name)
+        is_whole && !name.contains(['\\', '[']) && !WAYS.contains(&name)
     }
 }
 
@@ -134,9 +140,10 @@ mod tests {
             "host.a.b = 1",
             "host.a().b = 1",
             "host.a[1] = 2",
+            "t[host.a] = 1",
+            "return host.a <= 1 and host.b .. host.c or -host.d",
             "-- host = 1\nlocal s = 'host = 1'",
             "cfg.host = 'localhost'",
-            "cfg:host(1)",
             "local m = require 'm'",
             "local m = require(\"a.b-c/d\")",
             "host . \n -- a\n a()",
@@ -165,6 +172,10 @@ mod tests {
             "host['a'] = 1",
             "host[x]()",
             "host:a()",
+            "cfg:host(1)",
+            "local h = false ? 1 : host",
+            "host.a <<= 1",
+            "host.a ? 1",
             "f(host)",
             "return host",
             "return { host }",
@@ -176,6 +187,7 @@ mod tests {
             "{ host = 1 }",
             "for k in pairs(host) do end",
             "goto host",
+            "::host::",
             "_G.host.a = 1",
             "local g = _ENV",
             "load('host.a = 1')",
@@ -188,7 +200,6 @@ mod tests {
             "require(name)",
             "require [[m]]",
             "package.loaded._G.x = 1",
-            "local s = `{host}`",
             "host.",
             "host",
         ] {
