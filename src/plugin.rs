@@ -36,7 +36,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use twinplug_value::raw::{Foreign, RawArgs, Returned};
-use twinplug_value::{ConvertError, Plain, Sink, Source};
+use twinplug_value::{ConvertError, Plain, Simple, Sink, Source};
 
 use crate::error::Result;
 
@@ -123,6 +123,8 @@ pub(crate) struct Got<'a> {
     /// It, if it is a scalar: written in place, as a value that is returned would be copied
     /// out of parts that were just written, which processors are slow at.
     pub(crate) scalar: Option<Plain>,
+    /// Where it goes if it is text, and that is what is asked for.
+    pub(crate) text: Option<&'a mut Option<String>>,
     /// Else what gets it.
     pub(crate) read: Read<'a>,
 }
@@ -130,7 +132,7 @@ pub(crate) struct Got<'a> {
 impl<'a> Got<'a> {
     #[inline(always)]
     pub(crate) fn by(read: Read<'a>) -> Self {
-        Got { scalar: None, read }
+        Got { scalar: None, text: None, read }
     }
 }
 
@@ -149,6 +151,8 @@ pub(crate) trait RawFunc: Send + Sync {
     fn call(&self, args: Write<'_>, results: Results, got: &mut Got<'_>) -> Result<()>;
     /// Calls it with scalars.
     fn call_scalars(&self, args: &[Plain], results: Results, got: &mut Got<'_>) -> Result<()>;
+    /// Calls it with scalars and text.
+    fn call_simple(&self, args: &[Simple<'_>], results: Results, got: &mut Got<'_>) -> Result<()>;
 }
 
 /// A plugin's variable, of a kind that keeps values in memory of its own.

@@ -13,7 +13,7 @@ use super::entry::QuickEntry;
 use super::limits::Running;
 use super::raw::{self, Outcome, Reference};
 use super::vm::{Core, Vm};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A use of a VM in the quickest way there is: on the pool's first coroutine, which stays where
 /// it is. A call on it is what `with` and [`Lease::call`] do, with nothing written down that
@@ -197,6 +197,15 @@ impl<'v> Paused<'v> {
         quick.0.leave();
     }
 
+    /// Ends a use with an error of what was done in it.
+    #[cold]
+    pub(super) fn fail(self, error: Error) -> Result<()> {
+        let quick = self.resume();
+        let error = quick.0.blamed(error);
+        quick.pause().clear();
+        Err(error)
+    }
+
     /// Goes on as any other call does, until its results are there.
     #[cold]
     pub(super) fn go_on(self, unfinished: Unfinished) -> Result<(Lease<'v>, c_int)> {
@@ -232,11 +241,7 @@ impl<'v> Guarded<'v> {
                 quick.cut();
                 Ok(())
             }
-            Err(error) => {
-                let error = quick.0.blamed(error);
-                quick.pause().clear();
-                Err(error)
-            }
+            Err(error) => quick.pause().fail(error),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::ffi::c_int;
 use std::sync::Arc;
 
 use mlua::ffi::{self, lua_State};
-use twinplug_value::{ConvertError, Plain, Type, TypeRef};
+use twinplug_value::{ConvertError, Plain, Simple, Type, TypeRef};
 
 use super::border::Border;
 use super::call::{Lease, with};
@@ -58,9 +58,21 @@ impl RawFunc for LuaFunc {
     }
 
     fn call_scalars(&self, args: &[Plain], results: Results, got: &mut Got<'_>) -> Result<()> {
-        match self.call_quickly(args, results, got) {
+        // SAFETY: the VM is entered, the coroutine does not run, and has room for the 8 values
+        // of a tuple.
+        let push = |_: &Border, coroutine| unsafe { push_scalars(coroutine, args) };
+        match self.call_quickly(push, results, got) {
             Some(called) => called,
-            None => self.call_with_scalars(args, results, got),
+            None => self.call_apart(push, results, got),
+        }
+    }
+
+    fn call_simple(&self, args: &[Simple<'_>], results: Results, got: &mut Got<'_>) -> Result<()> {
+        // SAFETY: as above, and for a protected call.
+        let push = |border: &Border, coroutine| unsafe { push_simple(border, coroutine, args) };
+        match self.call_quickly(push, results, got) {
+            Some(called) => called,
+            None => self.call_apart(push, results, got),
         }
     }
 }
@@ -72,11 +84,12 @@ impl LuaFunc {
         LuaFunc { vm, function, result, scalars }
     }
 
-    /// Calls it in the quickest way there is, unless something stands against it: `None`.
+    /// Calls it in the quickest way there is, unless something stands against it: `None`. What is
+    /// pushed onto the coroutine, which has room for 20 values, is no code of the embedding's.
     #[inline(always)]
     fn call_quickly(
         &self,
-        scalars: &[Plain],
+        push: impl FnOnce(&Border, *mut lua_State) -> Result<c_int>,
         results: Results,
         got: &mut Got<'_>,
     ) -> Option<Result<()>> {
@@ -86,17 +99,16 @@ impl LuaFunc {
             return None;
         };
         quick.push(self.function);
-        // SAFETY: the VM is entered, the coroutine does not run, and has room for the 8 values
-        // of a tuple.
-        let count = match unsafe { push_scalars(quick.coroutine(), scalars) } {
+        let count = match push(quick.border(), quick.coroutine()) {
             Ok(count) => count,
             Err(error) => {
                 begun.end();
-                quick.pause().clear();
-                return Some(Err(error));
+                return Some(quick.pause().fail(error));
             }
         };
         let called = quick.call(begun, count);
+        // Lua has run.
+        quick.border().forget_room();
         Some(self.end_quickly(quick, called, results, got))
     }
 
@@ -115,9 +127,15 @@ impl LuaFunc {
         };
         // SAFETY: the VM is entered, and the coroutine has finished.
         let stack = unsafe { Stack::new(quick.border(), quick.coroutine()) };
-        if count == 1 && results == Results::One && stack.read_scalar(TOP, self.scalars, got) {
-            quick.end();
-            return Ok(());
+        if count == 1 && results == Results::One {
+            if stack.read_scalar(TOP, self.scalars, got) {
+                quick.end();
+                return Ok(());
+            }
+            if stack.read_text(TOP, &self.result, got) {
+                quick.cut();
+                return Ok(());
+            }
         }
         self.read_quickly(quick.pause(), count, results, got)
     }
@@ -149,17 +167,15 @@ impl LuaFunc {
         Some(self.end_quickly(quick, called, results, got))
     }
 
-    /// As `call_scalars`, where something stands against the quickest way.
+    /// As `call_written`, not as a part of the quickest way.
     #[inline(never)]
-    fn call_with_scalars(
+    fn call_apart(
         &self,
-        scalars: &[Plain],
+        push: impl FnOnce(&Border, *mut lua_State) -> Result<c_int>,
         results: Results,
         got: &mut Got<'_>,
     ) -> Result<()> {
-        // SAFETY: the VM is entered, the coroutine does not run, and has room for the 8 values
-        // of a tuple.
-        self.call_written(results, got, |_, coroutine| unsafe { push_scalars(coroutine, scalars) })
+        self.call_written(results, got, push)
     }
 
     /// Reads results that are not one scalar.
@@ -437,6 +453,31 @@ unsafe fn push_scalars(coroutine: *mut lua_State, scalars: &[Plain]) -> Result<c
         }
     }
     Ok(scalars.len() as c_int)
+}
+
+/// Pushes scalars and text.
+///
+/// # Safety
+/// As `push_scalars`, with room for five values more.
+#[inline]
+unsafe fn push_simple(
+    border: &Border,
+    coroutine: *mut lua_State,
+    args: &[Simple<'_>],
+) -> Result<c_int> {
+    for (index, arg) in args.iter().enumerate() {
+        // SAFETY: as the caller says.
+        let pushed = unsafe {
+            match arg {
+                Simple::Plain(scalar) => raw::push_scalar(coroutine, *scalar),
+                Simple::Text(text) => border.push_text(coroutine, text.as_bytes()),
+            }
+        };
+        if let Err(error) = pushed {
+            return Err(refused(error, index));
+        }
+    }
+    Ok(args.len() as c_int)
 }
 
 #[cold]

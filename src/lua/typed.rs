@@ -3,11 +3,12 @@
 use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
+use twinplug_value::raw::text as text_of;
 use twinplug_value::{ConvertError, Plain, TreeSource, Type, from_source};
 
 use super::border::Border;
 use super::raw;
-use super::source::StackSource;
+use super::source::{StackSource, bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plugin::{Got, Read, Results};
 
@@ -82,6 +83,9 @@ impl<'b> Stack<'b> {
         got: &mut Got<'_>,
     ) -> Result<()> {
         got.scalar = None;
+        if count == 1 && results == Results::One && self.read_text(self.below + 1, ty, got) {
+            return Ok(());
+        }
         let read = &mut *got.read;
         let expected = match (ty, results) {
             (Type::Any, Results::All) => return self.read_all(count, read),
@@ -114,6 +118,20 @@ impl<'b> Stack<'b> {
         Ok(read(&mut self.list(count))?)
     }
 
+    /// Reads the value at an index, if it is text, and that is asked for.
+    #[inline]
+    pub(super) fn read_text(self, index: c_int, ty: &Type, got: &mut Got<'_>) -> bool {
+        let Some(text) = &mut got.text else { return false };
+        // SAFETY: as `new` says; of a string `bytes` is asked alone, which stays where it is.
+        let bytes = unsafe {
+            let is_text = matches!(ty, Type::Any | Type::Str)
+                && ffi::lua_type(self.state, index) == ffi::LUA_TSTRING;
+            is_text.then(|| bytes(self.state, index))
+        };
+        **text = bytes.and_then(text_of).map(str::to_owned);
+        text.is_some()
+    }
+
     /// Reads a variable that is declared as `ty`, and is no scalar of that type.
     #[inline]
     pub(super) fn read_variable(
@@ -124,6 +142,9 @@ impl<'b> Stack<'b> {
         got: &mut Got<'_>,
     ) -> Result<()> {
         got.scalar = None;
+        if self.read_text(index, ty, got) {
+            return Ok(());
+        }
         checked(|| self.at(index), ty, got.read, |error| error.at_field(name))
     }
 

@@ -269,12 +269,17 @@ impl<T: Data> Var<T> {
                     value = Some(from_source(source).map_err(here)?);
                     Ok(())
                 };
+                let mut text = None;
                 let mut got = Got::by(&mut read);
-                match (var.get(&mut got), got.scalar) {
-                    (Ok(()), Some(plain)) => of_plain(plain).map_err(|error| here(error).into()),
-                    (Ok(()), None) => value.ok_or_else(|| Error::new(ErrorKind::Call, "no value")),
-                    (Err(error), _) => Err(error),
+                if T::OF_TEXT.is_some() {
+                    got.text = Some(&mut text);
                 }
+                var.get(&mut got)?;
+                if let Some(plain) = got.scalar {
+                    return of_plain(plain).map_err(|error| here(error).into());
+                }
+                let text = T::OF_TEXT.zip(text).map(|(of_text, text)| of_text(text));
+                text.or(value).ok_or_else(|| Error::new(ErrorKind::Call, "no value"))
             }
             General::Values(var) => get_value(&**var, here),
             General::Paused(paused) => match paused.through() {

@@ -91,6 +91,7 @@ mod signals;
 mod stats;
 #[cfg(feature = "native")]
 mod tables;
+mod texts;
 mod threads;
 #[cfg(feature = "_lua")]
 mod tracebacks;

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::raw::{Allocate, Direct, Entry, Failed, RawSink, Scalar};
 use crate::{
-    Children, ConvertError, Data, Plain, Sink, TreeSource, Type, Value, View, from_view, to_sink,
+    Children, ConvertError, Data, Plain, Simple, Sink, TreeSource, Type, Value, View, from_view,
+    to_sink,
 };
 
 /// What may stand as one argument of a call: any [`Data`], `&str`, and `&[T]` for a list.
@@ -15,6 +16,13 @@ pub trait Argument: Serialize + Sized {
     /// Whether it is a scalar of direct entries.
     #[doc(hidden)]
     const SCALAR: Option<Scalar<Self>> = None;
+
+    /// It as a scalar or text, if it is written as one.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn simple_of(_: &Self) -> Option<Simple<'_>> {
+        None
+    }
 
     /// Writes it.
     #[doc(hidden)]
@@ -38,6 +46,11 @@ impl<T: Data> Argument for T {
     const SCHEMA: &'static Type = T::SCHEMA;
     const SCALAR: Option<Scalar<Self>> = T::SCALAR;
 
+    #[inline(always)]
+    fn simple_of(value: &Self) -> Option<Simple<'_>> {
+        T::simple(value)
+    }
+
     #[inline]
     fn straight_write_to<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
         crate::write(value, sink)
@@ -54,6 +67,11 @@ impl<T: Data> Argument for T {
 
 impl Argument for &str {
     const SCHEMA: &'static Type = &Type::Str;
+
+    #[inline(always)]
+    fn simple_of(value: &Self) -> Option<Simple<'_>> {
+        Some(Simple::Text(value))
+    }
 
     #[inline]
     fn lend_to<'a, M: Allocate + ?Sized>(
@@ -105,6 +123,12 @@ pub trait Args: Sized {
     /// Passes them on as plain values, if they are all scalars.
     #[doc(hidden)]
     fn as_scalars<O>(&self, _: impl FnOnce(&[Plain]) -> O) -> Option<O> {
+        None
+    }
+
+    /// Passes them on as scalars and text, if they are all written as such.
+    #[doc(hidden)]
+    fn as_simple<O>(&self, _: impl FnOnce(&[Simple<'_>]) -> O) -> Option<O> {
         None
     }
 
@@ -206,6 +230,11 @@ macro_rules! tuples {
             #[inline(always)]
             fn as_scalars<O>(&self, used: impl FnOnce(&[Plain]) -> O) -> Option<O> {
                 Some(used(&[$(Plain::of(&self.$index)?),*]))
+            }
+
+            #[inline(always)]
+            fn as_simple<O>(&self, used: impl FnOnce(&[Simple<'_>]) -> O) -> Option<O> {
+                Some(used(&[$(Argument::simple_of(&self.$index)?),*]))
             }
 
             #[inline]

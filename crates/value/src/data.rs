@@ -15,7 +15,9 @@ pub use foreign::{Described, Serde, Undescribed};
 
 use crate::convert::{by_serde, read_by_serde, write_field};
 use crate::raw::{Allocate, Link, Raw, RawFields, RawWriter, Scalar};
-use crate::{Bytes, ConvertError, MapKey, Shared, Sink, Straight, Type, Value, View};
+use crate::{
+    Bytes, ConvertError, MapKey, Plain, Shared, Simple, Sink, Straight, Type, Value, View,
+};
 
 /// A Rust type that crosses the border: serde moves it, [`Data::SCHEMA`]
 /// describes it. `#[data]` on a struct or enum implements all three.
@@ -70,7 +72,18 @@ pub trait Data: Serialize + DeserializeOwned {
     #[doc(hidden)]
     const LISTED: bool = false;
 
+    /// How text becomes one, where it is just that.
+    #[doc(hidden)]
+    const OF_TEXT: Option<fn(String) -> Self> = None;
+
     // What follows are no methods, so that no method of the same name stands back behind it.
+
+    /// It as a scalar or text, if it is written as one.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn simple(value: &Self) -> Option<Simple<'_>> {
+        Plain::of(value).map(Simple::Plain)
+    }
 
     /// Writes it, as far as it can be without serde.
     #[doc(hidden)]
@@ -192,6 +205,11 @@ macro_rules! numbers {
             const STRAIGHT: Straight = Straight::Part;
 
             #[inline(always)]
+            fn simple(value: &Self) -> Option<Simple<'_>> {
+                <$wide>::try_from(*value).ok().map(|wide| Simple::Plain(Plain::$schema(wide)))
+            }
+
+            #[inline(always)]
             fn straight_raw<'a, M: Allocate + ?Sized>(
                 value: &'a Self,
                 writer: &RawWriter<'a, M>,
@@ -214,6 +232,12 @@ impl Data for String {
     const SCHEMA: &'static Type = &Type::Str;
     const LEAVES_OUT: bool = true;
     const STRAIGHT: Straight = Straight::Part;
+    const OF_TEXT: Option<fn(String) -> Self> = Some(|text| text);
+
+    #[inline(always)]
+    fn simple(value: &Self) -> Option<Simple<'_>> {
+        Some(Simple::Text(value))
+    }
 
     #[inline]
     fn straight_write<S: Sink + ?Sized>(value: &Self, sink: &mut S) -> Result<(), ConvertError> {
@@ -238,6 +262,11 @@ impl<T: Data> Data for Option<T> {
     const SCHEMA: &'static Type = &Type::Optional(Shared::Linked(T::LINK));
     const LEAVES_OUT: bool = T::LEAVES_OUT;
     const STRAIGHT: Straight = T::STRAIGHT.part();
+
+    #[inline(always)]
+    fn simple(value: &Self) -> Option<Simple<'_>> {
+        value.as_ref().map_or(Some(Simple::Plain(Plain::Null)), T::simple)
+    }
 
     #[inline]
     fn straight_field<S: Sink + ?Sized>(

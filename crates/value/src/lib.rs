@@ -33,7 +33,7 @@ pub use data::{Data, Serde};
 pub use data::{Described, Undescribed};
 pub use function::{AsyncCallable, Callable, CallableWith, Fault, Outcome, panic_text};
 pub use leaf::{LeafFunction, LeafParam, LeafResult};
-pub use plain::{Plain, ScalarKind};
+pub use plain::{Plain, ScalarKind, Simple};
 #[doc(hidden)]
 pub use raw::{Allocate, Link, Raw, RawFields, RawWriter};
 pub use raw::{AnyBuffer, Buffer, CallError, CallFault, Element, Function, Number, Object};

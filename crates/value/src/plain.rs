@@ -18,6 +18,15 @@ pub enum Plain {
     Float(f64),
 }
 
+/// An argument that is passed on without any code of its type's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Simple<'a> {
+    /// A scalar.
+    Plain(Plain),
+    /// Text.
+    Text(&'a str),
+}
+
 /// What 64 bits are: an integer, those of a float, or 0 and 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScalarKind {

@@ -6,8 +6,8 @@ use std::ptr;
 
 use twinplug_value::raw::{Allocate, Failed, RawArgs, RawSink, Returned, Room, Scalars};
 use twinplug_value::{
-    Args, ConvertError, Data, Plain, Sink, Source, Type, Value, from_source, from_view, to_sink,
-    write,
+    Args, ConvertError, Data, Plain, Simple, Sink, Source, Type, Value, from_source, from_view,
+    to_sink, write,
 };
 
 use super::rebind::{Casuals, Uses};
@@ -49,6 +49,10 @@ pub(super) trait WriteArgs {
     ) -> Result<(), ConvertError> {
         self.write(sink)
     }
+    /// As scalars and text, if they are all written as such.
+    fn as_simple<O>(&self, _: impl FnOnce(&[Simple<'_>]) -> O) -> Option<O> {
+        None
+    }
     fn to_values(&self) -> Result<Vec<Value>, ConvertError>;
 }
 
@@ -64,6 +68,11 @@ impl<A: Args> WriteArgs for Typed<'_, A> {
         sink: &mut RawSink<'a, M>,
     ) -> Result<(), ConvertError> {
         self.0.lend(sink)
+    }
+
+    #[inline(always)]
+    fn as_simple<O>(&self, used: impl FnOnce(&[Simple<'_>]) -> O) -> Option<O> {
+        self.0.as_simple(used)
     }
 
     fn to_values(&self) -> Result<Vec<Value>, ConvertError> {
@@ -256,7 +265,12 @@ fn plainly<R: Data>(
 }
 
 fn in_memory<R: Data>(function: &dyn RawFunc, args: &impl WriteArgs) -> Result<R> {
-    receive(|got| function.call(&mut |sink| args.write(sink), results::<R>(), got))
+    let simple =
+        args.as_simple(|args| receive(|got| function.call_simple(args, results::<R>(), got)));
+    match simple {
+        Some(called) => called,
+        None => receive(|got| function.call(&mut |sink| args.write(sink), results::<R>(), got)),
+    }
 }
 
 /// As [`in_memory`], with scalars, where it is a part of its caller.
@@ -282,12 +296,17 @@ pub(crate) fn receive<R: Data>(call: impl FnOnce(&mut Got<'_>) -> Result<()>) ->
         result = Some(from_source(source).map_err(|error| error.of("result"))?);
         Ok(())
     };
+    let mut text = None;
     let mut got = Got::by(&mut read);
-    call(&mut got)?;
-    match got.scalar {
-        Some(plain) => of_plain(plain).map_err(|error| error.of("result").into()),
-        None => result.ok_or_else(no_result),
+    if R::OF_TEXT.is_some() {
+        got.text = Some(&mut text);
     }
+    call(&mut got)?;
+    if let Some(plain) = got.scalar {
+        return of_plain(plain).map_err(|error| error.of("result").into());
+    }
+    let text = R::OF_TEXT.zip(text).map(|(of_text, text)| of_text(text));
+    text.or(result).ok_or_else(no_result)
 }
 
 #[cold]
