@@ -192,7 +192,7 @@ impl Drop for Lease<'_> {
     fn drop(&mut self) {
         self.give_back();
         if self.entry.is_inside() {
-            self.state().recover();
+            self.state().core.recover();
         }
     }
 }
@@ -238,27 +238,29 @@ unsafe fn push_outcome(core: &Core, coroutine: *mut lua_State, outcome: GoesOn) 
     }
 }
 
+impl Core {
+    /// Where memory has run out, what the call held of it is there for the next one: not every
+    /// flavour collects when it finds none.
+    #[inline]
+    pub(super) fn recover(&self) {
+        if self.memory.hit().is_none() {
+            return;
+        }
+        #[cfg(feature = "luajit")]
+        if let Err(error) = self.forget_coroutine() {
+            tracing::debug!(%error, "the FFI keeps a coroutine");
+        }
+        if let Err(error) = self.border.lua().gc_collect() {
+            tracing::debug!(%error, "not collected");
+        }
+    }
+}
+
 impl State {
     /// A call begins.
     #[inline(always)]
     fn begin(&self) -> Result<Running> {
         Running::begin(Thread::this(), &self.core.shape)
-    }
-
-    /// Where memory has run out, what the call held of it is there for the next one: not every
-    /// flavour collects when it finds none.
-    #[inline]
-    fn recover(&self) {
-        if self.core.memory.hit().is_none() {
-            return;
-        }
-        #[cfg(feature = "luajit")]
-        if let Err(error) = self.core.forget_coroutine() {
-            tracing::debug!(%error, "the FFI keeps a coroutine");
-        }
-        if let Err(error) = self.lua.gc_collect() {
-            tracing::debug!(%error, "not collected");
-        }
     }
 
     /// Runs a coroutine until it has ended or waits.

@@ -194,6 +194,7 @@ impl<'v> Paused<'v> {
     pub(super) fn clear(self) {
         let quick = self.resume();
         quick.empty();
+        self.core.recover();
         quick.0.leave();
     }
 

@@ -84,8 +84,9 @@ impl LuaFunc {
         LuaFunc { vm, function, result, scalars }
     }
 
-    /// Calls it in the quickest way there is, unless something stands against it: `None`. What is
-    /// pushed onto the coroutine, which has room for 20 values, is no code of the embedding's.
+    /// Calls it in the quickest way there is, unless something stands against it: `None`. What pushes
+    /// the arguments onto the coroutine, which has room for 20 values, is no code of the embedding's,
+    /// and does not panic: the VM would stay entered.
     #[inline(always)]
     fn call_quickly(
         &self,

@@ -91,6 +91,10 @@ fn a_module_that_does_more_finds_it_sealed() {
             "table expected",
         ),
     ] {
+        // It has no `__pairs`.
+        if cfg!(feature = "luajit") && text.contains("HOST_PAIRS") {
+            continue;
+        }
         let (plugin, _host) = module_does(text);
         for _ in 0..2 {
             let got = call(&plugin, "Use").unwrap();

@@ -60,6 +60,14 @@ fn map_of<K: Into<String>>(entries: impl IntoIterator<Item = (K, Value)>) -> Val
     Value::Map(entries.map(|(key, value)| (MapKey::Str(key.into()), value)).collect())
 }
 
+/// Calls it until calls go the quick way, which is that of a thread that comes back again and again.
+fn warm(plugin: &PluginRef) {
+    for _ in 0..20 {
+        // There may be no memory for it.
+        let _ = plugin.call("Fine", ());
+    }
+}
+
 /// The plugin goes on: its `Fine` answers.
 #[track_caller]
 fn check_fine(plugin: &PluginRef) {

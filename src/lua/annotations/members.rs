@@ -166,16 +166,10 @@ mod tests {
             "local s = 'a\\\r\n' host = 1 --'",
             "local s = 'a\\z\x0b\n ' host = 1 --'",
             "-- a\rhost = 1",
-            "host.a += 1",
-            "host.a ..= 1",
-            "host.a //= 1",
             "host['a'] = 1",
             "host[x]()",
             "host:a()",
             "cfg:host(1)",
-            "local h = false ? 1 : host",
-            "host.a <<= 1",
-            "host.a ? 1",
             "f(host)",
             "return host",
             "return { host }",
@@ -202,6 +196,13 @@ mod tests {
             "package.loaded._G.x = 1",
             "host.",
             "host",
+            // No syntax of these Luas.
+            "local h = false ? 1 : host",
+            "host.a += 1",
+            "host.a ..= 1",
+            "host.a //= 1",
+            "host.a <<= 1",
+            "host.a ? 1",
         ] {
             assert!(!reads(text), "{text}");
         }

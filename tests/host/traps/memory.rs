@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use twinplug::{Error, Host, Limit, MapKey, PluginRef, Value};
 
-use super::{check_fine, load_limited, map_of, reachable};
+use super::{check_fine, load_limited, map_of, reachable, warm};
 
 /// What the script may take.
 const LIMIT: usize = if cfg!(feature = "luau") { 4 << 20 } else { 800_000 };
@@ -97,6 +97,9 @@ fn sweep(does: impl Fn(&Host, &PluginRef) -> twinplug::Result<()>) -> usize {
         let Ok(plugin) = load(&host, room.saturating_sub(round * step * (1 + round / 16))) else {
             continue;
         };
+        if round % 2 == 1 {
+            warm(&plugin);
+        }
         match does(&host, &plugin) {
             Ok(()) => succeeded += 1,
             Err(error) => {

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 use twinplug::{Data, Host, PluginRef, Type};
 
-use super::check_fine;
+use super::{check_fine, warm};
 use crate::twins::message;
 
 const SCRIPT: &str = "\
@@ -170,8 +170,11 @@ const OUT_OF_TURN: &str = "its parts were not written one after the other";
 
 #[test]
 fn what_is_written_out_of_order_is_refused_wherever_it_goes() {
-    for order in ORDERS {
+    for (order, is_warm) in ORDERS.into_iter().flat_map(|order| [(order, false), (order, true)]) {
         let (host, plugin) = plugin(order);
+        if is_warm {
+            warm(&plugin);
+        }
         let check = |done: twinplug::Result<()>, place: &str| {
             let message = message(done);
             let is_told = message.ends_with(OUT_OF_TURN);
