@@ -212,6 +212,7 @@ impl<'v> Paused<'v> {
     pub(super) fn go_on(self, unfinished: Unfinished) -> Result<(Lease<'v>, c_int)> {
         let Unfinished { running, outcome } = unfinished;
         let (coroutine, below) = self.core.pool.take_first();
+        self.core.shape.renew();
         let entry = self.resume().0.into_entry();
         let mut lease = Lease::new(entry, coroutine, Reusable::NotYet);
         let count = lease.go_on(&running, outcome).map_err(|error| lease.blamed(error))?;

@@ -168,3 +168,33 @@ fn threads_that_live_for_a_moment() {
     }
     check_fine(&plugin);
 }
+
+/// Where the coroutine of a thread's quick calls has gone with a call of another thread's, a script's
+/// top level is still none that it can yield from.
+#[test]
+fn the_coroutine_of_quick_calls_goes_with_another_threads_call() {
+    let host = Host::builder().build().unwrap();
+    let text = "\
+local M = { V = 1 }
+function M.Yields() return coroutine.isyieldable() end
+function M.Fails() error('no') end
+function M.Fine() return 42 end
+return M";
+    let plugin = host.load_source("p", text).unwrap();
+    let yields: Func<(), bool> = plugin.func("Yields").unwrap();
+    let fine: Func<(), i64> = plugin.func("Fine").unwrap();
+    let variable: Var<i64> = plugin.var("V").unwrap();
+    // Until calls of this thread's are the quick ones.
+    let call_often = || (0..3000).for_each(|_| assert_eq!(fine.call(()).unwrap(), 42));
+    call_often();
+    assert!(!yields.call(()).unwrap());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            call_often();
+            plugin.func::<(), ()>("Fails").unwrap().call(()).unwrap_err();
+            call_often();
+        });
+    });
+    (0..3000).for_each(|_| assert_eq!(variable.get().unwrap(), 1));
+    assert!(!yields.call(()).unwrap());
+}

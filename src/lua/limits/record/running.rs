@@ -1,5 +1,6 @@
 //! A call of a thread, as its record shows it.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,22 +25,30 @@ pub(in crate::lua) struct Shape {
     arming: Arming,
     /// How long a call may run, in nanoseconds; 0 is for ever.
     time: u64,
-    /// The VM's own, in this process; not 0.
-    number: u64,
+    /// The VM's own, in this process, and that of its coroutine of quick calls; not 0.
+    number: Cell<u64>,
 }
 
 impl Shape {
     /// The shape of one more VM.
     pub(in crate::lua) fn new(arming: Arming, limits: &Limits) -> Shape {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-        Shape { arming, time: nanos(limits.time), number }
+        Shape { arming, time: nanos(limits.time), number: Cell::new(next_number()) }
+    }
+
+    /// Quick calls run on another coroutine from here on: no thread has a frame prepared for it.
+    pub(in crate::lua) fn renew(&self) {
+        self.number.set(next_number());
     }
 
     /// Whether calls look at their time themselves.
     pub(in crate::lua) fn is_polled(&self) -> bool {
         self.arming.is_polled()
     }
+}
+
+fn next_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl Running {
@@ -72,7 +81,7 @@ impl Running {
         let record = thread.record;
         let depth = record.depth.load(Ordering::Relaxed);
         let frame = record.frames.get(depth)?;
-        if frame.prepared_for.load(Ordering::Relaxed) != shape.number {
+        if frame.prepared_for.load(Ordering::Relaxed) != shape.number.get() {
             record.prepare_quickly(frame, shape, coroutine);
         }
         Some(Running::begin_in(record, depth, frame))
@@ -202,7 +211,7 @@ impl Record {
     fn prepare_quickly(&self, frame: &Frame, shape: &Shape, coroutine: *mut lua_State) {
         self.prepare(frame, shape, End::default());
         frame.base.store(coroutine, Ordering::Relaxed);
-        frame.prepared_for.store(shape.number, Ordering::Relaxed);
+        frame.prepared_for.store(shape.number.get(), Ordering::Relaxed);
     }
 }
 
