@@ -23,6 +23,7 @@ mod copies;
 #[cfg(feature = "native")]
 mod damage;
 mod definitions;
+#[cfg(feature = "_lua")]
 mod direct;
 mod directories;
 mod echo;
@@ -91,6 +92,7 @@ mod signals;
 mod stats;
 #[cfg(feature = "native")]
 mod tables;
+#[cfg(feature = "_lua")]
 mod texts;
 mod threads;
 #[cfg(feature = "_lua")]
