@@ -21,7 +21,7 @@ pub(crate) use bundle::Bundle;
 pub(crate) use directory::{Candidate, OF_A_PLUGIN, candidate};
 pub(crate) use directory::{candidates, is_folder_of_plugins};
 pub use inspection::Inspection;
-pub(crate) use loader::{Allowance, Into, Loader, Settings, start};
+pub(crate) use loader::{Allowance, Into, Loader, Scripts, Settings, start};
 pub use lockfile::Lockfile;
 #[cfg(feature = "watch")]
 pub(crate) use search::kind;

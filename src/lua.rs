@@ -51,5 +51,6 @@ mod trails;
 mod typed;
 mod vm;
 
+pub(crate) use host_functions::Entries;
 pub(crate) use loader::{Script, check, doubt, head, load, own};
 pub(crate) use modules::{Place, Vet};

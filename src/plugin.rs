@@ -36,7 +36,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use twinplug_value::raw::{Foreign, RawArgs, Returned};
-use twinplug_value::{ConvertError, Plain, Simple, Sink, Source};
+use twinplug_value::{ConvertError, Data, Plain, ScalarKind, Simple, Sink, Source};
 
 use crate::error::Result;
 
@@ -67,7 +67,9 @@ pub(crate) use handle::receive;
 pub use handle::{Calling, Dynamic, Func, Var};
 pub(crate) use handle::{Casual, Layered, Report, fit};
 pub(crate) use hook::Hook;
-pub(crate) use host_function::{HostFunction, OfBits, Turn};
+pub(crate) use host_function::{Entries, HostFunction, Turn};
+#[cfg(feature = "_lua")]
+pub(crate) use host_function::{Invoke, ScalarEntry};
 pub use limits::LimitSignal;
 pub(crate) use limits::{Limits, Total};
 pub(crate) use live::{Live, Running, Track, barrier};
@@ -123,6 +125,9 @@ pub(crate) struct Got<'a> {
     /// It, if it is a scalar: written in place, as a value that is returned would be copied
     /// out of parts that were just written, which processors are slow at.
     pub(crate) scalar: Option<Plain>,
+    /// Whether a float is asked for, which each number may be that is exact as one.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+    pub(crate) is_float: bool,
     /// Where it goes if it is text, and that is what is asked for.
     pub(crate) text: Option<&'a mut Option<String>>,
     /// Else what gets it.
@@ -130,9 +135,13 @@ pub(crate) struct Got<'a> {
 }
 
 impl<'a> Got<'a> {
+    /// For a `T`.
     #[inline(always)]
-    pub(crate) fn by(read: Read<'a>) -> Self {
-        Got { scalar: None, text: None, read }
+    pub(crate) fn of<T: Data>(read: Read<'a>) -> Self {
+        let is_float = const {
+            T::SCALAR.is_some() && matches!(ScalarKind::of(T::SCHEMA), Some(ScalarKind::Float))
+        };
+        Got { scalar: None, is_float, text: None, read }
     }
 }
 

@@ -7,6 +7,7 @@ use twinplug_value::Function;
 use super::names::check_name;
 use super::{Host, HostBuilder};
 use crate::error::{Error, ErrorKind, Result};
+use crate::loading::Scripts;
 use crate::plugin::{BUILT_INS, HostContext, HostFunction, Mocks};
 
 impl Host {
@@ -84,7 +85,7 @@ impl HostContext {
 /// `host.mock(name, f)`, which plugins of such a host have.
 pub(super) fn function(host: &Weak<HostContext>) -> HostFunction {
     let host = Weak::clone(host);
-    HostFunction::new("mock", move |name: String, stand_in: Function| {
+    HostFunction::new::<Scripts, _, _>("mock", move |name: String, stand_in: Function| {
         let host = host.upgrade();
         let host = host.ok_or_else(|| Error::new(ErrorKind::Stale, "the host is gone"))?;
         host.mock(&name, stand_in)

@@ -21,6 +21,12 @@ use crate::plugin::{
     check_name,
 };
 
+/// How scripts call functions of the host.
+#[cfg(feature = "_lua")]
+pub(crate) type Scripts = crate::lua::Entries;
+#[cfg(not(feature = "_lua"))]
+pub(crate) type Scripts = ();
+
 /// What a host allows native plugins that others may not.
 #[derive(Clone)]
 #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "it is about native plugins"))]

@@ -35,6 +35,11 @@ const ENTRY: usize = 256;
 /// A table is made with room for so many items or entries at the most, however many are to come.
 pub(super) const MOST_AHEAD: usize = 4096;
 
+/// So many entries are set between two looks whether there is plenty of memory. With three times what is
+/// used each table may grow to twice its size, the largest last; how often one with no more entries than
+/// this grows besides is within `SLACK`.
+const SETS: u32 = 64;
+
 /// Longer strings are errors in one flavour or another, and not for want of memory.
 const LONGEST_TEXT: usize = (1 << 30) - 64;
 
@@ -57,6 +62,8 @@ pub(super) struct Border {
     /// is plenty.
     left: Cell<usize>,
     plenty: Cell<usize>,
+    /// How many entries can be set without looking.
+    sets: Cell<u32>,
     /// Changes whenever the VM is entered.
     uses: Cell<u64>,
     /// A C function that takes one step in a protected call.
@@ -77,6 +84,7 @@ impl Border {
             limit: Cell::new(None),
             left: Cell::new(0),
             plenty: Cell::new(0),
+            sets: Cell::new(0),
             uses: Cell::new(0),
             perform: refer(lua, function)?,
             names: Names::new(),
@@ -112,10 +120,11 @@ impl Border {
         self.forget_room();
     }
 
-    /// Lua has run: what was known of its memory is so no more.
+    /// Lua has run, or something else may have taken memory: what was known of it is so no more.
     #[inline(always)]
     pub(super) fn forget_room(&self) {
         self.left.set(0);
+        self.sets.set(0);
     }
 
     /// How often the VM was entered: what changes while a value is read or written was not
@@ -236,7 +245,7 @@ impl Border {
         // SAFETY: as the caller says. With the room for another entry of any table there is it
         // does not raise.
         unsafe {
-            match self.has_plenty() {
+            match self.has_plenty_for_one() {
                 true => ffi::lua_rawset(state, table),
                 false => self.set_in_any_protected(state, table)?,
             }
@@ -369,6 +378,26 @@ impl Border {
             return left >= self.plenty.get();
         }
         self.limit.get().is_none_or(|limit| 3 * self.used() + SLACK <= limit)
+    }
+
+    /// The same, for one entry.
+    #[inline(always)]
+    fn has_plenty_for_one(&self) -> bool {
+        self.left.set(0);
+        match self.sets.get().checked_sub(1) {
+            Some(sets) => {
+                self.sets.set(sets);
+                true
+            }
+            None => self.finds_plenty(),
+        }
+    }
+
+    #[inline(never)]
+    fn finds_plenty(&self) -> bool {
+        let has_plenty = self.has_plenty();
+        self.sets.set(if has_plenty { SETS - 1 } else { 0 });
+        has_plenty
     }
 
     /// What the VM takes, in bytes.

@@ -19,7 +19,7 @@ const FUNCTION: c_int = 1;
 const VARIABLES: usize = 8;
 const KEPT: c_int = FUNCTION + 2 * VARIABLES as c_int;
 
-/// Above that there are fewer results of earlier calls.
+/// Above that there are fewer scalars of earlier uses.
 const MOST_LEFT: c_int = 8;
 
 /// Room on its stack above all of these: as a C function has it. What needs more makes it.
@@ -48,8 +48,8 @@ pub(super) struct Pool {
     first: Cell<Option<Coroutine>>,
     function: Cell<Reference>,
     variables: [Cell<(Reference, Reference)>; VARIABLES],
-    /// How many values are on its stack below a call: what it keeps, and above that results of
-    /// earlier calls, as taking them off costs as much as they do in some calls. Or none at all.
+    /// How many values are on its stack below a call: what it keeps, and above that scalars of
+    /// earlier uses, as taking them off costs as much as all else in some. Or none at all.
     below: Cell<c_int>,
     more: RefCell<Vec<Coroutine>>,
 }
@@ -158,7 +158,7 @@ impl Pool {
         self.below.get()
     }
 
-    /// A call on it has ended, and its one result, a scalar, has been read.
+    /// A use of it has ended, and has left one value more, a scalar, which has been read.
     ///
     /// # Safety
     /// As `clear_first`.

@@ -7,8 +7,9 @@
 //! texts are all like that gets the table once its body has ended; and before a module runs
 //! that may do more, `host` is what it was.
 //!
-//! In Lua 5.4 and 5.5 alone. LuaJIT and Luau get new syntax every now and then, which a text's
-//! reader would have to know, and gain little by this or nothing (`safe`).
+//! What a text's reader does not know of a Lua's syntax harms nobody: the table is the VM's own,
+//! and Luau, whose scripts may be anybody's, refuses to write to it. Not where chunks find what they
+//! name as they are loaded (`safe`).
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -17,11 +18,10 @@ use mlua::Lua;
 use mlua::ffi;
 
 use super::annotations::reads_members_alone;
+use super::foundation::LOOKS_AHEAD;
 use super::globals::GLOBALS;
 
 const HOST: &CStr = c"host";
-
-const IS_ON: bool = cfg!(any(feature = "lua54", feature = "lua55"));
 
 /// What a VM's script finds as `host`.
 #[derive(Default)]
@@ -44,7 +44,7 @@ impl Direct {
     /// # Errors
     /// There is no memory.
     pub(super) fn body_ended(&self, lua: &Lua, text: &[u8]) -> mlua::Result<()> {
-        if IS_ON && !self.is_seen.get() && reads_members_alone(text, "host") {
+        if !LOOKS_AHEAD && !self.is_seen.get() && reads_members_alone(text, "host") {
             self.is_given.set(put(lua, As::Members)?);
         }
         Ok(())
@@ -55,7 +55,7 @@ impl Direct {
     /// # Errors
     /// There is no memory.
     pub(super) fn module_begins(&self, lua: &Lua, text: &[u8]) -> mlua::Result<()> {
-        if IS_ON && !self.is_seen.get() && !reads_members_alone(text, "host") {
+        if !LOOKS_AHEAD && !self.is_seen.get() && !reads_members_alone(text, "host") {
             if self.is_given.get() {
                 put(lua, As::Sealed)?;
             }
@@ -77,12 +77,15 @@ fn put(lua: &Lua, what: As) -> mlua::Result<bool> {
             ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, GLOBALS.as_ptr());
             ffi::lua_pushstring(state, HOST.as_ptr());
             ffi::lua_pushvalue(state, -1);
-            was_there = ffi::lua_rawget(state, 1) != ffi::LUA_TNIL;
+            ffi::lua_rawget(state, 1);
+            was_there = ffi::lua_type(state, -1) != ffi::LUA_TNIL;
             if was_there {
                 ffi::lua_pushglobaltable(state);
                 ffi::lua_getfield(state, -1, HOST.as_ptr());
                 if what == As::Members && ffi::lua_getmetatable(state, -1) != 0 {
                     ffi::lua_getfield(state, -1, c"__index".as_ptr());
+                    #[cfg(feature = "luau")]
+                    ffi::lua_setreadonly(state, -1, 1);
                 }
                 ffi::lua_replace(state, 3);
                 ffi::lua_settop(state, 3);
@@ -95,7 +98,6 @@ fn put(lua: &Lua, what: As) -> mlua::Result<bool> {
 }
 
 #[cfg(test)]
-#[cfg(any(feature = "lua54", feature = "lua55"))]
 mod tests {
     use mlua::Table;
 

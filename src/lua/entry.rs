@@ -47,7 +47,6 @@ impl<'v> QuickEntry<'v> {
             return None;
         };
         hold_first();
-        core.border.forget_room();
         core.memory.begin();
         // SAFETY: it stays where it is until `leave`. Who holds no plugin is in no VM.
         unsafe { core.memory.enter(thread) };

@@ -3,6 +3,9 @@
 //!
 //! Each does all that Rust has to do, drops what has to be dropped, and raises as its last act.
 
+mod numbered;
+mod scalars;
+
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::ptr;
@@ -10,15 +13,16 @@ use std::sync::Arc;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{Function, Table};
-use twinplug_value::{MAX_PARAMETERS, Plain, Type};
+use twinplug_value::Type;
 
-use super::limits::{self, HOSTS_TURN, Memory, Section};
-use super::raw;
+use super::limits::{self, HOSTS_TURN, Memory, Section, Thread};
 use super::sink::StackSink;
 use super::source::StackSource;
 use super::vm::{Core, GoesOn, Pending, Shared};
 use crate::error::{Error, Result};
-use crate::plugin::{HostFunction, OfBits, held};
+use crate::plugin::{HostFunction, held};
+pub(crate) use scalars::Entries;
+use scalars::Entry;
 
 /// The functions of a VM's host, by their names.
 #[derive(Default)]
@@ -32,6 +36,9 @@ pub(super) struct Offered {
     pub(super) function: Arc<HostFunction>,
     /// Whether the plugin was told that it is deprecated, if it is.
     is_told: Cell<bool>,
+    /// What calls it, and what that gets where it is for this function alone.
+    entry: Entry,
+    callee: *const (),
 }
 
 /// What a C function does after its Rust part.
@@ -49,13 +56,29 @@ impl HostFunctions {
     /// Those of the host, which has offered all it does.
     pub(super) fn of(shared: &Shared) -> HostFunctions {
         let Some(context) = shared.context.upgrade() else { return HostFunctions::default() };
-        let offered = context.all_functions().into_iter().map(|(name, function)| Offered {
-            core: Cell::new(ptr::null()),
-            name,
-            is_told: Cell::new(function.advice.is_none()),
-            function,
-        });
-        HostFunctions(offered.collect())
+        let all = context.all_functions().into_iter();
+        HostFunctions(all.map(|(name, function)| Offered::new(name, function)).collect())
+    }
+}
+
+impl Offered {
+    fn new(name: String, function: Arc<HostFunction>) -> Offered {
+        let (entry, callee) = match &function.scalars {
+            Some(scalars) => scalars::entry(scalars),
+            None => (call_any as Entry, ptr::null()),
+        };
+        let is_told = Cell::new(function.advice.is_none());
+        Offered { core: Cell::new(ptr::null()), name, function, is_told, entry, callee }
+    }
+
+    /// Calls it with the arguments that are the stack.
+    ///
+    /// # Safety
+    /// `state` is that of a C function of it, and `core` that of its VM, which the thread is in.
+    #[inline(always)]
+    unsafe fn call(&self, state: *mut lua_State, thread: Thread, core: &Core) -> Answer {
+        // SAFETY: as the caller says.
+        unsafe { (self.entry)(state, thread, core, self) }
     }
 }
 
@@ -71,18 +94,20 @@ pub(super) struct Returned {
 pub(super) fn list(core: &Core) -> mlua::Result<Table> {
     let lua = core.border.lua();
     let list = lua.create_table()?;
-    #[cfg_attr(not(feature = "luajit"), allow(unused_variables, reason = "nothing is compiled"))]
     for (number, offered) in core.functions.0.iter().enumerate() {
         let path = lua.create_sequence_from(offered.name.split('.'))?;
         let entry = lua.create_table()?;
         entry.raw_set(1, path)?;
         let function = match &*offered.function {
-            function if function.waits() => call_waiting,
-            function if function.advice.is_some() => call_deprecated,
-            function if function.leaf.is_some() => call_leaf,
-            _ => call,
+            function if function.waits() => closure(core, offered, call_waiting)?,
+            function if function.advice.is_some() => closure(core, offered, call_deprecated)?,
+            function if function.leaf.is_some() => closure(core, offered, call_leaf)?,
+            _ => match numbered::function(number) {
+                Some(function) => numbered::closure(core, offered, function)?,
+                None => closure(core, offered, call)?,
+            },
         };
-        entry.raw_set(2, closure(core, offered, function)?)?;
+        entry.raw_set(2, function)?;
         entry.raw_set("waits", offered.function.waits())?;
         #[cfg(feature = "luajit")]
         if super::leaf::is_compiled(core, offered) {
@@ -135,13 +160,17 @@ pub(super) unsafe fn answered(
 /// A function of the host.
 unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
     // SAFETY: `closure` has made it of this, which has nothing to drop.
-    unsafe { answered(state, |core, offered| core.call(state, offered)) }
+    unsafe { answered(state, |core, offered| offered.call(state, Thread::this(), core)) }
 }
 
 /// A leaf function of the host: nobody enters the VM meanwhile.
 unsafe extern "C-unwind" fn call_leaf(state: *mut lua_State) -> c_int {
     // SAFETY: as above.
-    unsafe { answered(state, |core, offered| core.leaf.within(|| core.call(state, offered))) }
+    unsafe {
+        answered(state, |core, offered| {
+            core.leaf.within(|| offered.call(state, Thread::this(), core))
+        })
+    }
 }
 
 /// A function of the host that waits: answers as the prelude's `finish` takes it.
@@ -161,12 +190,26 @@ unsafe extern "C-unwind" fn call_deprecated(state: *mut lua_State) -> c_int {
     unsafe {
         answered(state, |core, offered| {
             core.warn(offered);
+            let call = || offered.call(state, Thread::this(), core);
             match offered.function.leaf {
-                Some(_) => core.leaf.within(|| core.call(state, offered)),
-                None => core.call(state, offered),
+                Some(_) => core.leaf.within(call),
+                None => call(),
             }
         })
     }
+}
+
+/// Calls a function of anything.
+///
+/// # Safety
+/// As an [`Entry`].
+unsafe fn call_any(state: *mut lua_State, _: Thread, core: &Core, offered: &Offered) -> Answer {
+    let outer = core.current.replace(state);
+    if outer.is_null() {
+        core.current.set(outer);
+        return Answer::Gone;
+    }
+    core.end_call(state, offered, outer, None)
 }
 
 /// Raises what has been put on the stack for it.
@@ -211,7 +254,7 @@ pub(super) unsafe fn is_one(state: *mut lua_State, index: c_int) -> bool {
     if super::channels::is_send(function) {
         return true;
     }
-    is(call) || is(call_leaf) || is(call_deprecated)
+    is(call) || is(call_leaf) || is(call_deprecated) || numbered::is_one(function)
 }
 
 impl Core {
@@ -223,77 +266,25 @@ impl Core {
         }
     }
 
-    /// Calls a function with the arguments that are the stack.
-    #[inline(always)]
-    fn call(&self, state: *mut lua_State, offered: &Offered) -> Answer {
-        let outer = self.current.replace(state);
-        if outer.is_null() {
-            self.current.set(outer);
-            return Answer::Gone;
-        }
-        let bits = offered.function.of_bits();
-        // SAFETY: the VM runs this C function.
-        let called = bits.and_then(|of| unsafe { self.call_with_bits(state, of) });
-        match called {
-            Some(Ok(())) => {
-                self.current.set(outer);
-                Answer::Results(1)
-            }
-            called => self.end_call(state, offered, outer, called),
-        }
-    }
-
-    /// Ends a call that the quickest way has not ended.
+    /// Calls a function of anything with the arguments that are the stack, or ends a call that has
+    /// failed. `outer` is what `current` was before.
     #[inline(never)]
     fn end_call(
         &self,
         state: *mut lua_State,
         offered: &Offered,
         outer: *mut lua_State,
-        called: Option<Result<()>>,
+        failed: Option<Error>,
     ) -> Answer {
-        let function = &offered.function;
-        let called = match called {
-            Some(called) => called.map(|()| 1).map_err(|error| function.at(error)),
-            None => self.call_function(state, function),
+        let called = match failed {
+            Some(error) => Err(offered.function.at(error)),
+            None => self.call_function(state, &offered.function),
         };
         self.current.set(outer);
         match called {
             Ok(count) => Answer::Results(count),
             Err(error) => self.raised(state, &error),
         }
-    }
-
-    /// Calls a function with the arguments that are the stack, if they are just the scalars that
-    /// it takes; else nothing has been done. Then its result is on top.
-    ///
-    /// # Safety
-    /// `state` is that of a C function that runs, whose stack are the arguments.
-    #[inline(always)]
-    unsafe fn call_with_bits(
-        &self,
-        state: *mut lua_State,
-        function: &OfBits,
-    ) -> Option<Result<()>> {
-        let mut bits = [0; MAX_PARAMETERS];
-        // SAFETY: as the caller says.
-        unsafe {
-            if ffi::lua_gettop(state) as usize != function.params.len() {
-                return None;
-            }
-            for (index, (bits, kind)) in (1..).zip(bits.iter_mut().zip(&function.params)) {
-                *bits = raw::bits(state, index, *kind)?;
-            }
-        }
-        let turn = Section::of_host();
-        let called = function.call(&mut bits);
-        drop(turn);
-        Some(called.and_then(|()| {
-            let result = function.result.map_or(Plain::Null, |kind| kind.plain(bits[0]));
-            // SAFETY: as the caller says: there is room for one value.
-            let pushed = unsafe { raw::push_scalar(state, result) };
-            pushed.map_err(|error| error.of("result").into())
-        }))
     }
 
     #[inline(never)]

@@ -83,6 +83,8 @@ pub(super) fn make(core: &Core, name: &[u8]) -> Option<mlua::Result<Value>> {
         b"object" => lua.create_function(object),
         b"tag_list" => tag_list(core),
         b"print" => print(lua, shared),
+        #[cfg(feature = "luau-jit")]
+        b"put" => put(lua),
         b"register" => register(lua, shared),
         b"state" => state(lua, shared),
         b"returned" => returned(lua, shared),
@@ -129,6 +131,13 @@ fn tag_list(core: &Core) -> mlua::Result<Function> {
             library::push(state, tags::tag_list, c"list", 1);
         })
     }
+}
+
+/// The function that sets an entry of a table that is not written to otherwise.
+#[cfg(feature = "luau-jit")]
+fn put(lua: &Lua) -> mlua::Result<Function> {
+    // SAFETY: mlua runs it protected, with room for a value, and nothing to drop.
+    unsafe { lua.exec_raw((), |state| library::push(state, super::safe::put, c"put", 0)) }
 }
 
 /// The names in what an object says of its methods.

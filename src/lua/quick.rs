@@ -124,19 +124,11 @@ impl<'v> Quick<'v> {
         Err(Unfinished { running: begun.into_running(), outcome })
     }
 
-    /// Ends a call whose one result, a scalar, has been read.
+    /// Ends a use that has left one value more on the coroutine's stack, a scalar, which has been read.
     #[inline(always)]
     pub(super) fn end(self) {
         // SAFETY: the VM is entered, and the coroutine does not run.
         unsafe { self.0.core.pool.leave_result(self.coroutine()) };
-        self.0.leave();
-    }
-
-    /// Ends a use that has left a value more on the coroutine's stack than there was.
-    #[inline(always)]
-    pub(super) fn pop(self) {
-        // SAFETY: as above.
-        unsafe { ffi::lua_settop(self.coroutine(), -2) };
         self.0.leave();
     }
 
@@ -186,6 +178,7 @@ impl<'v> Paused<'v> {
     fn give_up(self) {
         let entry = self.resume().0;
         entry.core.pool.provide_first(entry.lua());
+        self.core.border.forget_room();
         entry.leave();
     }
 
@@ -195,6 +188,7 @@ impl<'v> Paused<'v> {
         let quick = self.resume();
         quick.empty();
         self.core.recover();
+        self.core.border.forget_room();
         quick.0.leave();
     }
 

@@ -13,7 +13,7 @@ use twinplug_value::{ConvertError, Plain, ScalarKind};
 pub(super) const NUMBERS_ARE_FLOATS: bool = cfg!(any(feature = "luajit", feature = "luau"));
 
 /// Whole numbers up to it are exact where numbers are floats.
-const LARGEST_WHOLE: f64 = (1_u64 << 53) as f64;
+const LARGEST_WHOLE: u64 = 1 << 53;
 
 /// A value that the VM keeps, by its number in the Lua registry. It goes with the VM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,23 +134,30 @@ pub(super) unsafe fn number(state: *mut lua_State, index: c_int) -> Number {
 unsafe fn other_number(state: *mut lua_State, index: c_int) -> Number {
     // SAFETY: as the caller says.
     let float = unsafe { ffi::lua_tonumberx(state, index, std::ptr::null_mut()) };
-    let is_whole = NUMBERS_ARE_FLOATS
-        && float.trunc() == float
-        && float.abs() <= LARGEST_WHOLE
-        && !(float == 0.0 && float.is_sign_negative());
-    if is_whole { Number::Int(float as i64) } else { Number::Float(float) }
+    match whole(float).filter(|_| NUMBERS_ARE_FLOATS) {
+        // There is no whole number that is -0.
+        Some(int) if int != 0 || float.is_sign_positive() => Number::Int(int),
+        _ => Number::Float(float),
+    }
 }
 
-/// The value at an index, if it is a scalar; [`integer`] has found no integer there.
+/// The integer that a float is, where both are exact.
+#[inline(always)]
+fn whole(float: f64) -> Option<i64> {
+    let int = float as i64;
+    (int as f64 == float && int.unsigned_abs() <= LARGEST_WHOLE).then_some(int)
+}
+
+/// The value at an index, of that type, if it is a scalar.
 ///
 /// # Safety
-/// `state` is of a VM that is entered.
+/// `state` is of a VM that is entered, and has a value of the type there.
 #[inline(always)]
-pub(super) unsafe fn other_scalar(state: *mut lua_State, index: c_int) -> Option<Plain> {
+pub(super) unsafe fn scalar(state: *mut lua_State, index: c_int, ty: c_int) -> Option<Plain> {
     // SAFETY: as the caller says.
     unsafe {
-        match ffi::lua_type(state, index) {
-            ffi::LUA_TNUMBER => Some(match other_number(state, index) {
+        match ty {
+            ffi::LUA_TNUMBER => Some(match number(state, index) {
                 Number::Int(int) => Plain::Int(int),
                 Number::Float(float) => Plain::Float(float),
             }),
@@ -182,15 +189,35 @@ pub(super) unsafe fn bits(state: *mut lua_State, index: c_int, kind: ScalarKind)
             return None;
         }
         let float = ffi::lua_tonumberx(state, index, std::ptr::null_mut());
-        let is_small = float.abs() <= LARGEST_WHOLE;
-        match kind {
-            ScalarKind::Int => {
-                let is_whole = is_small && float.trunc() == float;
-                is_whole.then_some((float as i64).cast_unsigned())
-            }
-            _ => (is_small || integer(state, index).is_none()).then_some(float.to_bits()),
+        if kind == ScalarKind::Int {
+            return whole(float).map(i64::cast_unsigned);
         }
+        is_exact(state, index, float).then_some(float.to_bits())
     }
+}
+
+/// The number at an index as a float, if it is exact as one.
+///
+/// # Safety
+/// As `number`.
+#[inline(always)]
+pub(super) unsafe fn float(state: *mut lua_State, index: c_int) -> Option<f64> {
+    // SAFETY: as the caller says.
+    unsafe {
+        let float = ffi::lua_tonumberx(state, index, std::ptr::null_mut());
+        is_exact(state, index, float).then_some(float)
+    }
+}
+
+/// Whether the number at an index is just that float, which is what Lua makes of it.
+///
+/// # Safety
+/// As `number`.
+#[inline(always)]
+unsafe fn is_exact(state: *mut lua_State, index: c_int, float: f64) -> bool {
+    // What is at the limit may have been rounded to it.
+    // SAFETY: as the caller says.
+    float.abs() < LARGEST_WHOLE as f64 || unsafe { integer(state, index) }.is_none()
 }
 
 /// Pushes a scalar. Takes no memory.
@@ -234,7 +261,7 @@ unsafe fn push_other_scalar(state: *mut lua_State, scalar: Plain) {
 /// Whether this flavour has just that integer.
 #[inline(always)]
 pub(super) fn is_whole(value: i64) -> bool {
-    !NUMBERS_ARE_FLOATS || value.unsigned_abs() <= 1 << 53
+    !NUMBERS_ARE_FLOATS || value.unsigned_abs() <= LARGEST_WHOLE
 }
 
 /// The error of one that it has not.

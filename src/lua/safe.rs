@@ -393,6 +393,31 @@ unsafe extern "C-unwind" fn add(state: *mut lua_State) -> c_int {
             return library::raise(state, c"attempt to modify a readonly table");
         }
         ffi::lua_settop(state, 3);
+        set_anyway(state);
+    }
+    0
+}
+
+/// `put(table, key, value)`: as `rawset`, also where the table is frozen.
+#[cfg(feature = "luau-jit")]
+pub(super) unsafe extern "C-unwind" fn put(state: *mut lua_State) -> c_int {
+    // SAFETY: the prelude calls it, with these three.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        ffi::lua_settop(state, 3);
+        set_anyway(state);
+    }
+    0
+}
+
+/// Sets an entry of a table, which may be frozen, and is afterwards as before. May raise.
+///
+/// # Safety
+/// `state` runs a C function, whose stack are the table, the key and the value, with room for more.
+unsafe fn set_anyway(state: *mut lua_State) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let is_readonly = ffi::lua_getreadonly(state, 1);
         library::push(state, set, c"library", 0);
         ffi::lua_insert(state, 1);
         ffi::lua_pushvalue(state, 2);
@@ -405,7 +430,6 @@ unsafe extern "C-unwind" fn add(state: *mut lua_State) -> c_int {
             ffi::lua_error(state);
         }
     }
-    0
 }
 
 /// Whether a table is one of the library's, and no copy.
@@ -428,7 +452,7 @@ unsafe fn is_librarys(state: *mut lua_State, table: c_int) -> bool {
 
 /// `(table, key, value)`: as `rawset`.
 unsafe extern "C-unwind" fn set(state: *mut lua_State) -> c_int {
-    // SAFETY: `add` calls it.
+    // SAFETY: `set_anyway` calls it.
     unsafe { ffi::lua_rawset(state, 1) };
     0
 }

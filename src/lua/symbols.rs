@@ -368,13 +368,13 @@ impl LuaVar {
         let coroutine = quick.coroutine();
         // SAFETY: the VM is entered, the coroutine does not run, and has room above what it
         // keeps.
-        let stack = unsafe {
+        let (stack, ty) = unsafe {
             let table = quick.push_name(self.place());
-            ffi::lua_rawget(coroutine, table);
-            Stack::new(quick.border(), coroutine)
+            let ty = ffi::lua_rawget(coroutine, table);
+            (Stack::new(quick.border(), coroutine), ty)
         };
-        if stack.read_scalar(TOP, self.scalars, got) {
-            quick.pop();
+        if stack.read_scalar_of(TOP, ty, self.scalars, got) {
+            quick.end();
             return Some(Ok(()));
         }
         Some(self.read_quickly(quick.pause(), got))

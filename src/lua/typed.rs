@@ -43,13 +43,37 @@ impl<'b> Stack<'b> {
     /// Reads the value at an index, if it is one of these scalars.
     #[inline(always)]
     pub(super) fn read_scalar(self, index: c_int, scalars: Scalars, got: &mut Got<'_>) -> bool {
-        // SAFETY: as `new` says.
-        if let Some(int) = unsafe { raw::integer(self.state, index) } {
-            got.scalar = Some(Plain::Int(int));
-            return scalars.0 & Scalars::INT != 0;
+        if !got.is_float {
+            // SAFETY: as `new` says.
+            if let Some(int) = unsafe { raw::integer(self.state, index) } {
+                got.scalar = Some(Plain::Int(int));
+                return scalars.0 & Scalars::INT != 0;
+            }
         }
         // SAFETY: as above.
-        let Some(scalar) = (unsafe { raw::other_scalar(self.state, index) }) else { return false };
+        let ty = unsafe { ffi::lua_type(self.state, index) };
+        self.read_scalar_of(index, ty, scalars, got)
+    }
+
+    /// The same, where the value's type is known.
+    #[inline(always)]
+    pub(super) fn read_scalar_of(
+        self,
+        index: c_int,
+        ty: c_int,
+        scalars: Scalars,
+        got: &mut Got<'_>,
+    ) -> bool {
+        if ty == ffi::LUA_TNUMBER && got.is_float && scalars.are_numbers() {
+            // SAFETY: as `new` says; it is a number.
+            got.scalar = unsafe { raw::float(self.state, index) }.map(Plain::Float);
+            if got.scalar.is_some() {
+                return true;
+            }
+        }
+        // SAFETY: as `new` says.
+        let scalar = unsafe { raw::scalar(self.state, index, ty) };
+        let Some(scalar) = scalar else { return false };
         got.scalar = Some(scalar);
         scalars.has(scalar)
     }
@@ -179,6 +203,12 @@ impl Scalars {
             Type::Null | Type::Optional(_) => Self::NULL,
             _ => 0,
         })
+    }
+
+    /// Whether any number is of that type.
+    #[inline(always)]
+    fn are_numbers(self) -> bool {
+        self.0 & (Self::INT | Self::FLOAT) == Self::INT | Self::FLOAT
     }
 
     #[inline(always)]

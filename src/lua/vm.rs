@@ -27,7 +27,7 @@ use super::failure::located;
 use super::foundation::{Ground, Guards};
 use super::hooks::Hooks;
 use super::host_functions::{HostFunctions, Returned};
-use super::limits::{self, Arming, Memory, Shape, Share};
+use super::limits::{self, Arming, Memory, Outer, Shape, Share, Thread};
 use super::lock::Lock;
 use super::modules::Modules;
 use super::plugins::{Links, Used};
@@ -86,9 +86,14 @@ pub(super) struct State {
     pub(super) config: Value,
     pub(super) hooks: Hooks,
     pub(super) lua: Lua,
-    /// Last: functions of the VM may still look at it while that goes.
+    /// After the VM: functions of it may still look at this while it goes.
     pub(super) core: Box<Core>,
+    /// Last: until all of it has gone, whoever drops it is inside.
+    leaving: Leaving,
 }
+
+/// The VM that the thread was in before which drops another one.
+struct Leaving(Cell<Option<Outer>>);
 
 /// What calls use all the time, and C functions of a VM point to; it stays where it is until
 /// the VM has gone.
@@ -359,6 +364,7 @@ impl State {
             hooks: Hooks::default(),
             lua,
             core,
+            leaving: Leaving(Cell::new(None)),
         })
     }
 }
@@ -368,6 +374,17 @@ impl Drop for State {
         self.core.shared.core.store(ptr::null_mut(), Ordering::Relaxed);
         // Whatever of the script still runs while the VM goes finds it gone.
         self.core.current.set(ptr::null_mut());
+        // SAFETY: the core stays where it is until it is dropped, in this thread, and nobody looks
+        // at its memory between that and `leaving`, which comes next.
+        self.leaving.0.set(Some(unsafe { self.core.memory.enter(Thread::this()) }));
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Some(outer) = self.0.take() {
+            Memory::leave(Thread::this(), outer);
+        }
     }
 }
 
@@ -383,7 +400,7 @@ impl Core {
             shape,
             pool: Pool::new(main_state(lua)?),
             border: Border::new(lua)?,
-            memory: Memory::default(),
+            memory: Memory::new(),
             is_retired: Cell::new(false),
             current: Cell::new(main_state(lua)?),
             shared: Arc::clone(shared),
@@ -399,6 +416,7 @@ impl Core {
             #[cfg(feature = "luajit")]
             compiled: super::leaf::Compiled::default(),
         });
+        core.memory.belongs_to(ptr::from_ref(&*core).cast());
         shared.core.store(ptr::from_ref(&*core).cast_mut(), Ordering::Relaxed);
         Ok(core)
     }

@@ -11,17 +11,17 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use twinplug_value::{Args, ConvertError, Data, Fit, Signature, Source, Type, Value, from_source};
+use twinplug_value::{Args, ConvertError, Data, Fit, Signature, Type, Value};
 
 pub use self::calling::Calling;
 pub(crate) use self::layered::{Layered, Report, fit};
 pub(super) use self::link::Place;
 pub(crate) use self::link::receive;
-use self::link::{FuncLink, Typed, VarLink, call_scalars, get_value, of_plain};
+use self::link::{FuncLink, Typed, VarLink, call_scalars, get, get_value};
 pub(crate) use self::rebind::Casual;
 use super::live::{Live, Track};
 use super::target::{FuncTarget, General, VarTarget};
-use super::{Got, within};
+use super::within;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Stands for arguments whose types are known at run time: `Func<Dynamic>`
@@ -264,22 +264,8 @@ impl<T: Data> Var<T> {
         let here = |error: ConvertError| self.link.place.here(error);
         match target.general.of_itself() {
             General::Memory(var) => {
-                let mut value = None;
-                let mut read = |source: &mut dyn Source| {
-                    value = Some(from_source(source).map_err(here)?);
-                    Ok(())
-                };
-                let mut text = None;
-                let mut got = Got::by(&mut read);
-                if T::OF_TEXT.is_some() {
-                    got.text = Some(&mut text);
-                }
-                var.get(&mut got)?;
-                if let Some(plain) = got.scalar {
-                    return of_plain(plain).map_err(|error| here(error).into());
-                }
-                let text = T::OF_TEXT.zip(text).map(|(of_text, text)| of_text(text));
-                text.or(value).ok_or_else(|| Error::new(ErrorKind::Call, "no value"))
+                let got = get(|got| var.get(got), here)?;
+                got.ok_or_else(|| Error::new(ErrorKind::Call, "no value"))
             }
             General::Values(var) => get_value(&**var, here),
             General::Paused(paused) => match paused.through() {

@@ -1,24 +1,26 @@
 //! [`HostFunction`]: a function of the host that plugins call, in whatever way it does its work.
 
+mod scalars;
+
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use twinplug_value::raw::LeafEntry;
 #[cfg(feature = "luajit")]
 use twinplug_value::raw::LeafFailed;
 use twinplug_value::{
-    AsyncCallable, Callable, CallableWith, Data, LeafFunction, MAX_PARAMETERS, Outcome, Params,
-    Plain, ScalarKind, Signature, Sink, Source, Type, write,
+    AsyncCallable, Callable, CallableWith, Data, LeafFunction, Outcome, Params, Signature, Sink,
+    Source, Type, write,
 };
 
 #[cfg(feature = "luajit")]
 use super::contained::panicked_with;
-use super::contained::{contained, failed, panicked};
+use super::contained::{contained, failed};
 use super::waiting::{self, Answer, Begin, Work};
 use super::{Lender, cannot_wait, held};
 use crate::channel::Life;
 use crate::error::{Error, ErrorKind, Result};
+pub(crate) use scalars::{Entries, ScalarEntry};
 
 /// A function of the host that plugins call. A clone does the same.
 #[derive(Clone)]
@@ -30,7 +32,9 @@ pub(crate) struct HostFunction {
     /// What plugins do better than to call it.
     pub(crate) advice: Option<String>,
     pub(super) body: Body,
-    bits: Option<OfBits>,
+    /// How scripts call it, if it is of scalars.
+    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
+    pub(crate) scalars: Option<ScalarEntry>,
 }
 
 /// What a function does.
@@ -41,19 +45,6 @@ pub(super) enum Body {
     /// With its caller let go, as it waits.
     Waits(Arc<Begin>),
 }
-
-/// A function of scalars, called with their bits.
-#[derive(Clone)]
-pub(crate) struct OfBits {
-    /// What its parameters are.
-    pub(crate) params: Box<[ScalarKind]>,
-    /// What its result is; `None` where it has none.
-    pub(crate) result: Option<ScalarKind>,
-    run: Arc<RunBits>,
-}
-
-/// Runs a function with the bits of its arguments, and leaves those of its result in their place.
-type RunBits = dyn Fn(&mut [u64; MAX_PARAMETERS]) -> Result<()> + Send + Sync;
 
 /// A leaf function of the host, for code that calls it by its C type: what is called, as
 /// [`LeafEntry`] says, and with which closure. Both are there as long as the [`HostFunction`].
@@ -94,30 +85,32 @@ impl Turn {
 }
 
 impl HostFunction {
-    pub(crate) fn new<P: Params, F: Callable<P>>(name: &str, function: F) -> Self {
-        HostFunction::plain(name, Arc::new(function))
+    /// One that scripts call by entries of `E`, as those below.
+    pub(crate) fn new<E: Entries, P: Params, F: Callable<P>>(name: &str, function: F) -> Self {
+        HostFunction::plain::<E, P, F>(name, Arc::new(function))
     }
 
     /// One that calls nothing of the host, and does not wait.
-    pub(crate) fn leaf<P: Params, F: LeafFunction<P>>(name: &str, function: F) -> Self {
+    pub(crate) fn leaf<E: Entries, P: Params, F: LeafFunction<P>>(name: &str, function: F) -> Self {
         let (function, entry) = (Arc::new(function), F::entry());
         let leaf = HostLeaf::new(&function, &entry);
-        HostFunction { leaf: Some(leaf), ..HostFunction::plain(name, function) }
+        HostFunction { leaf: Some(leaf), ..HostFunction::plain::<E, P, F>(name, function) }
     }
 
-    fn plain<P: Params, F: Callable<P>>(name: &str, function: Arc<F>) -> Self {
-        HostFunction::of(name, F::signature(), Given(function))
+    fn plain<E: Entries, P: Params, F: Callable<P>>(name: &str, function: Arc<F>) -> Self {
+        HostFunction::of::<E, P, _>(name, F::signature(), Given(function))
     }
 
     /// One to which a `T` is lent.
-    pub(crate) fn lent<T, P, F>(name: &str, lender: Lender, function: F) -> Self
+    pub(crate) fn lent<E, T, P, F>(name: &str, lender: Lender, function: F) -> Self
     where
+        E: Entries,
         T: 'static,
         P: Params,
         F: CallableWith<T, P>,
     {
         let function = Lent { lender, function: Arc::new(function), lends: PhantomData };
-        HostFunction::of(name, F::signature(), function)
+        HostFunction::of::<E, P, _>(name, F::signature(), function)
     }
 
     /// One that may wait.
@@ -144,29 +137,27 @@ impl HostFunction {
 
     pub(super) fn with_body(name: &str, signature: Signature, body: Body) -> Self {
         let name = name.to_owned();
-        HostFunction { name, signature, leaf: None, advice: None, body, bits: None }
+        HostFunction { name, signature, leaf: None, advice: None, body, scalars: None }
     }
 
-    fn of<P: Params, F: Invoke<P>>(name: &str, signature: Signature, function: F) -> Self {
-        let bits = OfBits::new(&function);
+    fn of<E, P, F>(name: &str, signature: Signature, function: F) -> Self
+    where
+        E: Entries,
+        P: Params,
+        F: Invoke<P>,
+    {
+        let scalars = ScalarEntry::new::<E, P, F>(&function);
         let run = move |args: &mut dyn Source, result: &mut dyn Sink, turn: &Turn| {
             let params = P::read(args)?;
             let value = turn.within(|| function.invoke(params))?;
             write(&value, result).map_err(|error| error.of("result").into())
         };
         let body = Body::Plain(Arc::new(run));
-        HostFunction { bits, ..HostFunction::with_body(name, signature, body) }
+        HostFunction { scalars, ..HostFunction::with_body(name, signature, body) }
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// It as a function of scalars, if it is one.
-    #[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
-    #[inline(always)]
-    pub(crate) fn of_bits(&self) -> Option<&OfBits> {
-        self.bits.as_ref()
     }
 
     /// Whether it may wait, with its caller let go: [`begin`](HostFunction::begin) and
@@ -232,7 +223,7 @@ impl HostFunction {
         self.at(match why {
             Some(LeafFailed::Returned(fault)) => failed(fault),
             Some(LeafFailed::Panicked(text)) => panicked_with(&text),
-            Some(LeafFailed::Wide(_)) | None => no_scalar(),
+            Some(LeafFailed::Wide(_)) | None => Error::new(ErrorKind::Type, "no scalar"),
         })
     }
 
@@ -256,7 +247,7 @@ impl HostFunction {
 }
 
 /// A function, however it gets what it works on. Its clones share it.
-trait Invoke<P>: Clone + Send + Sync + 'static {
+pub(crate) trait Invoke<P>: Clone + Send + Sync + 'static {
     type Value: Data;
     fn invoke(&self, params: P) -> Result<Self::Value>;
 }
@@ -310,38 +301,5 @@ impl HostLeaf {
             params: entry.params(),
             result: entry.result(),
         }
-    }
-}
-
-#[cold]
-fn no_scalar() -> Error {
-    Error::new(ErrorKind::Type, "no scalar")
-}
-
-#[cfg_attr(not(feature = "_lua"), allow(dead_code, reason = "of scripts alone"))]
-impl OfBits {
-    /// `None` where a parameter or the result is no scalar.
-    fn new<P: Params, F: Invoke<P>>(function: &F) -> Option<OfBits> {
-        // Whatever is converted otherwise may run code of the embedding.
-        F::Value::SCALAR?;
-        P::from_bits(&[0; MAX_PARAMETERS])?;
-        let params = P::TYPES.iter().map(|ty| ScalarKind::of(ty)).collect::<Option<_>>()?;
-        let result = ScalarKind::of(F::Value::SCHEMA);
-        let function = function.clone();
-        let run = move |bits: &mut [u64; MAX_PARAMETERS]| {
-            let params = P::from_bits(bits).ok_or_else(no_scalar)?;
-            let called = catch_unwind(AssertUnwindSafe(|| function.invoke(params)));
-            let value = called.unwrap_or_else(|panic| Err(panicked(panic)))?;
-            bits[0] = Plain::of(&value).map_or(0, Plain::to_bits);
-            Ok(())
-        };
-        Some(OfBits { params, result, run: Arc::new(run) })
-    }
-
-    /// Calls it with the bits of scalars, of the kinds that its parameters are. A panic is its
-    /// error.
-    #[inline(always)]
-    pub(crate) fn call(&self, bits: &mut [u64; MAX_PARAMETERS]) -> Result<()> {
-        (self.run)(bits)
     }
 }

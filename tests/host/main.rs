@@ -67,6 +67,8 @@ mod mocks;
 mod modules;
 #[cfg(feature = "native")]
 mod native;
+#[cfg(feature = "_lua")]
+mod numbers;
 mod offers;
 #[cfg(feature = "_lua")]
 mod others;

@@ -11,6 +11,8 @@ mod deprecated;
 mod events;
 #[cfg(feature = "_lua")]
 mod lending;
+#[cfg(feature = "_lua")]
+mod scalars;
 mod twins;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

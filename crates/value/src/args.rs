@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::raw::{Allocate, Direct, Entry, Failed, RawSink, Scalar};
 use crate::{
-    Children, ConvertError, Data, Plain, Simple, Sink, TreeSource, Type, Value, View, from_view,
-    to_sink,
+    Children, ConvertError, Data, Plain, ScalarKind, Simple, Sink, TreeSource, Type, Value, View,
+    from_view, to_sink,
 };
 
 /// What may stand as one argument of a call: any [`Data`], `&str`, and `&[T]` for a list.
@@ -163,9 +163,10 @@ pub trait Params: Sized {
     #[doc(hidden)]
     fn read_named<V: View>(list: V, names: &[&str]) -> Result<Self, ConvertError>;
 
-    /// Takes them from [bits](Plain::from_bits), one after the other; `None` where one is no scalar.
+    /// Takes them from their [bits](Plain::from_bits), which `bits` gives of each, by its index and
+    /// its kind; `None` where it does not, or one is no scalar.
     #[doc(hidden)]
-    fn from_bits(_: &[u64; MAX_PARAMETERS]) -> Option<Self> {
+    fn from_bits(_bits: impl FnMut(usize, ScalarKind) -> Option<u64>) -> Option<Self> {
         None
     }
 }
@@ -258,11 +259,16 @@ macro_rules! tuples {
                 Ok(($(read::<$item>(&mut items, $index, names)?,)*))
             }
 
-            #[inline]
-            #[allow(unused_variables, reason = "no parameters, nothing to take")]
+            #[inline(always)]
+            #[allow(unused_variables, unused_mut, reason = "no parameters, nothing to take")]
             #[allow(clippy::unused_unit, reason = "as above")]
-            fn from_bits(bits: &[u64; MAX_PARAMETERS]) -> Option<Self> {
-                Some(($(Plain::from_bits::<$item>(bits[$index])?,)*))
+            fn from_bits(
+                mut bits: impl FnMut(usize, ScalarKind) -> Option<u64>,
+            ) -> Option<Self> {
+                Some(($({
+                    let kind = const { ScalarKind::of($item::SCHEMA) }?;
+                    Plain::from_bits::<$item>(bits($index, kind)?)?
+                },)*))
             }
         }
     )*};

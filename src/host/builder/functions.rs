@@ -11,6 +11,7 @@ use twinplug_value::{
 use super::HostBuilder;
 use crate::error::{Error, ErrorKind, Result, near};
 use crate::host::names::check_name;
+use crate::loading::Scripts;
 use crate::plugin::{Constant, HostFunction, Mocks};
 
 impl HostBuilder {
@@ -37,7 +38,7 @@ impl HostBuilder {
     /// ```
     #[must_use]
     pub fn function<P: Params, F: Callable<P>>(self, name: &str, function: F) -> Self {
-        self.with(name, HostFunction::new(name, function))
+        self.with(name, HostFunction::new::<Scripts, P, F>(name, function))
     }
 
     /// Adds a *leaf* function: one of `i64`, `f64` and `bool`, with such a result or none, which
@@ -64,7 +65,7 @@ impl HostBuilder {
     /// what it asks of the script that has called it is refused.
     #[must_use]
     pub fn leaf<P: Params, F: LeafFunction<P>>(self, name: &str, function: F) -> Self {
-        self.with(name, HostFunction::leaf(name, function))
+        self.with(name, HostFunction::leaf::<Scripts, P, F>(name, function))
     }
 
     /// Adds a function that may wait: for a channel, a file, another plugin that is busy. A call
@@ -181,7 +182,7 @@ impl HostBuilder {
         F: CallableWith<T, P>,
     {
         let lender = self.lender.clone();
-        self.with(name, HostFunction::lent(name, lender, function))
+        self.with(name, HostFunction::lent::<Scripts, T, P, F>(name, lender, function))
     }
 
     /// Adds a function whose signature is known when the program runs: it takes values, which are

@@ -2,17 +2,19 @@
 //!
 //! What it cannot be sure of counts as more. It is sure of what it reads alone: a text that
 //! may get at the globals as a whole, or run another text, may do anything. It knows the syntax
-//! of Lua 5.4 and 5.5, and of no other Lua.
+//! of Lua 5.4 and 5.5. LuaJIT gets new syntax every now and then: there it knows what 5.1 has, and
+//! of a text with anything else nothing.
 
 use super::tokens::{Kind, Token, tokens};
 
 /// What leads to the globals, or to text that is not there to be read.
-const WAYS: [&str; 10] = [
+const WAYS: [&str; 11] = [
     "_ENV",
     "_G",
     "debug",
     "dofile",
     "getfenv",
+    "jit",
     "load",
     "loadfile",
     "loadstring",
@@ -34,6 +36,16 @@ const AROUND: [&str; 9] = ["(", ")", "{", "}", "[", "]", ".", ":", ";"];
 const BETWEEN: [&str; 17] =
     ["..", "+", "-", "*", "/", "//", "%", "^", "==", "~=", "<=", ">=", "<", ">", "&", "|", "~"];
 
+/// The symbols of Lua 5.1, and of labels; those of them that stand between two expressions; and what
+/// may follow these.
+const PLAIN: [&str; 25] = [
+    "...", "..", "==", "~=", "<=", ">=", "::", "+", "-", "*", "/", "%", "^", "#", "<", ">", "=",
+    "(", ")", "{", "}", "[", "]", ";", ":",
+];
+const PLAIN_BETWEEN: [&str; 14] =
+    ["..", "==", "~=", "<=", ">=", "+", "-", "*", "/", "%", "^", "<", ">", "="];
+const PLAIN_FIRST: [&str; 5] = ["...", "-", "#", "(", "{"];
+
 /// Words behind which an expression stands.
 const BEFORE: [&str; 5] = ["and", "in", "not", "or", "return"];
 
@@ -51,6 +63,9 @@ pub(in crate::lua) fn reads_members_alone(text: &[u8], global: &str) -> bool {
     let mut tokens = tokens(text);
     tokens.retain(|token| !matches!(token.kind, Kind::Comment(_)));
     let code = Code(&tokens);
+    if cfg!(feature = "luajit") && !code.is_plain() {
+        return false;
+    }
     (0..tokens.len()).all(|at| match tokens[at].kind {
         // A field of something else.
         Kind::Word(_) if code.symbol(at.wrapping_sub(1)) == Some(".") => true,
@@ -102,6 +117,20 @@ impl<'c> Code<'c> {
             _ => true,
         };
         may_follow && self.word(before) != Some("function")
+    }
+
+    /// Whether it is made of what Lua 5.1 has.
+    fn is_plain(&self) -> bool {
+        (0..self.0.len()).all(|at| match self.0[at].kind {
+            Kind::Symbol("." | ",") => true,
+            Kind::Symbol(symbol) if PLAIN_BETWEEN.contains(&symbol) => {
+                self.symbol(at + 1).is_none_or(|next| PLAIN_FIRST.contains(&next))
+            }
+            Kind::Symbol(symbol) => PLAIN.contains(&symbol),
+            Kind::Word(word) => word.is_ascii(),
+            Kind::Literal(text) => !text.starts_with('`'),
+            Kind::Comment(_) => true,
+        })
     }
 
     /// Whether the argument is a plain name of a module.
@@ -207,6 +236,57 @@ mod tests {
             assert!(!reads(text), "{text}");
         }
         assert!(!reads_members_alone(b"local s = '\xff'", "host"));
+    }
+
+    #[test]
+    fn a_text_of_more_than_lua_5_1_is_told() {
+        let is_plain = |text: &str| {
+            let mut tokens = tokens(text);
+            tokens.retain(|token| !matches!(token.kind, Kind::Comment(_)));
+            Code(&tokens).is_plain()
+        };
+        for text in [
+            "",
+            "local a, b = -x.y[1], #t .. 'é' -- é ? `",
+            "for i = 1, #t do t[i] = -i ^ -2 % 3 * (4 / 5) end",
+            "if a <= b and c >= d or e ~= f or not (g == {}) then goto done end ::done::",
+            "return function(...) return select('#', ...), 0x1p4, [[?]] end;",
+            "f{ a = ..., ['b'] = -1, }:c'd'",
+            "x = y < -z",
+        ] {
+            assert!(is_plain(text), "{text}");
+        }
+        for text in [
+            "x = a ? b : c",
+            "x = a?.b",
+            "x = a ?? b",
+            "x += 1",
+            "x ..= 'a'",
+            "x++",
+            "x = a << 1",
+            "x = a >> 1",
+            "x = a >>> 1",
+            "f = x -> x",
+            "x = a & b",
+            "x = a | b",
+            "x = ~a",
+            "x = !a",
+            "x = a != b",
+            "x = a // b",
+            "x = `a`",
+            "x = @a",
+            "x = $a",
+            "x = a \\ b",
+            "local x <= >",
+            "é = 1",
+            "\u{feff}x = 1",
+        ] {
+            assert!(!is_plain(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_begins_as_files_do() {
         assert!(reads_members_alone(b"\xef\xbb\xbf#!/bin/lua\nhost.a()", "host"));
     }
 }

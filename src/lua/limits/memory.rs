@@ -7,8 +7,9 @@ use super::record::{self, Thread};
 use crate::error::Limit;
 
 /// What is known of a VM's memory, for the thread that has entered it.
-#[derive(Default)]
 pub(in crate::lua) struct Memory {
+    /// What has it: what whoever runs in the VM finds that by.
+    owner: Cell<*const ()>,
     limit: Cell<Option<Limit>>,
     /// Whether it was hit, by a call that has not ended.
     is_exhausted: Cell<bool>,
@@ -23,6 +24,22 @@ impl Outer {
 }
 
 impl Memory {
+    /// That of a VM that has no limit yet, and no owner.
+    pub(in crate::lua) fn new() -> Memory {
+        let owner = Cell::new(ptr::null());
+        Memory { owner, limit: Cell::default(), is_exhausted: Cell::default() }
+    }
+
+    /// It is the memory of this.
+    pub(in crate::lua) fn belongs_to(&self, owner: *const ()) {
+        self.owner.set(owner);
+    }
+
+    #[inline(always)]
+    pub(super) fn owner(&self) -> *const () {
+        self.owner.get()
+    }
+
     /// The VM is held to this limit from here on.
     pub(in crate::lua) fn hold(&self, limit: Option<Limit>) {
         self.limit.set(limit);

@@ -146,6 +146,16 @@ impl Thread {
         ptr::from_ref(self.record).addr()
     }
 
+    /// What has the memory of the VM that it is in; null in none.
+    #[inline(always)]
+    pub(in crate::lua) fn owner(self) -> *const () {
+        self.record.memory().map_or(ptr::null(), Memory::owner)
+    }
+
+    pub(super) fn record(self) -> &'static Record {
+        self.record
+    }
+
     /// The memory of the VM that it is in; null in none.
     #[inline(always)]
     pub(super) fn memory(self) -> &'static Cell<*const Memory> {

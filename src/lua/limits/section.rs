@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::record::{Record, record};
+use super::record::{Record, Thread, record};
 use crate::plugin::Turn;
 
 /// A part of a call that does not run Lua.
@@ -15,7 +15,13 @@ pub(in crate::lua) struct Section {
 impl Section {
     /// Code of the host, whose time is not the plugin's.
     pub(in crate::lua) fn of_host() -> Section {
-        let record = record();
+        Section::of_host_on(Thread::this())
+    }
+
+    /// The same, on this thread.
+    #[inline(always)]
+    pub(in crate::lua) fn of_host_on(thread: Thread) -> Section {
+        let record = thread.record();
         let before = record.is_in_lua();
         record.show(false);
         Section { record, before, _thread: PhantomData }

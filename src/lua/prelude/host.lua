@@ -2,13 +2,16 @@
 -- of its own.
 
 local raw = ...
-local error, ipairs, next, pairs, rawget, tostring, type =
-  raw.error, ipairs, next, pairs, rawget, tostring, type
+local error, ipairs, next, pairs, rawget, rawset, tostring, type =
+  raw.error, ipairs, next, pairs, rawget, rawset, tostring, type
 local concat, object, setmetatable, sub = raw.concat, raw.object, raw.setmetatable, raw.sub
 
 -- What is made once it is asked for, by the table that it belongs into: what is built in, leaf
 -- functions of the host that are compiled, and constants.
 local lazy = {}
+
+-- Luau's native code finds them in a table that is not written to otherwise (`direct.rs`).
+local put = raw.put or rawset
 
 -- Luau looks `host.f` up as it loads a chunk, and keeps what it finds. What may be another value
 -- later, or holds such a one, is not there meanwhile: table, name and value (`safe.rs`).
@@ -32,7 +35,7 @@ local function grow(members, name, level)
     hidden[#hidden + 1] = { members, name, made }
   end
   -- One after the other: cut off before it is there, it is asked for again.
-  members[name] = made
+  put(members, name, made)
   lazy[members][name] = nil
   return made
 end
@@ -64,6 +67,7 @@ local function sealed(path, members, call)
       grow_all(members, 2)
       error(raw.unknown(path, tostring(name), members), 2)
     end,
+    __metatable = false,
   })
   return object {
     __index = members,

@@ -291,22 +291,30 @@ fn results<R: Data>() -> Results {
 /// What a call gives, as an `R`.
 #[inline(always)]
 pub(crate) fn receive<R: Data>(call: impl FnOnce(&mut Got<'_>) -> Result<()>) -> Result<R> {
-    let mut result = None;
+    get(call, |error| error.of("result"))?.ok_or_else(no_result)
+}
+
+/// What a plugin gives, if it gives something; of what cannot be read `here` says where it is.
+#[inline]
+pub(super) fn get<T: Data>(
+    ask: impl FnOnce(&mut Got<'_>) -> Result<()>,
+    here: impl Fn(ConvertError) -> ConvertError,
+) -> Result<Option<T>> {
+    let (mut value, mut text) = (None, None);
     let mut read = |source: &mut dyn Source| {
-        result = Some(from_source(source).map_err(|error| error.of("result"))?);
+        value = Some(from_source(source).map_err(&here)?);
         Ok(())
     };
-    let mut text = None;
-    let mut got = Got::by(&mut read);
-    if R::OF_TEXT.is_some() {
+    let mut got = Got::of::<T>(&mut read);
+    if T::OF_TEXT.is_some() {
         got.text = Some(&mut text);
     }
-    call(&mut got)?;
+    ask(&mut got)?;
     if let Some(plain) = got.scalar {
-        return of_plain(plain).map_err(|error| error.of("result").into());
+        return of_plain(plain).map(Some).map_err(|error| here(error).into());
     }
-    let text = R::OF_TEXT.zip(text).map(|(of_text, text)| of_text(text));
-    text.or(result).ok_or_else(no_result)
+    let text = T::OF_TEXT.zip(text).map(|(of_text, text)| of_text(text));
+    Ok(text.or(value))
 }
 
 #[cold]
