@@ -35,9 +35,10 @@ const ENTRY: usize = 256;
 /// A table is made with room for so many items or entries at the most, however many are to come.
 pub(super) const MOST_AHEAD: usize = 4096;
 
-/// So many entries are set between two looks whether there is plenty of memory. With three times what is
-/// used each table may grow to twice its size, the largest last; how often one with no more entries than
-/// this grows besides is within `SLACK`.
+/// So many scalars are set, one use of the VM after the other and nothing else between, before somebody
+/// looks again whether there is plenty of memory. With three times what is used each table may grow to
+/// twice its size, the largest last; how often one with no more entries than this grows besides is within
+/// `SLACK`.
 const SETS: u32 = 64;
 
 /// Longer strings are errors in one flavour or another, and not for want of memory.
@@ -62,7 +63,7 @@ pub(super) struct Border {
     /// is plenty.
     left: Cell<usize>,
     plenty: Cell<usize>,
-    /// How many entries can be set without looking.
+    /// How many scalars can be set without looking.
     sets: Cell<u32>,
     /// Changes whenever the VM is entered.
     uses: Cell<u64>,
@@ -120,7 +121,8 @@ impl Border {
         self.forget_room();
     }
 
-    /// Lua has run, or something else may have taken memory: what was known of it is so no more.
+    /// Lua has run or is about to, or something else may take memory: what was known of it is so no
+    /// more.
     #[inline(always)]
     pub(super) fn forget_room(&self) {
         self.left.set(0);
@@ -242,10 +244,44 @@ impl Border {
         state: *mut lua_State,
         table: c_int,
     ) -> Result<(), ConvertError> {
+        // SAFETY: as the caller says.
+        unsafe { self.set_if(self.has_plenty(), state, table) }
+    }
+
+    /// The same of a scalar, where nothing of this use of the VM takes memory besides.
+    ///
+    /// # Safety
+    /// As `set_in_any`.
+    #[inline(always)]
+    pub(super) unsafe fn set_scalar_in_any(
+        &self,
+        state: *mut lua_State,
+        table: c_int,
+    ) -> Result<(), ConvertError> {
+        let has_plenty = match self.sets.get().checked_sub(1) {
+            Some(sets) => {
+                self.sets.set(sets);
+                true
+            }
+            None => self.finds_plenty(),
+        };
+        // SAFETY: as the caller says.
+        unsafe { self.set_if(has_plenty, state, table) }
+    }
+
+    /// # Safety
+    /// As `set_in_any`.
+    #[inline(always)]
+    unsafe fn set_if(
+        &self,
+        has_plenty: bool,
+        state: *mut lua_State,
+        table: c_int,
+    ) -> Result<(), ConvertError> {
         // SAFETY: as the caller says. With the room for another entry of any table there is it
         // does not raise.
         unsafe {
-            match self.has_plenty_for_one() {
+            match has_plenty {
                 true => ffi::lua_rawset(state, table),
                 false => self.set_in_any_protected(state, table)?,
             }
@@ -378,19 +414,6 @@ impl Border {
             return left >= self.plenty.get();
         }
         self.limit.get().is_none_or(|limit| 3 * self.used() + SLACK <= limit)
-    }
-
-    /// The same, for one entry.
-    #[inline(always)]
-    fn has_plenty_for_one(&self) -> bool {
-        self.left.set(0);
-        match self.sets.get().checked_sub(1) {
-            Some(sets) => {
-                self.sets.set(sets);
-                true
-            }
-            None => self.finds_plenty(),
-        }
     }
 
     #[inline(never)]

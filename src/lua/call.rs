@@ -272,6 +272,7 @@ impl State {
         arguments: c_int,
     ) -> Outcome {
         let from = self.core.current.replace(coroutine);
+        self.core.border.forget_room();
         let outcome = running.run(coroutine, || {
             // SAFETY: the VM is entered. The coroutine is of the pool, or yielded; whoever
             // calls this has put onto it what it needs.

@@ -7,6 +7,7 @@ mod numbered;
 mod scalars;
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::ffi::c_int;
 use std::ptr;
 use std::sync::Arc;
@@ -20,13 +21,18 @@ use super::sink::StackSink;
 use super::source::StackSource;
 use super::vm::{Core, GoesOn, Pending, Shared};
 use crate::error::{Error, Result};
-use crate::plugin::{HostFunction, held};
+use crate::plugin::{HostFunction, Permission, held};
 pub(crate) use scalars::Entries;
 use scalars::Entry;
 
 /// The functions of a VM's host, by their names.
 #[derive(Default)]
-pub(super) struct HostFunctions(pub(super) Vec<Offered>);
+pub(super) struct HostFunctions {
+    pub(super) all: Vec<Offered>,
+    /// Whether they may be known by their number: not where C calls functions of the script back, as
+    /// it may with the FFI, whatever VM the thread is in.
+    by_number: bool,
+}
 
 /// One function, at an address of its own.
 pub(super) struct Offered {
@@ -54,10 +60,11 @@ pub(super) enum Answer {
 
 impl HostFunctions {
     /// Those of the host, which has offered all it does.
-    pub(super) fn of(shared: &Shared) -> HostFunctions {
+    pub(super) fn of(shared: &Shared, granted: &BTreeSet<Permission>) -> HostFunctions {
         let Some(context) = shared.context.upgrade() else { return HostFunctions::default() };
         let all = context.all_functions().into_iter();
-        HostFunctions(all.map(|(name, function)| Offered::new(name, function)).collect())
+        let all = all.map(|(name, function)| Offered::new(name, function)).collect();
+        HostFunctions { all, by_number: !granted.contains(&Permission::Ffi) }
     }
 }
 
@@ -94,7 +101,8 @@ pub(super) struct Returned {
 pub(super) fn list(core: &Core) -> mlua::Result<Table> {
     let lua = core.border.lua();
     let list = lua.create_table()?;
-    for (number, offered) in core.functions.0.iter().enumerate() {
+    let by_number = |number| numbered::function(number).filter(|_| core.functions.by_number);
+    for (number, offered) in core.functions.all.iter().enumerate() {
         let path = lua.create_sequence_from(offered.name.split('.'))?;
         let entry = lua.create_table()?;
         entry.raw_set(1, path)?;
@@ -102,8 +110,8 @@ pub(super) fn list(core: &Core) -> mlua::Result<Table> {
             function if function.waits() => closure(core, offered, call_waiting)?,
             function if function.advice.is_some() => closure(core, offered, call_deprecated)?,
             function if function.leaf.is_some() => closure(core, offered, call_leaf)?,
-            _ => match numbered::function(number) {
-                Some(function) => numbered::closure(core, offered, function)?,
+            _ => match by_number(number) {
+                Some(function) => numbered::closure(core, function)?,
                 None => closure(core, offered, call)?,
             },
         };
@@ -420,6 +428,8 @@ impl Core {
     #[cold]
     pub(super) unsafe fn push_thrown(&self, state: *mut lua_State, error: &Error) -> Answer {
         let lua = self.border.lua();
+        // Lua has run since it was looked at.
+        self.border.forget_room();
         let thrown = self.shared.trails.raise(lua, &self.border, error);
         // SAFETY: as the caller says. mlua moves the table in a protected call.
         unsafe {

@@ -115,7 +115,7 @@ pub(super) fn of_host(
     lua: &Lua,
     (number, general): (usize, Function),
 ) -> mlua::Result<Option<Function>> {
-    let Some(offered) = core.functions.0.get(number) else { return Ok(None) };
+    let Some(offered) = core.functions.all.get(number) else { return Ok(None) };
     let Some(leaf) = &offered.function.leaf else { return Ok(None) };
     let Some(types) = types(leaf.result, leaf.params.iter().copied()) else { return Ok(None) };
     // What compiles calls of it does so as it is asked for.

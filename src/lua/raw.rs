@@ -258,6 +258,69 @@ unsafe fn push_other_scalar(state: *mut lua_State, scalar: Plain) {
     }
 }
 
+/// Goes through the entries of a table. Meanwhile it does not change, but for values that become nil.
+pub(super) struct Walk {
+    state: *mut lua_State,
+    table: c_int,
+    /// How much is on the stack below keys and values.
+    below: c_int,
+    /// Where Luau goes on, which then need not look for the last key.
+    #[cfg(feature = "luau")]
+    place: c_int,
+}
+
+impl Walk {
+    /// Begins before the first entry.
+    ///
+    /// # Safety
+    /// `state` is of a VM that is entered, has a table at that index, and room for two values; as long as
+    /// this is used.
+    #[inline]
+    pub(super) unsafe fn of(state: *mut lua_State, table: c_int) -> Walk {
+        // SAFETY: as the caller says.
+        unsafe {
+            let below = ffi::lua_gettop(state);
+            #[cfg(not(feature = "luau"))]
+            ffi::lua_pushnil(state);
+            Walk {
+                state,
+                table,
+                below,
+                #[cfg(feature = "luau")]
+                place: 0,
+            }
+        }
+    }
+
+    /// Where the key of an entry is; its value is above it.
+    #[inline]
+    pub(super) fn key(&self) -> c_int {
+        self.below + 1
+    }
+
+    /// Goes to the next entry, whose key and value are then on top of what was there before this began.
+    /// At the end, which is false, nothing is.
+    ///
+    /// # Safety
+    /// As `of`. There is the last key, and what was put above it, which goes.
+    #[inline]
+    pub(super) unsafe fn next(&mut self) -> bool {
+        // SAFETY: as the caller says: the key is the table's.
+        #[cfg(not(feature = "luau"))]
+        unsafe {
+            ffi::lua_settop(self.state, self.below + 1);
+            ffi::lua_next(self.state, self.table) != 0
+        }
+        // SAFETY: as the caller says.
+        #[cfg(feature = "luau")]
+        unsafe {
+            ffi::lua_settop(self.state, self.below);
+            self.place = ffi::lua_rawiter(self.state, self.table, self.place);
+            self.place >= 0
+        }
+    }
+}
+
 /// Whether this flavour has just that integer.
 #[inline(always)]
 pub(super) fn is_whole(value: i64) -> bool {

@@ -466,6 +466,8 @@ pub(super) fn to_lua<T: serde::Serialize + ?Sized>(
     value: &T,
 ) -> Result<Value, ConvertError> {
     let mut written = Ok(());
+    // Lua may have run since it was looked at.
+    border.forget_room();
     // SAFETY: mlua runs it in a protected call, whose frame has room for 20 values, and leaves
     // what is pushed. The sink raises nothing that could leave Rust's frames.
     let result = unsafe {

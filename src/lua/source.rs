@@ -14,7 +14,7 @@ use twinplug_value::{ConvertError, Key, Look, Reference, Source, raw::text};
 
 use super::border::Border;
 use super::limits::{self, Memory};
-use super::raw::{self, Number};
+use super::raw::{self, Number, Walk};
 use super::references;
 use super::tags::{self, Tag};
 pub(super) use tables::bytes;
@@ -415,13 +415,12 @@ impl Source for StackSource<'_> {
         inside.above = 0;
         let (index, top, state) = (inside.index, inside.top, self.state);
         let mut count = 0;
-        // SAFETY: as above. The keys are the table's, as nothing else runs.
+        // SAFETY: as above. Nothing else runs.
         unsafe {
             ffi::lua_settop(state, top);
-            ffi::lua_pushnil(state);
-            while ffi::lua_next(state, index) != 0 {
+            let mut entries = Walk::of(state, index);
+            while entries.next() {
                 count += 1;
-                ffi::lua_settop(state, top + 1);
             }
         }
         count

@@ -68,8 +68,12 @@ impl RawFunc for LuaFunc {
     }
 
     fn call_simple(&self, args: &[Simple<'_>], results: Results, got: &mut Got<'_>) -> Result<()> {
-        // SAFETY: as above, and for a protected call.
-        let push = |border: &Border, coroutine| unsafe { push_simple(border, coroutine, args) };
+        let push = |border: &Border, coroutine| {
+            // SAFETY: as above, and for a protected call.
+            let pushed = unsafe { push_simple(border, coroutine, args) };
+            border.forget_room();
+            pushed
+        };
         match self.call_quickly(push, results, got) {
             Some(called) => called,
             None => self.call_apart(push, results, got),
@@ -162,6 +166,7 @@ impl LuaFunc {
         };
         let Some(begun) = quick.start() else { return Some(guarded.end(Err(too_deep()))) };
         let quick = guarded.release();
+        border.forget_room();
         let called = quick.call(begun, count);
         // Lua has run.
         border.forget_room();
@@ -284,7 +289,7 @@ impl RawVar for LuaVar {
     }
 
     fn set_scalar(&self, value: Plain) -> Result<()> {
-        if let Some(quick) = Quick::begin(&self.vm) {
+        if let Some(quick) = Quick::begin_to_set(&self.vm) {
             let table = quick.push_name(self.place());
             // SAFETY: the VM is entered, the coroutine does not run, has the table and the name
             // on its stack, which is on top, and room above it.
@@ -429,7 +434,7 @@ impl LuaVar {
         unsafe {
             may_write(coroutine, table)?;
             push_scalars(coroutine, &[value])?;
-            Ok(border.set_in_any(coroutine, table)?)
+            Ok(border.set_scalar_in_any(coroutine, table)?)
         }
     }
 }

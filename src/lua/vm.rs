@@ -312,14 +312,16 @@ impl State {
         barrier::prepare();
         let arming = Arming::prepare(main_state(&lua).map_err(broken)?, limits)?;
         let shape = Shape::new(arming, limits);
-        let core = Core::new(&lua, shared, shape, limits).map_err(broken)?;
+        let core = Core::new(&lua, shared, shape, origin, limits).map_err(broken)?;
         let config = to_lua(&lua, &core.border, &origin.config)?;
         let state = Self::prepare(lua, core, config, origin, limits).map_err(broken)?;
         // What runs before it is ours.
         state.lua.set_memory_limit(limits.memory.unwrap_or(0)).map_err(broken)?;
         state.core.memory.hold(limits.memory.map(Limit::Memory));
         state.core.border.hold(limits.memory);
-        Ok(Box::new(state))
+        let state = Box::new(state);
+        state.core.memory.belongs_to(ptr::from_ref(&*state.core).cast());
+        Ok(state)
     }
 
     /// Takes its share of what all VMs of the host may take.
@@ -374,6 +376,7 @@ impl Drop for State {
         self.core.shared.core.store(ptr::null_mut(), Ordering::Relaxed);
         // Whatever of the script still runs while the VM goes finds it gone.
         self.core.current.set(ptr::null_mut());
+        self.core.memory.begin();
         // SAFETY: the core stays where it is until it is dropped, in this thread, and nobody looks
         // at its memory between that and `leaving`, which comes next.
         self.leaving.0.set(Some(unsafe { self.core.memory.enter(Thread::this()) }));
@@ -393,6 +396,7 @@ impl Core {
         lua: &Lua,
         shared: &Arc<Shared>,
         shape: Shape,
+        origin: &Origin,
         limits: &Limits,
     ) -> mlua::Result<Box<Core>> {
         let core = Box::new(Core {
@@ -405,7 +409,7 @@ impl Core {
             current: Cell::new(main_state(lua)?),
             shared: Arc::clone(shared),
             channels: Channels::default(),
-            functions: HostFunctions::of(shared),
+            functions: HostFunctions::of(shared, &origin.permissions),
             links: Links::default(),
             direct: Direct::default(),
             leaf: LeafPlace::default(),
@@ -416,7 +420,6 @@ impl Core {
             #[cfg(feature = "luajit")]
             compiled: super::leaf::Compiled::default(),
         });
-        core.memory.belongs_to(ptr::from_ref(&*core).cast());
         shared.core.store(ptr::from_ref(&*core).cast_mut(), Ordering::Relaxed);
         Ok(core)
     }

@@ -13,6 +13,7 @@ mod memory;
 mod order;
 mod recursion;
 mod results;
+mod room;
 mod storm;
 mod threads;
 mod unloading;

@@ -67,6 +67,8 @@ pub(in crate::lua) fn reads_members_alone(text: &[u8], global: &str) -> bool {
         return false;
     }
     (0..tokens.len()).all(|at| match tokens[at].kind {
+        // Luau's may have code in it.
+        Kind::Literal(text) => !text.starts_with('`'),
         // A field of something else.
         Kind::Word(_) if code.symbol(at.wrapping_sub(1)) == Some(".") => true,
         Kind::Word(word) if word == global => code.is_read(at),
@@ -223,6 +225,7 @@ mod tests {
             "require(name)",
             "require [[m]]",
             "package.loaded._G.x = 1",
+            "x = `{host}`",
             "host.",
             "host",
             // No syntax of these Luas.

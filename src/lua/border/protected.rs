@@ -56,6 +56,8 @@ impl Border {
             }
             (status, text)
         };
+        // What it has taken is not counted.
+        self.forget_room();
         match (status, step) {
             (ffi::LUA_OK, _) => Ok(()),
             (ffi::LUA_ERRMEM, _) => Err(run_out()),

@@ -8,7 +8,7 @@ use std::ffi::c_int;
 use mlua::Function;
 use mlua::ffi::{self, lua_State};
 
-use super::{Answer, Core, Offered, raise};
+use super::{Answer, Core, raise};
 use crate::lua::library;
 use crate::lua::limits::Thread;
 
@@ -40,17 +40,8 @@ pub(super) fn is_one(function: ffi::lua_CFunction) -> bool {
     NUMBERED.as_flattened().iter().any(|one| *one as usize == function as usize)
 }
 
-/// It as a function of scripts; the one of the number of what is offered. Core and function stay where they are
-/// while the VM lives.
-pub(super) fn closure(
-    core: &Core,
-    offered: &Offered,
-    function: ffi::lua_CFunction,
-) -> mlua::Result<Function> {
-    // So that it can be seen to be the right one.
-    if cfg!(debug_assertions) {
-        return super::closure(core, offered, function);
-    }
+/// It as a function of scripts.
+pub(super) fn closure(core: &Core, function: ffi::lua_CFunction) -> mlua::Result<Function> {
     // SAFETY: mlua runs it protected, with room for a value, and nothing to drop.
     unsafe {
         let lua = core.border.lua();
@@ -61,17 +52,14 @@ pub(super) fn closure(
 /// The function of that number of the VM that this thread is in.
 unsafe extern "C-unwind" fn nth<const NUMBER: usize>(state: *mut lua_State) -> c_int {
     let thread = Thread::this();
-    // SAFETY: a script calls it, or what else its VM runs: a thread does so in that VM alone, whose memory is its
-    // core's own, and stays in it meanwhile.
+    // SAFETY: a script calls it, or what else its VM runs. A thread runs it in that VM alone, whose memory
+    // is the core's own, and stays in it meanwhile. (What C calls back itself has none of these.)
     let core = unsafe { thread.owner().cast::<Core>().as_ref() };
-    let offered = core.and_then(|core| Some((core, core.functions.0.get(NUMBER)?)));
+    let offered = core.and_then(|core| Some((core, core.functions.all.get(NUMBER)?)));
     let answer = match offered {
-        // SAFETY: it is that of this function, as `closure` was told.
+        // SAFETY: it is that of this function, which `list` has made of the same number.
         Some((core, offered)) => unsafe {
-            debug_assert_eq!(
-                ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast_const(),
-                std::ptr::from_ref(offered).cast(),
-            );
+            debug_assert!(is_of(state, core), "a function of another VM");
             offered.call(state, thread, core)
         },
         None => Answer::Gone,
@@ -81,4 +69,15 @@ unsafe extern "C-unwind" fn nth<const NUMBER: usize>(state: *mut lua_State) -> c
         // SAFETY: nothing is left to drop.
         other => unsafe { raise(state, other) },
     }
+}
+
+/// Whether it is a state of that core's VM, which have one Lua registry.
+///
+/// # Safety
+/// Both are of VMs that this thread is in.
+unsafe fn is_of(state: *mut lua_State, core: &Core) -> bool {
+    // SAFETY: as the caller says; it is only asked where these are.
+    let [one, other] = [state, core.border.main()]
+        .map(|state| unsafe { ffi::lua_topointer(state, ffi::LUA_REGISTRYINDEX) });
+    one == other
 }

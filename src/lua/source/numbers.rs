@@ -7,7 +7,7 @@ use mlua::ffi::{self, lua_State};
 use super::{LOOK_EVERY, StackSource, VALUE};
 use crate::lua::border::MOST_AHEAD;
 use crate::lua::limits;
-use crate::lua::raw::{self, NUMBERS_ARE_FLOATS, Number};
+use crate::lua::raw::{self, NUMBERS_ARE_FLOATS, Number, Walk};
 
 /// Floats are exact up to it, and so is every whole number.
 const LARGEST_WHOLE: u64 = 1 << 53;
@@ -69,11 +69,11 @@ unsafe fn in_order<N>(
     some: impl Fn(Number) -> Option<N>,
 ) -> Option<Vec<N>> {
     let mut numbers = Vec::with_capacity(length.min(MOST_AHEAD));
-    // SAFETY: as the caller says. Each key is the table's, as nothing else runs.
+    // SAFETY: as the caller says; nothing else runs.
     unsafe {
-        ffi::lua_pushnil(state);
-        let key = ffi::lua_gettop(state);
-        while ffi::lua_next(state, table) != 0 {
+        let mut items = Walk::of(state, table);
+        let key = items.key();
+        while items.next() {
             // Where there are integers, no other key reads as one.
             let is_next = (!NUMBERS_ARE_FLOATS || ffi::lua_type(state, key) == ffi::LUA_TNUMBER)
                 && raw::number(state, key) == Number::Int(numbers.len() as i64 + 1);
@@ -84,7 +84,6 @@ unsafe fn in_order<N>(
             if numbers.len().is_multiple_of(LOOK_EVERY as usize) && limits::is_due() {
                 return None;
             }
-            ffi::lua_settop(state, key);
         }
     }
     (numbers.len() == length).then_some(numbers)

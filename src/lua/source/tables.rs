@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_int};
 use mlua::ffi::{self, lua_State};
 use twinplug_value::{ConvertError, Key, raw::text};
 
-use crate::lua::raw::{self, Number};
+use crate::lua::raw::{self, Number, Walk};
 
 /// Whether the key at an index is one that crosses.
 ///
@@ -68,17 +68,16 @@ pub(in crate::lua) unsafe fn bytes<'k>(state: *mut lua_State, index: c_int) -> &
 /// There is a table at the index, and room for two values.
 pub(super) unsafe fn sequence(state: *mut lua_State, index: c_int) -> Option<usize> {
     let mut entries = 0;
-    // SAFETY: as the caller says; each key is the table's, as nothing else runs.
+    // SAFETY: as the caller says; nothing else runs.
     unsafe {
         let length = ffi::lua_rawlen(state, index) as usize;
-        let top = ffi::lua_gettop(state);
-        ffi::lua_pushnil(state);
-        while ffi::lua_next(state, index) != 0 {
-            ffi::lua_settop(state, -2);
-            let is_item = ffi::lua_type(state, -1) == ffi::LUA_TNUMBER
-                && matches!(raw::number(state, -1), Number::Int(int) if (1..=length as i64).contains(&int));
+        let mut items = Walk::of(state, index);
+        let key = items.key();
+        while items.next() {
+            let is_item = ffi::lua_type(state, key) == ffi::LUA_TNUMBER
+                && matches!(raw::number(state, key), Number::Int(int) if (1..=length as i64).contains(&int));
             if !is_item {
-                ffi::lua_settop(state, top);
+                ffi::lua_settop(state, key - 1);
                 return None;
             }
             entries += 1;

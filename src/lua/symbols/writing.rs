@@ -6,6 +6,7 @@ use mlua::ffi::{self, lua_State};
 
 use super::{Border, Reference, StackSink, Written, bytes, places};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lua::raw::Walk;
 use crate::lua::tags::{self, Tag};
 use crate::plugin::Write;
 
@@ -192,12 +193,11 @@ impl Place<'_> {
 #[inline]
 unsafe fn count(coroutine: *mut lua_State, table: c_int) -> c_int {
     let mut count = 0;
-    // SAFETY: as the caller says. The keys are the table's own.
+    // SAFETY: as the caller says.
     unsafe {
-        ffi::lua_pushnil(coroutine);
-        while ffi::lua_next(coroutine, table) != 0 {
+        let mut entries = Walk::of(coroutine, table);
+        while entries.next() {
             count += 1;
-            ffi::lua_settop(coroutine, -2);
         }
     }
     count
@@ -209,13 +209,12 @@ unsafe fn count(coroutine: *mut lua_State, table: c_int) -> c_int {
 /// As `count`, with room for five values; the table may be written to.
 #[cold]
 unsafe fn remove_others(coroutine: *mut lua_State, table: c_int, is_kept: impl Fn(c_int) -> bool) {
-    // SAFETY: as the caller says. The keys are the table's own, and giving an entry nil while
-    // it is gone through is allowed; it takes no memory.
+    // SAFETY: as the caller says. Giving an entry nil takes no memory.
     unsafe {
-        ffi::lua_pushnil(coroutine);
-        while ffi::lua_next(coroutine, table) != 0 {
-            ffi::lua_settop(coroutine, -2);
-            let key = ffi::lua_gettop(coroutine);
+        let mut entries = Walk::of(coroutine, table);
+        while entries.next() {
+            let key = entries.key();
+            ffi::lua_settop(coroutine, key);
             if !is_kept(key) {
                 ffi::lua_pushvalue(coroutine, key);
                 ffi::lua_pushnil(coroutine);

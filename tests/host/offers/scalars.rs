@@ -196,3 +196,39 @@ fn a_finalizer_at_the_end_finds_the_plugin_gone() {
     assert_eq!(user.func::<(), i64>("Use").unwrap().call(()).unwrap(), 0);
     assert_eq!(counted.load(Ordering::SeqCst), 10);
 }
+
+/// C calls a function of one script in the middle of another one's.
+#[cfg(feature = "luajit")]
+#[test]
+fn a_callback_of_the_ffi_is_of_its_own_vm() {
+    let host = reaching(|builder, cell| {
+        builder.allow("ffi").function("one", |x: i64| x + 1).function("through", move |at: f64| {
+            let plugin = of(&cell).plugin("y").unwrap();
+            plugin.func::<(f64,), i64>("Go").unwrap().call((at,)).unwrap()
+        })
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let texts = [
+        (
+            "x",
+            "local ffi = require 'ffi'\n\
+             local back = ffi.cast('int(*)(int)', function(n) return host.one(n) end)\n\
+             function Run() return host.through(tonumber(ffi.cast('intptr_t', back))) end",
+        ),
+        (
+            "y",
+            "local ffi = require 'ffi'\n\
+             function Go(at) return ffi.cast('int(*)(int)', ffi.cast('intptr_t', at))(5) end",
+        ),
+    ];
+    for (name, text) in texts {
+        let file = |end: &str| folder.path().join(format!("{name}.{end}"));
+        std::fs::write(file("toml"), "permissions = [\"ffi\"]").unwrap();
+        std::fs::write(file("lua"), text).unwrap();
+        host.load(file("lua")).unwrap();
+    }
+    let run = host.plugin("x").unwrap().func::<(), i64>("Run").unwrap();
+    for _ in 0..3 {
+        assert_eq!(run.call(()).unwrap(), 6);
+    }
+}
