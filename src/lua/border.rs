@@ -418,6 +418,8 @@ impl Border {
 
     #[inline(never)]
     fn finds_plenty(&self) -> bool {
+        // An earlier use may have left it.
+        self.left.set(0);
         let has_plenty = self.has_plenty();
         self.sets.set(if has_plenty { SETS - 1 } else { 0 });
         has_plenty

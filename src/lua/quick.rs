@@ -56,15 +56,15 @@ impl<'v> Quick<'v> {
     /// Begins one, unless something stands against it; then nothing has been done.
     #[inline(always)]
     pub(super) fn begin(vm: &'v Vm) -> Option<Quick<'v>> {
-        let quick = Quick::begin_to_set(vm)?;
+        let quick = Quick::begin_scalar(vm)?;
         quick.border().forget_room();
         Some(quick)
     }
 
-    /// The same, of one that sets a scalar and does nothing else: after another one of these it is known
-    /// that there is memory.
+    /// The same, of one that reads or sets a scalar and does nothing else: after another one of these it
+    /// may be known that there is memory.
     #[inline(always)]
-    pub(super) fn begin_to_set(vm: &'v Vm) -> Option<Quick<'v>> {
+    pub(super) fn begin_scalar(vm: &'v Vm) -> Option<Quick<'v>> {
         let quick = Quick(QuickEntry::new(vm)?);
         if quick.coroutine().is_null() {
             quick.pause().give_up();

@@ -289,7 +289,7 @@ impl RawVar for LuaVar {
     }
 
     fn set_scalar(&self, value: Plain) -> Result<()> {
-        if let Some(quick) = Quick::begin_to_set(&self.vm) {
+        if let Some(quick) = Quick::begin_scalar(&self.vm) {
             let table = quick.push_name(self.place());
             // SAFETY: the VM is entered, the coroutine does not run, has the table and the name
             // on its stack, which is on top, and room above it.
@@ -369,7 +369,7 @@ impl LuaVar {
     /// Reads it in the quickest way there is; `None` where something stands against it.
     #[inline(always)]
     fn get_quickly(&self, got: &mut Got<'_>) -> Option<Result<()>> {
-        let quick = Quick::begin(&self.vm)?;
+        let quick = Quick::begin_scalar(&self.vm)?;
         let coroutine = quick.coroutine();
         // SAFETY: the VM is entered, the coroutine does not run, and has room above what it
         // keeps.
@@ -389,6 +389,8 @@ impl LuaVar {
     #[inline(never)]
     fn read_quickly(&self, quick: Paused<'_>, got: &mut Got<'_>) -> Result<()> {
         let quick = quick.resume();
+        // What is read may take memory.
+        quick.border().forget_room();
         // SAFETY: the VM is entered, and the coroutine does not run.
         let stack = unsafe { Stack::new(quick.border(), quick.coroutine()) };
         let value = quick.below() + 1;
