@@ -98,6 +98,7 @@ fn put(lua: &Lua, what: As) -> mlua::Result<bool> {
 }
 
 #[cfg(test)]
+#[cfg(not(all(feature = "luau", not(feature = "luau-jit"))))]
 mod tests {
     use mlua::Table;
 
