@@ -12,8 +12,8 @@ use twinplug_value::{ConvertError, Plain, ScalarKind};
 /// Whether this flavour has no integers of their own.
 pub(super) const NUMBERS_ARE_FLOATS: bool = cfg!(any(feature = "luajit", feature = "luau"));
 
-/// Whole numbers up to it are exact where numbers are floats.
-const LARGEST_WHOLE: u64 = 1 << 53;
+/// Floats are exact up to it, and so is every whole number.
+pub(super) const LARGEST_WHOLE: u64 = 1 << 53;
 
 /// A value that the VM keeps, by its number in the Lua registry. It goes with the VM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

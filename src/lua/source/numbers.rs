@@ -7,10 +7,7 @@ use mlua::ffi::{self, lua_State};
 use super::{LOOK_EVERY, StackSource, VALUE};
 use crate::lua::border::MOST_AHEAD;
 use crate::lua::limits;
-use crate::lua::raw::{self, NUMBERS_ARE_FLOATS, Number, Walk};
-
-/// Floats are exact up to it, and so is every whole number.
-const LARGEST_WHOLE: u64 = 1 << 53;
+use crate::lua::raw::{self, LARGEST_WHOLE, NUMBERS_ARE_FLOATS, Number, Walk};
 
 /// The float that a number is, if it is one exactly, as far as that is seen at once.
 pub(super) fn float(number: Number) -> Option<f64> {
